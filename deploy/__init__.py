@@ -1,0 +1,1 @@
+"""Ways to run adrwatch: the local launcher lives in `deploy.local`."""

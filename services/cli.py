@@ -1,0 +1,42 @@
+"""The `adrwatch` command: mounts each service's commands and turns typed errors into one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from shared.errors import AdrwatchError
+
+
+def build() -> typer.Typer:
+    """The whole command tree. A service is imported only when its command is asked for, so that help is quick."""
+    app = typer.Typer(
+        name="adrwatch",
+        help="Watch public posts for adverse drug reactions and alert drug-safety teams.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    for module in COMMANDS:
+        import_module(module).register(app)
+    return app
+
+
+COMMANDS: tuple[str, ...] = ()
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    try:
+        build()()
+    except AdrwatchError as error:
+        print(f"adrwatch: {error.message}", file=sys.stderr)
+        if error.fix:
+            print(f"  fix: {error.fix}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The messages on adrwatch's topics: msgspec structs, written as JSON.
+
+Unknown fields are accepted, missing ones are refused by `decode` with the field's name. Times are UTC with an offset.
+A topic may repeat an id; every consumer de-duplicates by it. No message carries a handle, and only `Post` and
+the payload of a `DeadLetter` carry text, masked by `shared.text.clean.mask` before it is first written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+import msgspec
+
+from shared.errors import BadMessage
+
+SCHEMA_VERSION = 1
+UNMAPPED = "unmapped"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What every message carries: the version of its schema."""
+
+    schema_version: int = SCHEMA_VERSION
+
+
+class Post(Event, frozen=True, kw_only=True):
+    """A public post. `id` is `source:native id`, `author` a keyed hash or None where the source may not keep one."""
+
+    id: str
+    source: str
+    text: str
+    created_at: datetime
+    ingested_at: datetime
+    author: str | None = None
+    language: str | None = None
+
+
+class Deletion(Event, frozen=True, kw_only=True):
+    """A post was taken back at its source: every store forgets it."""
+
+    id: str
+    deleted_at: datetime
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Characters [start, end) of the post's masked text."""
+
+    start: int
+    end: int
+
+
+class Concept(msgspec.Struct, frozen=True):
+    """A term of a vocabulary: `id` such as `HP:0002018` or `DB01104`, or `unmapped`; `label` is its preferred name."""
+
+    id: str
+    label: str
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A drug and a reaction that one post asserts of one another."""
+
+    drug: Concept
+    reaction: Concept
+
+
+class Outcome(Event, frozen=True, kw_only=True):
+    """What became of one post; the post-level record that owns N and the margins. Without text.
+
+    `status` is `screened:<reason>`, `negative`, `mentions:<n>` or `dead:<reason>`. `pairs` are the distinct pairs the post
+    asserts. `fingerprint` links reposts; `probability` is the classifier's, where it was asked.
+    """
+
+    post_id: str
+    status: str
+    created_at: datetime
+    model_version: str
+    author: str | None = None
+    fingerprint: str | None = None
+    probability: float | None = None
+    pairs: tuple[Pair, ...] = ()
+
+
+class Mention(Event, frozen=True, kw_only=True):
+    """One asserted drug-reaction pair of one post, with its spans.
+
+    `serious` holds criteria of seriousness and designated events, `situations` special situations, both by the names of
+    the rule file. A denied reaction is never a mention.
+    """
+
+    id: str
+    post_id: str
+    created_at: datetime
+    drug: Concept
+    reaction: Concept
+    drug_span: Span
+    reaction_span: Span
+    score: float
+    model_version: str
+    author: str | None = None
+    fingerprint: str | None = None
+    serious: tuple[str, ...] = ()
+    situations: tuple[str, ...] = ()
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """A measure of disproportionality with its interval at 95 %. What the table cannot give honestly is None."""
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """The 2x2 table of a pair: a = drug and reaction, b = drug only, c = reaction only, d = neither; all distinct posts."""
+
+    a: int
+    b: int
+    c: int
+    d: int
+
+
+class Alert(Event, frozen=True, kw_only=True):
+    """A signal (drug, reaction, episode) or an item of the single-report queue. An update repeats the id.
+
+    `episode` is the start of the episode's first bucket (for a single report: the post's time); `evaluated_at` is the end of
+    the closed bucket. `examples` are post ids. `rules` fired, by the rule file's names.
+    """
+
+    id: str
+    kind: Literal["disproportionality", "single_report"]
+    drug: Concept
+    reaction: Concept
+    episode: datetime
+    evaluated_at: datetime
+    rules: tuple[str, ...]
+    rule_version: str
+    examples: tuple[str, ...]
+    lane: Literal["urgent", "special", "signal"] = "signal"
+    window_hours: int | None = None
+    table: Table | None = None
+    authors: int | None = None
+    measures: dict[str, Measure] = {}
+
+
+class DeadLetter(Event, frozen=True, kw_only=True):
+    """A message that could not be processed, whole, so that it can be mended and replayed.
+
+    `topic` is the original one, or the file's name at ingest, where `offset` is the line. `payload` is the original bytes.
+    """
+
+    id: str
+    reason: str
+    detail: str
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    occurred_at: datetime
+    payload: bytes
+    key: bytes | None = None
+
+
+E_ = TypeVar("E_", bound=Event)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(event: Event) -> bytes:
+    """The event as JSON, UTF-8."""
+    return _encoder.encode(event)
+
+
+def decode(payload: bytes | None, kind: type[E_]) -> E_:
+    """Read one message of a known kind.
+
+    Raises BadMessage: `tombstone` for an empty record, `not-json`, `schema` (a field is missing or has a wrong type, named in
+    the message) or `schema-version` (written by a later adrwatch).
+    """
+    if payload is None:
+        raise BadMessage("tombstone", "the record has no value")
+    try:
+        event = msgspec.json.decode(payload, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadMessage("schema", f"not a {kind.__name__}: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadMessage("not-json", f"not JSON: {error}") from error
+    if event.schema_version > SCHEMA_VERSION:
+        raise BadMessage(
+            "schema-version",
+            f"{kind.__name__} has schema version {event.schema_version}, this program reads up to {SCHEMA_VERSION}",
+            fix="upgrade this worker, then replay the dead letter",
+        )
+    for name in kind.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise BadMessage("schema", f"not a {kind.__name__}: {name} has no UTC offset")
+    return event
+
+
+def derived_id(*parts: str) -> str:
+    """A stable id of 20 hexadecimal digits from its parts (mention: post and spans; signal: drug, reaction, episode)."""
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
+
+
+def mention_id(post_id: str, drug: Span, reaction: Span) -> str:
+    """A mention's id, from post, drug span and reaction span."""
+    return derived_id(post_id, f"{drug.start}-{drug.end}", f"{reaction.start}-{reaction.end}")
+
+
+def now() -> datetime:
+    """The present moment, UTC, to the millisecond."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,61 @@
+"""Structured logs: one JSON object a line on standard error. Never a post's text, handle or id of a person."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+# Fields that may carry what people wrote. A log line that names one is a mistake; its value is dropped.
+FORBIDDEN = frozenset({"text", "handle", "user", "payload", "phrase"})
+
+
+def _drop_forbidden(
+    logger: object, name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    for key in FORBIDDEN & event.keys():
+        event[key] = "withheld"
+    return event
+
+
+def configure(service: str, level: str = "INFO") -> None:
+    """Send structlog and the standard library's loggers through one JSON renderer.
+
+    The libraries' debug records are disabled as a whole: building them costs a consumer about a seventh of its speed.
+    """
+    shared_processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _drop_forbidden,
+    ]
+    structlog.configure(
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared_processors,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    if level != "DEBUG":
+        logging.disable(logging.DEBUG)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose lines carry `logger=name`."""
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(logger=name)
+    return bound

@@ -1,0 +1,115 @@
+"""All settings of adrwatch, validated at start: environment (ADRWATCH_...), then `adrwatch.toml`, then defaults.
+
+Where `adrwatch up` runs, it leaves the addresses of its servers in `<data_dir>/up.json`; they stand in for the defaults.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from shared.errors import AdrwatchError
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+UP_FILE = "up.json"
+_ADDRESSES = ("kafka_bootstrap", "redis_url", "triton_url")
+
+
+class Settings(BaseSettings):
+    """One object for every service. Lengths of time are seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="ADRWATCH_", toml_file="adrwatch.toml", extra="forbid")
+
+    kafka_bootstrap: str | None = Field(None, pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$", description="host:port[,host:port]")
+    redis_url: str | None = Field(None, pattern=r"^(redis|rediss|unix)://", description="redis://host:port/0")
+    triton_url: str | None = Field(None, pattern=r"^[^\s/:]+:\d+$", description="host:port of Triton's gRPC")
+    topic_prefix: str = Field("adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$")
+    redis_prefix: str = Field("adrwatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$")
+
+    data_dir: Path = Field(Path(".adrwatch"), description="where `adrwatch up` keeps server data and logs")
+    cache_dir: Path = Field(Path("~/.cache/adrwatch"), description="downloads that every instance shares")
+    model_repository: Path = Field(PACKAGE_ROOT / "triton_models")
+    rules_file: Path = Field(PACKAGE_ROOT / "shared" / "signals" / "rules.toml")
+
+    author_secret: SecretStr | None = Field(None, min_length=16, description="key of the author hash, 16 characters or more")
+
+    worker_id: str = Field("1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    batch_size: int = Field(64, ge=1, le=1024, description="posts in a micro-batch")
+    batch_wait: float = Field(0.2, gt=0, le=10, description="the longest wait for a batch to fill")
+    retry_first: float = Field(0.2, gt=0, le=60, description="first wait when a dependency is away")
+    retry_most: float = Field(10.0, gt=0, le=60, description="longest wait when a dependency is away")
+    max_post_chars: int = Field(20_000, ge=280, description="longer posts are rejected at ingest")
+    future_limit: float = Field(600.0, gt=0, description="posts further in the future go to the dead letters")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, then the TOML file of the working directory."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def topic(self, suffix_owner: Any) -> str:
+        """The name of a `shared.topics.Topic` under this instance's prefix."""
+        return str(suffix_owner.name(self.topic_prefix))
+
+    def require(self, name: str) -> str:
+        """An address that must be known by now (`kafka_bootstrap`, `redis_url`, `triton_url`)."""
+        value = getattr(self, name)
+        if value is None:
+            raise AdrwatchError(
+                f"no address for {name.split('_')[0]} is set and no running instance was found in {self.data_dir}",
+                fix=f"start one with `adrwatch up`, or set ADRWATCH_{name.upper()}",
+            )
+        return str(value)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read and check the settings. Raises AdrwatchError naming the first wrong variable."""
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]).removeprefix("ADRWATCH_").upper()
+        unknown = first["type"] == "extra_forbidden"
+        raise AdrwatchError(
+            f"setting ADRWATCH_{name}: {first['msg']}" + ("" if unknown else f", got {first.get('input')!r}"),
+            fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),
+        ) from None
+    except (ValueError, OSError) as error:
+        raise AdrwatchError(f"adrwatch.toml cannot be read: {error}", fix="mend or remove the file") from None
+    cache = settings.cache_dir.expanduser()
+    return settings.model_copy(update={"cache_dir": cache, **_running_instance(settings)})
+
+
+def _hint(name: str) -> str:
+    field = Settings.model_fields.get(name)
+    wanted = field.description if field and field.description else f"default {field.default!r}" if field else "see the docs"
+    return f"expected: {wanted}"
+
+
+def _running_instance(settings: Settings) -> dict[str, str]:
+    """Addresses of the instance that `adrwatch up` started, for those that are not set otherwise."""
+    try:
+        found = json.loads((settings.data_dir / UP_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: found[name] for name in _ADDRESSES if getattr(settings, name) is None and found.get(name)}
+
+
+@functools.cache
+def current() -> Settings:
+    """The process's settings, read once."""
+    return load()

@@ -1,0 +1,1 @@
+"""Text handling: masking, model text, language, parses. Pure functions."""

@@ -1,0 +1,60 @@
+"""Masking of identifiers, the form of a post that models read, and the fingerprint of a repost.
+
+`mask` runs once, at ingest, before a post is written anywhere; every offset in adrwatch counts in its result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+URL_MASK = "HTTPURL"
+HANDLE_MASK = "@USER"
+EMAIL_MASK = "EMAIL"
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+# A fediverse handle (@name@host) has a second part; a masked handle of an earlier pass (@USER, @____) matches too.
+_HANDLE = re.compile(r"(?<![\w@])@\w+(?:@[\w-]+(?:\.[\w-]+)+)?")
+_REPOST = re.compile(r"^\s*(?:rt|mt)\s+@user\s*:?\s*", re.IGNORECASE)
+_REDDIT_USER = re.compile(r"(?<![\w/])/?u/[\w-]{3,20}\b")
+_NOT_WORD = re.compile(r"[^\w]+")
+_MASKS = re.compile(r"httpurl|@user|email")
+
+
+def mask(text: str) -> str:
+    """Replace addresses, e-mail addresses and handles by fixed words, and bring the text to NFC.
+
+    The words are those of the #SMM4H releases (HTTPURL, @USER), so that models read what they were trained on.
+    Control characters other than tab and newline become spaces: they carry nothing and break terminals.
+    """
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(" " if unicodedata.category(c) == "Cc" and c not in "\t\n" else c for c in text)
+    text = _URL.sub(URL_MASK, text)
+    text = _EMAIL.sub(EMAIL_MASK, text)
+    text = _REDDIT_USER.sub(HANDLE_MASK, text)
+    return _HANDLE.sub(HANDLE_MASK, text)
+
+
+def model_text(text: str) -> str:
+    """Lower-case without changing the length, so that offsets in the result are offsets in `text`.
+
+    Letter case leaks the label in the #SMM4H releases, so models never see it. A character whose lower case is
+    longer than itself (such as the dotted capital I) stays as it is.
+    """
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def fingerprint(text: str) -> str:
+    """Hash of what a repost keeps: words only, without case, masks, punctuation and a leading 'RT @USER:'.
+
+    Sixteen hexadecimal digits. Posts with equal fingerprints are linked and count once (SIGNALS: reposts).
+    """
+    body = _REPOST.sub("", text)
+    body = _MASKS.sub(" ", body.lower())
+    words = _NOT_WORD.sub(" ", body).split()
+    return hashlib.blake2b(" ".join(words).encode(), digest_size=8).hexdigest()

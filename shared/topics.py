@@ -1,0 +1,51 @@
+"""Every topic of adrwatch, declared once: kind of message, partitions, retention, compaction."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from shared.events import Alert, DeadLetter, Deletion, Event, Mention, Outcome, Post
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic: `suffix` follows the prefix of the settings (`adr.posts`), `carries_text` decides how the broker forgets."""
+
+    suffix: str
+    event: type[Event]
+    partitions: int
+    retention_ms: int
+    carries_text: bool
+    summary: str
+
+    def name(self, prefix: str) -> str:
+        """The topic's name under a prefix such as `adr`."""
+        return f"{prefix}.{self.suffix}"
+
+    def config(self) -> dict[str, str]:
+        """Broker settings. Text is compacted within an hour, so that a tombstone forgets a post, and has bounded retention."""
+        config = {"retention.ms": str(self.retention_ms), "cleanup.policy": "delete"}
+        if self.carries_text:
+            config["cleanup.policy"] = "compact,delete"
+            config["max.compaction.lag.ms"] = str(HOUR_MS)
+        return config
+
+
+POSTS = Topic("posts", Post, 4, 7 * DAY_MS, True, "public posts, masked")
+DELETIONS = Topic("deletions", Deletion, 1, 90 * DAY_MS, False, "posts taken back at their source")
+# As many partitions as POSTS: an outcome goes to its post's partition number, which keeps event time in order there.
+OUTCOMES = Topic("outcomes", Outcome, 4, 90 * DAY_MS, False, "one record a post: what became of it")
+MENTIONS = Topic("mentions", Mention, 4, 90 * DAY_MS, False, "asserted drug-reaction pairs, partitioned by drug")
+ALERTS = Topic("alerts", Alert, 1, 365 * DAY_MS, False, "signals and single reports")
+DEAD_LETTERS = Topic("dead-letters", DeadLetter, 1, 14 * DAY_MS, True, "messages that could not be processed")
+
+TOPICS = (POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, DEAD_LETTERS)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key (a drug's id for mentions, a post's id for posts): the same on every platform and run."""
+    return zlib.crc32(key.encode()) % partitions
