@@ -7,6 +7,7 @@ from importlib import import_module
 
 import typer
 
+from services.groups import worker
 from shared.errors import AdrwatchError
 
 
@@ -21,9 +22,11 @@ def build() -> typer.Typer:
     )
     for module in COMMANDS:
         import_module(module).register(app)
+    app.add_typer(worker, name="worker")
     return app
 
 
+# In the order in which a newcomer meets them: run it, feed it, look at it, mend it, train it.
 COMMANDS: tuple[str, ...] = ()
 
 

@@ -11,9 +11,7 @@ import structlog
 FORBIDDEN = frozenset({"text", "handle", "user", "payload", "phrase"})
 
 
-def _drop_forbidden(
-    logger: object, name: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+def _drop_forbidden(logger: object, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for key in FORBIDDEN & event.keys():
         event[key] = "withheld"
     return event

@@ -25,7 +25,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ADRWATCH_", toml_file="adrwatch.toml", extra="forbid")
 
-    kafka_bootstrap: str | None = Field(None, pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$", description="host:port[,host:port]")
+    kafka_bootstrap: str | None = Field(
+        None, pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$", description="host:port[,host:port]"
+    )
     redis_url: str | None = Field(None, pattern=r"^(redis|rediss|unix)://", description="redis://host:port/0")
     triton_url: str | None = Field(None, pattern=r"^[^\s/:]+:\d+$", description="host:port of Triton's gRPC")
     topic_prefix: str = Field("adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$")
@@ -36,9 +38,13 @@ class Settings(BaseSettings):
     model_repository: Path = Field(PACKAGE_ROOT / "triton_models")
     rules_file: Path = Field(PACKAGE_ROOT / "shared" / "signals" / "rules.toml")
 
-    author_secret: SecretStr | None = Field(None, min_length=16, description="key of the author hash, 16 characters or more")
+    author_secret: SecretStr | None = Field(
+        None, min_length=16, description="key of the author hash, 16 characters or more"
+    )
 
-    worker_id: str = Field("1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service")
+    worker_id: str = Field(
+        "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
+    )
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -96,7 +102,9 @@ def load(**overrides: Any) -> Settings:
 
 def _hint(name: str) -> str:
     field = Settings.model_fields.get(name)
-    wanted = field.description if field and field.description else f"default {field.default!r}" if field else "see the docs"
+    wanted = (
+        field.description if field and field.description else f"default {field.default!r}" if field else "see the docs"
+    )
     return f"expected: {wanted}"
 
 

@@ -1,0 +1,161 @@
+"""One micro-batch from its records to its acknowledged outputs: retries, bisection, dead letters.
+
+Knows no broker: `send` is given. The order of steps for every batch:
+
+1. the handler computes outputs and names the records it refuses;
+2. outputs and dead letters are sent, and the broker's acknowledgement of each is awaited;
+3. only then does `run` return, and the caller may let the source offsets be committed.
+
+A crash at any point repeats the batch; outputs carry derived ids, so a repeat changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from shared import metrics
+from shared.errors import BadMessage, DependencyAway
+from shared.events import DeadLetter, encode, now
+from shared.logs import logger
+from shared.topics import DEAD_LETTERS, Topic
+
+log = logger("stream")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One message as it lay in its topic. `timestamp` is the broker's, UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: datetime
+
+
+@dataclass(frozen=True)
+class Output:
+    """One message to write. `value` None is a tombstone; without `partition` the key's hash decides."""
+
+    topic: Topic
+    key: str
+    value: bytes | None
+    partition: int | None = None
+
+
+@dataclass
+class BatchResult:
+    """What a handler made of a batch: messages to write, and records it refuses with the reason."""
+
+    outputs: list[Output] = field(default_factory=list)
+    bad: list[tuple[Record, BadMessage]] = field(default_factory=list)
+
+
+T = TypeVar("T")
+BatchHandler = Callable[[list[Record]], Awaitable[BatchResult]]
+Send = Callable[[Sequence[Output]], Awaitable[None]]
+# What else to write when a record that no handler refused made the handler fail: for a post, its outcome.
+OnPoison = Callable[[Record, BadMessage], Sequence[Output]]
+
+
+def no_more(record: Record, reason: BadMessage) -> Sequence[Output]:
+    """The default of `on_poison`: the dead letter is all there is to say."""
+    return ()
+
+
+class BatchRunner:
+    """Runs a handler over batches; returns only when every output and dead letter is acknowledged.
+
+    DependencyAway from the handler or from `send` is retried for ever with back-off and jitter, for the dependency's absence is
+    no fault of the batch. Any other exception halves the batch until the record that causes it stands alone; that
+    one becomes a dead letter. Nothing but cancellation leaves `run`.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        handle: BatchHandler,
+        send: Send,
+        *,
+        retry_first: float,
+        retry_most: float,
+        on_poison: OnPoison = no_more,
+    ) -> None:
+        self.stage = stage
+        self._handle = handle
+        self._send = send
+        self._on_poison = on_poison
+        self._retry_first = retry_first
+        self._retry_most = retry_most
+
+    async def run(self, records: list[Record]) -> None:
+        """Handle the batch to its end (see the module's order of steps)."""
+        metrics.BATCH_SIZE.labels(self.stage).observe(len(records))
+        metrics.RECORDS_IN.labels(self.stage, records[0].topic).inc(len(records))
+        with metrics.BATCH_SECONDS.labels(self.stage).time():
+            await self._run(records)
+
+    async def _run(self, records: list[Record]) -> None:
+        try:
+            result = await self._retrying(lambda: self._handle(records))
+        except Exception as error:  # noqa: BLE001 - the boundary of the agent: Faust would acknowledge and lose the batch
+            if len(records) > 1:
+                middle = len(records) // 2
+                await self._run(records[:middle])
+                await self._run(records[middle:])
+                return
+            result = self._poison(records[0], error)
+        outputs = result.outputs + [self._dead_letter(record, reason) for record, reason in result.bad]
+        if outputs:
+            await self._retrying(lambda: self._send(outputs))
+        for output in outputs:
+            metrics.RECORDS_OUT.labels(self.stage, output.topic.suffix).inc()
+
+    def _poison(self, record: Record, error: Exception) -> BatchResult:
+        if isinstance(error, BadMessage):
+            reason = error
+        else:
+            log.error("poison record", stage=self.stage, topic=record.topic, partition=record.partition,
+                      offset=record.offset, error=type(error).__name__)  # fmt: skip
+            reason = BadMessage(f"error:{type(error).__name__}", f"{self.stage} failed: {type(error).__name__}")
+        return BatchResult(outputs=list(self._on_poison(record, reason)), bad=[(record, reason)])
+
+    def _dead_letter(self, record: Record, reason: BadMessage) -> Output:
+        metrics.DEAD_LETTERS.labels(self.stage, reason.reason).inc()
+        letter = DeadLetter(
+            id=f"{record.topic}:{record.partition}:{record.offset}:{self.stage}",
+            reason=reason.reason,
+            detail=reason.message,
+            stage=self.stage,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            occurred_at=now(),
+            payload=record.value or b"",
+            key=record.key,
+        )
+        return Output(DEAD_LETTERS, letter.id, encode(letter))
+
+    async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(DependencyAway),
+            wait=wait_random_exponential(multiplier=self._retry_first, max=self._retry_most),
+            before_sleep=self._note_retry,
+            reraise=True,
+        )
+        result: T = await retrying(call)
+        metrics.DEPENDENCY_UP.labels(self.stage).set(1)
+        return result
+
+    def _note_retry(self, state: RetryCallState) -> None:
+        metrics.RETRIES.labels(self.stage).inc()
+        metrics.DEPENDENCY_UP.labels(self.stage).set(0)
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("dependency away, trying again", stage=self.stage, attempt=state.attempt_number,
+                    error=getattr(error, "message", str(error)))  # fmt: skip

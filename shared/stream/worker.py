@@ -1,0 +1,194 @@
+"""A Faust worker with the settings and the acknowledgement rules that keep every record.
+
+Faust's own batching acknowledges a batch whatever leaves the loop's body, an exception or a cancellation included, and the
+next commit then loses it. So bodies here let nothing but cancellation out, and on the way out they keep a
+reference on each unfinished message, which keeps its offset uncommitted. `tests/faults` holds the proof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faust
+from aiokafka.errors import KafkaError
+from prometheus_client import start_http_server
+
+from shared import logs
+from shared.errors import AdrwatchError, DependencyAway
+from shared.settings import Settings
+from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
+from shared.stream.preflight import check_topics
+from shared.topics import Topic
+
+log = logs.logger("worker")
+# After a stop signal a batch may still wait for a server that is away. It is uncommitted and will be delivered again, so
+# leaving without it is safe; waiting for ever is not.
+STOP_GRACE = 20.0
+
+
+class Worker:
+    """One process of a service: builds the Faust app, runs agents over topics and periodic tasks until it is told to stop."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        self.settings = settings
+        self.service = service
+        self._topics: list[Topic] = []
+        self._done: dict[tuple[str, int], int] = defaultdict(int)
+        group = f"{settings.topic_prefix}.{service}"
+        self.app: Any = faust.App(
+            group,
+            broker=[f"kafka://{address}" for address in settings.require("kafka_bootstrap").split(",")],
+            broker_client_id=f"adrwatch-{service}-{settings.worker_id}",
+            # A worker that comes back under its name gets its partitions back without a rebalance.
+            consumer_group_instance_id=f"{group}-{settings.worker_id}",
+            consumer_auto_offset_reset="earliest",
+            broker_commit_interval=0.5,
+            broker_session_timeout=20.0,
+            broker_heartbeat_interval=3.0,
+            # A batch that waits for a server that is away is not a dead consumer.
+            broker_max_poll_interval=24 * 3600.0,
+            producer_acks=-1,
+            producer_linger=0.005,
+            producer_compression_type="gzip",
+            stream_wait_empty=True,
+            stream_buffer_maxsize=settings.batch_size * 4,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            worker_redirect_stdouts=False,
+            store="memory://",
+            datadir=str(settings.data_dir / "faust" / f"{service}-{settings.worker_id}"),
+        )
+
+    def batch_agent(self, topic: Topic, handle: BatchHandler, *, stage: str, on_poison: OnPoison = no_more) -> None:
+        """Read `topic` in micro-batches of the settings' size and wait, one batch in flight."""
+        self._topics.append(topic)
+        settings = self.settings
+        runner = BatchRunner(
+            stage,
+            handle,
+            self.send,
+            retry_first=settings.retry_first,
+            retry_most=settings.retry_most,
+            on_poison=on_poison,
+        )
+        channel = self.app.topic(
+            topic.name(settings.topic_prefix), value_type=bytes, value_serializer="raw", key_serializer="raw"
+        )
+
+        async def consume(stream: Any) -> None:
+            async for events in stream.take_events(settings.batch_size, within=settings.batch_wait):
+                messages = [event.message for event in events]
+                try:
+                    await runner.run([_record(message) for message in messages])
+                except BaseException:
+                    for message in messages:
+                        message.incref()
+                    raise
+                for message in messages:
+                    place = (message.topic, message.partition)
+                    self._done[place] = max(self._done[place], message.offset + 1)
+
+        self.app.agent(channel, name=f"{self.service}.{stage}", concurrency=1)(consume)
+
+    def every(self, seconds: float, task: Callable[[], Awaitable[None]], *, name: str) -> None:
+        """Run `task` again and again, `seconds` apart. A dependency that is away is logged and tried again next time."""
+
+        async def tick() -> None:
+            try:
+                await task()
+            except DependencyAway as error:
+                log.warning("dependency away, trying again", task=name, error=error.message)
+
+        self.app.timer(seconds, name=f"{self.service}.{name}")(tick)
+
+    def assigned(self, topic: Topic) -> frozenset[int]:
+        """The partitions of `topic` that this worker owns now."""
+        name = topic.name(self.settings.topic_prefix)
+        return frozenset(tp.partition for tp in self.app.consumer.assignment() if tp.topic == name)
+
+    def at_end(self, topic: Topic, partition: int) -> bool:
+        """Whether this worker has handled all that the partition holds, as far as the broker has told it."""
+        name = topic.name(self.settings.topic_prefix)
+        for tp in self.app.consumer.assignment():
+            if tp.topic == name and tp.partition == partition:
+                return int(self.app.consumer.highwater(tp) or 0) <= self._done[name, partition]
+        return False
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        """Write messages and return once the broker has acknowledged every one. Raises DependencyAway if it does not."""
+        try:
+            # The application's producer is used below Faust's topics: their send machinery costs a third of the throughput.
+            waiting = [
+                await self.app.producer.send(
+                    output.topic.name(self.settings.topic_prefix),
+                    output.key.encode(),
+                    output.value,
+                    output.partition,
+                    None,
+                    None,
+                )
+                for output in outputs
+            ]
+            await asyncio.gather(*waiting)
+        except (KafkaError, faust.exceptions.FaustError, OSError) as error:
+            raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""
+        settings = self.settings
+        logs.configure(self.service, settings.log_level)
+        check_topics(settings, self._topics)
+        Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
+        if settings.metrics_port:
+            try:
+                start_http_server(settings.metrics_port)
+            except OSError as error:
+                raise AdrwatchError(
+                    f"the metrics port {settings.metrics_port} is taken: {error.strerror}",
+                    fix="set ADRWATCH_METRICS_PORT to another, or to 0 for none",
+                ) from error
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False)
+        log.info("worker starts", worker=settings.worker_id)
+        worker.execute_from_commandline()
+
+
+class _FaustWorker(faust.Worker):
+    """Keeps adrwatch's JSON logs, and leaves when the grace after a stop signal is over."""
+
+    def _setup_logging(self) -> None:
+        """Logging was configured before; Faust's own set-up would replace it."""
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self._stop_within_grace)
+
+    def _stop_within_grace(self) -> None:
+        log.info("worker stops")
+        self.loop.call_later(STOP_GRACE, self._leave)
+        self._on_sigterm()
+
+    def _leave(self) -> None:
+        log.warning("a batch still waits for a server; leaving it uncommitted")
+        os._exit(0)
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        timestamp=datetime.fromtimestamp(message.timestamp, UTC),
+    )
