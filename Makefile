@@ -1,0 +1,47 @@
+# Tasks of adrwatch. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format train clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "adrwatch needs Python 3.11 or later; give one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	@echo "installing adrwatch into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable . && touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing the test tools into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@
+
+demo: $(VENV)/.run ## start everything, replay the sample posts, show the alerts (ONCE=1: end by itself)
+	@$(BIN)/adrwatch demo $(if $(ONCE),--once)
+
+check: $(VENV)/.dev ## lint, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## the checks, then all tests against a real Kafka, Redis and Triton (ARGS="-k words" selects)
+	$(BIN)/pytest $(ARGS)
+
+format: $(VENV)/.dev ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+train: $(VENV)/.run ## install PyTorch and what else `adrwatch train` needs (several GB)
+	$(BIN)/pip install --quiet --editable '.[train]'
+
+clean: ## remove the environment and everything that `adrwatch up` left in this folder
+	rm -rf $(VENV) .adrwatch .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Posts in, mentions and outcomes out: screen, classify, extract, attribute, normalise."""

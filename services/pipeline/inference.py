@@ -1,0 +1,80 @@
+"""Calls to the models that Triton serves, over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import InferInput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from shared import metrics
+from shared.errors import DependencyAway
+
+Arrays = dict[str, NDArray[np.generic]]
+# Far beyond any batch, so that only a server that hangs is cut off.
+TIMEOUT = 30.0
+# What a server says that is not there, is full, or is just loading the model: the batch is not at fault.
+_AWAY = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.CANCELLED,
+}
+
+
+class Triton:
+    """A connection to Triton at `host:port`, for one event loop.
+
+    A failed call leaves open whether the server or the batch is at fault (a backend process that was killed answers like a bad
+    request). A canary decides: `canaries` holds per model the inputs of a harmless post; if they fail too, the server is away.
+    """
+
+    def __init__(self, url: str, canaries: Mapping[str, Arrays]) -> None:
+        self._url = url
+        self._canaries = canaries
+        self._client: InferenceServerClient | None = None
+
+    async def infer(self, model: str, inputs: Arrays) -> Arrays:
+        """Run one request and return all outputs by name.
+
+        Raises DependencyAway if the server does not answer a canary either, InferenceServerException if it is the request.
+        """
+        try:
+            return await self._call(model, inputs)
+        except InferenceServerException as error:
+            if _code(error) in _AWAY:
+                raise self._away(model, error) from error
+            try:
+                await self._call(model, self._canaries[model])
+            except InferenceServerException as canary:
+                raise self._away(model, canary) from error
+            raise
+
+    async def _call(self, model: str, inputs: Arrays) -> Arrays:
+        if self._client is None:
+            self._client = InferenceServerClient(self._url)
+        tensors = []
+        for name, array in inputs.items():
+            tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+            tensor.set_data_from_numpy(np.ascontiguousarray(array))
+            tensors.append(tensor)
+        with metrics.INFERENCE_SECONDS.labels(model).time():
+            answer = await self._client.infer(model, tensors, client_timeout=TIMEOUT)
+        return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
+
+    def _away(self, model: str, error: InferenceServerException) -> DependencyAway:
+        code = _code(error)
+        return DependencyAway(
+            f"Triton at {self._url} does not serve {model}: {code.name if code else error.status()}",
+            fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL",
+        )
+
+
+def _code(error: InferenceServerException) -> grpc.StatusCode | None:
+    name = str(error.status() or "").removeprefix("StatusCode.")
+    return grpc.StatusCode[name] if name in grpc.StatusCode.__members__ else None
