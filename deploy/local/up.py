@@ -1,0 +1,106 @@
+"""`adrwatch up`: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.kafka_jars import MAVEN_CENTRAL
+from deploy.local.processes import StartCancelledError
+from deploy.local.stack import Row, Stack, lock_data_dir
+from deploy.local.workers import service_workers
+from shared.settings import UP_FILE, load
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command()(up)
+
+
+def up(
+    pipeline: Annotated[int, typer.Option(min=0, help="number of pipeline workers")] = 1,
+    alerting: Annotated[int, typer.Option(min=0, help="number of alerting workers")] = 1,
+    servers_only: Annotated[bool, typer.Option(help="only Kafka, Redis and Triton: no topics, no workers")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="server data and logs [default: ADRWATCH_DATA_DIR]")] = None,
+    maven_url: Annotated[str, typer.Option(envvar="ADRWATCH_MAVEN_URL", help="where Kafka's jars are")] = MAVEN_CENTRAL,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON line when ready")] = False,
+) -> None:
+    """Start Kafka, Redis, Triton and the workers on this machine, without Docker; Ctrl-C stops everything.
+
+    A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked.
+    """
+    overrides = {"data_dir": data_dir} if data_dir else {}
+    forget_dead_instance(load(**overrides).data_dir)
+    progress = Console(stderr=as_json)
+    stack = Stack(
+        load(**overrides),
+        workers=() if servers_only else service_workers(pipeline=pipeline, alerting=alerting),
+        topics=not servers_only,
+        usual_ports=True,
+        maven_url=maven_url,
+        say=lambda text: say(progress, text),
+    )
+    stop_on_signals(stack)
+    try:
+        with stack:
+            if as_json:
+                parts = [asdict(row) for row in stack.rows()]
+                print(json.dumps({"pid": os.getpid(), **stack.addresses, "parts": parts}), flush=True)
+            else:
+                progress.print(status_table(stack.rows()))
+                say(progress, f"ready; logs in {stack.context.data_dir / 'logs'}; Ctrl-C stops everything")
+            stack.wait()
+            say(progress, "stopping")
+    except StartCancelledError:
+        say(progress, "stopped")
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line; a terminal that has gone away must not keep the launcher from stopping in order."""
+    try:
+        console.print(text, markup=False, highlight=False)
+    except OSError:
+        return
+
+
+def status_table(rows: Sequence[Row]) -> Table:
+    """One line per part."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for column in ("part", "state", "address", "pid"):
+        table.add_column(column, no_wrap=True)
+    for column in ("version", "found", "log"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        log = os.path.relpath(row.log) if row.log else ""
+        table.add_row(row.part, row.state, row.address, str(row.pid or ""), row.version, row.found, log)
+    return table
+
+
+def forget_dead_instance(data_dir: Path) -> None:
+    """Remove the addresses that a killed launcher left. Raises AdrwatchError if its folder is in use."""
+    with lock_data_dir(data_dir):
+        (data_dir / UP_FILE).unlink(missing_ok=True)
+
+
+def stop_on_signals(stack: Stack) -> None:
+    """The first Ctrl-C, SIGTERM or SIGHUP stops in order; another one leaves at once, and the guard kills the rest."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stack.context.cancelled.is_set():
+            (stack.context.data_dir / UP_FILE).unlink(missing_ok=True)
+            os._exit(130)
+        stack.context.cancelled.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handle)

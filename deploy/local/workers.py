@@ -1,0 +1,99 @@
+"""Workers of the services, as parts that the launcher starts, watches and restarts."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from deploy.local.processes import HOST, Context, Process
+from deploy.local.servers import ServerDiedError
+from shared.errors import AdrwatchError
+from shared.settings import Settings
+
+READY_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A command to keep running. With `metrics`, it is told a port in ADRWATCH_METRICS_PORT and is ready when it listens."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    metrics: bool = False
+
+
+def service_workers(**counts: int) -> tuple[Worker, ...]:
+    """Workers of this product by service: `service_workers(pipeline=2, alerting=1)`."""
+    return tuple(
+        Worker(
+            f"{service}-{number}",
+            (sys.executable, "-m", "services.cli", "worker", service),
+            {"ADRWATCH_WORKER_ID": str(number)},
+            metrics=True,
+        )
+        for service, count in counts.items()
+        for number in range(1, count + 1)
+    )
+
+
+def environment(settings: Settings, addresses: Mapping[str, str]) -> dict[str, str]:
+    """The settings as variables for a child process, with the addresses of the running stack."""
+    variables = {}
+    for name in Settings.model_fields:
+        value = addresses.get(name) or getattr(settings, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            variables[f"ADRWATCH_{name.upper()}"] = str(plain)
+    return variables
+
+
+class WorkerPart:
+    """A worker while the stack runs."""
+
+    found = "this project"
+
+    def __init__(self, context: Context, worker: Worker, env: Mapping[str, str], port: int, grace: float) -> None:
+        self.name = worker.name
+        self.log = context.log(worker.name)
+        self.process: Process | None = None
+        self.version = ""
+        self.address = f"{HOST}:{port}" if worker.metrics else ""
+        self._context = context
+        self._worker = worker
+        self._env = {**env, **worker.env, **({"ADRWATCH_METRICS_PORT": str(port)} if worker.metrics else {})}
+        self._port = port
+        self._grace = grace
+
+    def restart(self) -> None:
+        """Start it, and wait until it listens or, if it has no port, until it runs."""
+        self.stop()
+        self.process = Process(self.name, self._worker.command, self.log, self._env)
+        waited = 0.0
+        while self._worker.metrics and not self._listens():
+            if self.process.poll() is not None:
+                raise ServerDiedError(self.name, self.process)
+            if waited > READY_TIMEOUT:
+                self.stop()
+                raise AdrwatchError(f"{self.name} was not ready after {READY_TIMEOUT:.0f} s", fix=f"see {self.log}")
+            self._context.sleep(0.1)
+            waited += 0.1
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection((HOST, self._port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def check(self) -> None:
+        """A worker answers for itself: it retries while a server is away, and ends when it cannot go on."""
+
+    def stop(self) -> None:
+        """Let it finish the batch in flight, then end it."""
+        if self.process is not None:
+            self.process.stop(self._grace)
