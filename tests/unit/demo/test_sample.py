@@ -141,7 +141,7 @@ def test_a_decoy_has_posts_enough_to_alert_if_it_were_believed() -> None:
 def test_the_single_report_is_one_post_and_no_other_names_its_event() -> None:
     (native,) = of_kind("single")
     assert native == TRUTH.single_report.post
-    grave = re.compile(r"anaphyla|stevens|liver|suicid|overdos|pregnan|passed away|\b(died|icu|er|coma|stroke)\b")
+    grave = re.compile(r"anaphyla|stevens|\bliver|suicid|overdos|pregnan|passed away|\b(died|icu|er|coma|stroke)\b")
     assert [other for other, text in TEXT.items() if grave.search(text.lower())] == [native]
 
 
