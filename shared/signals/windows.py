@@ -1,0 +1,247 @@
+"""Counting reports in sliding windows of event time: a pure function of the rows that lie in a window.
+
+What counts, in the order of (event time, post id):
+
+1. a post whose fingerprint was seen before in the window is a repost: linked, not counted;
+2. a pair that the same author has reported before in the window, in a post that counts, is not counted again;
+3. a post counts if a pair of it remains. N, the margin of a drug, the margin of a reaction and the count of a pair are
+   all counts of distinct posts over the remaining pairs, so the four fit together.
+
+The order in which rows arrived, their repetition and their batches play no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.signals.measures import Counts
+
+NONE = -1
+Flags = NDArray[np.bool_]
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """What one post adds to the windows: event time in ms since 1970 UTC, author and fingerprint hashes, distinct pairs of ids.
+
+    Written as a MessagePack array, without field names: the row is stored once a post, for months.
+    """
+
+    post_id: str
+    at_ms: int
+    author: str | None
+    fingerprint: str | None
+    pairs: tuple[tuple[str, str], ...]
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 UTC."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    """The moment, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class Codes:
+    """Whole numbers for strings, exact and in the order of first appearance; shared by the blocks of one ledger."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def of(self, name: str | None) -> int:
+        """The number of a name; NONE for None."""
+        if name is None:
+            return NONE
+        code = self._codes.setdefault(name, len(self.names))
+        if code == len(self.names):
+            self.names.append(name)
+        return code
+
+    def find(self, name: str) -> int:
+        """The number of a name that may never have been seen: NONE then."""
+        return self._codes.get(name, NONE)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Vocabulary:
+    """The codes of drugs, reactions, pairs, authors and fingerprints. `pair_drug[i]`, `pair_reaction[i]` belong to pair code i."""
+
+    def __init__(self) -> None:
+        self.drugs, self.reactions, self.authors, self.fingerprints = Codes(), Codes(), Codes(), Codes()
+        self.pair_drug: list[int] = []
+        self.pair_reaction: list[int] = []
+        self._pairs: dict[tuple[int, int], int] = {}
+
+    def pair(self, drug: str, reaction: str) -> int:
+        """The code of a pair."""
+        key = (self.drugs.of(drug), self.reactions.of(reaction))
+        code = self._pairs.setdefault(key, len(self.pair_drug))
+        if code == len(self.pair_drug):
+            self.pair_drug.append(key[0])
+            self.pair_reaction.append(key[1])
+        return code
+
+    def find_pair(self, drug: str, reaction: str) -> int:
+        """The code of a pair that may never have been seen: NONE then."""
+        return self._pairs.get((self.drugs.find(drug), self.reactions.find(reaction)), NONE)
+
+    def pair_names(self, code: int) -> tuple[str, str]:
+        """Drug and reaction id of a pair."""
+        return self.drugs.names[self.pair_drug[code]], self.reactions.names[self.pair_reaction[code]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows in order, coded: one entry a row in `at`, `posts`, `authors`, `fingerprints`, one a pair in `pair_row`, `pairs`."""
+
+    at: Counts
+    posts: list[str]
+    authors: Counts
+    fingerprints: Counts
+    pair_row: Counts
+    pairs: Counts
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], vocabulary: Vocabulary) -> Block:
+        """Sort and code the rows of one bucket. A post that appears twice is taken once."""
+        distinct = {row.post_id: row for row in rows}
+        ordered = sorted(distinct.values(), key=lambda row: (row.at_ms, row.post_id))
+        pair_row, pairs = [], []
+        for index, row in enumerate(ordered):
+            for drug, reaction in sorted(set(row.pairs)):
+                pair_row.append(index)
+                pairs.append(vocabulary.pair(drug, reaction))
+        return cls(
+            np.array([row.at_ms for row in ordered], dtype=np.int64),
+            [row.post_id for row in ordered],
+            np.array([vocabulary.authors.of(row.author) for row in ordered], dtype=np.int64),
+            np.array([vocabulary.fingerprints.of(row.fingerprint) for row in ordered], dtype=np.int64),
+            np.array(pair_row, dtype=np.int64),
+            np.array(pairs, dtype=np.int64),
+        )
+
+
+def _previous(keys: Counts) -> Counts:
+    """For each entry the index of the entry before it that has the same key, NONE where there is none or the key is NONE."""
+    order = np.argsort(keys, kind="stable")
+    result = np.full(len(keys), NONE, dtype=np.int64)
+    if len(keys) > 1:
+        same = (keys[order[1:]] == keys[order[:-1]]) & (keys[order[1:]] != NONE)
+        result[order[1:][same]] = order[:-1][same]
+    return result
+
+
+class Ledger:
+    """All kept rows in order, with the links that make the count of any window a few passes over its rows."""
+
+    def __init__(self, blocks: Iterable[Block], vocabulary: Vocabulary) -> None:
+        """`blocks` are disjoint in time and in order (one a bucket)."""
+        blocks = [block for block in blocks if len(block.at)]
+        starts = np.cumsum([0, *(len(block.at) for block in blocks)])
+        self.vocabulary = vocabulary
+        self.at: Counts = _join([block.at for block in blocks])
+        self.posts = [post for block in blocks for post in block.posts]
+        self.authors: Counts = _join([block.authors for block in blocks])
+        self._previous_copy = _previous(_join([block.fingerprints for block in blocks]))
+        self.pair_row: Counts = _join([block.pair_row + start for block, start in zip(blocks, starts, strict=False)])
+        self.pairs: Counts = _join([block.pairs for block in blocks])
+        self.pair_drug: Counts = np.array(vocabulary.pair_drug, dtype=np.int64)
+        self.pair_reaction: Counts = np.array(vocabulary.pair_reaction, dtype=np.int64)
+        author = self.authors[self.pair_row]
+        keys = np.where(author == NONE, NONE, author * max(len(self.pair_drug), 1) + self.pairs)
+        self._previous_report = _previous(keys)
+        self._pair_start = np.searchsorted(self.pair_row, np.arange(len(self.at) + 1))
+
+    def find_pair(self, drug: str, reaction: str) -> int:
+        """The code of a pair; NONE where no row of this ledger could have it."""
+        code = self.vocabulary.find_pair(drug, reaction)
+        return code if code < len(self.pair_drug) else NONE
+
+    def pairs_between(self, start_ms: int, end_ms: int) -> Counts:
+        """The codes of the pairs that any post with start <= event time < end reports, counted or not."""
+        low, high = np.searchsorted(self.at, [start_ms, end_ms])
+        return np.unique(self.pairs[self._pair_start[low] : self._pair_start[high]])
+
+    def window(self, start_ms: int, end_ms: int) -> Window:
+        """Count the rows with start <= event time < end."""
+        low, high = np.searchsorted(self.at, [start_ms, end_ms])
+        first, last = self._pair_start[low], self._pair_start[high]
+        rows = self.pair_row[first:last]
+        original = self._previous_copy[low:high] < low
+        counted = original[rows - low]
+        counted &= ~self._reported_before(counted, first, last)
+        return Window(self, np.flatnonzero(counted) + first)
+
+    def _reported_before(self, original: Flags, first: int, last: int) -> Flags:
+        """Which pair entries of [first, last) the same author reported before in the window, reposts left aside."""
+        result = np.zeros(last - first, dtype=bool)
+        entry = np.flatnonzero(original)
+        earlier = self._previous_report[entry + first]
+        while len(entry):
+            inside = earlier >= first
+            entry, earlier = entry[inside], earlier[inside]
+            counts = original[earlier - first]
+            result[entry[counts]] = True
+            entry, earlier = entry[~counts], self._previous_report[earlier[~counts]]
+        return result
+
+
+def _join(parts: list[Counts]) -> Counts:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def _distinct(ordered: Counts) -> Counts:
+    """The distinct values of a sorted array."""
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=NONE))]
+
+
+class Window:
+    """The counts of one window. `entries` are the indices of the ledger's pair entries that count."""
+
+    def __init__(self, ledger: Ledger, entries: Counts) -> None:
+        self._ledger = ledger
+        self._entries = entries
+        self._rows = ledger.pair_row[entries]
+        self._pairs = ledger.pairs[entries]
+        self.total = _distinct(self._rows).size
+
+    def tables(self, pairs: Counts) -> tuple[Counts, Counts, Counts, Counts, Flags]:
+        """(a, b, c, d, valid) of the pairs, by code. `valid` is False where a table cannot be: d would be negative.
+
+        That happens when posts name drug and reaction in separate pairs only.
+        """
+        a = np.bincount(self._pairs, minlength=len(self._ledger.pair_drug))[pairs]
+        drug = self._margin(self._ledger.pair_drug)[self._ledger.pair_drug[pairs]]
+        reaction = self._margin(self._ledger.pair_reaction)[self._ledger.pair_reaction[pairs]]
+        d = self.total - (drug + reaction - a)
+        return a, drug - a, reaction - a, d, d >= 0
+
+    def _margin(self, part: Counts) -> Counts:
+        """Distinct posts by drug or by reaction: `part` maps pair codes to it."""
+        size = int(part.max()) + 1 if len(part) else 0
+        keys = self._rows * max(size, 1) + part[self._pairs]
+        # Almost sorted already, which a stable sort is quick at.
+        keys.sort(kind="stable")
+        return np.bincount(_distinct(keys) % max(size, 1), minlength=size)
+
+    def authors(self, pairs: Counts, anonymous_counts: bool) -> Counts:
+        """Distinct authors of each pair. A post without an author is one author of its own, or none at all."""
+        known = self._ledger.authors[self._rows] != NONE
+        # An author's second report of a pair does not count, so counted reports with an author are distinct authors.
+        counted = self._pairs if anonymous_counts else self._pairs[known]
+        return np.bincount(counted, minlength=len(self._ledger.pair_drug))[pairs]
+
+    def posts(self, pair: int, most: int) -> tuple[str, ...]:
+        """The ids of the last `most` counted posts of a pair, the latest first."""
+        rows = self._rows[self._pairs == pair][::-1][:most]
+        return tuple(self._ledger.posts[row] for row in rows)

@@ -1,0 +1,78 @@
+"""Rows for tests, and the count of a window written out plainly: what the fast code must agree with."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.events import Table
+from shared.settings import PACKAGE_ROOT
+from shared.signals.rules import Rules, check_rules
+from shared.signals.windows import Block, Ledger, Row, Vocabulary
+
+HOUR = 3_600_000
+RULES_FILE = PACKAGE_ROOT / "shared" / "signals" / "rules.toml"
+
+
+def rules_with(**changes: Any) -> Rules:
+    """The shipped rules with values changed: `rules_with(evans__prr=3)`."""
+    raw = tomllib.loads(Path(RULES_FILE).read_text())
+    for name, value in changes.items():
+        part, key = name.split("__")
+        if part == "suppression":
+            raw[part][key] = value
+        else:
+            raw[part][key]["value"] = value
+    return check_rules(raw, "test")
+
+
+def row(
+    post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None
+) -> Row:
+    return Row(post, at, author, fingerprint, pairs)
+
+
+def ledger_of(rows: Iterable[Row], bucket: int = HOUR) -> Ledger:
+    buckets: dict[int, list[Row]] = {}
+    for one in rows:
+        buckets.setdefault(one.at_ms // bucket, []).append(one)
+    vocabulary = Vocabulary()
+    # Decoded latest first: codes must not depend on order.
+    blocks = {key: Block.of(buckets[key], vocabulary) for key in sorted(buckets, reverse=True)}
+    return Ledger([blocks[key] for key in sorted(blocks)], vocabulary)
+
+
+def background(n: int, at: int = 0, drug: str = "other", reaction: str = "rash") -> list[Row]:
+    """n reports of a pair by n authors, one a second."""
+    return [
+        row(f"{drug}-{reaction}-{i}", at + i * 1000, (drug, reaction), author=f"{drug}-{reaction}-{i}") for i in range(n)
+    ]
+
+
+def counted_plainly(rows: Sequence[Row], start: int, end: int) -> dict[str, set[tuple[str, str]]]:
+    """The remaining pairs of each post that counts, by the definition's own words."""
+    inside = sorted({r.post_id: r for r in rows if start <= r.at_ms < end}.values(), key=lambda r: (r.at_ms, r.post_id))
+    seen: set[str] = set()
+    reported: set[tuple[str, tuple[str, str]]] = set()
+    counted: dict[str, set[tuple[str, str]]] = {}
+    for r in inside:
+        if r.fingerprint is not None and r.fingerprint in seen:
+            continue
+        if r.fingerprint is not None:
+            seen.add(r.fingerprint)
+        pairs = {p for p in r.pairs if r.author is None or (r.author, p) not in reported}
+        if r.author is not None:
+            reported |= {(r.author, p) for p in pairs}
+        if pairs:
+            counted[r.post_id] = pairs
+    return counted
+
+
+def table_plainly(counted: dict[str, set[tuple[str, str]]], drug: str, reaction: str) -> Table | None:
+    a = sum((drug, reaction) in pairs for pairs in counted.values())
+    with_drug = sum(any(d == drug for d, _ in pairs) for pairs in counted.values())
+    with_reaction = sum(any(r == reaction for _, r in pairs) for pairs in counted.values())
+    d = len(counted) - (with_drug + with_reaction - a)
+    return Table(a, with_drug - a, with_reaction - a, d) if d >= 0 else None
