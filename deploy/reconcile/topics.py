@@ -1,0 +1,114 @@
+"""Reads the topics of results with a plain consumer of no group, again and again from where it stopped."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from deploy.reconcile.account import Seen
+from shared.errors import AdrwatchError, BadMessage, DependencyAway
+from shared.events import decode
+from shared.settings import Settings
+from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS, Topic
+
+RESULTS = (OUTCOMES, MENTIONS, ALERTS, DEAD_LETTERS)
+# What each service's group reads: `<prefix>.<service>`.
+CONSUMED: dict[str, tuple[Topic, ...]] = {"pipeline": (POSTS,), "alerting": (OUTCOMES, MENTIONS, DELETIONS)}
+_TIMEOUT_MS = 10_000
+_POLL_MS = 200
+
+
+class Results:
+    """Fills `seen` from adr.outcomes, adr.mentions, adr.alerts and adr.dead-letters. Raises DependencyAway without a broker.
+
+    `unreadable` counts records that are no message of adrwatch.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.seen = Seen()
+        self.unreadable = 0
+        self._prefix = settings.topic_prefix
+        self._kinds: dict[str, Topic] = {topic.name(self._prefix): topic for topic in RESULTS}
+        self._bootstrap = settings.require("kafka_bootstrap")
+        # The client repeats every failed connection on the log; the error below says it once.
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        clients: dict[str, Any] = {"bootstrap_servers": self._bootstrap, "request_timeout_ms": _TIMEOUT_MS}
+        try:
+            self._consumer = KafkaConsumer(
+                **clients, auto_offset_reset="earliest", enable_auto_commit=False, group_id=None
+            )
+            self._admin = KafkaAdminClient(**clients)
+            self._partitions = [TopicPartition(name, number) for name in self._kinds for number in self._numbers(name)]
+            self._consumer.assign(self._partitions)
+        except (KafkaError, OSError) as error:
+            raise self._away(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+        self._admin.close()
+
+    def _numbers(self, name: str) -> list[int]:
+        numbers = self._consumer.partitions_for_topic(name)
+        if not numbers:
+            raise AdrwatchError(f"there is no topic {name}", fix="create the topics with `adrwatch topics apply`")
+        return sorted(numbers)
+
+    def _away(self, error: Exception) -> DependencyAway:
+        return DependencyAway(
+            f"Kafka at {self._bootstrap} does not answer: {type(error).__name__}",
+            fix="start it with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP",
+        )
+
+    def read(self) -> int:
+        """Read up to the present ends of the topics; returns how many records were new."""
+        new = 0
+        try:
+            ends = self._consumer.end_offsets(self._partitions)
+            while any(self._consumer.position(place) < end for place, end in ends.items()):
+                for place, records in self._consumer.poll(timeout_ms=_POLL_MS).items():
+                    for record in records:
+                        new += 1
+                        self._take(place, record.value)
+        except (KafkaError, OSError) as error:
+            raise self._away(error) from None
+        return new
+
+    def _take(self, place: Any, value: bytes | None) -> None:
+        # A tombstone takes back a text; that its dead letter was there still counts.
+        if value is None:
+            return
+        try:
+            event: Any = decode(value, self._kinds[place.topic].event)
+        except BadMessage:
+            self.unreadable += 1
+            return
+        self.seen.add(event, place.partition)
+
+    def lag(self) -> int:
+        """Records that the pipeline and the alerting have not committed yet."""
+        topics = {service: [name.name(self._prefix) for name in read] for service, read in CONSUMED.items()}
+        try:
+            places = {
+                service: [TopicPartition(name, number) for name in names for number in self._numbers(name)]
+                for service, names in topics.items()
+            }
+            ends = self._consumer.end_offsets([place for group in places.values() for place in group])
+            groups = {f"{self._prefix}.{service}": group for service, group in places.items()}
+            committed = self._admin.list_group_offsets(groups)
+        except (KafkaError, OSError) as error:
+            raise self._away(error) from None
+        behind = 0
+        for group, of_group in groups.items():
+            for place in of_group:
+                offset = committed.get(group, {}).get(place)
+                behind += max(0, ends[place] - max(0, offset.offset if offset else 0))
+        return behind
