@@ -1,0 +1,20 @@
+"""The commands of ingest: `adrwatch ingest|topics|schema|dead-letters`."""
+
+from __future__ import annotations
+
+import typer
+
+from services.ingest.commands import dead_letters, schema, topics
+from services.ingest.commands.delete import delete
+from services.ingest.commands.replay import replay
+
+
+def register(app: typer.Typer) -> None:
+    """Add the groups of ingest to the command."""
+    ingest = typer.Typer(help="Bring public posts in, and take them back.", no_args_is_help=True)
+    ingest.command()(replay)
+    ingest.command()(delete)
+    app.add_typer(ingest, name="ingest")
+    app.add_typer(topics.group, name="topics")
+    app.add_typer(schema.group, name="schema")
+    app.add_typer(dead_letters.group, name="dead-letters")

@@ -1,0 +1,1 @@
+"""The command line of ingest, one module a group."""

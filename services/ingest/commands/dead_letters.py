@@ -1,0 +1,203 @@
+"""`adrwatch dead-letters list|show|replay|export`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shared.errors import AdrwatchError
+
+if TYPE_CHECKING:
+    from services.ingest.dead_letters import Held, Inbox
+    from services.ingest.publish import Delivery
+    from shared.settings import Settings
+
+group = typer.Typer(help="Messages that could not be processed: list, look, replay, mend.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Stage = Annotated[str | None, typer.Option(help="Only those of this stage.")]
+Reason = Annotated[str | None, typer.Option(help="Only those of this reason.")]
+GiveUp = Annotated[float, typer.Option(min=1, help="Seconds until an unanswered delivery has failed.")]
+
+
+@group.command("list")
+def show_all(as_json: AsJson = False, stage: Stage = None, reason: Reason = None) -> None:
+    """List dead letters that are not done, without what people wrote.
+
+    Example: adrwatch dead-letters list --stage screen
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    inbox, _ = _inbox()
+    chosen, _ = inbox.chosen(stage=stage, reason=reason)
+    if as_json:
+        print(json.dumps([_about(held) for held in chosen]))
+    else:
+        table = Table("id", "when", "stage", "reason", "topic or file", "partition", "offset or line", "bytes", "tries")
+        for held in chosen:
+            letter = held.letter
+            table.add_row(
+                letter.id, f"{letter.occurred_at:%Y-%m-%d %H:%M:%S}", letter.stage, letter.reason, letter.topic,
+                str(letter.partition), str(letter.offset), str(len(letter.payload)), str(held.attempts),
+            )  # fmt: skip
+        Console().print(table)
+    if inbox.unreadable:
+        typer.echo(f"{inbox.unreadable} records of the topic are no dead letters and were left out", err=True)
+
+
+@group.command()
+def show(letter_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Show one dead letter with its payload, as it was masked at ingest. Only here is text shown.
+
+    Example: adrwatch dead-letters show adr.posts:2:1204:screen
+    """
+    inbox, _ = _inbox()
+    held = _found(inbox, [letter_id])[0]
+    payload = held.letter.payload
+    if as_json:
+        print(json.dumps({**_about(held), "payload": base64.b64encode(payload).decode()}))
+        return
+    for name, value in _about(held).items():
+        print(f"{name}: {value}")
+    typer.echo("payload (written by a person: do not copy it into tickets or chats):", err=True)
+    text = payload.decode(errors="backslashreplace")
+    print("".join(letter if letter.isprintable() or letter in "\n\t" else repr(letter)[1:-1] for letter in text))
+
+
+@group.command()
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    stage: Stage = None,
+    reason: Reason = None,
+    give_up: GiveUp = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send messages back to the topics they came from and mark their dead letters done.
+
+    Key, bytes and partition are the original ones. Lines that ingest refused came from no topic: export them. Repeating
+    it is harmless. Exit code 1 when something was not acknowledged.
+
+    Example: adrwatch dead-letters replay --reason schema
+    """
+    from rich import print as show_text
+
+    from services.ingest import broker
+    from services.ingest.dead_letters import replay as send_back
+    from shared.topics import DEAD_LETTERS, TOPICS
+
+    inbox, settings = _inbox()
+    chosen = _choose(inbox, ids or [], everything, stage, reason)
+    broker.require_topics(settings, TOPICS)
+    account = send_back(
+        chosen, _delivery(settings, give_up), settings.topic_prefix, DEAD_LETTERS.name(settings.topic_prefix)
+    )
+    if as_json:
+        print(json.dumps(asdict(account)))
+    else:
+        show_text(f"{account.chosen} chosen: {account.replayed} replayed, {account.done} marked done, "
+                  f"{account.skipped.total()} skipped, {account.failed.total()} failed")  # fmt: skip
+        if account.skipped["export"]:
+            show_text("lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending")
+        if account.skipped["unknown-topic"]:
+            show_text("some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX")
+    if not account.complete:
+        raise typer.Exit(1)
+
+
+@group.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new files.")],
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    reason: Reason = None,
+    done: Annotated[bool, typer.Option("--done", help="Mark them done once the files are on disk.")] = False,
+    give_up: GiveUp = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Write the lines that ingest refused to files, to be mended and replayed.
+
+    One file for each they came from, readable by you alone. Handles and addresses are masked, authors hashed.
+
+    Example: adrwatch dead-letters export rejects/ --reason bad-time
+    """
+    from services.ingest.dead_letters import export as write
+    from services.ingest.dead_letters import mark_done
+    from services.ingest.publish import STAGE
+    from shared.topics import DEAD_LETTERS
+
+    inbox, settings = _inbox()
+    chosen = _choose(inbox, ids or [], everything=not ids, stage=STAGE, reason=reason)
+    files, left_out = write(chosen, folder)
+    finished = 0
+    letters = [held for file in files for held in file.letters]
+    if done and letters:
+        finished = mark_done(letters, _delivery(settings, give_up), DEAD_LETTERS.name(settings.topic_prefix))
+    commands = [shlex.join(["adrwatch", "ingest", "replay", str(file.path), *file.flags]) for file in files]
+    if as_json:
+        listed = [{"path": str(file.path), "lines": len(file.letters), "replay": command}
+                  for file, command in zip(files, commands, strict=True)]  # fmt: skip
+        print(json.dumps({"files": listed, "left_out": left_out, "done": finished}))
+    else:
+        print(f"{len(letters)} lines written, {left_out} left out, {finished} marked done")
+        for command in commands:
+            print(f"mend the file, then: {command}")
+    if done and finished != len(letters):
+        raise typer.Exit(1)
+
+
+def _inbox() -> tuple[Inbox, Settings]:
+    from services.ingest import broker
+    from services.ingest.dead_letters import open_inbox
+    from shared.settings import current
+    from shared.topics import DEAD_LETTERS
+
+    settings = current()
+    broker.require_topics(settings, [DEAD_LETTERS])
+    return open_inbox(broker.read_all(settings, DEAD_LETTERS)), settings
+
+
+def _delivery(settings: Settings, give_up: float) -> Delivery:
+    from services.ingest import broker
+    from services.ingest.publish import Delivery
+
+    return Delivery(broker.producer(settings, give_up))
+
+
+def _choose(inbox: Inbox, ids: list[str], everything: bool, stage: str | None, reason: str | None) -> list[Held]:
+    if not (ids or everything or stage or reason):
+        raise AdrwatchError("nothing is chosen", fix="name ids, or say --all, --stage or --reason")
+    if ids:
+        _found(inbox, ids)
+    return inbox.chosen(ids, stage=stage, reason=reason)[0]
+
+
+def _found(inbox: Inbox, ids: list[str]) -> list[Held]:
+    found, unknown = inbox.chosen(ids)
+    if unknown:
+        raise AdrwatchError(
+            f"no dead letter {', '.join(unknown)}: done already, or never there", fix="see `adrwatch dead-letters list`"
+        )
+    return found
+
+
+def _about(held: Held) -> dict[str, Any]:
+    letter = held.letter
+    return {
+        "id": letter.id,
+        "occurred_at": letter.occurred_at.isoformat(),
+        "stage": letter.stage,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "key": letter.key.decode(errors="replace") if letter.key is not None else None,
+        "bytes": len(letter.payload),
+        "tries": held.attempts,
+    }

@@ -1,0 +1,41 @@
+"""`adrwatch schema write|check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.errors import AdrwatchError
+
+group = typer.Typer(help="JSON Schemas of the messages and their AsyncAPI document.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="Folder of the schema files.")]
+
+
+@group.command()
+def write(folder: Folder) -> None:
+    """Write the schema files.
+
+    Example: adrwatch schema write docs/schemas
+    """
+    from shared import schema
+
+    changed = schema.write(folder)
+    for path in changed:
+        print(f"wrote {path}")
+    if not changed:
+        print("all files are in step")
+
+
+@group.command()
+def check(folder: Folder) -> None:
+    """Say whether the files are in step with the code; exit code 2 if one is not.
+
+    Example: adrwatch schema check docs/schemas
+    """
+    from shared import schema
+
+    if names := schema.differing(folder):
+        raise AdrwatchError(f"out of step in {folder}: {', '.join(names)}", fix=f"adrwatch schema write {folder}")
+    print("all files are in step")

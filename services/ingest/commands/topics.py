@@ -1,0 +1,74 @@
+"""`adrwatch topics apply|list`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shared.errors import AdrwatchError
+
+if TYPE_CHECKING:
+    from services.ingest.topics import TopicState
+
+group = typer.Typer(help="Kafka topics: what is declared, what the broker has.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@group.command("list")
+def show(as_json: AsJson = False) -> None:
+    """Show every declared topic beside the broker's.
+
+    Example: adrwatch topics list --json
+    """
+    from services.ingest import broker
+    from services.ingest.topics import states
+    from shared.settings import current
+
+    settings = current()
+    with broker.admin(settings) as client:
+        _print(states(client, settings.topic_prefix), as_json)
+
+
+@group.command()
+def apply(as_json: AsJson = False) -> None:
+    """Create missing topics and set their settings as declared; repeating it changes nothing.
+
+    A topic with another number of partitions is reported and left alone (exit code 2): keys would move.
+
+    Example: ADRWATCH_TOPIC_PREFIX=staging adrwatch topics apply
+    """
+    from services.ingest import broker
+    from services.ingest import topics as declared
+    from shared.settings import current
+
+    settings = current()
+    with broker.admin(settings) as client:
+        before, after = declared.apply(client, settings.topic_prefix)
+    _print(after, as_json)
+    if not as_json:
+        created = sum(state.missing for state in before)
+        print(f"{created} created, {sum(bool(state.drift) for state in before)} mended")
+    if wrong := [state for state in after if state.repartitioned]:
+        listed = ", ".join(f"{state.name} has {state.partitions}, not {state.topic.partitions}" for state in wrong)
+        raise AdrwatchError(
+            f"the number of partitions differs: {listed}",
+            fix="use another ADRWATCH_TOPIC_PREFIX, or drain the topic, delete it and apply again",
+        )
+
+
+def _print(states: list[TopicState], as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if as_json:
+        print(json.dumps([state.as_dict() for state in states]))
+        return
+    table = Table("topic", "status", "partitions", "replicas", "settings that differ", "what")
+    for state in states:
+        differing = ", ".join(f"{key}={have} (declared {want})" for key, (have, want) in state.drift.items())
+        count = "" if state.partitions is None else str(state.partitions)
+        replicas = "" if state.replicas is None else str(state.replicas)
+        table.add_row(state.name, state.status, count, replicas, differing, state.topic.summary)
+    Console().print(table)

@@ -1,0 +1,76 @@
+"""What every source of posts looks like: a file that is replayed, later a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.errors import AdrwatchError
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the terms of a source allow. Without `keeps_identifiers` no author hash is written (X's default)."""
+
+    keeps_identifiers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record was read. `recipe` is the JSON that tells how to read such a record again (see `recipe.py`)."""
+
+    file: str
+    line: int
+    recipe: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RawPost:
+    """A post as its source gives it: nothing is masked yet, so it is never written or logged.
+
+    `created_at` is UTC. `author` is a handle or an id at the source. `veiled` returns the original record, identifiers masked,
+    for the dead letters; it is called only when the post is refused.
+    """
+
+    source: str
+    native_id: str
+    text: str
+    created_at: datetime
+    origin: Origin
+    veiled: Callable[[], bytes]
+    author: str | None = None
+    language: str | None = None
+
+    @property
+    def post_id(self) -> str:
+        """The id that the post has everywhere in adrwatch."""
+        return f"{self.source}:{self.native_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no post. `detail` never quotes it; `payload` is the original, identifiers masked."""
+
+    reason: str
+    detail: str
+    origin: Origin
+    payload: bytes
+    post_id: str | None = None
+
+
+class Source(Protocol):
+    """Yields posts and rejects in the order they are to be published.
+
+    Raises SourceBroken when it ends before its end; what it yielded until then is whole.
+    """
+
+    name: str
+    policy: Policy
+
+    def __iter__(self) -> Iterator[RawPost | Reject]: ...
+
+
+class SourceBroken(AdrwatchError):
+    """A source ended in the middle (a truncated archive): what was read before is published and accounted for."""
