@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from deploy.reconcile.topics import Results
 
 _PAUSE = 0.3
+# Signals are evaluated a moment after the last record is committed: the topics must have been quiet for so many seconds.
+_QUIET = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -71,7 +73,10 @@ def reconcile(
 
 
 def settle(rows: Sequence[Row], results: Results, wait: float) -> Account:
-    """The account once every post has its outcome and no worker lags, or once nothing has moved for `wait` seconds."""
+    """The account once all is done (every post has its outcome, no worker lags, the topics are quiet) or stands still.
+
+    `wait` is the time in seconds after which it stands still; 0 takes the topics as they are.
+    """
     from deploy.reconcile.account import account
 
     moved = time.monotonic()
@@ -83,7 +88,8 @@ def settle(rows: Sequence[Row], results: Results, wait: float) -> Account:
         if new or lag != behind:
             moved = time.monotonic()
         behind = lag
-        if (not result.lost and not lag) or time.monotonic() - moved >= wait:
+        done = not result.lost and not lag
+        if time.monotonic() - moved >= (min(wait, _QUIET) if done else wait):
             return result
         time.sleep(_PAUSE)
 

@@ -7,7 +7,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 
 from deploy.reconcile.account import Seen
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
@@ -36,7 +41,11 @@ class Results:
         self._bootstrap = settings.require("kafka_bootstrap")
         # The client repeats every failed connection on the log; the error below says it once.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
-        clients: dict[str, Any] = {"bootstrap_servers": self._bootstrap, "request_timeout_ms": _TIMEOUT_MS}
+        clients: dict[str, Any] = {
+            "bootstrap_servers": self._bootstrap,
+            "bootstrap_timeout_ms": _TIMEOUT_MS,
+            "request_timeout_ms": _TIMEOUT_MS,
+        }
         try:
             self._consumer = KafkaConsumer(
                 **clients, auto_offset_reset="earliest", enable_auto_commit=False, group_id=None
@@ -103,7 +112,7 @@ class Results:
             }
             ends = self._consumer.end_offsets([place for group in places.values() for place in group])
             groups = {f"{self._prefix}.{service}": group for service, group in places.items()}
-            committed = self._admin.list_group_offsets(groups)
+            committed = self._committed(groups)
         except (KafkaError, OSError) as error:
             raise self._away(error) from None
         behind = 0
@@ -112,3 +121,11 @@ class Results:
                 offset = committed.get(group, {}).get(place)
                 behind += max(0, ends[place] - max(0, offset.offset if offset else 0))
         return behind
+
+    def _committed(self, groups: dict[str, list[Any]]) -> dict[str, Any]:
+        try:
+            committed: dict[str, Any] = self._admin.list_group_offsets(groups)
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            # A broker that has just started finds its coordinators at the first request: nothing is known to be committed.
+            return {}
+        return committed
