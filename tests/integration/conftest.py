@@ -45,6 +45,6 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def prefix() -> str:
+def topic_prefix() -> str:
     """A prefix of topics, groups and Redis keys that no other test uses."""
     return f"test-{uuid.uuid4().hex[:12]}"
