@@ -45,6 +45,9 @@ def configure(service: str, level: str = "INFO") -> None:
             ],
         )
     )
+    # Both clients report each connection they open at INFO.
+    for chatty in ("kafka", "aiokafka"):
+        logging.getLogger(chatty).setLevel("WARNING")
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -54,6 +57,6 @@ def configure(service: str, level: str = "INFO") -> None:
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose lines carry `logger=name`."""
-    bound: structlog.stdlib.BoundLogger = structlog.get_logger(logger=name)
+    """A logger whose lines carry `part=name`."""
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(part=name)
     return bound

@@ -149,7 +149,9 @@ class BatchRunner:
             before_sleep=self._note_retry,
             reraise=True,
         )
-        result: T = await retrying(call)
+        async for attempt in retrying:
+            with attempt:
+                result = await call()
         metrics.DEPENDENCY_UP.labels(self.stage).set(1)
         return result
 

@@ -28,9 +28,6 @@ from shared.stream.preflight import check_topics
 from shared.topics import Topic
 
 log = logs.logger("worker")
-# After a stop signal a batch may still wait for a server that is away. It is uncommitted and will be delivered again, so
-# leaving without it is safe; waiting for ever is not.
-STOP_GRACE = 20.0
 
 
 class Worker:
@@ -146,7 +143,7 @@ class Worker:
         settings = self.settings
         logs.configure(self.service, settings.log_level)
         check_topics(settings, self._topics)
-        Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
+        Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         if settings.metrics_port:
             try:
                 start_http_server(settings.metrics_port)
@@ -157,13 +154,20 @@ class Worker:
                 ) from error
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False)
+        worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
+        worker.stop_grace = settings.stop_grace
         log.info("worker starts", worker=settings.worker_id)
         worker.execute_from_commandline()
 
 
 class _FaustWorker(faust.Worker):
-    """Keeps adrwatch's JSON logs, and leaves when the grace after a stop signal is over."""
+    """Keeps adrwatch's JSON logs, and leaves when the grace after a stop signal is over.
+
+    A batch may wait for a server that is away when the signal comes. It is uncommitted and will be delivered again, so
+    leaving without it is safe; waiting for ever is not.
+    """
+
+    stop_grace: float
 
     def _setup_logging(self) -> None:
         """Logging was configured before; Faust's own set-up would replace it."""
@@ -175,7 +179,7 @@ class _FaustWorker(faust.Worker):
 
     def _stop_within_grace(self) -> None:
         log.info("worker stops")
-        self.loop.call_later(STOP_GRACE, self._leave)
+        self.loop.call_later(self.stop_grace, self._leave)
         self._on_sigterm()
 
     def _leave(self) -> None:

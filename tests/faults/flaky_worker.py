@@ -1,0 +1,40 @@
+"""A worker of adrwatch's own stream code with a handler that fails on demand; run as a process by the fault tests.
+
+Reads posts as raw bytes and writes each one's value to `outcomes` under the value as key. FLAKY_FAILURES is the share of
+calls that find the dependency away (1 means always), FLAKY_DELAY the seconds a call takes. Values that begin with `poison`
+raise inside the batch; values that begin with `refused` are refused by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+
+from shared import settings
+from shared.errors import BadMessage, DependencyAway
+from shared.stream import BatchResult, Output, Record, Worker
+from shared.topics import OUTCOMES, POSTS
+
+
+async def handle(records: list[Record]) -> BatchResult:
+    """Fail as told, else pass every record on."""
+    await asyncio.sleep(float(os.environ.get("FLAKY_DELAY", "0")))
+    if random.random() < float(os.environ.get("FLAKY_FAILURES", "0")):
+        raise DependencyAway("the flaky dependency is away")
+    result = BatchResult()
+    for record in records:
+        value = record.value or b""
+        if value.startswith(b"poison"):
+            raise ValueError("a poison record raises inside the batch")
+        if value.startswith(b"refused"):
+            result.bad.append((record, BadMessage("refused", "the handler refuses this record")))
+        else:
+            result.outputs.append(Output(OUTCOMES, value.decode(), value, record.partition))
+    return result
+
+
+if __name__ == "__main__":
+    worker = Worker("flaky", settings.load())
+    worker.batch_agent(POSTS, handle, stage="flaky")
+    worker.run()

@@ -1,0 +1,88 @@
+"""What fault tests need around a worker process: topics, records, committed offsets, and who handled what."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def create_topics(bootstrap: str, names: dict[str, int]) -> None:
+    """Make topics with the given numbers of partitions, and wait until the broker lists them."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_topics([NewTopic(name, partitions, 1) for name, partitions in names.items()])
+    wait_for(lambda: set(names) <= set(admin.list_topics()), "topics")
+    admin.close()
+
+
+def produce(bootstrap: str, topic: str, values: Sequence[bytes], partitions: int) -> None:
+    """Write the values, round robin over the partitions, and wait for their acknowledgement."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+    futures = [
+        producer.send(topic, key=str(index).encode(), value=value, partition=index % partitions)
+        for index, value in enumerate(values)
+    ]
+    for future in futures:
+        future.get(timeout=60)
+    producer.close()
+
+
+def read_all(bootstrap: str, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+    """Every key and value that lies in the topic now."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    places = [TopicPartition(topic, partition) for partition in sorted(consumer.partitions_for_topic(topic) or ())]
+    consumer.assign(places)
+    ends = consumer.end_offsets(places)
+    consumer.seek_to_beginning(*places)
+    found = []
+    while any(consumer.position(place) < ends[place] for place in places):
+        for records in consumer.poll(timeout_ms=500).values():
+            found += [(record.key, record.value) for record in records]
+    consumer.close()
+    return found
+
+
+def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
+    """The group's committed offset by partition; 0 where it never committed."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    offsets = {
+        partition: consumer.committed(TopicPartition(topic, partition)) or 0
+        for partition in consumer.partitions_for_topic(topic) or ()
+    }
+    consumer.close()
+    return offsets
+
+
+def members(bootstrap: str, group: str) -> int:
+    """How many members the broker counts in the group."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        described = admin.describe_groups([group])
+    finally:
+        admin.close()
+    return len(described[group]["members"]) if isinstance(described, dict) else len(described[0]["members"])
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait until the condition holds; AssertionError after a limit that only a hanging system reaches."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.2)
+
+
+def start(module: str, env: dict[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Run a module of these tests as a process of its own."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT, env={**os.environ, **env}, stdout=out, stderr=out,
+        )  # fmt: skip
