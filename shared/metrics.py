@@ -24,3 +24,17 @@ DEPENDENCY_UP = Gauge("adrwatch_dependency_up", "whether the stage's dependencie
 OUTCOMES = Counter("adrwatch_outcomes_total", "posts by outcome", ["outcome"])
 # One inference request, from sending the batch to its answer.
 INFERENCE_SECONDS = Histogram("adrwatch_inference_seconds", "time of one inference request", ["model"])
+# Posts with a pair that alerting wrote into the windows; redelivered ones count again.
+REPORTS = Counter("adrwatch_reports_total", "reports written into the windows")
+# Posts with a pair that came after their bucket was let go: nothing else is known of them.
+TOO_LATE = Counter("adrwatch_reports_too_late_total", "reports older than the buckets that are kept")
+# Buckets evaluated again because a report came late or was taken back.
+REOPENED = Counter("adrwatch_buckets_reopened_total", "closed buckets evaluated again")
+# Event time below which every partition has been read, seconds since 1970.
+WATERMARK = Gauge("adrwatch_watermark_seconds", "event time that alerting has reached")
+# One look for closed buckets that found some: reading, counting, rules, publishing.
+EVALUATION_SECONDS = Histogram("adrwatch_evaluation_seconds", "time to evaluate what has become due")
+# Alerts published and acknowledged; an update counts again.
+ALERTS = Counter("adrwatch_alerts_total", "alerts published", ["kind", "lane"])
+# Posts that a deletion took back from the windows, the queue and the published signals.
+FORGOTTEN = Counter("adrwatch_posts_forgotten_total", "deletions taken in by alerting")
