@@ -83,8 +83,9 @@ class LineFile:
         try:
             for chunk in chunks:
                 sample += chunk
-                # A stream that is being written is not waited for.
-                if len(sample) >= _SAMPLE or (self.path == STDIN and b"\n" in sample):
+                # The first line must be whole; more of a stream that is being written is not waited for.
+                enough = 1 if self.path == STDIN else _SAMPLE
+                if len(sample) >= enough and (b"\n" in sample or len(sample) > MAX_LINE):
                     break
         except SourceBroken as trouble:
             self._trouble = trouble

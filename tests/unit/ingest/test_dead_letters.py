@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+
+from services.ingest.broker import Stored
+from services.ingest.columns import Columns
+from services.ingest.dead_letters import ATTEMPT_HEADER, Held, export, open_inbox, replay
+from services.ingest.delete import check_ids, delete
+from services.ingest.publish import Delivery, reject_message
+from services.ingest.readers import open_reader
+from services.ingest.source import Reject
+from shared.errors import AdrwatchError
+from shared.events import DeadLetter, Deletion, decode, encode
+from shared.topics import POSTS, partition_of
+from tests.unit.ingest.samples import AT, FakeProducer, hashed, ids
+
+TIME = "2026-03-01T08:00:00Z"
+
+
+def letter(
+    name: str, *, stage: str = "screen", topic: str = "test.posts", partition: int = 2, key: bytes | None = b"forum:7"
+) -> DeadLetter:
+    return DeadLetter(
+        id=name, reason="schema", detail="", stage=stage, topic=topic, partition=partition, offset=5,
+        occurred_at=AT, payload=b"original bytes", key=key,
+    )  # fmt: skip
+
+
+def stored(held: DeadLetter, *, headers: tuple[tuple[str, bytes], ...] = (), offset: int = 0) -> Stored:
+    return Stored(0, offset, held.id.encode(), encode(held), headers)
+
+
+def held(name: str, headers: tuple[tuple[str, bytes], ...] = (), **fields: object) -> Held:
+    made = letter(name, **fields)  # type: ignore[arg-type]
+    return Held(made, stored(made, headers=headers))
+
+
+def test_a_tombstone_makes_a_dead_letter_done_and_a_later_one_of_its_id_opens_it_again() -> None:
+    gone, again, garbage = letter("gone"), letter("again"), Stored(0, 9, b"x", b"not json", ())
+    records = [
+        stored(gone), Stored(0, 1, b"gone", None, ()),
+        stored(again), Stored(0, 3, b"again", None, ()), stored(again), garbage,
+    ]  # fmt: skip
+    inbox = open_inbox(records)
+    assert list(inbox.letters) == ["again"]
+    assert inbox.unreadable == 1
+
+
+def test_letters_are_chosen_by_id_stage_and_reason() -> None:
+    inbox = open_inbox([stored(letter("a")), stored(letter("b", stage="classify"))])
+    assert [held.letter.id for held in inbox.chosen(stage="classify")[0]] == ["b"]
+    assert [held.letter.id for held in inbox.chosen(reason="other")[0]] == []
+    chosen, unknown = inbox.chosen(["b", "c"])
+    assert ([held.letter.id for held in chosen], unknown) == (["b"], ["c"])
+
+
+def test_replay_sends_the_original_bytes_back_and_then_marks_the_letter_done() -> None:
+    producer = FakeProducer()
+    account = replay(
+        [held("a", (("traceparent", b"00-x"), (ATTEMPT_HEADER, b"2")))], Delivery(producer), "test", "test.dead-letters"
+    )
+    original, tombstone = producer.records
+    assert (original["topic"], original["partition"]) == ("test.posts", 2)
+    assert (original["key"], original["value"]) == (b"forum:7", b"original bytes")
+    assert original["headers"] == [("traceparent", b"00-x"), (ATTEMPT_HEADER, b"3")]
+    assert (tombstone["topic"], tombstone["key"], tombstone["value"]) == ("test.dead-letters", b"a", None)
+    assert account.complete
+    assert (account.chosen, account.replayed, account.done) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("error", [KafkaTimeoutError(), MessageSizeTooLargeError()])
+def test_a_letter_that_was_not_taken_back_is_not_marked_done(error: Exception) -> None:
+    producer = FakeProducer(lambda number: error if number == 0 else None)
+    account = replay([held("a"), held("b")], Delivery(producer), "test", "test.dead-letters")
+    assert [record["key"] for record in producer.records if record["value"] is None] == [b"b"]
+    assert (account.replayed, account.done, account.failed.total()) == (1, 1, 1)
+    assert not account.complete
+
+
+def test_lines_of_files_and_foreign_topics_are_skipped_and_stay() -> None:
+    producer = FakeProducer()
+    letters = [held("a", stage="ingest", topic="posts.csv", partition=-1), held("b", topic="other.posts")]
+    account = replay(letters, Delivery(producer), "test", "test.dead-letters")
+    assert producer.records == []
+    assert account.skipped == {"export": 1, "unknown-topic": 1}
+    assert account.complete
+
+
+def test_a_partition_that_is_no_more_is_chosen_anew_by_the_key() -> None:
+    producer = FakeProducer()
+    replay([held("a", partition=64)], Delivery(producer), "test", "test.dead-letters")
+    assert producer.records[0]["partition"] == partition_of("forum:7", POSTS.partitions)
+
+
+def rejects_of(folder: Path, name: str, content: str) -> list[Held]:
+    """The dead letters that ingest makes of a file."""
+    path = folder / name
+    path.write_text(content)
+    reader = open_reader(str(path), path.suffix[1:], Columns(), "forum", hashed)
+    messages = [reject_message(item, "test") for item in reader if isinstance(item, Reject)]
+    records = [Stored(0, at, message.key, message.value, tuple(message.headers)) for at, message in enumerate(messages)]
+    return list(open_inbox(records).letters.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("posts.csv", f'id,user_id,text,time\n1,5,fine,{TIME}\n9,5,"a ""quoted"" word",never\n8,5,b,never\n'),
+        ("posts.tsv", f'id\tuser_id\ttext\ttime\n1\t5\tfine\t{TIME}\n9\t5\tsaid "x" twice\tnever\n8\t5\tb\tnever\n'),
+        ("posts.jsonl", '{"id":9,"text":"a","time":"never"}\n{"id":8,"text":"b","time":"never","user_id":5}\n'),
+    ],
+)
+def test_an_export_that_is_mended_is_read_again(tmp_path: Path, name: str, content: str) -> None:
+    [exported], left_out = export(rejects_of(tmp_path, name, content), tmp_path / "out")
+    assert left_out == 0
+    assert exported.path.stat().st_mode & 0o777 == 0o600
+    exported.path.write_text(exported.path.read_text().replace("never", TIME))
+    flags = dict(zip(exported.flags[::2], exported.flags[1::2], strict=True))
+    columns = Columns(**{flag[2:]: value for flag, value in flags.items() if flag not in ("--format", "--source-name")})
+    again = list(open_reader(str(exported.path), flags["--format"], columns, flags["--source-name"], hashed))
+    assert ids(again) == ["9", "8"]
+
+
+def test_files_of_one_name_and_other_columns_are_exported_apart(tmp_path: Path) -> None:
+    first = rejects_of(tmp_path, "posts.csv", "id,text,time\n9,a,never\n")
+    second = rejects_of(tmp_path, "posts.csv", "nr,id,text,time\n0,8,a,never\n")
+    files, left_out = export([*first, *second, held("c")], tmp_path / "out")
+    assert sorted(file.path.name for file in files) == ["posts.rejects-2.csv", "posts.rejects.csv"]
+    assert left_out == 1
+
+
+def test_an_export_never_writes_over_a_file_that_may_have_been_mended(tmp_path: Path) -> None:
+    letters = rejects_of(tmp_path, "posts.csv", "id,text,time\n9,a,never\n")
+    export(letters, tmp_path / "out")
+    with pytest.raises(AdrwatchError, match="is there already"):
+        export(letters, tmp_path / "out")
+
+
+def test_a_deletion_is_written_before_the_tombstones_of_post_and_dead_letters() -> None:
+    producer = FakeProducer()
+    dead = [held("a"), held("b", key=b"forum:8"), held("c", key=None)]
+    account = delete(["forum:7"], dead, Delivery(producer), "test")
+    deletion, post, dead_letter = producer.records
+    assert deletion["topic"] == "test.deletions"
+    assert decode(deletion["value"], Deletion).id == "forum:7"
+    assert (post["topic"], post["key"], post["value"]) == ("test.posts", b"forum:7", None)
+    assert post["partition"] == partition_of("forum:7", POSTS.partitions)
+    assert (dead_letter["topic"], dead_letter["key"], dead_letter["value"]) == ("test.dead-letters", b"a", None)
+    assert account.complete
+    assert account.dead_letter_tombstones == 1
+
+
+def test_without_its_deletion_no_tombstone_is_written() -> None:
+    producer = FakeProducer(lambda number: KafkaTimeoutError())
+    account = delete(["forum:7"], [held("a")], Delivery(producer), "test")
+    assert producer.records == []
+    assert not account.complete
+
+
+@pytest.mark.parametrize("wrong", ["7", ":7", "forum:", ""])
+def test_an_id_without_its_source_is_refused(wrong: str) -> None:
+    with pytest.raises(AdrwatchError, match="is not a post's id"):
+        check_ids([wrong])
+
+
+def test_an_id_that_is_named_twice_is_deleted_once() -> None:
+    assert check_ids(["forum:7", "forum:7", "forum:a:b"]) == ["forum:7", "forum:a:b"]
