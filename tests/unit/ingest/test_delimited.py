@@ -16,7 +16,7 @@ CSV = Dialect(",", unwrap_all=True)
 TSV = Dialect("\t", unwrap_all=False)
 TIME = "2026-03-01T08:00:00Z"
 
-letters = st.text(st.characters(blacklist_categories=("Cs", "Cc"), whitelist_characters="\n\t"), max_size=30)
+letters = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=30)
 
 
 @given(st.lists(letters, min_size=1, max_size=5), st.sampled_from([CSV, TSV]))

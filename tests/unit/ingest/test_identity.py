@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import AdrwatchError
-from shared.settings import Settings
+from shared.settings import load
 from shared.text.identity import SECRET_FILE, author_hash, author_secret
 
 
@@ -25,7 +25,7 @@ def test_networks_and_secrets_keep_authors_apart() -> None:
 
 
 def test_a_secret_is_made_once_for_the_owner_only_and_used_again(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data")
+    settings = load(data_dir=tmp_path / "data")
     secret = author_secret(settings)
     assert len(secret) == 64
     assert author_secret(settings) == secret
@@ -34,7 +34,7 @@ def test_a_secret_is_made_once_for_the_owner_only_and_used_again(tmp_path: Path)
 
 
 def test_the_secret_of_the_settings_wins_and_no_file_is_made(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, author_secret="sixteen letters or more")
+    settings = load(data_dir=tmp_path, author_secret="sixteen letters or more")
     assert author_secret(settings) == "sixteen letters or more"
     assert list(tmp_path.iterdir()) == []
 
@@ -47,10 +47,10 @@ def test_a_secret_that_is_open_or_short_is_refused(tmp_path: Path, content: str,
     path.write_text(content)
     path.chmod(mode)
     with pytest.raises(AdrwatchError, match=said):
-        author_secret(Settings(data_dir=tmp_path))
+        author_secret(load(data_dir=tmp_path))
 
 
 def test_a_folder_that_cannot_hold_the_secret_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AdrwatchError, match="cannot be used"):
-        author_secret(Settings(data_dir=tmp_path / "file"))
+        author_secret(load(data_dir=tmp_path / "file"))

@@ -100,7 +100,7 @@ def test_the_account_balances_and_counts_as_delivered_only_what_was_acknowledged
 
 def test_a_record_that_cannot_even_be_handed_over_has_failed() -> None:
     class Refusing(FakeProducer):
-        def send(self, topic: str, **record: object) -> object:  # type: ignore[override]
+        def send(self, topic: str, **record: object) -> object:
             raise MessageSizeTooLargeError
 
     account, _, _ = run([raw_post("1"), raw_post("2")], Refusing())
@@ -111,7 +111,7 @@ def test_a_record_that_cannot_even_be_handed_over_has_failed() -> None:
 
 def test_a_broker_that_is_away_ends_the_reading() -> None:
     class Away(FakeProducer):
-        def send(self, topic: str, **record: object) -> object:  # type: ignore[override]
+        def send(self, topic: str, **record: object) -> object:
             raise KafkaTimeoutError
 
     read: list[int] = []
@@ -164,7 +164,7 @@ def test_a_signal_while_waiting_for_input_delivers_and_accounts_for_what_was_rea
 
 def test_a_signal_while_a_record_is_handed_over_stops_after_it() -> None:
     class Interrupting(FakeProducer):
-        def send(self, topic: str, **record: object) -> object:  # type: ignore[override]
+        def send(self, topic: str, **record: object) -> object:
             os.kill(os.getpid(), signal.SIGINT)
             return super().send(topic, **record)
 
@@ -190,7 +190,7 @@ def test_no_more_records_wait_for_their_acknowledgement_than_allowed() -> None:
 
     def send_all() -> None:
         for number in range(5):
-            delivery.send(message, lambda number=number: done.append(number))  # type: ignore[misc]
+            delivery.send(message, lambda number=number: done.append(number))
 
     thread = threading.Thread(target=send_all)
     thread.start()
