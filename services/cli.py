@@ -27,7 +27,11 @@ def build() -> typer.Typer:
 
 
 # In the order in which a newcomer meets them: run it, feed it, look at it, mend it, train it.
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = (
+    "deploy.local.up",
+    "services.ingest.cli",
+    "deploy.reconcile.command",
+)
 
 
 def main() -> None:
