@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     retry_most: float = Field(10.0, gt=0, le=60, description="longest wait when a dependency is away")
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
     max_post_chars: int = Field(20_000, ge=280, description="longer posts are rejected at ingest")
+    evaluate_every: float = Field(1.0, gt=0, le=60, description="alerting looks for closed buckets this often")
     future_limit: float = Field(600.0, gt=0, description="posts further in the future go to the dead letters")
 
     @classmethod
