@@ -43,6 +43,10 @@ class Seen:
             case DeadLetter():
                 self.dead_letters[event.id] = event
 
+    def forget_alert(self, alert_id: str) -> None:
+        """An alert was taken back: a deletion has left too little evidence."""
+        self.alerts.pop(alert_id, None)
+
     @property
     def watermark(self) -> datetime | None:
         """The event time that every partition with outcomes has reached."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deploy.reconcile.topics import Results
 
 _PAUSE = 0.3
-# Signals are evaluated a moment after the last record is committed: the topics must have been quiet for so many seconds.
-_QUIET = 2.0
+# Signals are evaluated a moment after the last record is committed: so many of alerting's periods must have been quiet.
+_QUIET_PERIODS = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -56,8 +56,9 @@ def reconcile(
     rows = [row for path in files for row in read_rows(path, reading, warn)]
     if len({row.file for row in rows}) < len(files):
         warn("two files have one name, or one has no posts: refused lines are told apart by the name of the file")
-    with Results(current()) as results:
-        result = settle(rows, results, wait)
+    settings = current()
+    with Results(settings) as results:
+        result = settle(rows, results, wait, quiet=_QUIET_PERIODS * settings.evaluate_every)
     if results.unreadable:
         warn(f"{results.unreadable} records of the result topics are no messages of adrwatch")
     if result.missing:
@@ -72,8 +73,8 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def settle(rows: Sequence[Row], results: Results, wait: float) -> Account:
-    """The account once all is done (every post has its outcome, no worker lags, the topics are quiet) or stands still.
+def settle(rows: Sequence[Row], results: Results, wait: float, quiet: float) -> Account:
+    """The account once all is done (every post has its outcome, no worker lags, nothing new for `quiet` seconds) or stands still.
 
     `wait` is the time in seconds after which it stands still; 0 takes the topics as they are.
     """
@@ -89,7 +90,7 @@ def settle(rows: Sequence[Row], results: Results, wait: float) -> Account:
             moved = time.monotonic()
         behind = lag
         done = not result.lost and not lag
-        if time.monotonic() - moved >= (min(wait, _QUIET) if done else wait):
+        if time.monotonic() - moved >= (min(wait, quiet) if done else wait):
             return result
         time.sleep(_PAUSE)
 

@@ -38,6 +38,7 @@ class Results:
         self.unreadable = 0
         self._prefix = settings.topic_prefix
         self._kinds: dict[str, Topic] = {topic.name(self._prefix): topic for topic in RESULTS}
+        self._posts = POSTS.name(self._prefix)
         self._bootstrap = settings.require("kafka_bootstrap")
         # The client repeats every failed connection on the log; the error below says it once.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -86,21 +87,32 @@ class Results:
                 for place, records in self._consumer.poll(timeout_ms=_POLL_MS).items():
                     for record in records:
                         new += 1
-                        self._take(place, record.value)
+                        self._take(place, record.key, record.value)
         except (KafkaError, OSError) as error:
             raise self._away(error) from None
         return new
 
-    def _take(self, place: Any, value: bytes | None) -> None:
-        # A tombstone takes back a text; that its dead letter was there still counts.
+    def _take(self, place: Any, key: bytes | None, value: bytes | None) -> None:
+        topic = self._kinds[place.topic]
         if value is None:
+            # In the dead letters a tombstone takes back a text only; that the letter was there still counts.
+            if topic is ALERTS and key:
+                self.seen.forget_alert(key.decode())
             return
         try:
-            event: Any = decode(value, self._kinds[place.topic].event)
+            event: Any = decode(value, topic.event)
         except BadMessage:
             self.unreadable += 1
             return
         self.seen.add(event, place.partition)
+
+    def published(self) -> int:
+        """Records that adr.posts has taken so far."""
+        try:
+            places = [TopicPartition(self._posts, number) for number in self._numbers(self._posts)]
+            return sum(self._consumer.end_offsets(places).values())
+        except (KafkaError, OSError) as error:
+            raise self._away(error) from None
 
     def lag(self) -> int:
         """Records that the pipeline and the alerting have not committed yet."""

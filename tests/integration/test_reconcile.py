@@ -19,8 +19,8 @@ from deploy.reconcile import register
 from deploy.reconcile.topics import Results
 from shared import settings
 from shared.errors import AdrwatchError, DependencyAway
-from shared.events import DeadLetter, Event, Outcome, encode
-from shared.topics import DEAD_LETTERS, OUTCOMES, POSTS, TOPICS, Topic, partition_of
+from shared.events import Alert, Concept, DeadLetter, Event, Outcome, encode
+from shared.topics import ALERTS, DEAD_LETTERS, OUTCOMES, POSTS, TOPICS, Topic, partition_of
 
 MOMENT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Send = Callable[[Topic, str, Event | None], None]
@@ -171,6 +171,35 @@ def test_reading_goes_on_where_it_stopped_and_a_tombstone_or_garbage_stops_nothi
         send(OUTCOMES, "sample:1", outcome(1, "mentions:1"))
         assert results.read() == 1
         assert results.seen.statuses == {"sample:1": "mentions:1"}
+
+
+def test_an_alert_that_was_taken_back_is_no_alert(topics: settings.Settings, send: Send) -> None:
+    drug, reaction = Concept("DB00331", "metformin"), Concept("HP:0002013", "Vomiting")
+    for name in ("stays", "goes"):
+        signal = Alert(
+            id=name,
+            kind="disproportionality",
+            drug=drug,
+            reaction=reaction,
+            episode=MOMENT,
+            evaluated_at=MOMENT,
+            rules=("evans",),
+            rule_version="1",
+            examples=(),
+        )
+        send(ALERTS, name, signal)
+    send(ALERTS, "goes", None)
+    with Results(topics) as results:
+        results.read()
+        assert list(results.seen.alerts) == ["stays"]
+
+
+def test_published_counts_the_records_of_posts(topics: settings.Settings, send: Send) -> None:
+    with Results(topics) as results:
+        assert results.published() == 0
+        for number in range(7):
+            send(POSTS, f"sample:{number}", outcome(number))
+        assert results.published() == 7
 
 
 def test_missing_topics_are_a_clear_error(configured: settings.Settings) -> None:
