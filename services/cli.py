@@ -30,6 +30,7 @@ def build() -> typer.Typer:
 COMMANDS: tuple[str, ...] = (
     "deploy.local.up",
     "services.ingest.cli",
+    "services.pipeline.cli",
     "deploy.reconcile.command",
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
@@ -13,8 +14,9 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from shared import metrics
 from shared.errors import DependencyAway
+from shared.models.metadata import Metadata, check_served
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = Mapping[str, NDArray[Any]]
 # Far beyond any batch, so that only a server that hangs is cut off.
 TIMEOUT = 30.0
 # What a server says that is not there, is full, or is just loading the model: the batch is not at fault.
@@ -48,11 +50,11 @@ class Triton:
             return await self._call(model, inputs)
         except InferenceServerException as error:
             if _code(error) in _AWAY:
-                raise self._away(model, error) from error
+                raise away(self._url, model, error) from error
             try:
                 await self._call(model, self._canaries[model])
             except InferenceServerException as canary:
-                raise self._away(model, canary) from error
+                raise away(self._url, model, canary) from error
             raise
 
     async def _call(self, model: str, inputs: Arrays) -> Arrays:
@@ -67,12 +69,29 @@ class Triton:
             answer = await self._client.infer(model, tensors, client_timeout=TIMEOUT)
         return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
 
-    def _away(self, model: str, error: InferenceServerException) -> DependencyAway:
-        code = _code(error)
-        return DependencyAway(
-            f"Triton at {self._url} does not serve {model}: {code.name if code else error.status()}",
-            fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL",
-        )
+
+async def check_models(url: str, expected: Sequence[Metadata]) -> None:
+    """Compare the models that Triton serves with the metadata of this program's repository.
+
+    Raises DependencyAway while a model is not served, ModelMismatch where it is another one.
+    """
+    async with InferenceServerClient(url) as client:
+        for metadata in expected:
+            try:
+                answer = await client.get_model_config(metadata.name, as_json=True, client_timeout=TIMEOUT)
+            except InferenceServerException as error:
+                raise away(url, metadata.name, error) from error
+            parameters = answer["config"].get("parameters", {})
+            check_served(metadata, {key: value.get("string_value", "") for key, value in parameters.items()})
+
+
+def away(url: str, model: str, error: InferenceServerException) -> DependencyAway:
+    """The error to retry when Triton at `url` does not serve a model."""
+    code = _code(error)
+    return DependencyAway(
+        f"Triton at {url} does not serve {model}: {code.name if code else error.status()}",
+        fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL",
+    )
 
 
 def _code(error: InferenceServerException) -> grpc.StatusCode | None:

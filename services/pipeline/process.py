@@ -1,0 +1,71 @@
+"""The way of a post through the steps, from posts to messages. Knows no topic and no server: `infer` is given.
+
+The live worker and everything that runs in process (tests, evaluation) call this one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.pipeline.steps.attribute import attribute
+from services.pipeline.steps.classify import Infer, classify
+from services.pipeline.steps.document import Document, Failure
+from services.pipeline.steps.extract import extract
+from services.pipeline.steps.normalise import Reported, Vocabularies, normalise
+from services.pipeline.steps.screen import screen
+from shared.events import Post
+from shared.models import classifier, extractor
+from shared.models.classifier import ClassifierFeatures
+from shared.models.extractor import ExtractorFeatures
+from shared.models.metadata import check_parser
+from shared.settings import Settings
+from shared.signals.rules import load_rules
+from shared.text.parse import Parser, default_parser
+from shared.vocabulary.drugs import DrugLexicon, default_lexicon
+from shared.vocabulary.reactions import default_vocabulary
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the steps work with, loaded once a process."""
+
+    classifier: ClassifierFeatures
+    extractor: ExtractorFeatures
+    parser: Parser
+    lexicon: DrugLexicon
+    vocabularies: Vocabularies
+
+    @classmethod
+    def load(cls, settings: Settings) -> Tools:
+        """From the model repository, the vocabularies and the rule file. Raises AdrwatchError where they do not fit."""
+        rules = load_rules(settings.rules_file)
+        parser = default_parser()
+        tools = cls(
+            ClassifierFeatures.load(settings.model_repository / classifier.NAME),
+            ExtractorFeatures.load(settings.model_repository / extractor.NAME),
+            parser,
+            default_lexicon(),
+            Vocabularies(default_vocabulary(), rules.designated_ids, rules.designated_names),
+        )
+        for metadata in (tools.classifier.metadata, tools.extractor.metadata):
+            check_parser(metadata, parser.version)
+        return tools
+
+    @property
+    def model_version(self) -> str:
+        """Both models' versions, as outcomes and mentions carry them."""
+        return f"{self.classifier.metadata.version}+{self.extractor.metadata.version}"
+
+
+async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[list[Reported], list[Failure]]:
+    """Messages of each post, and the posts that a step could not treat. Errors of `infer` leave this function.
+
+    A post's messages depend on that post alone, not on the others of its batch.
+    """
+    documents, failed = screen([Document(post) for post in posts], tools.lexicon)
+    documents = await classify(documents, tools.classifier, tools.parser, infer)
+    documents = await extract(documents, tools.extractor, tools.parser, infer)
+    documents, unattributed = attribute(documents)
+    reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version)
+    return reported, failed + unattributed + unnamed

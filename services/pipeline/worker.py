@@ -1,0 +1,105 @@
+"""The pipeline worker: posts from `adr.posts`, through the steps, to mentions, outcomes and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
+
+from services.pipeline.inference import Triton, check_models
+from services.pipeline.process import Tools, process
+from services.pipeline.steps.classify import Infer
+from services.pipeline.steps.normalise import Reported
+from shared import logs, metrics
+from shared.errors import BadMessage, DependencyAway
+from shared.events import Outcome, Post, decode, encode
+from shared.models import classifier, extractor
+from shared.settings import Settings
+from shared.stream import BatchResult, Output, Record, Worker
+from shared.topics import MENTIONS, OUTCOMES, POSTS, partition_of
+
+log = logs.logger("pipeline")
+
+
+class PostHandler:
+    """Turns records of posts into records of mentions and outcomes.
+
+    Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which
+    keeps event time in order there. A tombstone (a deleted post) is passed over.
+    """
+
+    def __init__(self, tools: Tools, infer: Infer) -> None:
+        self._tools = tools
+        self._infer = infer
+
+    async def handle(self, records: list[Record]) -> BatchResult:
+        """One micro-batch. Raises DependencyAway when Triton is away."""
+        result = BatchResult()
+        source: dict[str, Record] = {}
+        posts: dict[str, Post] = {}
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                post = decode(record.value, Post)
+            except BadMessage as error:
+                result.bad.append((record, error))
+            else:
+                # A post that was delivered twice in this batch is treated once.
+                posts[post.id], source[post.id] = post, record
+        reported, failures = await process(list(posts.values()), self._tools, self._infer)
+        for done in reported:
+            result.outputs += self._messages(done, source[done.outcome.post_id])
+        for failure in failures:
+            reason = BadMessage(failure.reason, f"{failure.stage}: {failure.detail}")
+            result.bad.append((source[failure.post.id], reason))
+            result.outputs.append(self._dead(failure.post, source[failure.post.id], reason))
+        return result
+
+    def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
+        """The outcome of a post that made the whole step raise."""
+        return [self._dead(decode(record.value, Post), record, reason)]
+
+    def _messages(self, done: Reported, record: Record) -> list[Output]:
+        metrics.OUTCOMES.labels(done.outcome.status.split(":")[0]).inc()
+        mentions = [
+            Output(MENTIONS, mention.id, encode(mention), partition_of(mention.drug.id, MENTIONS.partitions))
+            for mention in done.mentions
+        ]
+        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), record.partition)]
+
+    def _dead(self, post: Post, record: Record, reason: BadMessage) -> Output:
+        metrics.OUTCOMES.labels("dead").inc()
+        outcome = Outcome(
+            post_id=post.id,
+            status=f"dead:{reason.reason}",
+            created_at=post.created_at,
+            model_version=self._tools.model_version,
+        )
+        return Output(OUTCOMES, outcome.post_id, encode(outcome), record.partition)
+
+
+def build(settings: Settings) -> Worker:
+    """A worker of the pipeline's group; its `run` blocks.
+
+    Waits until Triton serves both models. Raises AdrwatchError where they are not those of this program's repository.
+    """
+    tools = Tools.load(settings)
+    url = settings.require("triton_url")
+    expected = (tools.classifier.metadata, tools.extractor.metadata)
+    waiting = Retrying(
+        retry=retry_if_exception_type(DependencyAway),
+        wait=wait_random_exponential(settings.retry_first, settings.retry_most),
+        before_sleep=lambda state: log.warning("waiting for Triton", attempt=state.attempt_number),
+    )
+    waiting(lambda: asyncio.run(check_models(url, expected)))
+    empty = [""], tools.parser.parse([""])
+    canaries = {
+        classifier.NAME: tools.classifier.encode(*empty).batches[0],
+        extractor.NAME: tools.extractor.encode(*empty).batches[0],
+    }
+    handler = PostHandler(tools, Triton(url, canaries).infer)
+    worker = Worker("pipeline", settings)
+    worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
+    return worker
