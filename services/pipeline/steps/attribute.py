@@ -1,0 +1,97 @@
+"""Attribute: which medicine the post holds to account for which reaction, and which reactions it does not assert at all.
+
+Dropped are reactions that are denied, feared or imagined, only asked about, recited from a label, or what the medicine is
+taken for. Who had the reaction does not matter: a mother's rash is a report. A reaction to stopping a medicine counts
+as that medicine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.pipeline.steps.document import UNKNOWN_DRUG, AssertedPair, Document, Result, each
+from shared.assertion.relation import closeness, joined, treated
+from shared.assertion.status import status, widened
+from shared.assertion.text import Statement
+from shared.events import Span
+from shared.models.decode import Span as TypedSpan
+from shared.vocabulary.drugs import DrugMention
+
+REACTION, DRUG, INDICATION = "reaction", "drug", "indication"
+# A name that only the extractor holds for a medicine needs this score to be one.
+_SURE_DRUG = 0.5
+
+
+def attribute(documents: Sequence[Document]) -> Result:
+    """Set `pairs` of the documents that have spans."""
+
+    def one(document: Document) -> None:
+        document.pairs = pairs(document.post.text, document.drugs, document.spans)
+
+    return each(documents, "attribute", one)
+
+
+def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[AssertedPair]:
+    """The pairs that one post asserts, by reaction and drug in the order of the text."""
+    if not text:
+        return []
+    named = _medicines(text, drugs, spans)
+    statement = Statement(text)
+    indications = [span for span in spans if span.type == INDICATION]
+    found: list[AssertedPair] = []
+    for span in spans:
+        if span.type != REACTION or _is_indication(span, indications) or _is_medicine(span, drugs):
+            continue
+        start = widened(statement, span.start, span.end)
+        if status(statement, start, span.end) != "asserted":
+            continue
+        found.extend(
+            AssertedPair(drug, Span(start, span.end), span.score)
+            for drug in _responsible(statement, named, start, span.end)
+        )
+    return found
+
+
+def _medicines(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[DrugMention]:
+    """The lexicon's medicines, and those that only the extractor sees: these have no concept, but may be to blame."""
+    extra = [
+        DrugMention(Span(span.start, span.end), UNKNOWN_DRUG, text[span.start : span.end].lower())
+        for span in spans
+        if span.type == DRUG and span.score >= _SURE_DRUG and not _is_medicine(span, drugs)
+    ]
+    return sorted([*drugs, *extra], key=lambda drug: (drug.span.start, drug.span.end))
+
+
+def _responsible(statement: Statement, named: Sequence[DrugMention], start: int, end: int) -> list[DrugMention]:
+    """The medicines to which the post puts a reaction down; none where every one of them is taken for it."""
+    blamed: list[tuple[float, DrugMention]] = []
+    for drug in named:
+        others = [other.span for other in named if other is not drug]
+        if not treated(statement, drug.span, start, end, others):
+            blamed.append((closeness(statement, drug.span, start, end, others), drug))
+    if not blamed:
+        return []
+    best = max(score for score, _ in blamed)
+    first = next(drug for score, drug in blamed if score == best)
+    together = {first.concept.id: first}
+    edge = [first]
+    while edge:
+        here = edge.pop()
+        for _, drug in blamed:
+            if drug.concept.id not in together and joined(statement, here.span, drug.span):
+                together[drug.concept.id] = drug
+                edge.append(drug)
+    return sorted(together.values(), key=lambda drug: drug.span.start)
+
+
+def _is_indication(span: TypedSpan, indications: Sequence[TypedSpan]) -> bool:
+    """Whether the extractor holds the same words for an indication, and is at least as sure of that."""
+    return any(_overlap(span, other) and other.score >= span.score for other in indications)
+
+
+def _is_medicine(span: TypedSpan, drugs: Sequence[DrugMention]) -> bool:
+    return any(span.start < drug.span.end and drug.span.start < span.end for drug in drugs)
+
+
+def _overlap(one: TypedSpan, other: TypedSpan) -> bool:
+    return one.start < other.end and other.start < one.end

@@ -1,0 +1,70 @@
+"""A post on its way through the steps, and what is kept of it when a step cannot treat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from shared.events import Concept, Post, Span
+from shared.models.decode import Span as TypedSpan
+from shared.text.parse import Parse
+from shared.vocabulary.drugs import DrugMention
+
+
+@dataclass(frozen=True, slots=True)
+class AssertedPair:
+    """A medicine and a reaction that the post asserts of one another. `score` is the extractor's of the reaction.
+
+    `reaction` may be longer than the extractor's span: a "can't" that belongs to the reaction is taken in.
+    """
+
+    drug: DrugMention
+    reaction: Span
+    score: float
+
+
+@dataclass(slots=True)
+class Document:
+    """One post and what the steps have found about it so far.
+
+    `screened`: reason of the screen, or None where the post goes on. `drugs`: medicines that the lexicon found.
+    `probability`, `positive`: the classifier's, once asked. `spans`: the extractor's, of type reaction, drug,
+    indication or symptom. `pairs`: what the post asserts, before concepts are known.
+    """
+
+    post: Post
+    screened: str | None = None
+    drugs: list[DrugMention] = field(default_factory=list)
+    parse: Parse | None = None
+    probability: float | None = None
+    positive: bool = False
+    spans: list[TypedSpan] = field(default_factory=list)
+    pairs: list[AssertedPair] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A post that a step could not treat: for the dead letters. `detail` names the error, never the post's text."""
+
+    post: Post
+    stage: str
+    reason: str
+    detail: str
+
+
+Result = tuple[list[Document], list[Failure]]
+UNKNOWN_DRUG = Concept("unmapped", "unmapped")
+
+
+def each(documents: Sequence[Document], stage: str, step: Callable[[Document], None]) -> Result:
+    """Run a step on each document by itself, so that one that breaks it takes no other along."""
+    done: list[Document] = []
+    failed: list[Failure] = []
+    for document in documents:
+        try:
+            step(document)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the post goes to the dead letters with its reason
+            failed.append(Failure(document.post, stage, f"{stage}-failed", type(error).__name__))
+        else:
+            done.append(document)
+    return done, failed

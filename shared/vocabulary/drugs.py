@@ -1,0 +1,90 @@
+"""Finds medicines in a post by their names: brands, ingredients, misspellings, common vaccines; hashtags and possessives.
+
+One pass of an Aho-Corasick automaton over the lower-cased post (Aho and Corasick 1975), then the longest names at word
+boundaries, from left to right.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ahocorasick
+
+from shared.events import Concept, Span
+from shared.text.clean import model_text
+from shared.vocabulary.table import DATA, read
+
+FILE = DATA / "drugs.tsv.xz"
+# Short names may not run into a dose ("seroquel300") or take a plural: "yaz2" and "mmrs" are something else.
+_LONG = 5
+_STRAIGHT = str.maketrans("’‘–—\u00a0", "''-- ")
+
+
+@dataclass(frozen=True, slots=True)
+class DrugMention:
+    """A medicine named in a post: characters `span` of its text, the ingredient, and the name as written, lower-cased."""
+
+    span: Span
+    concept: Concept
+    surface: str
+
+
+class DrugLexicon:
+    """Names of medicines. `release` tells which build of the lexicon it is."""
+
+    def __init__(self, names: Iterable[tuple[str, Concept]], release: str) -> None:
+        self.release = release
+        self._automaton = ahocorasick.Automaton()
+        self._concepts: dict[str, Concept] = {}
+        for name, concept in names:
+            self._automaton.add_word(name, (name, concept))
+            self._concepts[name] = concept
+        self._automaton.make_automaton()
+
+    @classmethod
+    def load(cls, path: Path = FILE) -> DrugLexicon:
+        """Read the lexicon that adrwatch ships with, or another of its form: name, id, label."""
+        release, rows = read(path, 3)
+        return cls(((name, Concept(key, label)) for name, key, label in rows), release)
+
+    def __len__(self) -> int:
+        return len(self._concepts)
+
+    def find(self, text: str) -> list[DrugMention]:
+        """Every medicine that the text names, in order, without overlaps."""
+        found: list[DrugMention] = []
+        lowered = model_text(text).translate(_STRAIGHT)
+        for start, end, concept in sorted(self._matches(lowered), key=lambda match: (match[0], -match[1])):
+            if not found or start >= found[-1].span.end:
+                found.append(DrugMention(Span(start, end), concept, lowered[start:end]))
+        return found
+
+    def concept(self, name: str) -> Concept | None:
+        """The ingredient of one name, or None."""
+        return self._concepts.get(model_text(name).translate(_STRAIGHT).strip(" #"))
+
+    def _matches(self, lowered: str) -> Iterator[tuple[int, int, Concept]]:
+        for last, (name, concept) in self._automaton.iter(lowered):
+            end = last + 1
+            start = end - len(name)
+            if (start == 0 or not lowered[start - 1].isalnum()) and _ends(lowered, end, len(name)):
+                yield start, end, concept
+
+
+def _ends(lowered: str, end: int, length: int) -> bool:
+    """Whether a name may end here: at a word boundary, before a dose, or before a plural s."""
+    if end == len(lowered) or not lowered[end].isalnum():
+        return True
+    if length < _LONG:
+        return False
+    plural = lowered[end] == "s" and (end + 1 == len(lowered) or not lowered[end + 1].isalnum())
+    return plural or lowered[end].isdecimal()
+
+
+@functools.cache
+def default_lexicon() -> DrugLexicon:
+    """The lexicon of this process, loaded once."""
+    return DrugLexicon.load()

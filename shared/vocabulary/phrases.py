@@ -1,0 +1,80 @@
+"""Brings a phrase to a form in which ways of saying the same thing meet: "couldn't sleep", "can't sleep", "no sleep".
+
+`words` keeps the order and only mends spelling conventions; `stems` goes further, to the set of stems of what matters.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from shared.text.clean import model_text
+
+_STRAIGHT = str.maketrans("’‘`´", "''''")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
+_LISTS = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+_WEIGHT = frozenset(_LISTS["weight"])
+_EMPTY = frozenset(_LISTS["empty"])
+_TOO_LITTLE = frozenset(_LISTS["too_little"])
+_CLASSES: dict[str, str] = {word: head for head, listed in _LISTS["classes"].items() for word in (head, *listed)}
+_BRIDGE = frozenset(_LISTS["bridge"])
+NO = "no"
+_SUFFIXES = ("iness", "ness", "ings", "ing", "edly", "ies", "ied", "ed", "es", "ly", "s", "y", "in")
+
+
+def words(phrase: str) -> list[str]:
+    """The words of a phrase, lower-case, drawn-out letters shortened, hashtags and quotes without their marks."""
+    text = model_text(phrase).translate(_STRAIGHT)
+    return [_DRAWN_OUT.sub(r"\1\1", word) for word in _WORD.findall(text)]
+
+
+def stems(phrase: Iterable[str]) -> frozenset[str]:
+    """The stems of the words that matter. Where nothing matters ("feel like it"), the stems of all words."""
+    listed = list(phrase)
+    kept = [word for word in listed if word not in _EMPTY]
+    return frozenset(stem(word) for word in kept or listed)
+
+
+def stem(word: str) -> str:
+    """One word's stem. Weights in any unit are `weight`; words of one class, such as negations, are its head."""
+    if word in _WEIGHT:
+        return "weight"
+    if word in _CLASSES:
+        return _CLASSES[word]
+    word = word.removesuffix("'s").replace("'", "")
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            root = word.removesuffix(suffix)
+            if suffix in ("ing", "ings", "ed", "in") and not re.search("[aeiouy]", root):
+                continue
+            word = root
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
+        word = word[:-1]
+    return word.removesuffix("e") if len(word) > 3 else word
+
+
+def telling(found: frozenset[str]) -> bool:
+    """Whether a set of stems says something by itself, and is not only "up", "no", "lose"."""
+    return any(len(word) >= 3 and word not in _TOO_LITTLE for word in found)
+
+
+def negated(phrase: Iterable[str]) -> bool:
+    """Whether a word of the phrase negates ("no appetite", "not tired")."""
+    return any(_CLASSES.get(word, word) == NO for word in phrase)
+
+
+def is_function(word: str) -> bool:
+    """Whether a word is something that a body or mind should do ("sleep"), so that a "can't" before it is the reaction."""
+    return stem(word) in _FUNCTIONS
+
+
+def bridges(word: str) -> bool:
+    """Whether a word may stand between "can't" and such a function ("can't even fall asleep")."""
+    return word in _BRIDGE
+
+
+_FUNCTIONS = frozenset(stem(word) for word in _LISTS["functions"])
