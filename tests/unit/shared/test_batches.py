@@ -1,0 +1,109 @@
+"""The micro-batch loop without a broker: bisection, retries, order of acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import BadMessage, DependencyAway
+from shared.events import DeadLetter, decode
+from shared.stream import BatchResult, Output, Record
+from shared.stream.batches import BatchRunner
+from shared.topics import DEAD_LETTERS, OUTCOMES
+
+
+def records(values: Sequence[bytes]) -> list[Record]:
+    return [Record("adr.posts", 0, n, b"k", value, datetime.now(UTC)) for n, value in enumerate(values)]
+
+
+class Broker:
+    """Takes outputs; is away for the first `away` sends."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.away = away
+        self.taken: list[Output] = []
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        if self.away:
+            self.away -= 1
+            raise DependencyAway("the broker is away")
+        self.taken += outputs
+
+    def values(self) -> list[bytes | None]:
+        return [output.value for output in self.taken if output.topic is OUTCOMES]
+
+    def letters(self) -> list[DeadLetter]:
+        return [decode(output.value, DeadLetter) for output in self.taken if output.topic is DEAD_LETTERS]
+
+
+async def handle(batch: list[Record]) -> BatchResult:
+    if any((record.value or b"").startswith(b"poison") for record in batch):
+        raise ValueError("poison")
+    return BatchResult(outputs=[Output(OUTCOMES, str(record.offset), record.value) for record in batch])
+
+
+def runner(broker: Broker, handler=handle, **options) -> BatchRunner:  # type: ignore[no-untyped-def]
+    return BatchRunner("test", handler, broker.send, retry_first=0.001, retry_most=0.002, **options)
+
+
+@given(st.lists(st.sampled_from([b"good", b"poison"]), min_size=1, max_size=40))
+def test_every_record_ends_either_as_output_or_as_dead_letter(values: list[bytes]) -> None:
+    broker = Broker()
+    asyncio.run(runner(broker).run(records(values)))
+    assert broker.values() == [value for value in values if value == b"good"]
+    assert [letter.offset for letter in broker.letters()] == [n for n, value in enumerate(values) if value == b"poison"]
+
+
+async def test_a_dead_letter_carries_the_record_as_it_was_and_no_word_of_the_error() -> None:
+    broker = Broker()
+    await runner(broker).run(records([b"poison in clear text"]))
+    letter = broker.letters()[0]
+    assert (letter.payload, letter.key, letter.topic, letter.reason) == (
+        b"poison in clear text", b"k", "adr.posts", "error:ValueError",
+    )  # fmt: skip
+    assert "poison" not in letter.detail
+
+
+async def test_an_absent_dependency_is_waited_for_and_the_batch_is_not_divided() -> None:
+    sizes = []
+
+    async def flaky(batch: list[Record]) -> BatchResult:
+        sizes.append(len(batch))
+        if len(sizes) < 4:
+            raise DependencyAway("not yet")
+        return await handle(batch)
+
+    broker = Broker(away=3)
+    await runner(broker, flaky).run(records([b"good"] * 5))
+    assert sizes == [5, 5, 5, 5]
+    assert len(broker.values()) == 5
+
+
+async def test_poison_may_have_outputs_of_its_own() -> None:
+    broker = Broker()
+
+    def on_poison(record: Record, reason: BadMessage) -> list[Output]:
+        return [Output(OUTCOMES, "dead", reason.reason.encode())]
+
+    await runner(broker, on_poison=on_poison).run(records([b"good", b"poison"]))
+    assert broker.values() == [b"good", b"error:ValueError"]
+
+
+async def test_cancellation_leaves_the_loop_and_writes_nothing() -> None:
+    broker = Broker()
+
+    async def stuck(batch: list[Record]) -> BatchResult:
+        await asyncio.sleep(3600)
+        return BatchResult()
+
+    task = asyncio.create_task(runner(broker, stuck).run(records([b"good"])))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert broker.taken == []

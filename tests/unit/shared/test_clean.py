@@ -1,0 +1,41 @@
+"""Masking, model text and fingerprints."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.text.clean import fingerprint, mask, model_text
+
+
+@pytest.mark.parametrize(
+    ("raw", "masked"),
+    [
+        ("thanks @some_one, see https://example.org/x?y=1 ok", "thanks @USER, see HTTPURL ok"),
+        ("write to jane.doe+x@mail.example.org now", "write to EMAIL now"),
+        ("asked by u/some-person and @a@social.example", "asked by @USER and @USER"),
+        ("www.example.org sells it", "HTTPURL sells it"),
+        ("tabs\tstay, bells\x07 go", "tabs\tstay, bells  go"),
+    ],
+)
+def test_identifiers_are_masked(raw: str, masked: str) -> None:
+    assert mask(raw) == masked
+
+
+@given(st.text())
+def test_masking_twice_changes_nothing_more(text: str) -> None:
+    assert mask(mask(text)) == mask(text)
+
+
+@given(st.text())
+def test_model_text_keeps_every_offset(text: str) -> None:
+    assert len(model_text(text)) == len(text)
+
+
+def test_a_repost_has_the_fingerprint_of_its_original() -> None:
+    original = "Day two on lisinopril and this cough won't stop!"
+    assert fingerprint(mask("RT @friend: " + original)) == fingerprint(original)
+    assert fingerprint(original.upper()) == fingerprint(original)
+    assert fingerprint("day three on lisinopril and this cough won't stop") != fingerprint(original)
+    assert fingerprint(mask(original + " https://example.org/1")) == fingerprint(original)

@@ -1,0 +1,58 @@
+"""Settings: wrong values are named, a running instance is found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared import settings
+from shared.errors import AdrwatchError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("KAFKA_BOOTSTRAP", "REDIS_URL", "TRITON_URL", "DATA_DIR"):
+        monkeypatch.delenv(f"ADRWATCH_{name}", raising=False)
+    return tmp_path
+
+
+def test_a_wrong_variable_is_named_with_what_was_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADRWATCH_KAFKA_BOOTSTRAP", "no-port")
+    with pytest.raises(AdrwatchError) as caught:
+        settings.load()
+    assert "ADRWATCH_KAFKA_BOOTSTRAP" in caught.value.message
+    assert "host:port" in caught.value.fix
+
+
+def test_an_unknown_key_of_the_file_is_named(elsewhere: Path) -> None:
+    (elsewhere / "adrwatch.toml").write_text("batch_sise = 3\n")
+    with pytest.raises(AdrwatchError, match="BATCH_SISE"):
+        settings.load()
+
+
+def test_a_broken_file_is_an_error_and_no_traceback(elsewhere: Path) -> None:
+    (elsewhere / "adrwatch.toml").write_text("batch_size = = 3\n")
+    with pytest.raises(AdrwatchError, match=r"adrwatch\.toml"):
+        settings.load()
+
+
+def test_the_environment_goes_before_the_file(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "adrwatch.toml").write_text("batch_size = 3\nbatch_wait = 0.5\n")
+    monkeypatch.setenv("ADRWATCH_BATCH_SIZE", "4")
+    loaded = settings.load()
+    assert (loaded.batch_size, loaded.batch_wait) == (4, 0.5)
+
+
+def test_addresses_of_a_running_instance_stand_in_for_missing_ones(elsewhere: Path) -> None:
+    folder = elsewhere / ".adrwatch"
+    folder.mkdir()
+    (folder / settings.UP_FILE).write_text(json.dumps({"kafka_bootstrap": "127.0.0.1:1", "redis_url": "redis://h:2/0"}))
+    loaded = settings.load(redis_url="redis://other:3/0")
+    assert loaded.require("kafka_bootstrap") == "127.0.0.1:1"
+    assert loaded.require("redis_url") == "redis://other:3/0"
+    with pytest.raises(AdrwatchError, match="triton") as caught:
+        loaded.require("triton_url")
+    assert "ADRWATCH_TRITON_URL" in caught.value.fix
