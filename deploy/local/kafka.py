@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -20,6 +21,7 @@ from shared.errors import DependencyAway
 USUAL_PORTS = (9092, 9093)
 # The serial collector and a fixed small heap start fastest and leave the second core to the workers.
 JVM = ("-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+BOOTSTRAP_MS = 10_000  # how long a client looks for the first broker
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -128,23 +130,19 @@ def _property(file: Path, key: str) -> str:
 def round_trip(bootstrap: str, cluster_id: str) -> None:
     """Send one record through a new topic, read it back, delete the topic. Raises DependencyAway if any of it fails."""
     topic = f"adrwatch-probe-{uuid.uuid4().hex}"
+    clients = {"bootstrap_servers": bootstrap, "bootstrap_timeout_ms": BOOTSTRAP_MS}
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-        try:
+        with closing(KafkaAdminClient(**clients)) as admin:
             found = admin.describe_cluster()["cluster_id"]
             if found != cluster_id:
                 raise DependencyAway(f"another cluster ({found}) answers at {bootstrap}")
             admin.create_topics([NewTopic(topic, 1, 1)], wait_for_metadata=True)
-            producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
-            producer.send(topic, b"probe").get(30)
-            producer.close()
-            consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
-            consumer.assign([TopicPartition(topic, 0)])
-            records = consumer.poll(30_000, max_records=1)
-            consumer.close()
+            with closing(KafkaProducer(**clients, acks="all")) as producer:
+                producer.send(topic, b"probe").get(30)
+            with closing(KafkaConsumer(**clients, auto_offset_reset="earliest")) as consumer:
+                consumer.assign([TopicPartition(topic, 0)])
+                records = consumer.poll(30_000, max_records=1)
             admin.delete_topics([topic])
-        finally:
-            admin.close()
     except KafkaError as error:
         raise DependencyAway(f"kafka at {bootstrap}: {error}") from error
     if not records:
@@ -154,11 +152,10 @@ def round_trip(bootstrap: str, cluster_id: str) -> None:
 def check_address(bootstrap: str) -> str:
     """Describe a running cluster. Raises DependencyAway, naming the address, when it does not answer."""
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
-        try:
+        with closing(
+            KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS)
+        ) as admin:
             cluster = admin.describe_cluster()
-        finally:
-            admin.close()
     except (KafkaError, OSError, ValueError) as error:
         raise DependencyAway(
             f"no Kafka answers at {bootstrap}: {error}",

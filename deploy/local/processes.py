@@ -163,7 +163,10 @@ class CommandError(AdrwatchError):
 def telling_line(output: str) -> str:
     """The line of an output that most likely names the cause: the last with an error word, else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    blamed = [line for line in lines if any(word in line.lower() for word in ("error", "fatal", "failed", "no space"))]
+    words = ("error", "fatal", "failed", "no space")
+    # pip ends a failure with notes about the error that do not name it.
+    told = [line for line in lines if not line.startswith(("note:", "hint:"))]
+    blamed = [line for line in told if any(word in line.lower() for word in words)]
     return (blamed or lines or ["no output"])[-1][:300]
 
 

@@ -48,6 +48,10 @@ class Server(abc.ABC):
     def check(self) -> None:
         """Whether a running server still works; a server may mend itself here. Raises DependencyAway."""
 
+    def cause(self, output: str) -> str:
+        """The line of the server's output that says why it ended."""
+        return telling_line(output)
+
     def start(self) -> None:
         """Obtain, start, and wait until it is ready. A port lost to another program in between is replaced."""
         self.obtain()
@@ -84,7 +88,7 @@ class Server(abc.ABC):
         deadline = time.monotonic() + READY_TIMEOUT
         while True:
             if process.poll() is not None:
-                raise ServerDiedError(self.name, process)
+                raise ServerDiedError(self.name, process, self.cause(process.output()))
             try:
                 self.probe()
                 return
@@ -108,5 +112,5 @@ class Server(abc.ABC):
 class ServerDiedError(AdrwatchError):
     """A server ended while it was being started."""
 
-    def __init__(self, name: str, process: Process) -> None:
-        super().__init__(f"{name} ended while starting: {telling_line(process.output())}", fix=f"see {process.log}")
+    def __init__(self, name: str, process: Process, cause: str) -> None:
+        super().__init__(f"{name} ended while starting: {cause}", fix=f"see {process.log}")

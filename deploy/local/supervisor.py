@@ -43,7 +43,7 @@ class Supervisor:
     """One thread per part, so that a slow check or restart of one never delays the others."""
 
     def __init__(self, context: Context, servers: Sequence[Part], workers: Sequence[Part]) -> None:
-        self.failure: AdrwatchError | None = None
+        self.failure: Exception | None = None
         self._context = context
         self._states = {part.name: "running" for part in [*servers, *workers]}
         self._server_names = {part.name for part in servers}
@@ -90,7 +90,7 @@ class Supervisor:
                 started = time.monotonic()
         except StartCancelledError:
             return
-        except AdrwatchError as error:
+        except Exception as error:  # noqa: BLE001  (kept for Stack.wait, which raises it)
             self.failure = self.failure or error
             self._context.cancelled.set()
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import re
 import shutil
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from deploy.local.cache import installed, python_environment, sha256, site_packages
 from deploy.local.processes import HOST, CommandError, Context, Process, choose_port
@@ -23,7 +28,10 @@ SUPPORTED = range(8, 14)  # minor versions of Python 3 that the wheel has a back
 USUAL_PORTS = (8001, 8000, 8002)
 SHIM = Path(__file__).with_name("triton_backend") / "onnxruntime" / "model.py"
 BUSY_LIMIT = 3
-WAYS_OUT = "run it with Python 3.11 to 3.13 on x86-64 Linux (glibc 2.35), or give an address in ADRWATCH_TRITON_URL"
+WAYS_OUT = (
+    "let pip reach PyPI, on x86-64 Linux with glibc 2.35 and Python 3.11 to 3.13, "
+    "or give the address of a running Triton in ADRWATCH_TRITON_URL"
+)
 
 
 class TritonServer(Server):
@@ -38,6 +46,7 @@ class TritonServer(Server):
         self._environment = self._backends = Path()
         self._ports: list[int] = []
         self._busy: dict[str, int] = {}
+        self._backend_processes: dict[int, str] = {}
         self._starts = itertools.count(1)
         self._region = ""
 
@@ -118,20 +127,47 @@ class TritonServer(Server):
                 ask(client, model)
 
     def check(self) -> None:
-        """Ask every model; start those anew whose process died. Raises DependencyAway if that does not help."""
+        """Ask every model; load those again whose process died. Raises DependencyAway if that does not help."""
         with connected(self.address) as client:
+            # A canary may reach another instance of the same model, so dead processes are looked for as well.
+            dead = self._models_with_a_dead_process()
             for model in served_models(client):
-                try:
-                    ask(client, model)
-                    self._busy.pop(model, None)
-                except CanaryError as error:
-                    self._busy[model] = self._busy.get(model, 0) + 1
-                    if error.timed_out and self._busy[model] < BUSY_LIMIT:
-                        continue
-                    self.context.say(f"triton: {error.message}; loading it again")
+                why = f"a process of model {model} died" if model in dead else self._complaint(client, model)
+                if why:
+                    self.context.say(f"triton: {why}; loading it again")
                     revive(client, model)
-                    self._busy.pop(model, None)
                     self.context.say(f"triton: model {model} answers again")
+
+    def _complaint(self, client: Any, model: str) -> str:
+        """Why a model must be loaded again, or nothing. A model that is only slow gets some patience."""
+        try:
+            ask(client, model)
+        except CanaryError as error:
+            self._busy[model] = self._busy.get(model, 0) + 1
+            if error.timed_out and self._busy[model] < BUSY_LIMIT:
+                return ""
+            why = error.message
+        else:
+            why = ""
+        self._busy.pop(model, None)
+        return why
+
+    def _models_with_a_dead_process(self) -> set[str]:
+        """Models with a process that ended since the last look: Triton never collects those that it did not end."""
+        dead = set()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.process.pid).children() if self.process else []:
+                if child.status() == psutil.STATUS_ZOMBIE:
+                    dead.add(self._backend_processes.pop(child.pid, ""))
+                elif len(command := child.cmdline()) > 1:
+                    # Its first argument is <repository>/<model>/<version>/<file>.
+                    self._backend_processes[child.pid] = Path(command[1]).parent.parent.name
+        return dead
+
+    def cause(self, output: str) -> str:
+        """The model that could not be loaded and why, if that ended the server."""
+        failed = re.search(r"failed to load '[^']+' version (?:(?!\\n).)*", output)
+        return failed[0] if failed else super().cause(output)
 
     def stop(self) -> None:
         """Stop it and remove the shared memory that a killed server leaves behind."""

@@ -39,9 +39,18 @@ def connected(address: str) -> Iterator[grpc.InferenceServerClient]:
 
 
 def served_models(client: grpc.InferenceServerClient) -> list[str]:
-    """Names of the models that should answer, including those that failed to load."""
+    """Names of the models that should answer, including those that failed to load.
+
+    Models that an operator has unloaded, or is loading or unloading now, are none of them.
+    """
     index = client.get_model_repository_index(client_timeout=CALL_TIMEOUT, as_json=True).get("models", [])
-    return sorted({model["name"] for model in index if model.get("state") and model.get("reason") != UNLOADED})
+    return sorted(
+        {
+            model["name"]
+            for model in index
+            if model.get("state") in ("READY", "UNAVAILABLE") and model.get("reason") != UNLOADED
+        }
+    )
 
 
 def ask(client: grpc.InferenceServerClient, model: str) -> None:

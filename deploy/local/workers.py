@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from deploy.local.processes import HOST, Context, Process
+from deploy.local.processes import HOST, Context, Process, telling_line
 from deploy.local.servers import ServerDiedError
 from shared.errors import AdrwatchError
 from shared.settings import Settings
@@ -76,7 +76,7 @@ class WorkerPart:
         waited = 0.0
         while self._worker.metrics and not self._listens():
             if self.process.poll() is not None:
-                raise ServerDiedError(self.name, self.process)
+                raise ServerDiedError(self.name, self.process, telling_line(self.process.output()))
             if waited > READY_TIMEOUT:
                 self.stop()
                 raise AdrwatchError(f"{self.name} was not ready after {READY_TIMEOUT:.0f} s", fix=f"see {self.log}")
