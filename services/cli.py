@@ -32,6 +32,7 @@ COMMANDS: tuple[str, ...] = (
     "services.ingest.cli",
     "services.pipeline.cli",
     "deploy.reconcile.command",
+    "services.settings_command",
 )
 
 

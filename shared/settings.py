@@ -30,13 +30,19 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(None, pattern=r"^(redis|rediss|unix)://", description="redis://host:port/0")
     triton_url: str | None = Field(None, pattern=r"^[^\s/:]+:\d+$", description="host:port of Triton's gRPC")
-    topic_prefix: str = Field("adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$")
-    redis_prefix: str = Field("adrwatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$")
+    topic_prefix: str = Field(
+        "adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="topics are named PREFIX.posts and so on"
+    )
+    redis_prefix: str = Field(
+        "adrwatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="all Redis keys begin with it"
+    )
 
     data_dir: Path = Field(Path(".adrwatch"), description="where `adrwatch up` keeps server data and logs")
     cache_dir: Path = Field(Path("~/.cache/adrwatch"), description="downloads that every instance shares")
-    model_repository: Path = Field(PACKAGE_ROOT / "triton_models")
-    rules_file: Path = Field(PACKAGE_ROOT / "shared" / "signals" / "rules.toml")
+    model_repository: Path = Field(PACKAGE_ROOT / "triton_models", description="folder of the Triton models")
+    rules_file: Path = Field(
+        PACKAGE_ROOT / "shared" / "signals" / "rules.toml", description="TOML table of the alerting rules"
+    )
 
     author_secret: SecretStr | None = Field(
         None, min_length=16, description="key of the author hash, 16 characters or more"
@@ -46,7 +52,7 @@ class Settings(BaseSettings):
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
 
     batch_size: int = Field(64, ge=1, le=1024, description="posts in a micro-batch")
     batch_wait: float = Field(0.2, gt=0, le=10, description="the longest wait for a batch to fill")
