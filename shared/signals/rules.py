@@ -157,7 +157,10 @@ class Rules(_Part, frozen=True, kw_only=True):
     @property
     def stamp(self) -> str:
         """The version with a hash of all values, for alerts: rules that somebody changed never look like the shipped ones."""
-        digest = hashlib.blake2b(msgspec.json.encode(self, order="deterministic"), digest_size=4).hexdigest()
+        values = [[key, rule.value] for key, rule in self.values()]
+        digest = hashlib.blake2b(
+            msgspec.json.encode([values, self.single_report, self.suppression]), digest_size=4
+        ).hexdigest()
         return f"{self.version}-{digest}"
 
     @property

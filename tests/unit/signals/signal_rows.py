@@ -28,9 +28,7 @@ def rules_with(**changes: Any) -> Rules:
     return check_rules(raw, "test")
 
 
-def row(
-    post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None
-) -> Row:
+def row(post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None) -> Row:
     return Row(post, at, author, fingerprint, pairs)
 
 
@@ -47,7 +45,8 @@ def ledger_of(rows: Iterable[Row], bucket: int = HOUR) -> Ledger:
 def background(n: int, at: int = 0, drug: str = "other", reaction: str = "rash") -> list[Row]:
     """n reports of a pair by n authors, one a second."""
     return [
-        row(f"{drug}-{reaction}-{i}", at + i * 1000, (drug, reaction), author=f"{drug}-{reaction}-{i}") for i in range(n)
+        row(f"{drug}-{reaction}-{i}", at + i * 1000, (drug, reaction), author=f"{drug}-{reaction}-{i}")
+        for i in range(n)
     ]
 
 

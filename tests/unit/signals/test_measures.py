@@ -63,7 +63,9 @@ def test_a_table_with_an_empty_margin_has_no_chi_squared():
 
 def test_an_empty_table_has_no_measure_at_all():
     table = tables((0, 0, 0, 0))
-    assert all(np.isnan(x[0]) for x in (m.expected(*table), m.prr(*table).value, m.ror(*table).value, m.ic(*table).value))
+    assert all(
+        np.isnan(x[0]) for x in (m.expected(*table), m.prr(*table).value, m.ror(*table).value, m.ic(*table).value)
+    )
 
 
 def test_a_table_is_measured_the_same_alone_and_among_others():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.events import Table
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
-from signal_rows import HOUR, counted_plainly, ledger_of, row, table_plainly
+from tests.unit.signals.signal_rows import HOUR, counted_plainly, ledger_of, row, table_plainly
 
 A, B = ("d1", "r1"), ("d1", "r2")
 DAY = 24 * HOUR
@@ -115,7 +115,9 @@ def test_neither_order_nor_repetition_nor_batches_of_arrival_change_a_count(rows
     assert one.posts == other.posts
     for pair in {p for r in rows for p in r.pairs}:
         assert table(one, pair) == table(other, pair)
-        assert one.window(0, DAY).posts(one.find_pair(*pair), 9) == other.window(0, DAY).posts(other.find_pair(*pair), 9)
+        assert one.window(0, DAY).posts(one.find_pair(*pair), 9) == other.window(0, DAY).posts(
+            other.find_pair(*pair), 9
+        )
 
 
 def test_a_pair_that_came_after_the_ledger_was_built_is_not_found_in_it():

@@ -1,0 +1,5 @@
+"""Alerting: reports in windows of event time, rules on closed buckets, signals and single reports.
+
+A post's outcome goes through `count` into Redis (`rows`), `watermark` says which buckets are closed, `evaluate` holds them
+against the rules and publishes through `outbox`; `singles` opens single reports at once; `forget` takes a post back.
+"""

@@ -1,0 +1,186 @@
+"""The commands of alerting: `adrwatch worker alerting`, `adrwatch alerts`, `adrwatch rules`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services import groups
+from shared.errors import AdrwatchError
+
+if TYPE_CHECKING:
+    from services.alerting.view import Filter, LatestAlerts
+    from shared.events import Alert
+
+alerts = typer.Typer(help="Look at signals and single reports.", no_args_is_help=True)
+rules = typer.Typer(help="Look at the rules of alerting and test changed ones.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for machines")]
+
+
+class Kind(StrEnum):
+    """The kinds of alerts."""
+
+    disproportionality = "disproportionality"
+    single_report = "single_report"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of alerting."""
+    groups.worker.command("alerting")(run_worker)
+    app.add_typer(alerts, name="alerts")
+    app.add_typer(rules, name="rules")
+
+
+def run_worker() -> None:
+    """Count reports, evaluate rules on closed buckets, publish alerts.
+
+    Example: ADRWATCH_WORKER_ID=2 adrwatch worker alerting
+    """
+    from services.alerting.worker import build
+    from shared import settings
+
+    build(settings.current()).run()
+
+
+@alerts.command("list")
+def list_alerts(
+    as_json: Json = False,
+    kind: Annotated[Kind | None, typer.Option(help="only alerts of this kind")] = None,
+    drug: Annotated[str | None, typer.Option(help="only this drug: its id, or a part of its name")] = None,
+    since: Annotated[str | None, typer.Option(help="only alerts from this day or UTC time on")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="stay, and show alerts as they come")] = False,
+) -> None:
+    """List alerts, the latest first; an alert that was updated appears once.
+
+    Example: adrwatch alerts list --drug sertraline --since 2026-03-01
+    """
+    from services.alerting.reader import AlertReader
+    from services.alerting.view import Filter, LatestAlerts
+    from shared import settings
+
+    wanted = Filter(kind.value if kind else None, drug, _moment(since))
+    latest = LatestAlerts()
+    with AlertReader(settings.current()) as reader:
+        for update in reader.to_end():
+            latest.apply(update)
+        _show(latest, wanted, as_json)
+        if follow:
+            try:
+                for update in reader.follow():
+                    alert = latest.apply(update)
+                    if alert is None and update[1] is None:
+                        _taken_back(update[0], as_json)
+                    elif alert is not None and wanted.wants(alert):
+                        _print([alert], as_json)
+            except KeyboardInterrupt:
+                return
+
+
+@alerts.command("show")
+def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Show everything that is known of one alert. Exits with 1 when there is none of that id.
+
+    Example: adrwatch alerts show 4f0c1d2e3b5a69788796
+    """
+    from rich.console import Console
+
+    from services.alerting.reader import AlertReader
+    from services.alerting.view import LatestAlerts, card
+    from shared import settings
+
+    latest = LatestAlerts()
+    with AlertReader(settings.current()) as reader:
+        for update in reader.to_end():
+            latest.apply(update)
+    alert = latest.get(alert_id)
+    if alert is None:
+        print(f"adrwatch: there is no alert {alert_id}, or it was taken back", file=sys.stderr)
+        print("  fix: see `adrwatch alerts list`", file=sys.stderr)
+        raise typer.Exit(1)
+    if as_json:
+        _print([alert], as_json=True)
+    else:
+        Console().print(card(alert))
+
+
+@rules.command("show")
+def show_rules(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="the page docs/rules.md")] = False,
+) -> None:
+    """Show every rule that is in force, with its value, meaning and source.
+
+    Example: adrwatch rules show --markdown
+    """
+    import msgspec
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from shared import settings
+    from shared.signals.rules import load_rules
+    from shared.signals.rules_page import render
+
+    loaded = load_rules(settings.current().rules_file)
+    if as_json:
+        print(msgspec.json.encode(loaded).decode())
+    elif markdown:
+        print(render(loaded), end="")
+    else:
+        Console().print(Markdown(render(loaded)))
+
+
+@rules.command("check")
+def check_rule_file(file: Annotated[Path, typer.Argument(help="a rule file")]) -> None:
+    """Test a rule file; exits with 2 and names the key that is wrong.
+
+    Example: adrwatch rules check my-rules.toml
+    """
+    from shared.signals.rules import load_rules
+
+    loaded = load_rules(file)
+    print(f"{file} is right: version {loaded.version}, stamp {loaded.stamp}")
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise AdrwatchError(f"--since {text!r} is no day or time", fix="write 2026-03-01 or 2026-03-01T12:00") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _show(latest: LatestAlerts, wanted: Filter, as_json: bool) -> None:
+    found = latest.matching(wanted)
+    if found or as_json:
+        _print(found, as_json)
+    else:
+        print("no alerts")
+    if latest.unreadable:
+        print(f"adrwatch: {latest.unreadable} records are no alerts and were left out", file=sys.stderr)
+
+
+def _print(found: list[Alert], as_json: bool) -> None:
+    from rich.console import Console
+
+    from services.alerting.view import grid
+    from shared.events import encode
+
+    if as_json:
+        for alert in found:
+            print(encode(alert).decode(), flush=True)
+    else:
+        Console().print(grid(found))
+
+
+def _taken_back(alert_id: str, as_json: bool) -> None:
+    import json
+
+    print(json.dumps({"id": alert_id, "taken_back": True}) if as_json else f"{alert_id} was taken back", flush=True)

@@ -1,0 +1,74 @@
+"""From outcomes to rows: the agent on adr.outcomes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from services.alerting.rows import Batch, RowStore
+from services.alerting.watermark import Idleness
+from shared import metrics
+from shared.errors import BadMessage
+from shared.events import Outcome, decode, now
+from shared.signals.windows import Row, to_ms
+from shared.stream import BatchResult, Record
+
+
+class Counter:
+    """Handles micro-batches of outcomes.
+
+    Every outcome moves its partition's event time; one with pairs becomes the post's row; one without takes back the row that an
+    earlier outcome of the post may have left. Within a post the later outcome wins.
+    """
+
+    def __init__(
+        self,
+        store: RowStore,
+        idleness: Idleness,
+        kept_from: Callable[[], int | None],
+        future_limit: float,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`kept_from` gives the start in ms of the first bucket that is kept, None before it is known."""
+        self._store = store
+        self._idleness = idleness
+        self._kept_from = kept_from
+        self._future_limit = timedelta(seconds=future_limit)
+        self._clock = clock
+
+    async def handle(self, records: list[Record]) -> BatchResult:
+        """Write the batch to Redis. Refuses `future` and what cannot be read. Raises DependencyAway."""
+        result = BatchResult()
+        batch = Batch({}, set(), {}, {})
+        latest_allowed = self._clock() + self._future_limit
+        for record in records:
+            self._idleness.busy(record.partition, time.monotonic())
+            try:
+                outcome = decode(record.value, Outcome)
+                if outcome.created_at > latest_allowed:
+                    raise BadMessage("future", f"the post's time {outcome.created_at.isoformat()} lies in the future",
+                                     fix="mend the clock of its source")  # fmt: skip
+            except BadMessage as error:
+                result.bad.append((record, error))
+                continue
+            self._add(batch, outcome, record.partition)
+        await self._store.write(batch)
+        metrics.REPORTS.inc(len(batch.rows))
+        return result
+
+    def _add(self, batch: Batch, outcome: Outcome, partition: int) -> None:
+        at = to_ms(outcome.created_at)
+        batch.latest[partition] = max(at, batch.latest.get(partition, at))
+        post, kept_from = outcome.post_id, self._kept_from()
+        batch.rows.pop(post, None)
+        batch.without.discard(post)
+        if kept_from is not None and at < kept_from:
+            metrics.TOO_LATE.inc(len(outcome.pairs) > 0)
+        elif outcome.pairs:
+            pairs = tuple(sorted({(pair.drug.id, pair.reaction.id) for pair in outcome.pairs}))
+            batch.rows[post] = Row(post, at, outcome.author, outcome.fingerprint, pairs)
+            for pair in outcome.pairs:
+                batch.labels |= {pair.drug.id: pair.drug.label, pair.reaction.id: pair.reaction.label}
+        else:
+            batch.without.add(post)

@@ -1,0 +1,123 @@
+"""Deletions: takes a post back from rows, single reports and published signals. The agent on adr.deletions.
+
+Order of steps, each repeatable: the post is marked deleted, so that from then on counter and single reports leave it out; then what
+is known of it is read and what must be amended is kept with the mark; then its row goes; only then are the owners of its
+pairs asked to amend their signals, and its index and evidence entries go. A crash in between repeats the deletion, which finds the
+rest of its work in the mark. Items of the single-report queue are taken back by tombstones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.alerting.keys import Keys, join, split
+from services.alerting.link import RedisLink
+from services.alerting.rows import RowStore
+from shared import metrics
+from shared.errors import BadMessage
+from shared.events import Deletion, decode, derived_id
+from shared.signals.rules import Rules
+from shared.stream import BatchResult, Output, Record
+from shared.topics import ALERTS, MENTIONS, partition_of
+
+# KEYS: first. Frees the words of a deleted post, so that a later repost can open an item.
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+DAY_MS = 24 * 3_600_000
+
+
+@dataclass
+class _Known:
+    """What Redis knows of a deleted post: its bucket, its pairs to amend, its items and the words they were opened for."""
+
+    bucket: int | None
+    pairs: set[tuple[str, str]]
+    items: set[str] = field(default_factory=set)
+    firsts: set[str] = field(default_factory=set)
+
+
+class Forgetter:
+    """Handles micro-batches of deletions."""
+
+    def __init__(self, link: RedisLink, store: RowStore, rules: Rules) -> None:
+        self._link = link
+        self._store = store
+        self._keys: Keys = store.keys
+        self._rules = rules
+
+    async def handle(self, records: list[Record]) -> BatchResult:
+        """Forget the posts; the tombstones of their items are the outputs. Raises DependencyAway."""
+        result = BatchResult()
+        posts: dict[str, None] = {}
+        for record in records:
+            try:
+                posts[decode(record.value, Deletion).id] = None
+            except BadMessage as error:
+                result.bad.append((record, error))
+        if not posts:
+            return result
+        known = await self._mark(list(posts))
+        await self._note_pairs(known)
+        await self._store.remove(
+            [(post, found.bucket) for post, found in known.items() if found.bucket is not None],
+            dict.fromkeys(known),
+        )
+        await self._amend(known)
+        metrics.FORGOTTEN.inc(len(known))
+        items = sorted(alert_id for found in known.values() for alert_id in found.items)
+        result.outputs = [Output(ALERTS, alert_id, None) for alert_id in items]
+        return result
+
+    async def _mark(self, posts: list[str]) -> dict[str, _Known]:
+        keys = self._keys
+
+        def mark_and_read(pipe: Any) -> None:
+            for post in posts:
+                pipe.sadd(keys.deleted(post), "")
+                pipe.pexpire(keys.deleted(post), self._store.expiry_ms)
+                pipe.smembers(keys.deleted(post))
+                pipe.get(keys.post(post))
+                pipe.smembers(keys.singles(post))
+                pipe.smembers(keys.evidence(post))
+
+        [replies] = await self._link.run(mark_and_read)
+        known = {}
+        for i, post in enumerate(posts):
+            _, _, noted, bucket, singles, evidence = replies[6 * i : 6 * i + 6]
+            pairs = {(drug, reaction) for drug, reaction in (split(member) for member in noted | evidence if member)}
+            found = _Known(None if bucket is None else int(bucket), pairs)
+            for alert_id, first, _ in (split(member) for member in singles):
+                found.items.add(alert_id)
+                found.firsts.add(first)
+            known[post] = found
+        rows = await self._store.find({p: found.bucket for p, found in known.items() if found.bucket is not None})
+        for post, row in rows.items():
+            known[post].pairs |= set(row.pairs)
+        return known
+
+    async def _note_pairs(self, known: dict[str, _Known]) -> None:
+        def note(pipe: Any) -> None:
+            for post, found in known.items():
+                if found.pairs:
+                    pipe.sadd(self._keys.deleted(post), *(join(*pair) for pair in found.pairs))
+
+        await self._link.run(note)
+
+    async def _amend(self, known: dict[str, _Known]) -> None:
+        keys = self._keys
+
+        def ask(pipe: Any) -> None:
+            for post, found in known.items():
+                for drug, reaction in found.pairs:
+                    pipe.sadd(keys.retract(partition_of(drug, MENTIONS.partitions)), join(drug, reaction, post))
+                for first in found.firsts:
+                    pipe.eval(RELEASE, 1, first, derived_id(post))
+            pipe.incr(keys.changes)
+
+        def let_go(pipe: Any) -> None:
+            for post in known:
+                pipe.delete(keys.evidence(post))
+                # Kept for a day: a repeated deletion must write the tombstones again.
+                pipe.pexpire(keys.singles(post), DAY_MS)
+
+        await self._link.run(ask, let_go)

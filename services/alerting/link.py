@@ -1,0 +1,86 @@
+"""The connection to Redis, a single server or a cluster: one round trip a micro-batch, typed errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+
+from shared.errors import DependencyAway
+
+# Errors that another try can mend: the server is away, starting, failing over or full.
+AWAY = (
+    OSError,
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.ReadOnlyError,
+    exceptions.OutOfMemoryError,
+    exceptions.ClusterDownError,
+    exceptions.TryAgainError,
+    exceptions.MasterDownError,
+)
+TIMEOUT = 10.0
+
+Stage = Callable[[Any], None]
+
+
+class RedisLink:
+    """Runs commands in stages. Connects when first used, from the event loop that uses it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: Redis | RedisCluster | None = None
+        self._connecting = asyncio.Lock()
+
+    async def run(self, *stages: Stage) -> list[list[Any]]:
+        """Run the commands that each stage puts on the pipeline it is given; the replies, a list for each stage.
+
+        A stage's effects are there before the next one's: on a single server all travel as one pipeline in this order;
+        a cluster, whose nodes work side by side, gets one pipeline a stage. Raises DependencyAway.
+        """
+        try:
+            client = await self._connected()
+            if isinstance(client, RedisCluster):
+                return [await self._execute(client.pipeline(), stage) for stage in stages]
+            return await self._at_once(client, stages)
+        except AWAY as error:
+            raise DependencyAway(
+                f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
+            ) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _connected(self) -> Redis | RedisCluster:
+        async with self._connecting:
+            if self._client is None:
+                options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+                single = Redis.from_url(self._url, **options)
+                information: dict[str, Any] = await single.info("cluster")
+                if information.get("cluster_enabled"):
+                    await single.aclose()
+                    self._client = RedisCluster.from_url(self._url, **options)
+                else:
+                    self._client = single
+            return self._client
+
+    async def _at_once(self, client: Redis, stages: tuple[Stage, ...]) -> list[list[Any]]:
+        pipeline = client.pipeline(transaction=False)
+        ends = []
+        for stage in stages:
+            stage(pipeline)
+            ends.append(len(pipeline))
+        replies = await pipeline.execute()
+        return [replies[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    async def _execute(self, pipeline: Any, stage: Stage) -> list[Any]:
+        stage(pipeline)
+        replies: list[Any] = await pipeline.execute()
+        return replies

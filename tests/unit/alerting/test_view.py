@@ -1,0 +1,70 @@
+"""Alerts on the command line."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+
+from services.alerting.view import Filter, LatestAlerts, card, grid, interval, window
+from shared.events import Alert, Concept, Measure, Table, encode
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def signal(name="s1", hours=0, drug="Sertraline", a=4):
+    return Alert(
+        id=name, kind="disproportionality", drug=Concept("D1", drug), reaction=Concept("HP:1", "Nausea"), episode=START,
+        evaluated_at=START + timedelta(hours=hours), rules=("evans",), rule_version="1-x", examples=("s:1", "s:2"),
+        window_hours=24, table=Table(a, 4, 0, 60), authors=4,
+        measures={"prr": Measure(None), "ic": Measure(1.5, 0.25, 2.5)},
+    )  # fmt: skip
+
+
+def shown(renderable, width=200):
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None).print(renderable)
+    return out.getvalue()
+
+
+def test_the_last_record_of_an_alert_is_its_state_and_a_tombstone_takes_it_back():
+    latest = LatestAlerts()
+    for update in [("s1", encode(signal())), ("s2", encode(signal("s2"))), ("s1", encode(signal(a=8))), ("s2", None)]:
+        latest.apply(update)
+    [alert] = latest.matching(Filter())
+    assert alert.table.a == 8
+    assert latest.get("s2") is None
+
+
+def test_a_record_that_is_no_alert_is_counted_and_left_out():
+    latest = LatestAlerts()
+    assert latest.apply(("x", b"{}")) is None
+    assert latest.unreadable == 1
+
+
+def test_alerts_are_filtered_by_kind_drug_and_time_the_latest_first():
+    latest = LatestAlerts()
+    for alert in (signal("s1", 1), signal("s2", 2), signal("s3", 3, "Ibuprofen")):
+        latest.apply((alert.id, encode(alert)))
+    assert [a.id for a in latest.matching(Filter())] == ["s3", "s2", "s1"]
+    assert [a.id for a in latest.matching(Filter(drug="sertra"))] == ["s2", "s1"]
+    assert [a.id for a in latest.matching(Filter(since=START + timedelta(hours=2)))] == ["s3", "s2"]
+    assert latest.matching(Filter(kind="single_report")) == []
+
+
+def test_an_absent_value_is_shown_as_absent():
+    assert interval(Measure(None)) == "–"
+    assert interval(Measure(0.0)) == "0.00"
+    assert interval(Measure(1.5, 0.25, 2.5)) == "1.50 [0.25, 2.50]"
+
+
+def test_windows_are_shown_in_days_when_they_are_longer_than_one():
+    assert [window(hours) for hours in (24, 168, None)] == ["24 h", "7 d", ""]
+
+
+def test_a_table_shows_counts_measures_and_rules_of_each_alert():
+    out = shown(grid([signal()]))
+    assert all(part in out for part in ("s1", "Sertraline", "4/4/0/60", "1.50 [0.25, 2.50]", "evans", "24 h"))
+
+
+def test_a_card_shows_the_examples():
+    assert "s:2" in shown(card(signal()))
