@@ -13,6 +13,7 @@ from kafka.errors import (
     KafkaError,
     NotCoordinatorError,
 )
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from deploy.reconcile.account import Seen
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
@@ -78,11 +79,24 @@ class Results:
             fix="start it with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP",
         )
 
+    def _ends(self, partitions: list[Any]) -> dict[Any, int]:
+        """The end offset of each partition; one of a new topic may have no leader for a moment."""
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception_type(KeyError), wait=wait_fixed(0.1), stop=stop_after_delay(_TIMEOUT_MS / 1000)
+            ):
+                with attempt:
+                    # The client leaves a partition without a leader out of its answer, and stumbles over that.
+                    ends: dict[Any, int] = self._consumer.end_offsets(partitions)
+        except RetryError as error:
+            raise self._away(error) from None
+        return ends
+
     def read(self) -> int:
         """Read up to the present ends of the topics; returns how many records were new."""
         new = 0
         try:
-            ends = self._consumer.end_offsets(self._partitions)
+            ends = self._ends(self._partitions)
             while any(self._consumer.position(place) < end for place, end in ends.items()):
                 for place, records in self._consumer.poll(timeout_ms=_POLL_MS).items():
                     for record in records:
@@ -110,7 +124,7 @@ class Results:
         """Records that adr.posts has taken so far."""
         try:
             places = [TopicPartition(self._posts, number) for number in self._numbers(self._posts)]
-            return sum(self._consumer.end_offsets(places).values())
+            return sum(self._ends(places).values())
         except (KafkaError, OSError) as error:
             raise self._away(error) from None
 
@@ -122,7 +136,7 @@ class Results:
                 service: [TopicPartition(name, number) for name in names for number in self._numbers(name)]
                 for service, names in topics.items()
             }
-            ends = self._consumer.end_offsets([place for group in places.values() for place in group])
+            ends = self._ends([place for group in places.values() for place in group])
             groups = {f"{self._prefix}.{service}": group for service, group in places.items()}
             committed = self._committed(groups)
         except (KafkaError, OSError) as error:
