@@ -12,8 +12,9 @@ from shared.settings import Settings, load
 
 MARKDOWN_HEAD = """# Settings
 
-Made by `adrwatch settings --markdown`. Each can be an environment variable or a key of `adrwatch.toml` in the working directory (lower case, without
-the prefix); the environment goes first. A wrong value stops every command with the variable's name and what was expected.
+Made by `adrwatch settings --markdown`. Each can be an environment variable or a key of `adrwatch.toml` in the working directory
+(lower case, without the prefix); the environment goes first. A wrong value stops every command with the variable's name and what
+was expected.
 
 | variable | default | meaning |
 |---|---|---|

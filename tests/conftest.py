@@ -7,10 +7,15 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from deploy.local.stack import SETTINGS, Stack
 from shared.settings import PACKAGE_ROOT, load
+
+# Machines differ in speed and tests share them: a slow example is no failure.
+hypothesis.settings.register_profile("adrwatch", deadline=None)
+hypothesis.settings.load_profile("adrwatch")
 
 ADDRESSES = {
     "kafka_bootstrap": "ADRWATCH_TEST_KAFKA",
