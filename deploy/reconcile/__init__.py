@@ -1,5 +1,1 @@
 """`adrwatch reconcile`: counts the posts of files and what became of them, independently of the code that carried them."""
-
-from deploy.reconcile.command import register
-
-__all__ = ["register"]

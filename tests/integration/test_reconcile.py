@@ -15,7 +15,7 @@ from kafka.admin import NewTopic
 from kafka.structs import OffsetAndMetadata
 from typer.testing import CliRunner, Result
 
-from deploy.reconcile import register
+from deploy.reconcile.command import register
 from deploy.reconcile.topics import Results
 from shared import settings
 from shared.errors import AdrwatchError, DependencyAway
