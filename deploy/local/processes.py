@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -31,16 +33,33 @@ class _Guard:
 
     def __init__(self) -> None:
         self._popen: subprocess.Popen[bytes] | None = None
+        self._groups: set[int] = set()
         self._lock = threading.Lock()
 
-    def tell(self, sign: str, group: int) -> None:
-        """`+` while a group lives, `-` once it is gone."""
+    def watch(self, group: int) -> None:
+        """Have the group killed when the launcher ends."""
         with self._lock:
+            self._groups.add(group)
             if self._popen is None or self._popen.poll() is not None:
                 command = [sys.executable, "-I", "-S", str(GUARD)]
-                self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
-            if self._popen.stdin is not None:
-                self._popen.stdin.write(f"{sign}{group}\n".encode())
+                self._popen = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0, start_new_session=True
+                )
+                self._write("+", *self._groups)
+            else:
+                self._write("+", group)
+
+    def forget(self, group: int) -> None:
+        """The group is gone, and its number may soon belong to another."""
+        with self._lock:
+            self._groups.discard(group)
+            self._write("-", group)
+
+    def _write(self, sign: str, *groups: int) -> None:
+        if self._popen and self._popen.stdin:
+            # A guard that was killed is replaced with the next process that starts.
+            with contextlib.suppress(BrokenPipeError):
+                self._popen.stdin.write("".join(f"{sign}{group}\n" for group in groups).encode())
 
 
 _guard = _Guard()
@@ -101,7 +120,7 @@ class Process:
                 f"{name} cannot be started: {error}", fix="check space and permissions of the data folder"
             ) from error
         self.pid = self._popen.pid
-        _guard.tell("+", self.pid)
+        _guard.watch(self.pid)
 
     def poll(self) -> int | None:
         """The exit status, or None while it runs."""
@@ -124,7 +143,7 @@ class Process:
             self.signal_group(signal.SIGKILL)
             self._popen.wait()
         self.signal_group(signal.SIGKILL)
-        _guard.tell("-", self.pid)
+        _guard.forget(self.pid)
 
     def output(self, last_bytes: int = 20_000) -> str:
         """The end of what this process (not an earlier one with the same log) has written."""
@@ -157,12 +176,22 @@ class CommandError(AdrwatchError):
 
     def __init__(self, name: str, what: str, process: Process) -> None:
         self.output = process.output()
-        super().__init__(f"{name}: {what}: {telling_line(self.output)}", fix=f"see {process.log}")
+        super().__init__(f"{name}: {what}: {telling_line(self.output)}", fix=telling_fix(self.output, process.log))
+
+
+def telling_fix(output: str, log: Path) -> str:
+    """The fix that this project's own commands name, and the log."""
+    named = re.findall(r"^\s*fix: (.+)$", output, re.MULTILINE)
+    return "; ".join([*named[-1:], f"see {log}"])
 
 
 def telling_line(output: str) -> str:
     """The line of an output that most likely names the cause: the last with an error word, else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # How this project's own commands say it.
+    own = [line.removeprefix("adrwatch: ") for line in lines if line.startswith("adrwatch: ")]
+    if own:
+        return own[-1][:300]
     words = ("error", "fatal", "failed", "no space")
     # pip ends a failure with notes about the error that do not name it.
     told = [line for line in lines if not line.startswith(("note:", "hint:"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import time
 
-from deploy.local.processes import HOST, Context, Process, is_free, telling_line
+from deploy.local.processes import HOST, Context, Process, is_free, telling_fix, telling_line
 from shared.errors import AdrwatchError, DependencyAway
 
 READY_TIMEOUT = 180.0  # seconds; a cold start on two busy cores was seen to need 20
@@ -113,4 +113,4 @@ class ServerDiedError(AdrwatchError):
     """A server ended while it was being started."""
 
     def __init__(self, name: str, process: Process, cause: str) -> None:
-        super().__init__(f"{name} ended while starting: {cause}", fix=f"see {process.log}")
+        super().__init__(f"{name} ended while starting: {cause}", fix=telling_fix(process.output(), process.log))

@@ -44,10 +44,6 @@ while True:
     consumer.poll(500)
 """
 SLEEPER = (sys.executable, "-c", "import time\nwhile True: time.sleep(1)")
-LAUNCHER = (
-    "import typer; from deploy.local import up; app = typer.Typer(pretty_exceptions_enable=False); "
-    "up.register(app); app()"
-)
 CONFIG = """
 name: "add"
 backend: "onnxruntime"
@@ -244,7 +240,7 @@ def start_launcher(tmp_path: Path, repository: Path) -> tuple[subprocess.Popen[s
         "ADRWATCH_MODEL_REPOSITORY": str(repository),
         "ADRWATCH_CACHE_DIR": str(load().cache_dir),
     }
-    command = [sys.executable, "-c", LAUNCHER, "--servers-only", "--json", "--data-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "services.cli", "up", "--servers-only", "--json", "--data-dir", str(tmp_path)]
     launcher = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     assert launcher.stdout is not None
     line = launcher.stdout.readline()

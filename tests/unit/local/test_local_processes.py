@@ -109,6 +109,7 @@ def test_no_port_is_given_out_twice(context: Context, monkeypatch: pytest.Monkey
             "ERROR: no matching distribution",
         ),
         ("first\n\nlast\n", "last"),
+        ("error: noise\nadrwatch: a topic is missing\n  fix: create it", "a topic is missing"),
         ("", "no output"),
     ],
 )

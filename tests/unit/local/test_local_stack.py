@@ -71,10 +71,12 @@ def test_a_wrong_address_is_named_with_its_variable(
 
 
 def test_a_worker_that_cannot_start_stops_the_others(settings: Settings) -> None:
-    broken = Worker("broken", (sys.executable, "-c", "raise SystemExit('error: no model')"), metrics=True)
+    words = "adrwatch: no model\\n  fix: train one"
+    broken = Worker("broken", (sys.executable, "-c", f"raise SystemExit('{words}')"), metrics=True)
     stack = Stack(settings, servers=[], workers=[Worker("sleeper", SLEEP), broken])
-    with pytest.raises(AdrwatchError, match="broken ended while starting: error: no model"):
+    with pytest.raises(AdrwatchError, match="broken ended while starting: no model") as caught:
         stack.start()
+    assert caught.value.fix.startswith("train one; see ")
     assert not (settings.data_dir / UP_FILE).exists()
     lock_data_dir(settings.data_dir).close()
 
