@@ -36,7 +36,7 @@ def accept(
     if len(raw.text) > limits.max_chars:
         return refuse("too-long", f"the text has {len(raw.text)} characters, {limits.max_chars} are allowed")
     if raw.created_at - at > limits.future:
-        return refuse("future-time", f"the time is {raw.created_at - at} in the future")
+        return refuse("future-time", f"the time is {(raw.created_at - at).total_seconds():.0f} s in the future")
     author = None
     if raw.author and policy.keeps_identifiers:
         mended = _IS_HASHED.fullmatch(raw.author)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.ingest.dead_letters import Held
-from services.ingest.publish import Delivery, Message
+from services.ingest.delivery import Delivery, Message
 from shared.errors import AdrwatchError
 from shared.events import Deletion, encode, now
 from shared.topics import DEAD_LETTERS, DELETIONS, POSTS, partition_of
@@ -27,6 +28,16 @@ class DeletionAccount:
     def complete(self) -> bool:
         """Whether the broker has all of it."""
         return not self.failed and self.asked == self.deletions == self.post_tombstones
+
+    def as_dict(self) -> dict[str, Any]:
+        """The account for machines."""
+        return {
+            "asked": self.asked,
+            "deletions": self.deletions,
+            "post_tombstones": self.post_tombstones,
+            "dead_letter_tombstones": self.dead_letter_tombstones,
+            "failed": dict(self.failed),
+        }
 
 
 def check_ids(ids: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ def parse_time(value: str | int | float) -> datetime:
     try:
         moment = _parse(value)
     except (ValueError, OverflowError, OSError):
-        raise ValueError("not a time that is known here") from None
+        raise ValueError("in no form that is known") from None
     if moment < EARLIEST:
         raise ValueError(f"before {EARLIEST.year}")
     return moment

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
     from services.ingest.dead_letters import Held, Inbox
-    from services.ingest.publish import Delivery
+    from services.ingest.delivery import Delivery
     from shared.settings import Settings
 
 group = typer.Typer(help="Messages that could not be processed: list, look, replay, mend.", no_args_is_help=True)
@@ -31,22 +30,25 @@ def show_all(as_json: AsJson = False, stage: Stage = None, reason: Reason = None
 
     Example: adrwatch dead-letters list --stage screen
     """
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+
+    from services.ingest.commands.report import tables
 
     inbox, _ = _inbox()
     chosen, _ = inbox.chosen(stage=stage, reason=reason)
     if as_json:
         print(json.dumps([_about(held) for held in chosen]))
     else:
-        table = Table("id", "when", "stage", "reason", "topic or file", "partition", "offset or line", "bytes", "tries")
+        table = Table(Column("id", no_wrap=True), "when", "stage", "reason", "from", "bytes", "tries")
         for held in chosen:
             letter = held.letter
-            table.add_row(
-                letter.id, f"{letter.occurred_at:%Y-%m-%d %H:%M:%S}", letter.stage, letter.reason, letter.topic,
-                str(letter.partition), str(letter.offset), str(len(letter.payload)), str(held.attempts),
-            )  # fmt: skip
-        Console().print(table)
+            place = f"{letter.topic} line {letter.offset}"
+            if letter.partition >= 0:
+                place = f"{letter.topic} partition {letter.partition} offset {letter.offset}"
+            when = f"{letter.occurred_at:%Y-%m-%d %H:%M:%S}"
+            size = str(len(letter.payload))
+            table.add_row(letter.id, when, letter.stage, letter.reason, place, size, str(held.attempts))
+        tables().print(table)
     if inbox.unreadable:
         typer.echo(f"{inbox.unreadable} records of the topic are no dead letters and were left out", err=True)
 
@@ -81,8 +83,8 @@ def replay(
 ) -> None:
     """Send messages back to the topics they came from and mark their dead letters done.
 
-    Key, bytes and partition are the original ones. Lines that ingest refused came from no topic: export them. Repeating
-    it is harmless. Exit code 1 when something was not acknowledged.
+    Key, bytes and partition are the original ones. Lines that ingest refused came from no topic: export them.
+    Repeating it is harmless. Exit code 1 when something was not acknowledged.
 
     Example: adrwatch dead-letters replay --reason schema
     """
@@ -99,7 +101,7 @@ def replay(
         chosen, _delivery(settings, give_up), settings.topic_prefix, DEAD_LETTERS.name(settings.topic_prefix)
     )
     if as_json:
-        print(json.dumps(asdict(account)))
+        print(json.dumps(account.as_dict()))
     else:
         show_text(f"{account.chosen} chosen: {account.replayed} replayed, {account.done} marked done, "
                   f"{account.skipped.total()} skipped, {account.failed.total()} failed")  # fmt: skip
@@ -126,8 +128,8 @@ def export(
 
     Example: adrwatch dead-letters export rejects/ --reason bad-time
     """
-    from services.ingest.dead_letters import export as write
     from services.ingest.dead_letters import mark_done
+    from services.ingest.export import export as write
     from services.ingest.publish import STAGE
     from shared.topics import DEAD_LETTERS
 
@@ -164,7 +166,7 @@ def _inbox() -> tuple[Inbox, Settings]:
 
 def _delivery(settings: Settings, give_up: float) -> Delivery:
     from services.ingest import broker
-    from services.ingest.publish import Delivery
+    from services.ingest.delivery import Delivery
 
     return Delivery(broker.producer(settings, give_up))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -16,8 +15,8 @@ def delete(
 ) -> None:
     """Take posts back: every store forgets them, and the broker their text.
 
-    Writes a deletion for each, tombstones for the posts, and tombstones for dead letters that hold them. Repeating
-    it is harmless. Exit code 1 when the broker did not acknowledge everything.
+    Writes a deletion for each, tombstones for the posts, and tombstones for dead letters that hold them.
+    Repeating it is harmless. Exit code 1 when the broker did not acknowledge everything.
 
     Example: adrwatch ingest delete bluesky:3kabcdefg forum:10442
     """
@@ -27,7 +26,7 @@ def delete(
     from services.ingest.dead_letters import open_inbox
     from services.ingest.delete import check_ids
     from services.ingest.delete import delete as take_back
-    from services.ingest.publish import Delivery
+    from services.ingest.delivery import Delivery
     from shared.settings import current
     from shared.topics import DEAD_LETTERS, DELETIONS, POSTS
 
@@ -37,7 +36,7 @@ def delete(
     dead = open_inbox(broker.read_all(settings, DEAD_LETTERS)).letters.values()
     account = take_back(wanted, dead, Delivery(broker.producer(settings, give_up)), settings.topic_prefix)
     if as_json:
-        print(json.dumps(asdict(account)))
+        print(json.dumps(account.as_dict()))
     else:
         show(
             f"{account.deletions} of {account.asked} deletions and {account.post_tombstones} tombstones written; "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -44,9 +43,10 @@ def replay(
 ) -> None:
     """Publish the posts of files with their own times, and account for every record.
 
-    Usual column names are found by themselves. Lines that are no posts go to the dead letters and are named on standard
-    error by file and line. The account at the end must balance: read = delivered + rejected. Exit code 1: it does
-    not, or a delivery failed; 2: nothing could be read or sent, or a file ends in the middle.
+    Usual column names are found by themselves.
+    Lines that are no posts go to the dead letters and are named on standard error by file and line.
+    The account at the end must balance: read = delivered + rejected.
+    Exit code 1: it does not, or a delivery failed; 2: nothing could be read or sent, or a file ends in the middle.
 
     Example: adrwatch ingest replay posts.jsonl.gz --speed 60 --source-name forum
     """
@@ -55,8 +55,9 @@ def replay(
     from services.ingest import broker
     from services.ingest.accept import Limits, accept
     from services.ingest.columns import Columns
-    from services.ingest.commands.report import Progress, RejectReport, account_table
-    from services.ingest.publish import Account, Delivery, publish
+    from services.ingest.commands.report import Progress, RejectReport, account_table, tables
+    from services.ingest.delivery import Delivery
+    from services.ingest.publish import Account, publish
     from services.ingest.readers import SOURCE_NAME, format_of, open_reader
     from services.ingest.replay import Replay, pace
     from services.ingest.source import Policy
@@ -93,9 +94,9 @@ def replay(
             on_reject=RejectReport(progress.say),
         )
     if as_json:
-        print(json.dumps({**asdict(account), "balanced": account.balanced, "backwards": source.backwards}))
+        print(json.dumps({**account.as_dict(), "backwards": source.backwards}))
     else:
-        Console().print(account_table(account))
+        tables().print(account_table(account))
     if source.disordered and not sort:
         console.print(
             f"warning: {source.backwards} of {source.posts} posts are older than the one before; --sort puts them in order"

@@ -59,16 +59,17 @@ def apply(as_json: AsJson = False) -> None:
 
 
 def _print(states: list[TopicState], as_json: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+
+    from services.ingest.commands.report import tables
 
     if as_json:
         print(json.dumps([state.as_dict() for state in states]))
         return
-    table = Table("topic", "status", "partitions", "replicas", "settings that differ", "what")
+    table = Table(Column("topic", no_wrap=True), "status", "partitions", "replicas", "settings that differ", "what")
     for state in states:
         differing = ", ".join(f"{key}={have} (declared {want})" for key, (have, want) in state.drift.items())
         count = "" if state.partitions is None else str(state.partitions)
         replicas = "" if state.replicas is None else str(state.replicas)
         table.add_row(state.name, state.status, count, replicas, differing, state.topic.summary)
-    Console().print(table)
+    tables().print(table)

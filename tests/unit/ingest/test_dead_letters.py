@@ -7,9 +7,11 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.ingest.broker import Stored
 from services.ingest.columns import Columns
-from services.ingest.dead_letters import ATTEMPT_HEADER, Held, export, open_inbox, replay
+from services.ingest.dead_letters import ATTEMPT_HEADER, Held, open_inbox, replay
 from services.ingest.delete import check_ids, delete
-from services.ingest.publish import Delivery, reject_message
+from services.ingest.delivery import Delivery
+from services.ingest.export import export
+from services.ingest.publish import reject_message
 from services.ingest.readers import open_reader
 from services.ingest.source import Reject
 from shared.errors import AdrwatchError

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.ingest.accept import accept
-from services.ingest.publish import Account, Delivery, Message, publish
+from services.ingest.delivery import Delivery, Message
+from services.ingest.publish import Account, publish
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import Origin, Policy, RawPost, Reject, SourceBroken
 from services.ingest.stopping import StopSignal
@@ -190,7 +192,7 @@ def test_no_more_records_wait_for_their_acknowledgement_than_allowed() -> None:
 
     def send_all() -> None:
         for number in range(5):
-            delivery.send(message, lambda number=number: done.append(number))
+            delivery.send(message, functools.partial(done.append, number))
 
     thread = threading.Thread(target=send_all)
     thread.start()

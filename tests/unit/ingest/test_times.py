@@ -44,7 +44,7 @@ def test_a_date_alone_is_its_midnight_in_utc(written: str) -> None:
      "Wed Foo 10 20:19:24 +0000 2018", "Wed Oct 32 20:19:24 +0000 2018", "2018-13-01", "99999999999999999999999"],
 )  # fmt: skip
 def test_what_is_no_time_or_stands_for_a_missing_one_is_refused(written: str | float) -> None:
-    with pytest.raises(ValueError, match=r"not a time|before 1980"):
+    with pytest.raises(ValueError, match=r"in no form|before 1980"):
         parse_time(written)
 
 
@@ -55,7 +55,7 @@ def test_a_refusal_never_quotes_the_value(written: str) -> None:
         parse_time(written)
     except ValueError as error:
         said = str(error)
-    assert said in {"", "not a time that is known here", "before 1980"}
+    assert said in {"", "in no form that is known", "before 1980"}
 
 
 @given(st.datetimes(min_value=datetime(1980, 1, 2), max_value=datetime(2099, 1, 1)), st.integers(-14 * 60, 14 * 60))  # noqa: DTZ001
