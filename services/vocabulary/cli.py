@@ -33,7 +33,7 @@ def lookup(
     from shared.vocabulary.reactions import default_vocabulary
 
     match = default_vocabulary().match(phrase)
-    rows = [("reaction", match.concept.id, match.concept.label, match.how)]
+    rows: list[tuple[str, str, str, str]] = [("reaction", match.concept.id, match.concept.label, match.how)]
     rows += [("medicine", drug.concept.id, drug.concept.label, "name") for drug in default_lexicon().find(phrase)]
     names = ("kind", "id", "label", "how")
     if as_json:

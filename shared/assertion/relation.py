@@ -10,8 +10,15 @@ from shared.assertion.text import Statement, cues
 from shared.events import Span
 
 _CUES = Path(__file__).with_name("cues.toml")
-# Words between "for" and what it is for: "for my really bad headaches".
-_PURPOSE = re.compile(r"(?:\W+[\w']+){0,3}\W*$")
+# Words between "for" and what it is for: "for my really bad headaches", but not "for my crohn's it felt like".
+_PURPOSE = re.compile(
+    r"(?:[^\w,;:]+(?!(?:it|i|he|she|they|we|you|which|and|but|so|now|then|is|was|are|were|feel|felt)\b)[\w']+){0,3}[^\w,;:]*$"
+)
+_WORD = re.compile(r"[\w']+")
+# Words between the medicine and what tells its purpose.
+_PURPOSE_REACH, _REASON_REACH = 6, 2
+# What stands between the members of a list beside words.
+_LIST_MARKS = re.compile(r"[,&+/#\s]+")
 # Between a medicine and what it did there is no longer way than this; farther on something else is told.
 _CAUSE_REACH = 80
 _POINTS = {"cause": 100.0, "clause": 30.0, "sentence": 20.0, "before": 10.0}
@@ -46,10 +53,9 @@ def closeness(statement: Statement, drug: Span, start: int, end: int, others: Se
 def joined(statement: Statement, first: Span, second: Span) -> bool:
     """Whether two medicines stand side by side ("advil and nyquil"), so that what is said of one is said of both."""
     early, late = sorted((first, second), key=lambda span: span.start)
-    between = statement.between(early.end, late.start).strip()
-    return cues(_CUES)["joined"].fullmatch(between) is not None and not (
-        _left(statement, early) or _left(statement, late)
-    )
+    between = _LIST_MARKS.sub(" ", statement.between(early.end, late.start)).strip()
+    side_by_side = not between or cues(_CUES)["joined"].fullmatch(between) is not None
+    return side_by_side and not (_left(statement, early) or _left(statement, late))
 
 
 def _treats(statement: Statement, drug: Span, start: int, others: Sequence[Span]) -> bool:
@@ -59,11 +65,11 @@ def _treats(statement: Statement, drug: Span, start: int, others: Sequence[Span]
     found = cues(_CUES)
     if found["causes"].search(between) or any(drug.end <= other.start < start for other in others):
         return False
-    for match in found["treats"].finditer(between):
-        tail = between[match.end() :]
-        purpose = _PURPOSE.fullmatch(tail) and not re.search(r"\b(?:and|but|so|now|then|i)\b|[,;:]", tail)
-        if purpose:
-            return match[0] != "for" or not _blames(statement, drug)
+    for name, reach in (("treats", _PURPOSE_REACH), ("reasons", _REASON_REACH)):
+        for match in found[name].finditer(between):
+            ahead = between[: match.start()]
+            if len(_WORD.findall(ahead)) <= reach and _PURPOSE.fullmatch(between[match.end() :]):
+                return not (match[0] == "for" and (found["blamed"].search(ahead) or _blames(statement, drug)))
     return False
 
 

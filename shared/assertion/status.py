@@ -83,6 +83,8 @@ def _asked(sentence: str, before: str) -> bool:
     if not sentence.rstrip(" \"')]").endswith("?"):
         return False
     opening = _opening(sentence)
+    if found["why_question"].match(opening):
+        return False
     return bool(found["future_question"].match(opening)) or not found["first_person"].search(sentence)
 
 

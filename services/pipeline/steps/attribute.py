@@ -20,6 +20,8 @@ from shared.vocabulary.drugs import DrugMention
 REACTION, DRUG, INDICATION = "reaction", "drug", "indication"
 # A name that only the extractor holds for a medicine needs this score to be one.
 _SURE_DRUG = 0.5
+# Names looked at for one reaction: in a long list of medicines the far ones are not to blame.
+_NEAREST = 8
 
 
 def attribute(documents: Sequence[Document]) -> Result:
@@ -64,9 +66,11 @@ def _medicines(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpa
 
 def _responsible(statement: Statement, named: Sequence[DrugMention], start: int, end: int) -> list[DrugMention]:
     """The medicines to which the post puts a reaction down; none where every one of them is taken for it."""
+    near = sorted(named, key=lambda drug: max(start - drug.span.end, drug.span.start - end))[:_NEAREST]
+    near.sort(key=lambda drug: drug.span.start)
     blamed: list[tuple[float, DrugMention]] = []
-    for drug in named:
-        others = [other.span for other in named if other is not drug]
+    for drug in near:
+        others = [other.span for other in near if other is not drug]
         if not treated(statement, drug.span, start, end, others):
             blamed.append((closeness(statement, drug.span, start, end, others), drug))
     if not blamed:

@@ -22,7 +22,7 @@ from shared.vocabulary.drugs import DrugLexicon, DrugMention
 EMPTY, NO_DRUG, LANGUAGE, ADVERT = "empty", "no_drug", "language", "advert"
 # Shorter texts are not judged by their language: the identifier is right about them too rarely.
 _LETTERS = 30
-_SURE = 0.98
+_SURE = 0.9
 # Where the source itself names another language, the identifier only has to agree.
 _LIKELY = 0.6
 _OTHER_SCRIPT = 0.5
