@@ -29,10 +29,13 @@ def build() -> typer.Typer:
 # In the order in which a newcomer meets them: run it, feed it, look at it, mend it, train it.
 COMMANDS: tuple[str, ...] = (
     "deploy.local.up",
+    "deploy.local.demo",
     "services.ingest.cli",
     "services.pipeline.cli",
+    "services.alerting.cli",
     "deploy.reconcile.command",
     "services.settings_command",
+    "services.vocabulary.cli",
 )
 
 
