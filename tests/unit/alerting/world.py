@@ -1,0 +1,227 @@
+"""A small world for tests of alerting: posts that we made up, real Redis, and a stream whose topic is a list."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.alerting.clock import EventClock
+from services.alerting.count import Counter
+from services.alerting.evaluate import Evaluator
+from services.alerting.forget import Forgetter
+from services.alerting.keys import Keys
+from services.alerting.link import RedisLink, Stage
+from services.alerting.rows import RowStore
+from services.alerting.singles import SingleReports
+from services.alerting.watermark import Idleness
+from shared.errors import DependencyAway
+from shared.events import Alert, Concept, Deletion, Mention, Outcome, Pair, Span, decode, encode
+from shared.signals.episodes import Episodes, record
+from shared.signals.findings import evaluate
+from shared.signals.rules import Rules
+from shared.signals.windows import Row, from_ms, to_ms
+from shared.stream import BatchResult, Output, Record
+from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
+from tests.unit.signals.signal_rows import HOUR, ledger_of, rules_with
+
+# The first hour of a day long ago, so that nothing lies in the future.
+START = to_ms(datetime(2025, 6, 1, tzinfo=UTC))
+LABELS = {"d1": "Drug one", "d2": "Drug two", "d3": "Drug three", "r1": "Rash", "r2": "Nausea", "r3": "Insomnia"}
+SMALL = {"time__windows_hours": [6, 48], "time__kept_lateness_hours": 24, "policy__cool_down_hours": 12}
+
+
+def small_rules(**changes: Any) -> Rules:
+    """The shipped rules with windows of hours, for streams of days."""
+    return rules_with(**{**SMALL, **changes})
+
+
+def concept(name: str) -> Concept:
+    return Concept(name, LABELS.get(name, name))
+
+
+def outcome(
+    post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None
+) -> Outcome:
+    """The outcome of a post; `at` in ms after START. Without pairs it is negative."""
+    return Outcome(
+        post_id=post,
+        status=f"mentions:{len(pairs)}" if pairs else "negative",
+        created_at=from_ms(START + at),
+        model_version="test",
+        author=author,
+        fingerprint=fingerprint,
+        pairs=tuple(Pair(concept(drug), concept(reaction)) for drug, reaction in pairs),
+    )
+
+
+def mention(post: str, at: int, drug: str = "d1", reaction: str = "r1", span: int = 20, **fields: Any) -> Mention:
+    return Mention(
+        id=f"{post}-{drug}-{reaction}-{span}", post_id=post, created_at=from_ms(START + at), drug=concept(drug),
+        reaction=concept(reaction), drug_span=Span(0, 4), reaction_span=Span(span, span + 4), score=0.9,
+        model_version="test", **fields,
+    )  # fmt: skip
+
+
+def deletion(post: str) -> Deletion:
+    return Deletion(id=post, deleted_at=from_ms(START))
+
+
+def closing(at: int) -> list[Outcome]:
+    """A negative post in each partition, which moves the watermark to `at`."""
+    found: dict[int, Outcome] = {}
+    number = 0
+    while len(found) < OUTCOMES.partitions:
+        post = f"closing-{at}-{number}"
+        found.setdefault(partition_of(post, OUTCOMES.partitions), outcome(post, at))
+        number += 1
+    return list(found.values())
+
+
+def records(topic: Topic, events: Sequence[Any]) -> list[Record]:
+    """Events as they lie in a topic."""
+    keys = {OUTCOMES: lambda e: e.post_id, MENTIONS: lambda e: e.drug.id, DELETIONS: lambda e: e.id}
+    return [
+        Record(topic.suffix, partition_of(keys[topic](event), topic.partitions), 0, None, encode(event), from_ms(START))
+        for event in events
+    ]
+
+
+# Hours of the stream in which a pair comes up more than it should.
+BURSTS = [(10, 14, ("d1", "r1")), (20, 28, ("d3", "r3")), (44, 60, ("d1", "r1")), (80, 84, ("d2", "r1"))]
+
+
+def several_days(seed: int = 1, days: int = 4, posts: int = 700) -> list[Outcome]:
+    """Posts of some days with bursts of pairs, reposts, busy authors and posts without pairs or authors."""
+    rng = random.Random(seed)
+    found = []
+    for i in range(posts):
+        at = rng.randrange(days * 24 * HOUR) // 1000 * 1000
+        bursts = [pair for start, end, pair in BURSTS if start * HOUR <= at < end * HOUR]
+        pairs = {rng.choice(bursts)} if bursts and rng.random() < 0.6 else _any_pair(rng)
+        if rng.random() < 0.2:
+            pairs |= _any_pair(rng)
+        if rng.random() < 0.1:
+            pairs = set()
+        author = None if rng.random() < 0.2 else f"a{rng.randint(1, 300)}"
+        fingerprint = f"f{rng.randint(1, 60)}" if rng.random() < 0.2 else f"g{i}"
+        found.append(outcome(f"t:{i}", at, *sorted(pairs), author=author, fingerprint=fingerprint))
+    # As a topic holds them: in the order of event time, but for some minutes.
+    return sorted(found, key=lambda o: to_ms(o.created_at) + rng.randrange(20 * 60_000))
+
+
+def _any_pair(rng: random.Random) -> set[tuple[str, str]]:
+    return {(f"d{rng.randint(1, 8)}", f"r{rng.randint(1, 8)}")}
+
+
+def expected_alerts(outcomes: Sequence[Outcome], end: int, rules: Rules) -> list[Alert]:
+    """What must be published, by the pure functions alone, over all buckets before `end` (ms after START)."""
+    rows = [
+        Row(o.post_id, to_ms(o.created_at), o.author, o.fingerprint, tuple((p.drug.id, p.reaction.id) for p in o.pairs))
+        for o in outcomes
+        if o.pairs
+    ]
+    ledger = ledger_of(rows)
+    episodes: dict[tuple[str, str], Episodes] = {}
+    alerts = []
+    for bucket_end in range(START + HOUR, START + end + 1, HOUR):
+        for finding in evaluate(ledger, bucket_end, rules, lambda drug: True):
+            pair = (finding.drug, finding.reaction)
+            episodes[pair], alert = record(episodes.get(pair, ()), finding, LABELS, rules)
+            if alert:
+                alerts.append(alert)
+    return alerts
+
+
+class ListStream:
+    """Stands in for the worker's side of Kafka: what is sent is kept, in order."""
+
+    def __init__(self, mentions: Sequence[int] = range(MENTIONS.partitions)) -> None:
+        self.owned = {MENTIONS: frozenset(mentions), OUTCOMES: frozenset(range(OUTCOMES.partitions))}
+        self.sent: list[Output] = []
+        self.unread: set[int] = set()
+
+    def assigned(self, topic: Topic) -> frozenset[int]:
+        return self.owned[topic]
+
+    def at_end(self, topic: Topic, partition: int) -> bool:
+        return partition not in self.unread
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        self.sent.extend(outputs)
+
+    @property
+    def alerts(self) -> list[Alert | str]:
+        """The alerts in the order of their sending; a tombstone is its id."""
+        return [decode(o.value, Alert) if o.value is not None else o.key for o in self.sent if o.topic is ALERTS]
+
+    @property
+    def latest(self) -> dict[str, Alert]:
+        """The state of each alert that was not taken back."""
+        state: dict[str, Alert] = {}
+        for output in self.sent:
+            state.pop(output.key, None)
+            if output.value is not None:
+                state[output.key] = decode(output.value, Alert)
+        return state
+
+
+class FailingLink(RedisLink):
+    """Redis goes away before the n-th round trip from now on, or right after it; once."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.fail_in: int | None = None
+        self.after = False
+
+    async def run(self, *stages: Stage) -> list[list[Any]]:
+        if self.fail_in is not None:
+            self.fail_in -= 1
+            if self.fail_in < 0:
+                self.fail_in = None
+                if self.after:
+                    await super().run(*stages)
+                raise DependencyAway("Redis was taken away by the test")
+        return await super().run(*stages)
+
+
+class Alerting:
+    """One worker's parts, wired as the real one wires them."""
+
+    def __init__(self, url: str, prefix: str, rules: Rules, stream: ListStream | None = None) -> None:
+        self.link = FailingLink(url)
+        self.stream = stream or ListStream()
+        self.keys = Keys(prefix)
+        self.store = RowStore(self.link, self.keys, rules)
+        self.moment = 0.0
+        idleness = Idleness(rules.time.idle_seconds.value)
+        self.clock = EventClock(self.link, self.keys, rules, self.stream, idleness, lambda: self.moment)
+        self.counter = Counter(self.store, idleness, self.clock.kept_from, future_limit=600.0)
+        self.singles = SingleReports(self.link, self.keys, rules, self.stream.send)
+        self.forgetter = Forgetter(self.link, self.store, rules)
+        self.evaluator = Evaluator(self.link, self.store, rules, self.stream, self.clock)
+
+    async def count(self, outcomes: Sequence[Outcome], batch: int = 64) -> BatchResult:
+        """Hand outcomes to the counter in batches; the last batch's result."""
+        result = BatchResult()
+        for start in range(0, len(outcomes), batch):
+            result = await self.counter.handle(records(OUTCOMES, outcomes[start : start + batch]))
+        return result
+
+    async def mentions(self, *found: Mention) -> None:
+        """Hand mentions over as one batch, and send what comes of it."""
+        await self.stream.send((await self.singles.handle(records(MENTIONS, found))).outputs)
+
+    async def delete(self, *posts: str) -> None:
+        """Delete posts, and send what comes of it."""
+        result = await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
+        await self.stream.send(result.outputs)
+
+    async def tick(self) -> None:
+        await self.evaluator.tick()
+
+    async def rows(self) -> dict[str, Row]:
+        """All rows in Redis, by post."""
+        found = await self.store.read(await self.store.versions(0, 1 << 40))
+        return {row.post_id: row for rows in found.values() for row in rows}
