@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from services.ingest.delivery import Delivery
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
 
 _CONNECT_MS = 10_000
 _POLL_MS = 500
+_CLOSE_SECONDS = 1.0
 T = TypeVar("T")
 
 
@@ -31,13 +33,16 @@ class Stored:
     headers: tuple[tuple[str, bytes], ...]
 
 
-def producer(settings: Settings, give_up: float) -> Any:
-    """An idempotent KafkaProducer (acks=all, gzip). A record that is not acknowledged after `give_up` seconds has failed.
+@contextmanager
+def delivery(settings: Settings, give_up: float) -> Iterator[Delivery]:
+    """Delivery by an idempotent KafkaProducer (acks=all, gzip), closed at the end.
+
+    A record that is not acknowledged after `give_up` seconds has failed; until then it is retried with back-off.
 
     gzip: aiokafka reads zstd only with a package that adrwatch does not need otherwise.
     """
     patience = int(give_up * 1000)
-    return _connect(
+    producer = _connect(
         settings,
         KafkaProducer,
         enable_idempotence=True,
@@ -52,6 +57,12 @@ def producer(settings: Settings, give_up: float) -> Any:
         reconnect_backoff_max_ms=int(settings.retry_most * 1000),
         allow_auto_create_topics=False,
     )
+    try:
+        yield Delivery(producer)
+    finally:
+        # What still waits was counted as unacknowledged; the broker gets a last moment for it.
+        with suppress(KafkaError):
+            producer.close(timeout=_CLOSE_SECONDS)
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
     from services.ingest.dead_letters import Held, Inbox
-    from services.ingest.delivery import Delivery
     from shared.settings import Settings
 
 group = typer.Typer(help="Messages that could not be processed: list, look, replay, mend.", no_args_is_help=True)
@@ -97,9 +96,8 @@ def replay(
     inbox, settings = _inbox()
     chosen = _choose(inbox, ids or [], everything, stage, reason)
     broker.require_topics(settings, TOPICS)
-    account = send_back(
-        chosen, _delivery(settings, give_up), settings.topic_prefix, DEAD_LETTERS.name(settings.topic_prefix)
-    )
+    with broker.delivery(settings, give_up) as delivery:
+        account = send_back(chosen, delivery, settings.topic_prefix, DEAD_LETTERS.name(settings.topic_prefix))
     if as_json:
         print(json.dumps(account.as_dict()))
     else:
@@ -128,6 +126,7 @@ def export(
 
     Example: adrwatch dead-letters export rejects/ --reason bad-time
     """
+    from services.ingest import broker
     from services.ingest.dead_letters import mark_done
     from services.ingest.export import export as write
     from services.ingest.publish import STAGE
@@ -139,7 +138,8 @@ def export(
     finished = 0
     letters = [held for file in files for held in file.letters]
     if done and letters:
-        finished = mark_done(letters, _delivery(settings, give_up), DEAD_LETTERS.name(settings.topic_prefix))
+        with broker.delivery(settings, give_up) as delivery:
+            finished = mark_done(letters, delivery, DEAD_LETTERS.name(settings.topic_prefix))
     commands = [shlex.join(["adrwatch", "ingest", "replay", str(file.path), *file.flags]) for file in files]
     if as_json:
         listed = [{"path": str(file.path), "lines": len(file.letters), "replay": command}
@@ -162,13 +162,6 @@ def _inbox() -> tuple[Inbox, Settings]:
     settings = current()
     broker.require_topics(settings, [DEAD_LETTERS])
     return open_inbox(broker.read_all(settings, DEAD_LETTERS)), settings
-
-
-def _delivery(settings: Settings, give_up: float) -> Delivery:
-    from services.ingest import broker
-    from services.ingest.delivery import Delivery
-
-    return Delivery(broker.producer(settings, give_up))
 
 
 def _choose(inbox: Inbox, ids: list[str], everything: bool, stage: str | None, reason: str | None) -> list[Held]:

@@ -26,7 +26,6 @@ def delete(
     from services.ingest.dead_letters import open_inbox
     from services.ingest.delete import check_ids
     from services.ingest.delete import delete as take_back
-    from services.ingest.delivery import Delivery
     from shared.settings import current
     from shared.topics import DEAD_LETTERS, DELETIONS, POSTS
 
@@ -34,7 +33,8 @@ def delete(
     wanted = check_ids(ids)
     broker.require_topics(settings, [POSTS, DELETIONS, DEAD_LETTERS])
     dead = open_inbox(broker.read_all(settings, DEAD_LETTERS)).letters.values()
-    account = take_back(wanted, dead, Delivery(broker.producer(settings, give_up)), settings.topic_prefix)
+    with broker.delivery(settings, give_up) as delivery:
+        account = take_back(wanted, dead, delivery, settings.topic_prefix)
     if as_json:
         print(json.dumps(account.as_dict()))
     else:

@@ -56,7 +56,6 @@ def replay(
     from services.ingest.accept import Limits, accept
     from services.ingest.columns import Columns
     from services.ingest.commands.report import Progress, RejectReport, account_table, tables
-    from services.ingest.delivery import Delivery
     from services.ingest.publish import Account, publish
     from services.ingest.readers import SOURCE_NAME, format_of, open_reader
     from services.ingest.replay import Replay, pace
@@ -82,8 +81,11 @@ def replay(
     broker.require_topics(settings, [POSTS, DEAD_LETTERS])
     account = Account()
     console = Console(stderr=True)
-    delivery = Delivery(broker.producer(settings, give_up))
-    with StopSignal() as stop, Progress(console, source, account) as progress:
+    with (
+        broker.delivery(settings, give_up) as delivery,
+        StopSignal() as stop,
+        Progress(console, source, account) as progress,
+    ):
         trouble = publish(
             progress.follow(pace(iter(source), multiple)),
             lambda raw: accept(raw, source.policy, limits, hashed, now()),
