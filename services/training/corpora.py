@@ -1,0 +1,145 @@
+"""Which corpora train and measure which model, how they are split, and what each one annotates."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from services.training.readers import (
+    AnnotatedPost,
+    LabelledPost,
+    Mention,
+    read_cadec,
+    read_conll,
+    read_psytar_sentences,
+    read_span_jsonl,
+    read_tweets,
+)
+
+P = TypeVar("P")
+
+TYPES = ("reaction", "drug", "indication", "withdrawal")
+# The two newest months of the training tweets choose epoch, calibration and threshold; dev is the month after them.
+HELD_OUT_FROM = "2014-08"
+TWEET_TYPES = {"ADR": "reaction", "Indication": "indication"}
+CADEC_TYPES = {"ADR": "reaction", "Drug": "drug", "Disease": "indication", "Symptom": "indication"}
+PSYTAR_TYPES = {"ADR": "reaction", "DI": "indication", "WD": "withdrawal"}
+REDDIT_TYPES = {"ADR": "reaction", "DRUG": "drug"}
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Generic[P]):
+    """Posts to learn from, posts to choose by (part of the published training data), posts to score once."""
+
+    train: list[P]
+    held_out: list[P]
+    dev: list[P]
+
+
+def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]]:
+    """English tweets split by time, and PsyTAR sentences (which only help to train; nothing is chosen by them)."""
+    folder = data / "classification"
+    tweets = read_tweets(folder / "en_tweets" / "splitT_train.tsv.xz")
+    psytar = folder / "en_psytar_sentences"
+    return (
+        Split(
+            [post for post in tweets if post.created_at < HELD_OUT_FROM],
+            [post for post in tweets if post.created_at >= HELD_OUT_FROM],
+            read_tweets(folder / "en_tweets" / "splitT_dev.tsv"),
+        ),
+        Split(read_psytar_sentences(psytar / "binary_train.csv"), [], read_psytar_sentences(psytar / "binary_dev.csv")),
+    )
+
+
+def extraction(data: Path) -> dict[str, Split[AnnotatedPost]]:
+    """Annotated posts by corpus. Tweets of the classifier's held-out months are never learned from."""
+    ner = data / "ner"
+    cadec = ner / "cadec"
+    archive = cadec / "cadec_train_dev.zip"
+    cadec_types = ("reaction", "drug", "indication")
+    psytar_types = ("reaction", "indication", "withdrawal")
+    corpora = {
+        "cadec": (
+            read_cadec(archive, cadec / "split_train.id", CADEC_TYPES, cadec_types),
+            read_cadec(archive, cadec / "split_dev.id", CADEC_TYPES, cadec_types),
+        ),
+        "psytar": (
+            read_conll(ner / "psytar" / "ner_train.txt.xz", PSYTAR_TYPES, psytar_types),
+            read_conll(ner / "psytar" / "ner_dev.txt", PSYTAR_TYPES, psytar_types),
+        ),
+        "reddit": (
+            read_conll(ner / "en_reddit" / "ner_train.txt.xz", REDDIT_TYPES, ("reaction", "drug")),
+            read_conll(ner / "en_reddit" / "ner_dev.txt", REDDIT_TYPES, ("reaction", "drug")),
+        ),
+    }
+    splits = {"tweets": _tweets(data)}
+    for name, (train, dev) in corpora.items():
+        chosen = {normalised(post.text) for post in dev}
+        unseen = [post for post in train if normalised(post.text) not in chosen]
+        held_out = [post for post in unseen if _bin(post.text) == 1]
+        splits[name] = Split([post for post in unseen if _bin(post.text) != 1], held_out, dev)
+    return splits
+
+
+def normalised(text: str) -> str:
+    """Letters and digits only, masks removed: equal for copies of a tweet that differ in masking or spacing."""
+    return re.sub(r"[\W_]+", "", re.sub(r"httpurl|@user", "", text.lower()))
+
+
+def _tweets(data: Path) -> Split[AnnotatedPost]:
+    """Three releases of mostly the same tweets, each tweet once, by hash into train, held-out and dev.
+
+    Spans of drugs are not annotated; the drugs that the releases queried are found by name. Tweets without a
+    reaction come from the classifier's negatives, 1,500 of them.
+    """
+    folder = data / "ner" / "en_tweets"
+    releases = [
+        read_span_jsonl(folder / "diego_ner_train.jsonl.xz", TWEET_TYPES, ("reaction", "indication")),
+        read_span_jsonl(folder / "ner_smm4h20t3_tweets.jsonl.xz", TWEET_TYPES, ("reaction",)),
+        read_span_jsonl(folder / "ner_smm4h22_positive_tweets.jsonl.xz", TWEET_TYPES, ("reaction",)),
+    ]
+    unique = {normalised(post.text): post for release in reversed(releases) for post in release}
+    (tweets, _) = classification(data)
+    negatives = [post for post in tweets.train if post.label == 0]
+    step = max(1, len(negatives) // 1500)
+    for post in negatives[::step]:
+        unique.setdefault(normalised(post.text), AnnotatedPost(post.text, (), frozenset({"reaction"})))
+    posts = name_drugs(unique.values())
+    dev_texts = {normalised(post.text) for post in tweets.dev}
+    held_texts = {normalised(post.text) for post in tweets.held_out}
+    split: Split[AnnotatedPost] = Split([], [], [])
+    for annotated in posts:
+        key = normalised(annotated.text)
+        if key in dev_texts or (key not in held_texts and _bin(annotated.text) == 0):
+            split.dev.append(annotated)
+        elif key in held_texts or _bin(annotated.text) == 1:
+            split.held_out.append(annotated)
+        else:
+            split.train.append(annotated)
+    return split
+
+
+def name_drugs(posts: Iterable[AnnotatedPost]) -> list[AnnotatedPost]:
+    """Mark every queried drug's name in every post as a drug mention, and count the type as annotated."""
+    posts = list(posts)
+    drugs = sorted({post.drug for post in posts if len(post.drug) > 3}, key=len, reverse=True)
+    if not drugs:
+        return posts
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, drugs))})\b", re.IGNORECASE)
+    return [
+        replace(
+            post,
+            mentions=(*post.mentions, *(Mention(m.start(), m.end(), "drug") for m in pattern.finditer(post.text))),
+            types=post.types | {"drug"},
+        )
+        for post in posts
+    ]
+
+
+def _bin(text: str) -> int:
+    """A tenth of the posts each, by content, so that a split survives reordering and additions."""
+    return hashlib.blake2b(normalised(text).encode(), digest_size=2).digest()[0] % 10

