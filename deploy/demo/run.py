@@ -16,7 +16,7 @@ from deploy.demo import sample, view
 from deploy.demo.follow import Follower, State
 from deploy.local.processes import CommandError, Process, StartCancelledError, run_to_end, telling_line
 from deploy.local.stack import Stack
-from deploy.local.up import say, status_table, stop_on_signals
+from deploy.local.up import stop_on_signals
 from deploy.local.workers import environment, service_workers
 from deploy.reconcile.rows import Reading, Row, read_rows
 from shared.errors import AdrwatchError, DependencyAway
@@ -27,7 +27,8 @@ FILES = (sample.POSTS, sample.BROKEN)
 SPEED = 120_000
 _LOOK = 0.25
 _LINE_EVERY = 2.0
-_NARROWEST = 100
+# Where no terminal says how wide it is.
+_WIDTH = 140
 
 
 def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> bool:
@@ -82,12 +83,14 @@ class _Demo:
 
     def show(self, truth: sample.Truth, once: bool) -> bool:
         out = Console()
-        out.print(status_table(self._stack.rows()))
+        if not out.is_terminal:
+            out = Console(width=_WIDTH)
+        for row in self._stack.rows():
+            print(view.part(row))
         with Follower(self._settings, sample_rows(self._say)) as follower:
             state = self._replay(follower)
             verdict = sample.compare(truth, state.alerts)
-            wide = {"COLUMNS": str(max(out.width, _NARROWEST))}
-            print(self._output("alerts", ["alerts", "list"], wide).rstrip())
+            print(self._output("alerts", ["alerts", "list"], {"COLUMNS": str(out.width)}).rstrip())
             out.print(view.comparison(truth, verdict, state.account.rejects))
             for surprise in view.surprises(truth, verdict, state.alerts):
                 out.print(surprise)
@@ -185,6 +188,14 @@ class _Demo:
                 self._stack.context.sleep(1.0)
         except StartCancelledError:
             self._stack.wait()
+
+
+def say(progress: Console, text: str) -> None:
+    """Print a line of progress as it is; a terminal that has gone away must not keep the launcher from stopping in order."""
+    try:
+        progress.print(text, markup=False, highlight=False, soft_wrap=True)
+    except OSError:
+        return
 
 
 def _command(arguments: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from deploy.demo.follow import State
 from deploy.demo.sample import SOURCE, Truth, Verdict
+from deploy.local.stack import Row
 from shared.events import Alert
 
 _MOST_ALERTS = 12
@@ -18,6 +19,11 @@ _MOST_ALERTS = 12
 def moment(time: datetime | None) -> str:
     """An event time to the minute."""
     return f"{time:%d %b %H:%M}" if time else "-"
+
+
+def part(row: Row) -> str:
+    """One server or worker in a line: what it is, where it answers, how it was found."""
+    return f"{row.part:<11} {row.address:<26} {row.version or row.state}" + (f" ({row.found})" if row.found else "")
 
 
 def dashboard(state: State, state_of_parts: str) -> Table:

@@ -30,9 +30,8 @@ def demo(
     """
     from rich.console import Console
 
-    from deploy.demo.run import run
+    from deploy.demo.run import run, say
     from deploy.local.processes import StartCancelledError
-    from deploy.local.up import say
 
     progress = Console(stderr=True)
     data_dir = Path(tempfile.mkdtemp(prefix="adrwatch-demo-"))
