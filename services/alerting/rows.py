@@ -205,8 +205,8 @@ class RowStore:
 
         def remove(pipe: Any) -> None:
             for bucket in buckets:
-                pipe.unlink(self.keys.rows(bucket))
-                pipe.unlink(self.keys.version(bucket))
+                pipe.execute_command("UNLINK", self.keys.rows(bucket))
+                pipe.execute_command("UNLINK", self.keys.version(bucket))
 
         def unlist(pipe: Any) -> None:
             pipe.zrem(self.keys.buckets, *map(str, buckets))

@@ -1,0 +1,175 @@
+"""Alerting as its own process between real topics and a real Redis, killed and started again in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from shared.events import Alert, Deletion, Outcome, decode, encode, now
+from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
+from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, several_days, small_rules
+from tests.unit.signals.signal_rows import RULES_FILE
+
+PATIENCE = 90.0
+END = 48 * HOUR
+CHANGED = {"windows_hours": "[6, 48]", "kept_lateness_hours": "24", "cool_down_hours": "12"}
+
+
+def changed_rules(folder: Path) -> Path:
+    """The shipped rule file with the values of `small_rules`."""
+    lines, key = [], ""
+    for line in RULES_FILE.read_text(encoding="utf-8").splitlines():
+        key = line.strip("[]").rpartition(".")[2] if line.startswith("[") else key
+        lines.append(f"value = {CHANGED[key]}" if line.startswith("value") and key in CHANGED else line)
+    path = folder / "rules.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+class Instance:
+    """A prefix of its own on the servers, and the workers started on it."""
+
+    def __init__(self, kafka: str, redis_url: str, prefix: str, folder: Path) -> None:
+        self.kafka, self.prefix, self.folder = kafka, prefix, folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ADRWATCH_")},
+            "ADRWATCH_KAFKA_BOOTSTRAP": kafka,
+            "ADRWATCH_REDIS_URL": redis_url,
+            "ADRWATCH_TOPIC_PREFIX": prefix,
+            "ADRWATCH_REDIS_PREFIX": prefix,
+            "ADRWATCH_DATA_DIR": str(folder),
+            "ADRWATCH_RULES_FILE": str(changed_rules(folder)),
+            "ADRWATCH_EVALUATE_EVERY": "0.2",
+            "ADRWATCH_BATCH_WAIT": "0.05",
+        }
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.command("topics", "apply")
+        self.producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the product's command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "services.cli", *words],
+            env=self.environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+
+    def start(self, number: int = 1) -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        with (self.folder / f"worker-{number}.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "services.cli", "worker", "alerting"],
+                env=self.environment | {"ADRWATCH_WORKER_ID": str(number)}, stdout=log, stderr=log,
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def produce(self, topic: Topic, values: Sequence[tuple[str, bytes]]) -> None:
+        """Write records to the partitions of their keys, and wait for the broker."""
+        name = topic.name(self.prefix)
+        for key, value in values:
+            self.producer.send(name, value, partition=partition_of(key, topic.partitions))
+        self.producer.flush()
+
+    def outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes."""
+        self.produce(OUTCOMES, [(outcome.post_id, encode(outcome)) for outcome in outcomes])
+
+    def read(self, topic: Topic) -> list[tuple[str, bytes | None]]:
+        """All records of a topic."""
+        consumer = KafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        places = [TopicPartition(topic.name(self.prefix), p) for p in range(topic.partitions)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
+        found = []
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            for records in consumer.poll(timeout_ms=200).values():
+                found += [(record.key.decode(), record.value) for record in records]
+        consumer.close()
+        return found
+
+    def alerts(self) -> list[Alert]:
+        """All alerts, repeats included, tombstones left out."""
+        return [decode(value, Alert) for _, value in self.read(ALERTS) if value is not None]
+
+    def wait_for(self, condition: Any, what: str) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert any(worker.poll() is None for worker in self.workers), f"no worker is left, see {self.folder}"
+            assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s, see {self.folder}"
+            time.sleep(0.2)
+
+
+@pytest.fixture
+def instance(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path) -> Iterator[Instance]:
+    made = Instance(kafka, redis_url, topic_prefix, tmp_path)
+    yield made
+    for worker in made.workers:
+        worker.kill()
+        worker.wait()
+    made.producer.close()
+
+
+def test_signals_survive_kills_and_are_those_of_the_pure_functions(instance: Instance) -> None:
+    outcomes = several_days(days=2, posts=350)
+    expected = {encode(alert) for alert in expected_alerts(outcomes, END, small_rules())}
+    assert len(expected) >= 2
+    half = len(outcomes) // 2
+    first = instance.start(1)
+    instance.outcomes(outcomes[:half])
+    instance.wait_for(instance.alerts, "first alert")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    instance.outcomes(outcomes[half:] + closing(END + HOUR))
+    second = instance.start(1)
+    instance.start(2)
+    time.sleep(1.0)
+    second.send_signal(signal.SIGKILL)
+    second.wait()
+    instance.start(1)
+    instance.wait_for(lambda: {encode(alert) for alert in instance.alerts()} >= expected, "all alerts")
+    assert {encode(alert) for alert in instance.alerts()} == expected
+    assert instance.read(DEAD_LETTERS) == []
+
+
+def test_single_reports_deletions_dead_letters_and_the_command_line(instance: Instance) -> None:
+    instance.start()
+    death = mention("t:0", 0, serious=("death",))
+    other = mention("t:1", HOUR, drug="d2", situations=("overdose",))
+    instance.produce(MENTIONS, [(found.drug.id, encode(found)) for found in (death, other)])
+    instance.produce(OUTCOMES, [("t:9", b"no outcome")])
+    instance.wait_for(lambda: len(instance.alerts()) == 2 and instance.read(DEAD_LETTERS), "items and dead letter")
+    listed = instance.command("alerts", "list", "--json")
+    found = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert [(alert["lane"], alert["rules"]) for alert in found] == [("special", ["overdose"]), ("urgent", ["death"])]
+    urgent = found[1]["id"]
+    assert "Drug one" in instance.command("alerts", "show", urgent).stdout
+    assert "Drug one" not in instance.command("alerts", "list", "--drug", "d2").stdout
+
+    instance.produce(DELETIONS, [("t:0", encode(Deletion(id="t:0", deleted_at=now())))])
+    instance.wait_for(lambda: (urgent, None) in instance.read(ALERTS), "tombstone")
+    gone = instance.command("alerts", "show", urgent)
+    assert gone.returncode == 1
+    assert "taken back" in gone.stderr
+
+
+def test_the_command_line_says_in_one_line_that_no_broker_answers(tmp_path: Path) -> None:
+    environment = {**os.environ, "ADRWATCH_KAFKA_BOOTSTRAP": "127.0.0.1:9", "ADRWATCH_DATA_DIR": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-m", "services.cli", "alerts", "list"],
+        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "no Kafka broker answers at 127.0.0.1:9" in result.stderr
+    assert "Traceback" not in result.stderr
