@@ -18,6 +18,8 @@ from shared.topics import Topic
 
 _CONNECT_MS = 10_000
 _POLL_MS = 500
+_LINGER_MS = 20
+_REQUEST_MS = 30_000
 _CLOSE_SECONDS = 1.0
 T = TypeVar("T")
 
@@ -48,10 +50,10 @@ def delivery(settings: Settings, give_up: float) -> Iterator[Delivery]:
         enable_idempotence=True,
         acks="all",
         compression_type="gzip",
-        linger_ms=20,
+        linger_ms=_LINGER_MS,
         batch_size=1 << 17,
         delivery_timeout_ms=patience,
-        request_timeout_ms=min(30_000, patience),
+        request_timeout_ms=min(_REQUEST_MS, patience - _LINGER_MS),
         max_block_ms=patience,
         retry_backoff_ms=int(settings.retry_first * 1000),
         reconnect_backoff_max_ms=int(settings.retry_most * 1000),

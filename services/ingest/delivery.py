@@ -61,10 +61,15 @@ class Delivery:
         self.failed: Counter[str] = Counter()
         self.hopeless = False
 
-    def send(self, message: Message, acknowledged: Callable[[], None]) -> None:
-        """Hand the record to the producer; `acknowledged` is called, one at a time, once the broker has it."""
+    def wait_for_room(self) -> None:
+        """Wait until one more record may be sent. Records are sent by one thread."""
         with self._changed:
             self._changed.wait_for(lambda: self.in_flight < self._most)
+
+    def send(self, message: Message, acknowledged: Callable[[], None]) -> None:
+        """Hand the record to the producer; `acknowledged` is called, one at a time, once the broker has it."""
+        self.wait_for_room()
+        with self._changed:
             self.in_flight += 1
         try:
             future = self._producer.send(

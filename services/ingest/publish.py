@@ -92,6 +92,7 @@ def publish(
     try:
         while not stop.asked and not delivery.hopeless:
             with stop.interruptible():
+                delivery.wait_for_room()
                 item = next(iterator, None)
             if item is None:
                 break

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
@@ -23,7 +24,7 @@ __all__ = ["adrwatch"]
 
 
 def test_every_line_is_in_kafka_as_a_post_or_as_a_dead_letter(adrwatch: Adrwatch) -> None:
-    broken = [
+    broken: list[dict[str, Any] | bytes] = [
         b"{broken @jane_doe",
         post(90, text=""),
         post(91, created_at="never"),

@@ -87,8 +87,6 @@ def replay(
 
     Example: adrwatch dead-letters replay --reason schema
     """
-    from rich import print as show_text
-
     from services.ingest import broker
     from services.ingest.dead_letters import replay as send_back
     from shared.topics import DEAD_LETTERS, TOPICS
@@ -101,12 +99,12 @@ def replay(
     if as_json:
         print(json.dumps(account.as_dict()))
     else:
-        show_text(f"{account.chosen} chosen: {account.replayed} replayed, {account.done} marked done, "
+        print(f"{account.chosen} chosen: {account.replayed} replayed, {account.done} marked done, "
                   f"{account.skipped.total()} skipped, {account.failed.total()} failed")  # fmt: skip
         if account.skipped["export"]:
-            show_text("lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending")
+            print("lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending")
         if account.skipped["unknown-topic"]:
-            show_text("some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX")
+            print("some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX")
     if not account.complete:
         raise typer.Exit(1)
 

@@ -20,8 +20,6 @@ def delete(
 
     Example: adrwatch ingest delete bluesky:3kabcdefg forum:10442
     """
-    from rich import print as show
-
     from services.ingest import broker
     from services.ingest.dead_letters import open_inbox
     from services.ingest.delete import check_ids
@@ -38,7 +36,7 @@ def delete(
     if as_json:
         print(json.dumps(account.as_dict()))
     else:
-        show(
+        print(
             f"{account.deletions} of {account.asked} deletions and {account.post_tombstones} tombstones written; "
             f"{account.dead_letter_tombstones} dead letters forgotten"
         )

@@ -100,14 +100,14 @@ def replay(
     else:
         tables().print(account_table(account))
     if source.disordered and not sort:
-        console.print(
+        progress.say(
             f"warning: {source.backwards} of {source.posts} posts are older than the one before; --sort puts them in order"
         )
     if trouble is not None:
         raise trouble
     if account.failed or account.unacknowledged:
         errors = ", ".join(account.failed) or "no answer"
-        console.print(f"adrwatch: the broker did not take every record ({errors}); replay again, ids repeat harmlessly")
+        progress.say(f"adrwatch: the broker did not take every record ({errors}); replay again, ids repeat harmlessly")
     if account.interrupted:
         raise typer.Exit(130)
     if not account.complete:

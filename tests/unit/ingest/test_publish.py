@@ -177,6 +177,24 @@ def test_a_signal_while_a_record_is_handed_over_stops_after_it() -> None:
     assert account.complete
 
 
+def test_a_signal_while_the_broker_keeps_everything_waiting_is_not_kept_waiting() -> None:
+    delivery = Delivery(FakeProducer(answers=False), most_in_flight=1)
+    account = Account()
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with StopSignal() as stop:
+        publish(
+            [raw_post("1"), raw_post("2")],
+            lambda raw: accept(raw, Policy(), LIMITS, hashed, AT),
+            delivery,
+            account,
+            stop,
+            prefix="test",
+            on_reject=lambda reject: None,
+        )
+    assert (account.read, account.unacknowledged, account.interrupted) == (1, 1, True)
+    assert account.balanced
+
+
 def test_signals_mean_again_afterwards_what_they_meant_before() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with StopSignal():
