@@ -15,10 +15,10 @@ from shared.text.clean import model_text
 _STRAIGHT = str.maketrans("’‘`´“”–—\u00a0", "''''\"\"-- ")
 # A dot ends a sentence before white space only, so that "2.5 mg" stays whole. A line ends one too, and a dot
 # between two words of some length, after which the space was forgotten.
-_SENTENCE = re.compile(r"[.!?…]+[\"')\]]*(?=\s|$)|\n+|[!?]+|(?<=[a-z]{3})\.(?=[a-z]{3})")
+_SENTENCE = re.compile(r"[.!?…]+[\"')\]]*(?:\n+|(?=\s|$))|\n+|[!?]+|(?<=[a-z]{3})\.(?=[a-z]{3})")
 # Commas part clauses, and so do conjunctions after which a new statement begins.
 _CLAUSE = re.compile(
-    r"[,;:()]|\s-+\s|\b(?:but|although|though|however|whereas|except|yet|and now|and then|so now|and i|and im|and i'm"
+    r"[,;:()]\s*|\s-+\s|\b(?:but|although|though|however|whereas|except|yet|and now|and then|so now|and i|and im|and i'm"
     r"|and it|and he|and she|and my|because|bc|cuz|since|until|till|which|im|i'm|i am|ive|i've)\b"
 )
 _GAP = r"(?:\W+[\w']+){0,3}?\W+"

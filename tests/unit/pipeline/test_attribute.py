@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from services.pipeline.steps.attribute import attribute, pairs
+from shared.vocabulary.drugs import default_lexicon
+from tests.unit.pipeline.posts import extracted, spans
+
+
+def asserted(text: str, *words: str) -> list[tuple[str, str]]:
+    (document,), failed = attribute([extracted(text, *words)])
+    assert failed == []
+    return [(p.drug.concept.label, text[p.reaction.start : p.reaction.end]) for p in document.pairs]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "drug"),
+    [
+        ("adderall makes me vomit and vyvanse gives me migraines", "vomit", "amphetamine"),
+        ("adderall makes me vomit and vyvanse gives me migraines", "migraines", "lisdexamfetamine"),
+        ("switched from lexapro to zoloft and now i feel sick", "sick", "sertraline"),
+        ("zoloft gives me headaches so i take advil", "headaches", "sertraline"),
+        ("on lithium and seroquel. dizzy from the seroquel", "dizzy", "quetiapine"),
+        ("i love my zoloft. the metformin though: diarrhea from hell", "diarrhea", "metformin"),
+        ("zoloft was better than paxil. horrible nightmares on paxil", "nightmares", "paroxetine"),
+        ("stopped taking effexor and have brain zaps all day", "brain zaps", "venlafaxine"),
+        ("my mum got a rash from amoxicillin", "rash", "amoxicillin"),
+    ],
+)
+def test_a_reaction_goes_to_the_medicine_that_the_post_blames(text: str, word: str, drug: str) -> None:
+    assert asserted(text, word) == [(drug, word)]
+
+
+def test_medicines_that_are_blamed_together_are_both_blamed() -> None:
+    assert asserted("mixing advil and nyquil made me puke", "puke") == [
+        ("ibuprofen", "puke"),
+        ("acetaminophen", "puke"),
+    ]
+    text = "ativan, seroquel & ambien make me stumble"
+    assert [drug for drug, _ in asserted(text, "stumble")] == ["lorazepam", "quetiapine", "zolpidem"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("no nausea on zoloft", "nausea"),
+        ("does zoloft cause insomnia?", "insomnia"),
+        ("side effects of zoloft include nausea, dizziness", "dizziness"),
+        ("taking advil for my headache", "headache"),
+        ("worried about getting a rash from lamictal", "rash"),
+        ("this says nothing of a medicine but i feel sick", "sick"),
+        ("zoloft is a reaction of its own", "zoloft"),
+    ],
+)
+def test_what_is_not_asserted_gives_no_pair(text: str, word: str) -> None:
+    assert asserted(text, word) == []
+
+
+def test_a_cannot_before_a_function_becomes_part_of_the_reaction() -> None:
+    assert asserted("zoloft and i can't sleep", "sleep") == [("sertraline", "can't sleep")]
+
+
+def test_a_medicine_that_only_the_extractor_knows_can_be_to_blame() -> None:
+    text = "novelmab gave me a rash, advil is fine"
+    found = [*spans(text, "novelmab", kind="drug"), *spans(text, "rash")]
+    (pair,) = pairs(text, default_lexicon().find(text), found)
+    assert (pair.drug.surface, pair.drug.concept.id) == ("novelmab", "unmapped")
+
+
+def test_words_that_the_extractor_holds_for_an_indication_are_dropped() -> None:
+    text = "zoloft day 3 #anxiety #nausea"
+    found = [*spans(text, "anxiety", "nausea"), *spans(text, "anxiety", kind="indication", score=0.95)]
+    (pair,) = pairs(text, default_lexicon().find(text), found)
+    assert text[pair.reaction.start : pair.reaction.end] == "nausea"
