@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -120,7 +121,11 @@ def _running_instance(settings: Settings) -> dict[str, str]:
     """Addresses of the instance that `adrwatch up` started, for those that are not set otherwise."""
     try:
         found = json.loads((settings.data_dir / UP_FILE).read_text())
-    except (OSError, ValueError):
+        # A launcher that was killed leaves its file behind.
+        alive = psutil.pid_exists(found["pid"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+    if not alive:
         return {}
     return {name: found[name] for name in _ADDRESSES if getattr(settings, name) is None and found.get(name)}
 

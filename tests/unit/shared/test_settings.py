@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,10 +52,20 @@ def test_the_environment_goes_before_the_file(elsewhere: Path, monkeypatch: pyte
 def test_addresses_of_a_running_instance_stand_in_for_missing_ones(elsewhere: Path) -> None:
     folder = elsewhere / ".adrwatch"
     folder.mkdir()
-    (folder / settings.UP_FILE).write_text(json.dumps({"kafka_bootstrap": "127.0.0.1:1", "redis_url": "redis://h:2/0"}))
+    addresses = {"kafka_bootstrap": "127.0.0.1:1", "redis_url": "redis://h:2/0"}
+    (folder / settings.UP_FILE).write_text(json.dumps({"pid": os.getpid()} | addresses))
     loaded = settings.load(redis_url="redis://other:3/0")
     assert loaded.require("kafka_bootstrap") == "127.0.0.1:1"
     assert loaded.require("redis_url") == "redis://other:3/0"
     with pytest.raises(AdrwatchError, match="triton") as caught:
         loaded.require("triton_url")
     assert "ADRWATCH_TRITON_URL" in caught.value.fix
+
+
+def test_the_file_of_an_instance_that_was_killed_is_passed_over(elsewhere: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = elsewhere / ".adrwatch"
+    folder.mkdir()
+    (folder / settings.UP_FILE).write_text(json.dumps({"pid": gone.pid, "kafka_bootstrap": "127.0.0.1:1"}))
+    assert settings.load().kafka_bootstrap is None
