@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ingest.delivery import Delivery
 from shared.errors import AdrwatchError, DependencyAway
@@ -21,6 +22,8 @@ _POLL_MS = 500
 _LINGER_MS = 20
 _REQUEST_MS = 30_000
 _CLOSE_SECONDS = 1.0
+# A consumer waits for ever for a broker that went away.
+_SILENCE_SECONDS = 20.0
 T = TypeVar("T")
 
 
@@ -118,12 +121,19 @@ def read_all(settings: Settings, topic: Topic) -> Iterator[Stored]:
             consumer.assign([place])
             consumer.seek_to_beginning(place)
             end = consumer.end_offsets([place])[place]
-            while consumer.position(place) < end:
+            heard = time.monotonic()
+            while (position := consumer.position(place)) < end:
                 for record in consumer.poll(timeout_ms=_POLL_MS).get(place, ()):
                     if record.offset < end:
                         yield Stored(partition, record.offset, record.key, record.value, tuple(record.headers))
+                if consumer.position(place) > position:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _SILENCE_SECONDS:
+                    raise KafkaTimeoutError
     except KafkaError as error:
-        raise DependencyAway(f"{name} cannot be read on: {type(error).__name__}", fix="see the broker's log") from error
+        raise DependencyAway(
+            f"{name} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
+        ) from error
     finally:
         consumer.close()
 

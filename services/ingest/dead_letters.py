@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from typing import Any
 
 import msgspec
@@ -74,7 +75,8 @@ def open_inbox(records: Iterable[Stored]) -> Inbox:
         if record.value is None:
             continue
         try:
-            letters[key] = Held(decode(record.value, DeadLetter), record)
+            # Without its value: the letter holds the payload already.
+            letters[key] = Held(decode(record.value, DeadLetter), changed(record, value=None))
         except BadMessage:
             unreadable += 1
     return Inbox(letters, unreadable)
