@@ -45,7 +45,7 @@ def configure(service: str, level: str = "INFO") -> None:
             ],
         )
     )
-    # Both clients report each connection they open at INFO.
+    # Both clients report each connection they open at INFO, and at DEBUG the values of messages, which hold text.
     for chatty in ("kafka", "aiokafka"):
         logging.getLogger(chatty).setLevel("WARNING")
     root = logging.getLogger()

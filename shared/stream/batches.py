@@ -29,7 +29,7 @@ log = logger("stream")
 
 @dataclass(frozen=True)
 class Record:
-    """One message as it lay in its topic. `timestamp` is the broker's, UTC."""
+    """One message as it lay in its topic. `timestamp` is the broker's, UTC; `headers` go along into a dead letter."""
 
     topic: str
     partition: int
@@ -37,6 +37,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     timestamp: datetime
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Output:
     key: str
     value: bytes | None
     partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass
@@ -140,7 +142,7 @@ class BatchRunner:
             payload=record.value or b"",
             key=record.key,
         )
-        return Output(DEAD_LETTERS, letter.id, encode(letter))
+        return Output(DEAD_LETTERS, letter.id, encode(letter), headers=record.headers)
 
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(

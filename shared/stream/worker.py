@@ -130,7 +130,7 @@ class Worker:
                     output.value,
                     output.partition,
                     None,
-                    None,
+                    list(output.headers) or None,
                 )
                 for output in outputs
             ]
@@ -195,4 +195,5 @@ def _record(message: Any) -> Record:
         key=message.key,
         value=message.value,
         timestamp=datetime.fromtimestamp(message.timestamp, UTC),
+        headers=tuple(message.headers or ()),
     )

@@ -13,13 +13,15 @@ URL_MASK = "HTTPURL"
 HANDLE_MASK = "@USER"
 EMAIL_MASK = "EMAIL"
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# The look-behind keeps the search linear: a long word is tried once, not from each of its letters.
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 # A fediverse handle (@name@host) has a second part; a masked handle of an earlier pass (@USER, @____) matches too.
 _HANDLE = re.compile(r"(?<![\w@])@\w+(?:@[\w-]+(?:\.[\w-]+)+)?")
 _REPOST = re.compile(r"^\s*(?:rt|mt)\s+@user\s*:?\s*", re.IGNORECASE)
 _REDDIT_USER = re.compile(r"(?<![\w/])/?u/[\w-]{3,20}\b")
 _NOT_WORD = re.compile(r"[^\w]+")
+_CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 _MASKS = re.compile(r"httpurl|@user|email")
 
 
@@ -30,7 +32,7 @@ def mask(text: str) -> str:
     Control characters other than tab and newline become spaces: they carry nothing and break terminals.
     """
     text = unicodedata.normalize("NFC", text)
-    text = "".join(" " if unicodedata.category(c) == "Cc" and c not in "\t\n" else c for c in text)
+    text = text.translate(_CONTROLS)
     text = _URL.sub(URL_MASK, text)
     text = _EMAIL.sub(EMAIL_MASK, text)
     text = _REDDIT_USER.sub(HANDLE_MASK, text)

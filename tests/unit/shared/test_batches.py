@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -61,8 +62,10 @@ def test_every_record_ends_either_as_output_or_as_dead_letter(values: list[bytes
 
 async def test_a_dead_letter_carries_the_record_as_it_was_and_no_word_of_the_error() -> None:
     broker = Broker()
-    await runner(broker).run(records([b"poison in clear text"]))
+    record = replace(records([b"poison in clear text"])[0], headers=(("adrwatch-attempt", b"1"),))
+    await runner(broker).run([record])
     letter = broker.letters()[0]
+    assert broker.taken[0].headers == record.headers
     assert (letter.payload, letter.key, letter.topic, letter.reason) == (
         b"poison in clear text", b"k", "adr.posts", "error:ValueError",
     )  # fmt: skip
