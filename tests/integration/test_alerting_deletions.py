@@ -213,6 +213,26 @@ async def test_redis_may_go_away_at_any_round_trip_of_a_deletion(make: Make, aft
     assert (alert.table.a, alert.examples) == (4, ("p3", "p2", "p1", "p0"))
 
 
+async def test_a_deletion_that_was_broken_off_still_reaches_counts_that_name_no_example(
+    redis_url: str, topic_prefix: str
+):
+    worker = Alerting(redis_url, topic_prefix, small_rules(counting__examples=1))
+    await worker.count(reports())
+    await worker.tick()
+    for failures in range(20):
+        worker.link.fail_in, worker.link.after = failures, True
+        try:
+            await worker.delete("p0")
+        except DependencyAway:
+            continue
+        break
+    worker.link.fail_in = None
+    await worker.tick()
+    [alert] = worker.stream.latest.values()
+    assert (alert.table.a, alert.examples) == (4, ("p4",))
+    await worker.link.close()
+
+
 @pytest.mark.parametrize("failures", range(4))
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_redis_may_go_away_at_any_round_trip_of_an_amendment(make: Make, failures: int, after: bool):

@@ -129,19 +129,19 @@ async def test_redis_may_go_away_at_any_round_trip_of_an_evaluation(make: Make, 
     assert stream.latest == {alert.id: alert for alert in expected}
 
 
-async def test_an_evaluation_goes_on_after_an_error_with_the_same_worker(make: Make):
-    outcomes = several_days(posts=400)
+@pytest.mark.parametrize("failures", range(3, 18))
+async def test_an_evaluation_goes_on_when_redis_did_what_it_never_confirmed(make: Make, failures: int):
     worker = make()
-    await worker.count(outcomes + closing(END + HOUR))
-    for failures in range(4, 30, 5):
-        worker.link.fail_in, worker.link.after = failures, True
-        try:
-            await worker.tick()
-        except DependencyAway:
-            continue
-    worker.link.fail_in = None
+    await worker.count(background() + pair_reports(4, 2 * HOUR) + closing(4 * HOUR))
+    # Partitions are taken before.
     await worker.tick()
-    assert worker.stream.latest == {alert.id: alert for alert in expected_alerts(outcomes, END, RULES)}
+    await worker.count(pair_reports(8, 5 * HOUR, "q") + closing(7 * HOUR))
+    worker.link.fail_in, worker.link.after = failures, True
+    with pytest.raises(DependencyAway):
+        await worker.tick()
+    await worker.tick()
+    [alert] = worker.stream.latest.values()
+    assert alert.table.a == 12
 
 
 class DyingStream(ListStream):
