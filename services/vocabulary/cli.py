@@ -1,4 +1,4 @@
-"""The commands of the vocabularies: `adrwatch vocabulary build|lookup`."""
+"""The commands of the vocabularies: `adrwatch vocabulary build|coverage|lookup`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the group `vocabulary` to the command."""
     group = typer.Typer(help="Names of medicines and reactions: look them up, build them.", no_args_is_help=True)
     group.command()(lookup)
+    group.command()(coverage)
     group.command()(build)
     app.add_typer(group, name="vocabulary")
 
@@ -42,6 +43,36 @@ def lookup(
     table = Table(*names)
     for row in rows:
         table.add_row(*row)
+    Console().print(table)
+
+
+def coverage(
+    file: Annotated[Path, typer.Argument(help="CSV or TSV, .xz or plain", exists=True, dir_okay=False)],
+    column: Annotated[str, typer.Option(help="name of the column, or its number in a file without a header")] = "text",
+    where: Annotated[str | None, typer.Option(help="only rows with this value: column=value")] = None,
+    phrases: Annotated[bool, typer.Option("--phrases", help="the column holds reactions, not posts")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+) -> None:
+    """Count how many posts of a file name a medicine, or with --phrases how many reactions have a concept.
+
+    Example: adrwatch vocabulary coverage posts.tsv --column text --where label=1
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from services.vocabulary.coverage import medicines, reactions, rows
+    from shared.vocabulary.drugs import default_lexicon
+    from shared.vocabulary.reactions import default_vocabulary
+
+    texts = rows(file, column, where)
+    counted = reactions(texts, default_vocabulary()) if phrases else medicines(texts, default_lexicon())
+    total = counted.total()
+    if as_json:
+        typer.echo(json.dumps({"total": total, **counted}))
+        return
+    table = Table("found by" if phrases else "medicine", "rows", "share")
+    for name, count in counted.most_common():
+        table.add_row(name, f"{count:,}", f"{count / total:.1%}")
     Console().print(table)
 
 

@@ -17,18 +17,20 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from shared.events import UNMAPPED, Concept
-from shared.vocabulary.phrases import negated, stems, telling, words
+from shared.vocabulary.phrases import KNOWN, negated, stems, telling, words
 from shared.vocabulary.table import DATA, read
 
 FILE = DATA / "reactions.tsv.xz"
 NONE = Concept(UNMAPPED, UNMAPPED)
 
 How = Literal["phrase", "stems", "spelling", "part", "none"]
-# A misspelt word has one wrong letter from 5 letters on, two from 9; shorter words are too close to one another.
-_ONE_EDIT, _TWO_EDITS = 5, 9
+# A misspelt word has one wrong letter from 5 letters on, two from 10; shorter words are too close to one another.
+_ONE_EDIT, _TWO_EDITS = 5, 10
 _LONGEST_PART = 8
 # Found only by a phrase as it stands: "felt like death" and "dead tired" are no deaths.
 EXACT_ONLY = frozenset({"ADRW:0009"})
+# Feeling bad, and "crazy": a part that says more is preferred ("fucks up my sleep", "crazy dreams").
+VAGUE = frozenset({"HP:0033834", "HP:0000709"})
 # Reactions are phrases. A longer span is a sentence, in which a part would be guessing.
 _LONGEST = 25
 _CACHED = 65_536
@@ -64,7 +66,7 @@ class ReactionVocabulary:
         # Where phrases of two concepts have the same stems, the one that lost least in the reduction keeps them.
         for *_, key, found in sorted(reduced, key=lambda row: row[:4]):
             self._stems.setdefault(found, self._labels[key])
-        self._spelling = _Speller(known)
+        self._spelling = _Speller(known | KNOWN)
         self._cached = functools.lru_cache(maxsize=_CACHED)(self._match)
 
     @classmethod
@@ -94,12 +96,17 @@ class ReactionVocabulary:
         mended = [self._spelling.mend(word) for word in listed]
         if mended != listed and (direct := self._direct(mended)):
             return Match(direct.concept, "spelling")
-        if not negated(mended):
-            for part in _parts(mended):
-                direct = self._direct(part)
-                if direct and direct.concept.id not in EXACT_ONLY:
+        return self._longest_part(mended) if not negated(mended) else Match(NONE, "none")
+
+    def _longest_part(self, listed: list[str]) -> Match:
+        vague: Match | None = None
+        for part in _parts(listed):
+            direct = self._direct(part)
+            if direct and direct.concept.id not in EXACT_ONLY:
+                if direct.concept.id not in VAGUE:
                     return Match(direct.concept, "part")
-        return Match(NONE, "none")
+                vague = vague or Match(direct.concept, "part")
+        return vague or Match(NONE, "none")
 
     def _direct(self, listed: list[str]) -> Match | None:
         concept = self._phrases.get(" ".join(listed))
