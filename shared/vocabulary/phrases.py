@@ -24,6 +24,7 @@ _BRIDGE = frozenset(_LISTS["bridge"])
 NO = "no"
 # Words of these lists are spelt right, whatever a vocabulary says.
 KNOWN = frozenset({*_WEIGHT, *_EMPTY, *_CLASSES, *_BRIDGE, *_LISTS["functions"]})
+_SHORT = 3
 _SUFFIXES = ("iness", "ness", "ings", "ing", "edly", "ies", "ied", "ed", "es", "ly", "s", "y", "in")
 
 
@@ -63,6 +64,11 @@ def stem(word: str) -> str:
 def telling(found: frozenset[str]) -> bool:
     """Whether a set of stems says something by itself, and is not only "up", "no", "lose"."""
     return any(len(word) >= 3 and word not in _TOO_LITTLE for word in found)
+
+
+def says_nothing(phrase: str) -> bool:
+    """Whether a phrase is only grammar ("so", "it is"), as spans of a model sometimes are."""
+    return all(len(word) <= _SHORT and word in _EMPTY for word in words(phrase))
 
 
 def negated(phrase: Iterable[str]) -> bool:

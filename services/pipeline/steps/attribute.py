@@ -16,8 +16,11 @@ from shared.assertion.text import Statement
 from shared.events import Span
 from shared.models.decode import Span as TypedSpan
 from shared.vocabulary.drugs import DrugMention
+from shared.vocabulary.phrases import says_nothing
 
-REACTION, DRUG, INDICATION = "reaction", "drug", "indication"
+DRUG, INDICATION = "drug", "indication"
+# The extractor's types that are reactions: those to a medicine, and those to stopping it.
+REACTIONS = frozenset({"reaction", "withdrawal"})
 # A name that only the extractor holds for a medicine needs this score to be one.
 _SURE_DRUG = 0.5
 # Names looked at for one reaction: in a long list of medicines the far ones are not to blame.
@@ -40,18 +43,19 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
     named = _medicines(text, drugs, spans)
     statement = Statement(text)
     indications = [span for span in spans if span.type == INDICATION]
-    found: list[AssertedPair] = []
+    found: dict[tuple[int, int, int], AssertedPair] = {}
     for span in spans:
-        if span.type != REACTION or _is_indication(span, indications) or _is_medicine(span, drugs):
+        if span.type not in REACTIONS or _is_indication(span, indications) or _is_medicine(span, drugs):
+            continue
+        if says_nothing(statement.between(span.start, span.end)):
             continue
         start = widened(statement, span.start, span.end)
         if status(statement, start, span.end) != "asserted":
             continue
-        found.extend(
-            AssertedPair(drug, Span(start, span.end), span.score)
-            for drug in _responsible(statement, named, start, span.end)
-        )
-    return found
+        for drug in _responsible(statement, named, start, span.end):
+            # One span may be of both types: it is one reaction.
+            found.setdefault((drug.span.start, start, span.end), AssertedPair(drug, Span(start, span.end), span.score))
+    return list(found.values())
 
 
 def _medicines(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[DrugMention]:

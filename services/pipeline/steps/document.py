@@ -28,8 +28,8 @@ class Document:
     """One post and what the steps have found about it so far.
 
     `screened`: reason of the screen, or None where the post goes on. `drugs`: medicines that the lexicon found.
-    `probability`, `positive`: the classifier's, once asked. `spans`: the extractor's, of type reaction, drug,
-    indication or symptom. `pairs`: what the post asserts, before concepts are known.
+    `probability`, `positive`: the classifier's, once asked. `spans`: the extractor's, of type reaction, withdrawal, drug
+    or indication. `pairs`: what the post asserts, before concepts are known.
     """
 
     post: Post

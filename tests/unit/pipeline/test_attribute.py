@@ -72,3 +72,13 @@ def test_words_that_the_extractor_holds_for_an_indication_are_dropped() -> None:
     found = [*spans(text, "anxiety", "nausea"), *spans(text, "anxiety", kind="indication", score=0.95)]
     (pair,) = pairs(text, default_lexicon().find(text), found)
     assert text[pair.reaction.start : pair.reaction.end] == "nausea"
+
+
+def test_a_reaction_to_stopping_a_medicine_counts_and_one_span_of_two_types_counts_once() -> None:
+    text = "effexor brain zaps are the worst"
+    found = [*spans(text, "brain zaps", kind="withdrawal"), *spans(text, "brain zaps")]
+    assert len(pairs(text, default_lexicon().find(text), found)) == 1
+
+
+def test_spans_of_mere_grammar_are_no_reactions() -> None:
+    assert asserted("seroquel has made me so hungry", "so", "hungry") == [("quetiapine", "hungry")]
