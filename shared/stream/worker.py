@@ -112,11 +112,15 @@ class Worker:
         return frozenset(tp.partition for tp in self.app.consumer.assignment() if tp.topic == name)
 
     def at_end(self, topic: Topic, partition: int) -> bool:
-        """Whether this worker has handled all that the partition holds, as far as the broker has told it."""
+        """Whether this worker's group has handled all that the partition holds. False until the broker has told its end."""
         name = topic.name(self.settings.topic_prefix)
-        for tp in self.app.consumer.assignment():
-            if tp.topic == name and tp.partition == partition:
-                return int(self.app.consumer.highwater(tp) or 0) <= self._done[name, partition]
+        consumer = self.app.consumer
+        for tp in consumer.assignment():
+            if (tp.topic, tp.partition) == (name, partition):
+                end = consumer.highwater(tp)
+                # After a restart at the partition's end nothing is handled, but an earlier commit says how far it went.
+                before = consumer._committed_offset.get(tp) or 0
+                return end is not None and end <= max(self._done[name, partition], before)
         return False
 
     async def send(self, outputs: Sequence[Output]) -> None:
