@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ async def classify(
     if asked:
         texts = [document.post.text for document in asked]
         encoded = features.encode(texts, parses(asked, parser))
-        outputs = [await infer(NAME, batch) for batch in encoded.batches]
+        # All at once: the server's instances share them out.
+        outputs = await asyncio.gather(*(infer(NAME, batch) for batch in encoded.batches))
         for document, probability in zip(asked, features.probabilities(encoded, outputs).tolist(), strict=True):
             document.probability = probability
             document.positive = probability >= features.threshold

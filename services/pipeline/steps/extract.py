@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from services.pipeline.steps.classify import Infer, parses
@@ -18,7 +19,8 @@ async def extract(
     if asked:
         texts = [document.post.text for document in asked]
         encoded = features.encode(texts, parses(asked, parser))
-        outputs = [await infer(NAME, batch) for batch in encoded.batches]
+        # All at once: the server's instances share them out.
+        outputs = await asyncio.gather(*(infer(NAME, batch) for batch in encoded.batches))
         for document, spans in zip(asked, features.decode(encoded, outputs, texts), strict=True):
             document.spans = spans
     return list(documents)
