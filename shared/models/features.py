@@ -26,8 +26,9 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]
 # Changes whenever this file computes something else from the same post; models record the value they were trained with.
 FEATURE_VERSION = 1
 INPUT_NAMES = ("input_ids", "lengths", "char_ids", "dep_labels", "dep_heads")
-# Rows of one batch: bounds the memory of one inference call, whatever a post's length.
-MAX_ROWS = 32
+# Rows of one batch: bounds the memory of one inference call whatever a post's length, and its tensors fit the
+# processor's cache (measured: 198 posts/s a core with 16 rows, 172 with 32).
+MAX_ROWS = 16
 
 _CHARACTER_IDS = {character: index + 1 for index, character in enumerate(ALPHABET)}
 _CURLY = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}

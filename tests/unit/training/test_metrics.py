@@ -72,4 +72,6 @@ def test_the_bootstrap_is_repeatable_and_encloses_the_value() -> None:
     values = np.arange(100.0)
     first = bootstrap(100, lambda index: float(values[index].mean()), seed=3, rounds=200)
     assert first == bootstrap(100, lambda index: float(values[index].mean()), seed=3, rounds=200)
+    assert first is not None
     assert first[0] < values.mean() < first[1]
+    assert bootstrap(5, lambda index: float("nan"), seed=3, rounds=20) is None
