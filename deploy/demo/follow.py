@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,11 +16,11 @@ from deploy.reconcile.rows import Row
 from deploy.reconcile.topics import Results
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert
+from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.rules import TimeRules, load_rules
+from shared.signals.windows import from_ms, to_ms
 
-# Hash of alerting in Redis: partition of adr.mentions -> end in ms of the last bucket whose signals are all published.
-EVALUATED_UNTIL = "evaluated-until"
 STANDSTILL = 90.0  # seconds; longer than a worker that was killed needs to come back
 
 
@@ -45,8 +45,7 @@ class State:
 
 def closed_until(watermark: datetime, rules: TimeRules) -> datetime:
     """The end of the last bucket that the watermark has closed."""
-    passed = int(watermark.timestamp() * 1000) - rules.lateness_ms
-    return datetime.fromtimestamp(passed // rules.bucket_ms * rules.bucket_ms / 1000, UTC)
+    return from_ms(rules.closed_until(to_ms(watermark)))
 
 
 class Follower:
@@ -55,7 +54,7 @@ class Follower:
     def __init__(self, settings: Settings, rows: Sequence[Row]) -> None:
         self._rows = rows
         self._rules = load_rules(settings.rules_file).time
-        self._partitions_key = f"{settings.redis_prefix}:{EVALUATED_UNTIL}"
+        self._evaluated_until = Keys(settings.redis_prefix).evaluated_until
         self._redis: Any = redis.Redis.from_url(settings.require("redis_url"))
         self._results = Results(settings)
         self._moved = time.monotonic()
@@ -99,7 +98,7 @@ class Follower:
 
     def _evaluated(self) -> datetime | None:
         try:
-            until = self._redis.hvals(self._partitions_key)
+            until = self._redis.hvals(self._evaluated_until)
         except redis.RedisError as error:
             raise DependencyAway(f"Redis does not answer: {type(error).__name__}") from error
-        return datetime.fromtimestamp(min(map(int, until)) / 1000, UTC) if until else None
+        return from_ms(min(map(int, until))) if until else None

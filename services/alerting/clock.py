@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.alerting.keys import Keys
 from services.alerting.link import RedisLink
 from services.alerting.outbox import Stream
-from services.alerting.watermark import Idleness, closed_until, horizon, watermark
+from services.alerting.watermark import Idleness, watermark
 from shared import metrics
+from shared.redis_keys import Keys
 from shared.signals.rules import Rules
 from shared.topics import MENTIONS, OUTCOMES
 
@@ -82,12 +82,12 @@ class EventClock:
         closed = stood
         if mark is not None:
             metrics.WATERMARK.set(mark / 1000)
-            reached = closed_until(mark, self._rules)
+            reached = self._rules.time.closed_until(mark)
             if stood is None or reached > stood:
                 closed = reached
                 await self._link.run(lambda pipe: pipe.zadd(keys.watermark, {"closed": reached}, gt=True))
         kept_from = None
         if len(until) == MENTIONS.partitions:
-            kept_from = horizon(min(map(int, until.values())), self._rules)
+            kept_from = self._rules.time.kept_from(min(map(int, until.values())))
         self._moment = Moment(closed, kept_from, int(changes or 0))
         return self._moment

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 
 from services.alerting.clock import EventClock, Moment
 from services.alerting.history import History
-from services.alerting.keys import Keys
 from services.alerting.link import RedisLink
 from services.alerting.outbox import LostPartitionError, Partition, Stream
 from services.alerting.rows import RowStore
 from services.alerting.signals import SignalPublisher
 from shared import metrics
 from shared.logs import logger
+from shared.redis_keys import Keys
 from shared.signals.findings import Finding, evaluate
 from shared.signals.rules import HOUR_MS, Rules
 from shared.topics import MENTIONS, partition_of

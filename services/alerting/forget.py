@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.alerting.keys import Keys, join, split
 from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
 from shared import metrics
 from shared.errors import BadMessage
 from shared.events import Deletion, decode, derived_id
+from shared.redis_keys import Keys, join, split
 from shared.signals.rules import Rules
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS, MENTIONS, partition_of

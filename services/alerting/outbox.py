@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.alerting.keys import Keys, join, split
 from services.alerting.link import RedisLink
 from shared import metrics
 from shared.events import Alert, encode
+from shared.redis_keys import Keys, join, split
 from shared.signals.episodes import Episodes
 from shared.stream import Output
 from shared.topics import ALERTS, Topic

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from services.alerting.keys import Keys
 from services.alerting.link import RedisLink
 from shared.errors import AdrwatchError
+from shared.redis_keys import Keys
 from shared.signals.rules import Rules
 from shared.signals.windows import Row
 

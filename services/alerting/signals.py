@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.alerting.keys import Keys, join
 from services.alerting.link import RedisLink
 from services.alerting.outbox import MOST, Partition
 from services.alerting.rows import RowStore
 from shared.events import Alert
+from shared.redis_keys import Keys, join
 from shared.signals.episodes import Episode, Episodes, amend, record, without_example
 from shared.signals.findings import Finding, look_at
 from shared.signals.rules import HOUR_MS, Rules

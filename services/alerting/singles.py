@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from services.alerting.keys import Keys, join, split
 from services.alerting.link import RedisLink
 from shared import metrics
 from shared.errors import BadMessage
 from shared.events import Alert, Mention, decode, derived_id, encode
+from shared.redis_keys import Keys, join, split
 from shared.signals.rules import Rules
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS

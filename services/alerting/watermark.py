@@ -1,10 +1,8 @@
-"""How far event time has come: which partitions hold it back, which buckets are closed, which may be let go. Pure."""
+"""How far event time has come, and which partitions hold it back. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-
-from shared.signals.rules import Rules
 
 
 def watermark(latest: Mapping[int, int], idle: Collection[int], partitions: int) -> int | None:
@@ -20,18 +18,6 @@ def watermark(latest: Mapping[int, int], idle: Collection[int], partitions: int)
     if any(partition not in latest for partition in active):
         return None
     return min(latest[partition] for partition in active)
-
-
-def closed_until(watermark_ms: int, rules: Rules) -> int:
-    """The end in ms of the last closed bucket: the watermark has passed it by the allowed lateness."""
-    bucket = rules.time.bucket_ms
-    return (watermark_ms - rules.time.lateness_ms) // bucket * bucket
-
-
-def horizon(evaluated_until_ms: int, rules: Rules) -> int:
-    """The start in ms of the first bucket that is kept, when all signals up to a moment are published."""
-    bucket = rules.time.bucket_ms
-    return (evaluated_until_ms - rules.time.kept_ms) // bucket * bucket
 
 
 class Idleness:

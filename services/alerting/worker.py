@@ -6,11 +6,11 @@ from services.alerting.clock import EventClock
 from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
-from services.alerting.keys import Keys
 from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.watermark import Idleness
+from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.stream import Worker

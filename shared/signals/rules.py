@@ -63,6 +63,14 @@ class TimeRules(_Part, frozen=True, kw_only=True):
         """How long before the last closed bucket's end a bucket is still kept: the longest window and the kept lateness."""
         return (max(self.windows_hours.value) + self.kept_lateness_hours.value) * HOUR_MS
 
+    def closed_until(self, watermark_ms: int) -> int:
+        """The end in ms of the last closed bucket: the watermark has passed it by the allowed lateness."""
+        return (watermark_ms - self.lateness_ms) // self.bucket_ms * self.bucket_ms
+
+    def kept_from(self, evaluated_until_ms: int) -> int:
+        """The start in ms of the first bucket that is kept, when all signals up to a moment are published."""
+        return (evaluated_until_ms - self.kept_ms) // self.bucket_ms * self.bucket_ms
+
 
 class CountingRules(_Part, frozen=True, kw_only=True):
     """What counts, and what is shown of it."""

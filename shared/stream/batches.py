@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -29,14 +28,13 @@ log = logger("stream")
 
 @dataclass(frozen=True)
 class Record:
-    """One message as it lay in its topic. `timestamp` is the broker's, UTC; `headers` go along into a dead letter."""
+    """One message as it lay in its topic. `headers` go along into a dead letter."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: datetime
     headers: tuple[tuple[str, bytes], ...] = ()
 
 

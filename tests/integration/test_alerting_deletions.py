@@ -266,7 +266,7 @@ async def test_redis_may_go_away_at_any_round_trip_of_a_single_report(make: Make
 async def test_what_is_no_deletion_or_mention_is_refused(make: Make):
     worker = make()
     [good] = records(MENTIONS, [mention("p0", 0)])
-    bad = type(good)("t", 0, 7, None, b"not json", good.timestamp)
+    bad = type(good)("t", 0, 7, None, b"not json")
     for handle in (worker.singles.handle, worker.forgetter.handle):
         result = await handle([bad])
         assert [(record.offset, reason.reason) for record, reason in result.bad] == [(7, "not-json")]

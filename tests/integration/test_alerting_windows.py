@@ -296,7 +296,7 @@ async def test_a_post_from_the_future_is_refused_and_moves_no_watermark(make: Ma
 async def test_a_record_that_is_no_outcome_is_refused_and_the_others_are_written(make: Make):
     worker = make()
     good = records(OUTCOMES, [outcome("p0", 0, ("d1", "r1"))])
-    bad = [type(good[0])("outcomes", 0, 1, None, b"{}", good[0].timestamp)]
+    bad = [type(good[0])("outcomes", 0, 1, None, b"{}")]
     result = await worker.counter.handle(bad + good)
     assert [reason.reason for _, reason in result.bad] == ["schema"]
     assert set(await worker.rows()) == {"p0"}

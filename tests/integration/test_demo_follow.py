@@ -15,6 +15,7 @@ from deploy.demo import follow
 from deploy.reconcile.rows import Row
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Outcome, encode
+from shared.redis_keys import Keys
 from shared.settings import Settings, load
 from shared.topics import MENTIONS, OUTCOMES, TOPICS
 
@@ -33,7 +34,7 @@ def instance(kafka: str, redis_url: str, topic_prefix: str) -> Settings:
 @pytest.fixture
 def decide(instance: Settings) -> Iterator[Callable[[int], None]]:
     producer = KafkaProducer(bootstrap_servers=instance.kafka_bootstrap)
-    name = instance.topic(OUTCOMES)
+    name = OUTCOMES.name(instance.topic_prefix)
 
     def decide(number: int) -> None:
         moment = START + timedelta(hours=number)
@@ -47,7 +48,7 @@ def decide(instance: Settings) -> Iterator[Callable[[int], None]]:
 def catch_up(instance: Settings) -> None:
     """Commit what alerting would have."""
     consumer = KafkaConsumer(bootstrap_servers=instance.kafka_bootstrap, group_id=f"{instance.topic_prefix}.alerting")
-    places = [TopicPartition(instance.topic(OUTCOMES), number) for number in range(OUTCOMES.partitions)]
+    places = [TopicPartition(OUTCOMES.name(instance.topic_prefix), number) for number in range(OUTCOMES.partitions)]
     consumer.assign(places)
     ends = consumer.end_offsets(places)
     consumer.commit({place: OffsetAndMetadata(end, "", -1) for place, end in ends.items()})
@@ -58,7 +59,7 @@ def note_evaluated(instance: Settings, until: datetime) -> None:
     client = redis.Redis.from_url(instance.require("redis_url"))
     moment = str(int(until.timestamp() * 1000))
     client.hset(
-        f"{instance.redis_prefix}:{follow.EVALUATED_UNTIL}",
+        Keys(instance.redis_prefix).evaluated_until,
         mapping={str(number): moment for number in range(MENTIONS.partitions)},
     )
     client.close()

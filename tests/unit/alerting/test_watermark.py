@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerting.watermark import Idleness, closed_until, horizon, watermark
+from services.alerting.watermark import Idleness, watermark
 from shared.settings import load
 from shared.signals.rules import load_rules
 
@@ -39,12 +39,12 @@ def test_a_record_never_takes_the_watermark_back(latest, partition, more):
 @pytest.mark.parametrize(("minutes", "closed"), [(89, 0), (90, HOUR), (149, HOUR), (150, 2 * HOUR)])
 def test_a_bucket_closes_only_after_the_allowed_lateness(minutes, closed):
     assert RULES.time.allowed_lateness_minutes.value == 30
-    assert closed_until(minutes * MINUTE, RULES) == closed
+    assert RULES.time.closed_until(minutes * MINUTE) == closed
 
 
 def test_buckets_are_kept_for_the_longest_window_and_the_kept_lateness():
     longest, kept = max(RULES.time.windows_hours.value), RULES.time.kept_lateness_hours.value
-    assert horizon((longest + kept + 5) * HOUR, RULES) == 5 * HOUR
+    assert RULES.time.kept_from((longest + kept + 5) * HOUR) == 5 * HOUR
 
 
 def test_a_partition_is_idle_when_at_its_end_and_quiet_for_the_time_of_the_rule():

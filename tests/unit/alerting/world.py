@@ -11,13 +11,13 @@ from services.alerting.clock import EventClock
 from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
-from services.alerting.keys import Keys
 from services.alerting.link import RedisLink, Stage
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.watermark import Idleness
 from shared.errors import DependencyAway
 from shared.events import Alert, Concept, Deletion, Mention, Outcome, Pair, Span, decode, encode
+from shared.redis_keys import Keys
 from shared.signals.episodes import Episodes, record
 from shared.signals.findings import evaluate
 from shared.signals.rules import Rules
@@ -83,7 +83,7 @@ def records(topic: Topic, events: Sequence[Any]) -> list[Record]:
     """Events as they lie in a topic."""
     keys = {OUTCOMES: lambda e: e.post_id, MENTIONS: lambda e: e.drug.id, DELETIONS: lambda e: e.id}
     return [
-        Record(topic.suffix, partition_of(keys[topic](event), topic.partitions), 0, None, encode(event), from_ms(START))
+        Record(topic.suffix, partition_of(keys[topic](event), topic.partitions), 0, None, encode(event))
         for event in events
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,7 @@ from shared.topics import DEAD_LETTERS, OUTCOMES
 
 
 def records(values: Sequence[bytes]) -> list[Record]:
-    return [Record("adr.posts", 0, n, b"k", value, datetime.now(UTC)) for n, value in enumerate(values)]
+    return [Record("adr.posts", 0, n, b"k", value) for n, value in enumerate(values)]
 
 
 class Broker:

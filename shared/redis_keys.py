@@ -1,4 +1,4 @@
-"""The names of alerting's keys in Redis, and which of them share a slot of a cluster.
+"""The names of adrwatch's keys in Redis, and which of them share a slot of a cluster. Alerting writes them.
 
 Keys that one script touches carry one hash tag: a bucket (`{b:...}`), a post (`{p:...}`), a repost (`{f:...}`) or a partition
 of adr.mentions (`{m:...}`). Posts appear in key names as hashes only.
@@ -16,14 +16,6 @@ class Keys:
     """Key names under the settings' prefix."""
 
     prefix: str
-
-    def rows(self, bucket: int) -> str:
-        """Hash: post id → row, of one bucket (event time in ms // bucket length)."""
-        return f"{self.prefix}:rows:{{b:{bucket}}}"
-
-    def version(self, bucket: int) -> str:
-        """Counter: rises with every change of the bucket's rows."""
-        return f"{self.prefix}:version:{{b:{bucket}}}"
 
     @property
     def buckets(self) -> str:
@@ -45,10 +37,6 @@ class Keys:
         """Sorted set: partition of adr.outcomes → largest event time in ms; `closed` → end of the last closed bucket."""
         return f"{self.prefix}:watermark"
 
-    def idle(self, partition: int) -> str:
-        """Exists while the owner of a partition of adr.outcomes vouches that it is idle."""
-        return f"{self.prefix}:idle:{partition}"
-
     @property
     def evaluated_until(self) -> str:
         """Hash: partition of adr.mentions → end of the last bucket whose signals are all published, in ms."""
@@ -59,45 +47,60 @@ class Keys:
         """The bucket length with which the rows were written, in ms."""
         return f"{self.prefix}:bucket-length"
 
+    def idle(self, partition: int) -> str:
+        """Exists while the owner of a partition of adr.outcomes vouches that it is idle."""
+        return f"{self.prefix}:idle:{partition}"
+
+    def rows(self, bucket: int) -> str:
+        """Hash: post id → row, of one bucket (event time in ms // bucket length)."""
+        return self._tagged("rows", "b", bucket)
+
+    def version(self, bucket: int) -> str:
+        """Counter: rises with every change of the bucket's rows."""
+        return self._tagged("version", "b", bucket)
+
     def post(self, post_id: str) -> str:
         """The bucket that holds the post's row."""
-        return f"{self.prefix}:post:{{p:{derived_id(post_id)}}}"
+        return self._tagged("post", "p", derived_id(post_id))
 
     def deleted(self, post_id: str) -> str:
         """Set when the post was deleted; members of `retract` that the deletion leads to."""
-        return f"{self.prefix}:deleted:{{p:{derived_id(post_id)}}}"
+        return self._tagged("deleted", "p", derived_id(post_id))
 
     def singles(self, post_id: str) -> str:
         """Set: what the post's single reports are made of."""
-        return f"{self.prefix}:singles:{{p:{derived_id(post_id)}}}"
+        return self._tagged("singles", "p", derived_id(post_id))
 
     def evidence(self, post_id: str) -> str:
         """Set: the pairs whose published signals name the post as an example."""
-        return f"{self.prefix}:evidence:{{p:{derived_id(post_id)}}}"
+        return self._tagged("evidence", "p", derived_id(post_id))
 
     def first(self, fingerprint: str, drug: str, reaction: str) -> str:
         """Hash of the post that opened the single report of these words and this pair."""
-        return f"{self.prefix}:first:{{f:{derived_id(fingerprint, drug, reaction)}}}"
+        return self._tagged("first", "f", derived_id(fingerprint, drug, reaction))
 
     def owner(self, partition: int) -> str:
         """Token of the worker that may write the partition's state."""
-        return f"{self.prefix}:owner:{{m:{partition}}}"
+        return self._tagged("owner", "m", partition)
 
     def evaluated(self, partition: int) -> str:
         """Hash: bucket → its version when its signals were published."""
-        return f"{self.prefix}:evaluated:{{m:{partition}}}"
+        return self._tagged("evaluated", "m", partition)
 
     def episodes(self, partition: int) -> str:
         """Hash: pair → its episodes."""
-        return f"{self.prefix}:episodes:{{m:{partition}}}"
+        return self._tagged("episodes", "m", partition)
 
     def pending(self, partition: int) -> str:
         """Hash: alert id → alert that is decided but not yet acknowledged by the broker; empty for a tombstone."""
-        return f"{self.prefix}:pending:{{m:{partition}}}"
+        return self._tagged("pending", "m", partition)
 
     def retract(self, partition: int) -> str:
         """Set: pair and post of deletions that published signals must still take in."""
-        return f"{self.prefix}:retract:{{m:{partition}}}"
+        return self._tagged("retract", "m", partition)
+
+    def _tagged(self, name: str, kind: str, number: int | str) -> str:
+        return f"{self.prefix}:{name}:{{{kind}:{number}}}"
 
 
 SEPARATOR = "\x1f"
