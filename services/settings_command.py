@@ -42,13 +42,14 @@ def settings(
     if as_json:
         typer.echo(json.dumps(values))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from shared.console import tables
 
     table = Table("variable", "value", "meaning", box=None)
     for name, value in values.items():
         table.add_row(f"ADRWATCH_{name.upper()}", "–" if value is None else str(value), _meaning(name))
-    Console().print(table)
+    tables().print(table)
 
 
 def markdown() -> str:

@@ -19,6 +19,7 @@ from deploy.local.stack import Stack
 from deploy.local.up import stop_on_signals
 from deploy.local.workers import environment, service_workers
 from deploy.reconcile.rows import Reading, Row, read_rows
+from shared.console import tables
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings, load
 
@@ -27,8 +28,6 @@ FILES = (sample.POSTS, sample.BROKEN)
 SPEED = 120_000
 _LOOK = 0.25
 _LINE_EVERY = 2.0
-# Where no terminal says how wide it is.
-_WIDTH = 140
 
 
 def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> bool:
@@ -82,9 +81,7 @@ class _Demo:
         self._env = environment(self._settings, stack.addresses)
 
     def show(self, truth: sample.Truth, once: bool) -> bool:
-        out = Console()
-        if not out.is_terminal:
-            out = Console(width=_WIDTH)
+        out = tables()
         for row in self._stack.rows():
             print(view.part(row))
         with Follower(self._settings, sample_rows(self._say)) as follower:

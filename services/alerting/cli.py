@@ -60,22 +60,23 @@ def list_alerts(
 
     Example: adrwatch alerts list --drug sertraline --since 2026-03-01
     """
-    from services.alerting.reader import AlertReader
     from services.alerting.view import Filter, LatestAlerts
     from shared import settings
+    from shared.broker import TopicReader
+    from shared.topics import ALERTS
 
     wanted = Filter(kind.value if kind else None, drug, _moment(since))
     latest = LatestAlerts()
-    with AlertReader(settings.current()) as reader:
-        for update in reader.to_end():
-            latest.apply(update)
+    with TopicReader(settings.current(), ALERTS) as reader:
+        for record in reader.to_end():
+            latest.apply(record)
         _show(latest, wanted, as_json)
         if follow:
             try:
-                for update in reader.follow():
-                    alert = latest.apply(update)
-                    if alert is None and update[1] is None:
-                        _taken_back(update[0], as_json)
+                for record in reader.follow():
+                    alert = latest.apply(record)
+                    if record.value is None:
+                        _taken_back((record.key or b"").decode(errors="replace"), as_json)
                     elif alert is not None and wanted.wants(alert):
                         _print([alert], as_json)
             except KeyboardInterrupt:
@@ -88,16 +89,16 @@ def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: 
 
     Example: adrwatch alerts show 4f0c1d2e3b5a69788796
     """
-    from rich.console import Console
-
-    from services.alerting.reader import AlertReader
     from services.alerting.view import LatestAlerts, card
     from shared import settings
+    from shared.broker import TopicReader
+    from shared.console import tables
+    from shared.topics import ALERTS
 
     latest = LatestAlerts()
-    with AlertReader(settings.current()) as reader:
-        for update in reader.to_end():
-            latest.apply(update)
+    with TopicReader(settings.current(), ALERTS) as reader:
+        for record in reader.to_end():
+            latest.apply(record)
     alert = latest.get(alert_id)
     if alert is None:
         print(f"adrwatch: there is no alert {alert_id}, or it was taken back", file=sys.stderr)
@@ -106,7 +107,7 @@ def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: 
     if as_json:
         _print([alert], as_json=True)
     else:
-        Console().print(card(alert))
+        tables().print(card(alert))
 
 
 @rules.command("show")
@@ -168,16 +169,15 @@ def _show(latest: LatestAlerts, wanted: Filter, as_json: bool) -> None:
 
 
 def _print(found: list[Alert], as_json: bool) -> None:
-    from rich.console import Console
-
     from services.alerting.view import grid
+    from shared.console import tables
     from shared.events import encode
 
     if as_json:
         for alert in found:
             print(encode(alert).decode(), flush=True)
     else:
-        Console().print(grid(found))
+        tables().print(grid(found))
 
 
 def _taken_back(alert_id: str, as_json: bool) -> None:

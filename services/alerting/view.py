@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich import box
 from rich.table import Table as Grid
 
-from services.alerting.reader import Update
+from shared.broker import Stored
 from shared.errors import BadMessage
 from shared.events import Alert, Measure, decode
+
+# The length of an alert's id, see `shared.events.derived_id`.
+ID_WIDTH = 20
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,13 @@ class LatestAlerts:
         self.unreadable = 0
         self._alerts: dict[str, Alert] = {}
 
-    def apply(self, update: Update) -> Alert | None:
+    def apply(self, record: Stored) -> Alert | None:
         """Take in one record of the topic; gives the alert as it is now, None when it was taken back or cannot be read."""
-        key, value = update
-        if value is None:
-            self._alerts.pop(key, None)
+        if record.value is None:
+            self._alerts.pop((record.key or b"").decode(errors="replace"), None)
             return None
         try:
-            alert = decode(value, Alert)
+            alert = decode(record.value, Alert)
         except BadMessage:
             self.unreadable += 1
             return None
@@ -68,8 +71,14 @@ def interval(measure: Measure | None) -> str:
     if measure is None or measure.value is None:
         return "–"
     if measure.lower is None or measure.upper is None:
-        return f"{measure.value:.2f}"
-    return f"{measure.value:.2f} [{measure.lower:.2f}, {measure.upper:.2f}]"
+        return _number(measure.value)
+    return f"{_number(measure.value)} [{_number(measure.lower)}, {_number(measure.upper)}]"
+
+
+def _number(value: float) -> str:
+    """About three digits; those behind the point mean nothing where hundreds stand before it."""
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:.{decimals}f}"
 
 
 def window(hours: int | None) -> str:
@@ -80,27 +89,24 @@ def window(hours: int | None) -> str:
 
 
 def grid(alerts: Iterable[Alert]) -> Grid:
-    """Alerts as a table, one a line."""
-    table = Grid(box=None, header_style="bold", pad_edge=False)
-    for name in ("id", "when", "lane", "drug", "reaction"):
-        table.add_column(name, overflow="fold")
-    for name in ("a/b/c/d", "PRR", "ROR", "IC"):
-        table.add_column(name, justify="right")
-    for name in ("rules", "window", "authors"):
-        table.add_column(name, overflow="fold")
+    """Alerts as a table, what belongs together below one another: readable from 100 columns on; ids are whole in any width."""
+    table = Grid(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False, leading=1)
+    table.add_column("id, time, lane", no_wrap=True, min_width=ID_WIDTH)
+    table.add_column("drug, reaction", overflow="fold")
+    table.add_column("a/b/c/d\nauthors, window", no_wrap=True)
+    table.add_column("measures", no_wrap=True)
+    table.add_column("rules", overflow="fold")
     for alert in alerts:
         counts = alert.table
+        measures = ("prr", "ror", "ic") if counts else ()
         table.add_row(
-            alert.id,
-            f"{alert.evaluated_at:%Y-%m-%d %H:%M}",
-            alert.lane,
-            alert.drug.label,
-            alert.reaction.label,
-            f"{counts.a}/{counts.b}/{counts.c}/{counts.d}" if counts else "",
-            *(interval(alert.measures.get(name)) if counts else "" for name in ("prr", "ror", "ic")),
-            ", ".join(alert.rules),
-            window(alert.window_hours),
-            "" if alert.authors is None else str(alert.authors),
+            f"{alert.id}\n{alert.evaluated_at:%Y-%m-%d %H:%M}\n{alert.lane}",
+            f"{alert.drug.label}\n{alert.reaction.label}",
+            f"{counts.a}/{counts.b}/{counts.c}/{counts.d}\n{alert.authors} authors\n{window(alert.window_hours)}"
+            if counts
+            else "",
+            "\n".join(f"{name.upper():<3} {interval(alert.measures.get(name))}" for name in measures),
+            "\n".join(alert.rules),
         )
     return table
 

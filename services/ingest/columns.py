@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from shared.errors import AdrwatchError
+from shared.text import header
 
 # The first name that a file has wins. `source` is never guessed: at Twitter it names the client, not the network.
 GUESSES: dict[str, tuple[str, ...]] = {
@@ -21,7 +22,6 @@ PERSON_KEYS = frozenset(
     {name.rpartition(".")[2] for name in GUESSES["author"]} - {"id", "id_str"} | {"name", "display_name", "email"}
 )
 _REQUIRED = ("id", "text", "time")
-_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def choose(available: Collection[str], wanted: Columns, file: str) -> Columns:
     """
     for role, name in wanted.named().items():
         if name not in available:
-            raise AdrwatchError(f"{file} has no column {name!r} for --{role}", fix=_listing(available))
+            raise AdrwatchError(f"{file} has no column {name!r} for --{role}", fix=header.columns(available))
     by_lower = {name.lower(): name for name in reversed(list(available))}
     chosen = wanted.named()
     for role, guesses in GUESSES.items():
@@ -58,13 +58,6 @@ def choose(available: Collection[str], wanted: Columns, file: str) -> Columns:
     for role in _REQUIRED:
         if role not in chosen:
             raise AdrwatchError(
-                f"no column of {file} looks like the {role}", fix=f"--{role} NAME; {_listing(available)}"
+                f"no column of {file} looks like the {role}", fix=f"--{role} NAME; {header.columns(available)}"
             )
     return Columns(**chosen)
-
-
-def _listing(available: Collection[str]) -> str:
-    # A file without a header would have its first post quoted here.
-    if any(len(name) > _LONGEST_NAME or len(name.split()) > 4 for name in available):
-        return "its first line is not a header: add one that names the columns"
-    return f"its columns are: {', '.join(sorted(available))}"

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.broker import Stored
 from services.ingest.delivery import Delivery, Message
 from services.ingest.publish import STAGE
 from services.ingest.recipe import RECIPE_HEADER, Recipe, decode_recipe
+from shared.broker import Stored
 from shared.errors import BadMessage
 from shared.events import DeadLetter, decode
 from shared.topics import TOPICS, partition_of

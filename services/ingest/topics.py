@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from services.ingest.broker import describe
+from shared.broker import describe
 from shared.topics import TOPICS, Topic
 
 _MOST_REPLICAS = 3

@@ -27,9 +27,9 @@ def lookup(
 
     Example: adrwatch vocabulary lookup "couldnt sleep"
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from shared.console import tables
     from shared.vocabulary.drugs import default_lexicon
     from shared.vocabulary.reactions import default_vocabulary
 
@@ -43,7 +43,7 @@ def lookup(
     table = Table(*names)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    tables().print(table)
 
 
 def coverage(
@@ -57,10 +57,10 @@ def coverage(
 
     Example: adrwatch vocabulary coverage posts.tsv --column text --where label=1
     """
-    from rich.console import Console
     from rich.table import Table
 
     from services.vocabulary.coverage import medicines, reactions, rows
+    from shared.console import tables
     from shared.vocabulary.drugs import default_lexicon
     from shared.vocabulary.reactions import default_vocabulary
 
@@ -73,7 +73,7 @@ def coverage(
     table = Table("found by" if phrases else "medicine", "rows", "share")
     for name, count in counted.most_common():
         table.add_row(name, f"{count:,}", f"{count / total:.1%}")
-    Console().print(table)
+    tables().print(table)
 
 
 def build(
@@ -86,10 +86,10 @@ def build(
 
     Example: adrwatch vocabulary build --data vocabulary-sources --wheels wheels
     """
-    from rich.console import Console
     from rich.table import Table
 
     from services.vocabulary.build import build as write_all
+    from shared.console import tables
     from shared.vocabulary.table import DATA
 
     built = write_all(data, wheels, target or DATA)
@@ -99,4 +99,4 @@ def build(
     table = Table("file", "release", "rows", "concepts", "bytes")
     for one in built:
         table.add_row(one.file, one.release, f"{one.rows:,}", f"{one.concepts:,}", f"{one.size:,}")
-    Console().print(table)
+    tables().print(table)

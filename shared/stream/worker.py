@@ -12,7 +12,6 @@ import os
 import signal
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from aiokafka.errors import KafkaError
 from prometheus_client import start_http_server
 
 from shared import logs
+from shared.broker import require_topics
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
-from shared.stream.preflight import check_topics
 from shared.topics import Topic
 
 log = logs.logger("worker")
@@ -146,7 +145,8 @@ class Worker:
         """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""
         settings = self.settings
         logs.configure(self.service, settings.log_level)
-        check_topics(settings, self._topics)
+        # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
+        require_topics(settings, self._topics)
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         if settings.metrics_port:
             try:
@@ -198,6 +198,5 @@ def _record(message: Any) -> Record:
         offset=message.offset,
         key=message.key,
         value=message.value,
-        timestamp=datetime.fromtimestamp(message.timestamp, UTC),
         headers=tuple(message.headers or ()),
     )

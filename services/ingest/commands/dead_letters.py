@@ -31,7 +31,7 @@ def show_all(as_json: AsJson = False, stage: Stage = None, reason: Reason = None
     """
     from rich.table import Column, Table
 
-    from services.ingest.commands.report import tables
+    from shared.console import tables
 
     inbox, _ = _inbox()
     chosen, _ = inbox.chosen(stage=stage, reason=reason)
@@ -87,15 +87,16 @@ def replay(
 
     Example: adrwatch dead-letters replay --reason schema
     """
-    from services.ingest import broker
     from services.ingest.dead_letters import replay as send_back
+    from services.ingest.producer import delivery
+    from shared.broker import require_topics
     from shared.topics import DEAD_LETTERS, TOPICS
 
     inbox, settings = _inbox()
     chosen = _choose(inbox, ids or [], everything, stage, reason)
-    broker.require_topics(settings, TOPICS)
-    with broker.delivery(settings, give_up) as delivery:
-        account = send_back(chosen, delivery, settings.topic_prefix, DEAD_LETTERS.name(settings.topic_prefix))
+    require_topics(settings, TOPICS)
+    with delivery(settings, give_up) as outgoing:
+        account = send_back(chosen, outgoing, settings.topic_prefix, DEAD_LETTERS.name(settings.topic_prefix))
     if as_json:
         print(json.dumps(account.as_dict()))
     else:
@@ -124,9 +125,9 @@ def export(
 
     Example: adrwatch dead-letters export rejects/ --reason bad-time
     """
-    from services.ingest import broker
     from services.ingest.dead_letters import mark_done
     from services.ingest.export import export as write
+    from services.ingest.producer import delivery
     from services.ingest.publish import STAGE
     from shared.topics import DEAD_LETTERS
 
@@ -136,8 +137,8 @@ def export(
     finished = 0
     letters = [held for file in files for held in file.letters]
     if done and letters:
-        with broker.delivery(settings, give_up) as delivery:
-            finished = mark_done(letters, delivery, DEAD_LETTERS.name(settings.topic_prefix))
+        with delivery(settings, give_up) as outgoing:
+            finished = mark_done(letters, outgoing, DEAD_LETTERS.name(settings.topic_prefix))
     commands = [shlex.join(["adrwatch", "ingest", "replay", str(file.path), *file.flags]) for file in files]
     if as_json:
         listed = [{"path": str(file.path), "lines": len(file.letters), "replay": command}
@@ -152,14 +153,14 @@ def export(
 
 
 def _inbox() -> tuple[Inbox, Settings]:
-    from services.ingest import broker
     from services.ingest.dead_letters import open_inbox
+    from shared.broker import TopicReader
     from shared.settings import current
     from shared.topics import DEAD_LETTERS
 
     settings = current()
-    broker.require_topics(settings, [DEAD_LETTERS])
-    return open_inbox(broker.read_all(settings, DEAD_LETTERS)), settings
+    with TopicReader(settings, DEAD_LETTERS) as reader:
+        return open_inbox(reader.to_end()), settings
 
 
 def _choose(inbox: Inbox, ids: list[str], everything: bool, stage: str | None, reason: str | None) -> list[Held]:

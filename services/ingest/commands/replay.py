@@ -52,15 +52,17 @@ def replay(
     """
     from rich.console import Console
 
-    from services.ingest import broker
     from services.ingest.accept import Limits, accept
     from services.ingest.columns import Columns
-    from services.ingest.commands.report import Progress, RejectReport, account_table, tables
+    from services.ingest.commands.report import Progress, RejectReport, account_table
+    from services.ingest.producer import delivery
     from services.ingest.publish import Account, publish
     from services.ingest.readers import SOURCE_NAME, format_of, open_reader
     from services.ingest.replay import Replay, pace
     from services.ingest.source import Policy
     from services.ingest.stopping import StopSignal
+    from shared.broker import require_topics
+    from shared.console import tables
     from shared.events import now
     from shared.settings import current
     from shared.text.identity import author_hash, author_secret
@@ -78,18 +80,18 @@ def replay(
     source = Replay(readers, source_name, Policy(identifiers), sort=sort, limit=limit)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
 
-    broker.require_topics(settings, [POSTS, DEAD_LETTERS])
+    require_topics(settings, [POSTS, DEAD_LETTERS])
     account = Account()
     console = Console(stderr=True)
     with (
-        broker.delivery(settings, give_up) as delivery,
+        delivery(settings, give_up) as outgoing,
         StopSignal() as stop,
         Progress(console, source, account) as progress,
     ):
         trouble = publish(
             progress.follow(pace(iter(source), multiple)),
             lambda raw: accept(raw, source.policy, limits, hashed, now()),
-            delivery,
+            outgoing,
             account,
             stop,
             prefix=settings.topic_prefix,

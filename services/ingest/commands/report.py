@@ -21,13 +21,6 @@ T = TypeVar("T")
 _EVERY = 5.0
 _REDRAW = 0.2
 _MOST_NAMED = 20
-_WIDE = 200
-
-
-def tables() -> Console:
-    """Standard output for tables; wide where it is no terminal, so that a file or a pipe gets whole words."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDE)
 
 
 class Progress:

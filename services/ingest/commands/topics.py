@@ -22,12 +22,12 @@ def show(as_json: AsJson = False) -> None:
 
     Example: adrwatch topics list --json
     """
-    from services.ingest import broker
     from services.ingest.topics import states
+    from shared.broker import admin
     from shared.settings import current
 
     settings = current()
-    with broker.admin(settings) as client:
+    with admin(settings) as client:
         _print(states(client, settings.topic_prefix), as_json)
 
 
@@ -39,12 +39,12 @@ def apply(as_json: AsJson = False) -> None:
 
     Example: ADRWATCH_TOPIC_PREFIX=staging adrwatch topics apply
     """
-    from services.ingest import broker
     from services.ingest import topics as declared
+    from shared.broker import admin
     from shared.settings import current
 
     settings = current()
-    with broker.admin(settings) as client:
+    with admin(settings) as client:
         before, after = declared.apply(client, settings.topic_prefix)
     _print(after, as_json)
     if not as_json:
@@ -61,7 +61,7 @@ def apply(as_json: AsJson = False) -> None:
 def _print(states: list[TopicState], as_json: bool) -> None:
     from rich.table import Column, Table
 
-    from services.ingest.commands.report import tables
+    from shared.console import tables
 
     if as_json:
         print(json.dumps([state.as_dict() for state in states]))

@@ -3,10 +3,13 @@
 import io
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+import pytest
 from rich.console import Console
 
 from services.alerting.view import Filter, LatestAlerts, card, grid, interval, window
-from shared.events import Alert, Concept, Measure, Table, encode
+from shared.broker import Stored
+from shared.events import Alert, Concept, Measure, Table, derived_id, encode
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -20,6 +23,10 @@ def signal(name="s1", hours=0, drug="Sertraline", a=4):
     )  # fmt: skip
 
 
+def stored(key, value):
+    return Stored(0, 0, key.encode(), value, ())
+
+
 def shown(renderable, width=200):
     out = io.StringIO()
     Console(file=out, width=width, color_system=None).print(renderable)
@@ -29,7 +36,7 @@ def shown(renderable, width=200):
 def test_the_last_record_of_an_alert_is_its_state_and_a_tombstone_takes_it_back():
     latest = LatestAlerts()
     for update in [("s1", encode(signal())), ("s2", encode(signal("s2"))), ("s1", encode(signal(a=8))), ("s2", None)]:
-        latest.apply(update)
+        latest.apply(stored(*update))
     [alert] = latest.matching(Filter())
     assert alert.table.a == 8
     assert latest.get("s2") is None
@@ -37,14 +44,14 @@ def test_the_last_record_of_an_alert_is_its_state_and_a_tombstone_takes_it_back(
 
 def test_a_record_that_is_no_alert_is_counted_and_left_out():
     latest = LatestAlerts()
-    assert latest.apply(("x", b"{}")) is None
+    assert latest.apply(stored("x", b"{}")) is None
     assert latest.unreadable == 1
 
 
 def test_alerts_are_filtered_by_kind_drug_and_time_the_latest_first():
     latest = LatestAlerts()
     for alert in (signal("s1", 1), signal("s2", 2), signal("s3", 3, "Ibuprofen")):
-        latest.apply((alert.id, encode(alert)))
+        latest.apply(stored(alert.id, encode(alert)))
     assert [a.id for a in latest.matching(Filter())] == ["s3", "s2", "s1"]
     assert [a.id for a in latest.matching(Filter(drug="sertra"))] == ["s2", "s1"]
     assert [a.id for a in latest.matching(Filter(since=START + timedelta(hours=2)))] == ["s3", "s2"]
@@ -68,3 +75,23 @@ def test_a_table_shows_counts_measures_and_rules_of_each_alert():
 
 def test_a_card_shows_the_examples():
     assert "s:2" in shown(card(signal()))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_ids_counts_and_measures_stay_whole_in_a_narrow_terminal(width):
+    measures = {name: Measure(153.42, 20.11, 1170.3) for name in ("prr", "ror", "ic")}
+    name = derived_id("signal")
+    alert = msgspec.structs.replace(
+        signal(name, drug="Dextroamphetamine"), table=Table(124, 104, 31, 68760), measures=measures
+    )
+    lines = shown(grid([alert]), width).splitlines()
+    for part in (
+        name,
+        "2026-03-01 00:00",
+        "124/104/31/68760",
+        "PRR 153 [20.1, 1170]",
+        "IC  153 [20.1, 1170]",
+        "4 authors",
+    ):
+        assert any(part in line for line in lines)
+    assert max(map(len, lines)) <= width

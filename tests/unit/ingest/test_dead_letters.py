@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
-from services.ingest.broker import Stored
 from services.ingest.columns import Columns
 from services.ingest.dead_letters import ATTEMPT_HEADER, Held, open_inbox, replay
 from services.ingest.delete import check_ids, delete
@@ -14,6 +13,7 @@ from services.ingest.export import export
 from services.ingest.publish import reject_message
 from services.ingest.readers import open_reader
 from services.ingest.source import Reject
+from shared.broker import Stored
 from shared.errors import AdrwatchError
 from shared.events import DeadLetter, Deletion, decode, encode
 from shared.topics import POSTS, partition_of

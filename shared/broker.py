@@ -1,0 +1,157 @@
+"""Kafka outside a worker, by kafka-python: connecting, checking topics, reading one as it stands.
+
+Every failure ends in one clear error: DependencyAway when the broker does not answer, AdrwatchError for what a person must mend.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from shared.errors import AdrwatchError, DependencyAway
+from shared.settings import Settings
+from shared.topics import Topic
+
+_CONNECT_MS = 10_000
+_POLL_MS = 500
+# A consumer waits for ever for a broker that went away.
+_SILENCE_SECONDS = 20.0
+T = TypeVar("T")
+
+
+def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
+    """A client class of kafka-python, connected to the broker of the settings."""
+    address = settings.require("kafka_bootstrap")
+    # kafka-python's debug records hold messages whole, posts included; its warnings repeat what our errors say.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    try:
+        return client(bootstrap_servers=address.split(","), bootstrap_timeout_ms=_CONNECT_MS, **options)
+    except (KafkaError, OSError, ValueError) as error:
+        raise DependencyAway(
+            f"no Kafka broker answers at {address}: {type(error).__name__}",
+            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP",
+        ) from error
+
+
+@contextmanager
+def admin(settings: Settings) -> Iterator[Any]:
+    """A KafkaAdminClient, closed at the end. What the broker refuses becomes an AdrwatchError."""
+    client = connect(settings, KafkaAdminClient)
+    try:
+        yield client
+    except KafkaError as error:
+        raise AdrwatchError(
+            f"the broker refused: {type(error).__name__}: {error}", fix="see the broker's log"
+        ) from error
+    finally:
+        client.close()
+
+
+def describe(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The broker's description of those of the topics that exist, by name."""
+    found = client.describe_topics(list(names))
+    return {topic["name"]: topic for topic in found if topic["error_code"] == 0}
+
+
+def require_topics(settings: Settings, topics: Sequence[Topic]) -> None:
+    """Raise AdrwatchError unless the topics exist with the partitions that are declared: keys choose among those."""
+    names = {topic.name(settings.topic_prefix): topic for topic in topics}
+    with admin(settings) as client:
+        found = describe(client, list(names))
+        if missing := sorted(names.keys() - found.keys()):
+            others = _prefixes(client.list_topics(), next(iter(topics)))
+            raise AdrwatchError(
+                f"there is no topic {', '.join(missing)} at {settings.kafka_bootstrap}",
+                fix=f"run `adrwatch topics apply`{_other_prefix(others)}",
+            )
+    for name, topic in names.items():
+        if (count := len(found[name]["partitions"])) != topic.partitions:
+            raise AdrwatchError(
+                f"{name} has {count} partitions and adrwatch counts on {topic.partitions}",
+                fix="see `adrwatch topics list`, or use another ADRWATCH_TOPIC_PREFIX",
+            )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record as it lies in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class TopicReader:
+    """Reads a topic from its beginning without a group: nobody's offsets move. Use as a context manager.
+
+    The records of a partition come in the order of their offsets. Making one raises what `require_topics` raises.
+    """
+
+    def __init__(self, settings: Settings, topic: Topic) -> None:
+        require_topics(settings, [topic])
+        self._name = topic.name(settings.topic_prefix)
+        self._places = [TopicPartition(self._name, partition) for partition in range(topic.partitions)]
+        self._consumer = connect(
+            settings, KafkaConsumer, group_id=None, enable_auto_commit=False, allow_auto_create_topics=False
+        )
+        self._consumer.assign(self._places)
+        self._consumer.seek_to_beginning(*self._places)
+
+    def __enter__(self) -> TopicReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._consumer.close()
+
+    def to_end(self) -> Iterator[Stored]:
+        """What lies in the topic now. Raises DependencyAway when the broker falls silent before the end."""
+        with self._reading():
+            ends = self._consumer.end_offsets(self._places)
+            positions, heard = self._positions(), time.monotonic()
+            while any(position < ends[place] for place, position in positions.items()):
+                yield from self._poll()
+                before, positions = positions, self._positions()
+                if positions != before:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _SILENCE_SECONDS:
+                    raise KafkaTimeoutError
+
+    def follow(self) -> Iterator[Stored]:
+        """What comes from where reading stopped; never ends."""
+        with self._reading():
+            while True:
+                yield from self._poll()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaError as error:
+            raise DependencyAway(
+                f"{self._name} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
+            ) from error
+
+    def _positions(self) -> dict[TopicPartition, int]:
+        return {place: self._consumer.position(place) for place in self._places}
+
+    def _poll(self) -> Iterator[Stored]:
+        for records in self._consumer.poll(timeout_ms=_POLL_MS).values():
+            for record in records:
+                yield Stored(record.partition, record.offset, record.key, record.value, tuple(record.headers))
+
+
+def _prefixes(names: Sequence[str], topic: Topic) -> list[str]:
+    return sorted(name.removesuffix(f".{topic.suffix}") for name in names if name.endswith(f".{topic.suffix}"))
+
+
+def _other_prefix(prefixes: list[str]) -> str:
+    return f", or set ADRWATCH_TOPIC_PREFIX (in use there: {', '.join(prefixes)})" if prefixes else ""
