@@ -48,6 +48,8 @@ def configure(service: str, level: str = "INFO") -> None:
     # Both clients report each connection they open at INFO, and at DEBUG the values of messages, which hold text.
     for chatty in ("kafka", "aiokafka"):
         logging.getLogger(chatty).setLevel("WARNING")
+    # Faust reports its stages at INFO, and at DEBUG the keys and values that it sends.
+    logging.getLogger("faust").setLevel("INFO" if level == "DEBUG" else level)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -76,10 +76,6 @@ class Settings(BaseSettings):
         """Arguments, environment, then the TOML file of the working directory."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
-    def topic(self, suffix_owner: Any) -> str:
-        """The name of a `shared.topics.Topic` under this instance's prefix."""
-        return str(suffix_owner.name(self.topic_prefix))
-
     def require(self, name: str) -> str:
         """An address that must be known by now (`kafka_bootstrap`, `redis_url`, `triton_url`)."""
         value = getattr(self, name)
@@ -99,8 +95,9 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).removeprefix("ADRWATCH_").upper()
         unknown = first["type"] == "extra_forbidden"
+        quoted = "" if unknown or name == "AUTHOR_SECRET" else f", got {first.get('input')!r}"
         raise AdrwatchError(
-            f"setting ADRWATCH_{name}: {first['msg']}" + ("" if unknown else f", got {first.get('input')!r}"),
+            f"setting ADRWATCH_{name}: {first['msg']}{quoted}",
             fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),
         ) from None
     except (ValueError, OSError) as error:

@@ -17,6 +17,7 @@ from typing import Any
 import zstandard
 
 from shared.errors import AdrwatchError
+from shared.text import header
 
 # The usual names of the id column, the first that a file has; the same as those of `adrwatch ingest replay`.
 ID_COLUMNS = ("id_str", "id", "tweet_id", "post_id", "status_id", "message_id")
@@ -134,7 +135,7 @@ def _place(path: Path, names: Sequence[str], wanted: str | None, usual: Sequence
     if found is None:
         raise AdrwatchError(
             f"{path.name} has no column {wanted!r}" if wanted else f"no column of {path.name} looks like the {role}",
-            fix=f"--{role} NAME; its columns are: {', '.join(names)[:300]}",
+            fix=f"--{role} NAME; {header.columns(names)}",
         )
     return names.index(found) if wanted else lower.index(found)
 

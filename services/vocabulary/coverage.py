@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from shared.errors import AdrwatchError
+from shared.text import header
 from shared.vocabulary.drugs import DrugLexicon
 from shared.vocabulary.reactions import ReactionVocabulary
 
@@ -24,7 +25,9 @@ def rows(file: Path, column: str, where: str | None) -> Iterator[str]:
         if where and record.get(name) != value:
             continue
         if column not in record:
-            raise AdrwatchError(f"{file} has no column {column}", fix=f"--column is one of {', '.join(record)}")
+            raise AdrwatchError(
+                f"{file} has no column {column}", fix=f"--column NAME; {header.columns(list(filter(None, record)))}"
+            )
         yield record[column] or ""
 
 

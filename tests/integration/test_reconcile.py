@@ -38,7 +38,7 @@ def configured(kafka: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def topics(configured: settings.Settings) -> settings.Settings:
     admin = KafkaAdminClient(bootstrap_servers=configured.kafka_bootstrap)
-    admin.create_topics([NewTopic(configured.topic(topic), topic.partitions, 1) for topic in TOPICS])
+    admin.create_topics([NewTopic(topic.name(configured.topic_prefix), topic.partitions, 1) for topic in TOPICS])
     admin.close()
     return configured
 
@@ -50,7 +50,7 @@ def send(topics: settings.Settings) -> Iterator[Send]:
     def send(topic: Topic, key: str, event: Event | None) -> None:
         value = encode(event) if event else None
         partition = partition_of(key, topic.partitions)
-        producer.send(topics.topic(topic), key=key.encode(), value=value, partition=partition).get(20)
+        producer.send(topic.name(topics.topic_prefix), key=key.encode(), value=value, partition=partition).get(20)
 
     yield send
     producer.close()
@@ -88,7 +88,7 @@ def run(*arguments: str) -> Result:
 
 def commit(settings: settings.Settings, service: str, topic: Topic, offsets: dict[int, int]) -> None:
     consumer = KafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, group_id=f"{settings.topic_prefix}.{service}")
-    name = settings.topic(topic)
+    name = topic.name(settings.topic_prefix)
     consumer.assign([TopicPartition(name, number) for number in offsets])
     consumer.commit({TopicPartition(name, n): OffsetAndMetadata(offset, "", -1) for n, offset in offsets.items()})
     consumer.close(autocommit=False)

@@ -108,3 +108,11 @@ def test_any_texts_in_json_lines_keep_one_record_each(
     lines = [json.dumps({"id": number, "text": text}, ensure_ascii=False) for number, text in enumerate(texts)]
     path.write_text("\n".join(['{"id": "first"}', *lines]), newline="\n")
     assert ids(path) == ["replay:first", *(f"replay:{number}" for number in range(len(texts)))]
+
+
+def test_a_post_in_the_place_of_a_header_is_not_quoted(tmp_path: Path) -> None:
+    table = tmp_path / "posts.csv"
+    table.write_text("1,day three on zoloft and still no sleep\n2,advil again\n")
+    with pytest.raises(AdrwatchError, match="not a header") as caught:
+        read(table, Reading())
+    assert "zoloft" not in str(caught.value)

@@ -30,6 +30,13 @@ def test_a_wrong_variable_is_named_with_what_was_expected(monkeypatch: pytest.Mo
     assert "host:port" in caught.value.fix
 
 
+def test_a_secret_that_is_too_short_is_not_repeated_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADRWATCH_AUTHOR_SECRET", "hush-hush")
+    with pytest.raises(AdrwatchError, match="ADRWATCH_AUTHOR_SECRET") as caught:
+        settings.load()
+    assert "hush-hush" not in str(caught.value)
+
+
 def test_an_unknown_key_of_the_file_is_named(elsewhere: Path) -> None:
     (elsewhere / "adrwatch.toml").write_text("batch_sise = 3\n")
     with pytest.raises(AdrwatchError, match="BATCH_SISE"):

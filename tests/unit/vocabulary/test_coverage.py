@@ -41,3 +41,11 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path)
     file.write_text("body,label\nzoloft,1\n")
     with pytest.raises(AdrwatchError, match=r"text.*body, label"):
         list(rows(file, "text", None))
+
+
+def test_a_post_in_the_place_of_a_header_is_not_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "posts.tsv"
+    file.write_text("1\tday three on zoloft and still no sleep\n2\tadvil again\n")
+    with pytest.raises(AdrwatchError, match="not a header") as caught:
+        list(rows(file, "text", None))
+    assert "zoloft" not in str(caught.value)

@@ -1,0 +1,45 @@
+"""What a log line may say."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from shared import logs
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, disabled = root.handlers[:], root.level, logging.root.manager.disable
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.disable(disabled)
+    for name in ("kafka", "aiokafka", "faust"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.mark.parametrize("field", sorted(logs.FORBIDDEN))
+def test_a_field_that_may_hold_what_people_wrote_is_withheld(field: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("test")
+    logs.logger("here").info("something", **{field: "day three, no sleep"})
+    line = capsys.readouterr().err
+    assert json.loads(line)[field] == "withheld"
+    assert "sleep" not in line
+
+
+@pytest.mark.parametrize("library", ["kafka.producer", "aiokafka.consumer", "faust.transport"])
+def test_libraries_log_no_messages_at_any_level(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("test", "DEBUG")
+    logging.getLogger(library).debug("send: v=%r", b"day three, no sleep")
+    logging.getLogger("services.somewhere").debug("seen")
+    captured = capsys.readouterr().err
+    assert "seen" in captured
+    assert "sleep" not in captured
