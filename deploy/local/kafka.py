@@ -66,7 +66,6 @@ class KafkaServer(Server):
     """One broker with its data in the data folder, kept between runs."""
 
     name = "kafka"
-    setting = "kafka_bootstrap"
     grace = 20.0
 
     def __init__(self, context: Context, maven_url: str = MAVEN_CENTRAL) -> None:

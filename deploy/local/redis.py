@@ -22,7 +22,6 @@ class RedisServer(Server):
     """One loopback server that appends every write to disk and never evicts a key."""
 
     name = "redis"
-    setting = "redis_url"
     _binary = ""
     _port = 0
 
@@ -69,8 +68,6 @@ class RedisServer(Server):
             "save": "",
             # An evicted window would silently lose reports: a full server must refuse writes instead.
             "maxmemory-policy": "noeviction",
-            # The sets of 63-bit post hashes stay in the compact encoding (8 bytes a post) up to this size.
-            "set-max-intset-entries": "4096",
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         return Process(self.name, [self._binary, *arguments], self.log)

@@ -16,7 +16,6 @@ class Server(abc.ABC):
     """A part of the stack. `address` is what clients are given, and survives restarts."""
 
     name: str
-    setting: str
     found = ""
     version = ""
     address = ""

@@ -38,7 +38,6 @@ class TritonServer(Server):
     """One server with explicit model control, so that a model whose process died can be loaded again."""
 
     name = "triton"
-    setting = "triton_url"
 
     def __init__(self, context: Context, model_repository: Path) -> None:
         super().__init__(context)

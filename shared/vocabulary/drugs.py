@@ -25,11 +25,10 @@ _STRAIGHT = str.maketrans("’‘–—\u00a0", "''-- ")
 
 @dataclass(frozen=True, slots=True)
 class DrugMention:
-    """A medicine named in a post: characters `span` of its text, the ingredient, and the name as written, lower-cased."""
+    """A medicine named in a post: characters `span` of its text, and the ingredient."""
 
     span: Span
     concept: Concept
-    surface: str
 
 
 class DrugLexicon:
@@ -38,10 +37,8 @@ class DrugLexicon:
     def __init__(self, names: Iterable[tuple[str, Concept]], release: str) -> None:
         self.release = release
         self._automaton = ahocorasick.Automaton()
-        self._concepts: dict[str, Concept] = {}
         for name, concept in names:
             self._automaton.add_word(name, (name, concept))
-            self._concepts[name] = concept
         self._automaton.make_automaton()
 
     @classmethod
@@ -51,7 +48,7 @@ class DrugLexicon:
         return cls(((name, Concept(key, label)) for name, key, label in rows), release)
 
     def __len__(self) -> int:
-        return len(self._concepts)
+        return len(self._automaton)
 
     def find(self, text: str) -> list[DrugMention]:
         """Every medicine that the text names, in order, without overlaps."""
@@ -59,12 +56,8 @@ class DrugLexicon:
         lowered = model_text(text).translate(_STRAIGHT)
         for start, end, concept in sorted(self._matches(lowered), key=lambda match: (match[0], -match[1])):
             if not found or start >= found[-1].span.end:
-                found.append(DrugMention(Span(start, end), concept, lowered[start:end]))
+                found.append(DrugMention(Span(start, end), concept))
         return found
-
-    def concept(self, name: str) -> Concept | None:
-        """The ingredient of one name, or None."""
-        return self._concepts.get(model_text(name).translate(_STRAIGHT).strip(" #"))
 
     def _matches(self, lowered: str) -> Iterator[tuple[int, int, Concept]]:
         for last, (name, concept) in self._automaton.iter(lowered):

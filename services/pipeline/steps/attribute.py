@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.pipeline.steps.document import UNKNOWN_DRUG, AssertedPair, Document, Result, each
+from services.pipeline.steps.document import UNKNOWN_DRUG, AssertedPair, Document, Failure, each
 from shared.assertion.relation import closeness, joined, treated
 from shared.assertion.status import status, widened
 from shared.assertion.text import Statement
@@ -27,11 +27,12 @@ _SURE_DRUG = 0.5
 _NEAREST = 8
 
 
-def attribute(documents: Sequence[Document]) -> Result:
+def attribute(documents: Sequence[Document]) -> tuple[list[Document], list[Failure]]:
     """Set `pairs` of the documents that have spans."""
 
-    def one(document: Document) -> None:
+    def one(document: Document) -> Document:
         document.pairs = pairs(document.post.text, document.drugs, document.spans)
+        return document
 
     return each(documents, "attribute", one)
 
@@ -40,7 +41,7 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
     """The pairs that one post asserts, by reaction and drug in the order of the text."""
     if not text:
         return []
-    named = _medicines(text, drugs, spans)
+    named = _medicines(drugs, spans)
     statement = Statement(text)
     indications = [span for span in spans if span.type == INDICATION]
     found: dict[tuple[int, int, int], AssertedPair] = {}
@@ -58,10 +59,10 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
     return list(found.values())
 
 
-def _medicines(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[DrugMention]:
+def _medicines(drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[DrugMention]:
     """The lexicon's medicines, and those that only the extractor sees: these have no concept, but may be to blame."""
     extra = [
-        DrugMention(Span(span.start, span.end), UNKNOWN_DRUG, text[span.start : span.end].lower())
+        DrugMention(Span(span.start, span.end), UNKNOWN_DRUG)
         for span in spans
         if span.type == DRUG and span.score >= _SURE_DRUG and not _is_medicine(span, drugs)
     ]

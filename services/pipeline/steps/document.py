@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from shared.events import Concept, Post, Span
+from shared.events import UNMAPPED, Concept, Post, Span
 from shared.models.decode import Span as TypedSpan
 from shared.text.parse import Parse
 from shared.vocabulary.drugs import DrugMention
@@ -52,19 +53,17 @@ class Failure:
     detail: str
 
 
-Result = tuple[list[Document], list[Failure]]
-UNKNOWN_DRUG = Concept("unmapped", "unmapped")
+T = TypeVar("T")
+UNKNOWN_DRUG = Concept(UNMAPPED, UNMAPPED)
 
 
-def each(documents: Sequence[Document], stage: str, step: Callable[[Document], None]) -> Result:
-    """Run a step on each document by itself, so that one that breaks it takes no other along."""
-    done: list[Document] = []
+def each(documents: Sequence[Document], stage: str, step: Callable[[Document], T]) -> tuple[list[T], list[Failure]]:
+    """What a step makes of each document by itself, so that one that breaks it takes no other along."""
+    done: list[T] = []
     failed: list[Failure] = []
     for document in documents:
         try:
-            step(document)
+            done.append(step(document))
         except Exception as error:  # noqa: BLE001 - whatever it is, the post goes to the dead letters with its reason
             failed.append(Failure(document.post, stage, f"{stage}-failed", type(error).__name__))
-        else:
-            done.append(document)
     return done, failed

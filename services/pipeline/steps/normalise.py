@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from services.pipeline.steps.document import AssertedPair, Document, Failure
+from services.pipeline.steps.document import AssertedPair, Document, Failure, each
 from shared.assertion.flags import SERIOUS, flags
 from shared.assertion.text import Statement
 from shared.events import Concept, Mention, Outcome, Pair, mention_id
@@ -39,14 +39,7 @@ def normalise(
     documents: Sequence[Document], vocabularies: Vocabularies, model_version: str
 ) -> tuple[list[Reported], list[Failure]]:
     """Messages of each document, in their order. One that breaks this step is a failure and takes no other along."""
-    done: list[Reported] = []
-    failed: list[Failure] = []
-    for document in documents:
-        try:
-            done.append(report(document, vocabularies, model_version))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the post goes to the dead letters with its reason
-            failed.append(Failure(document.post, "normalise", "normalise-failed", type(error).__name__))
-    return done, failed
+    return each(documents, "normalise", lambda document: report(document, vocabularies, model_version))
 
 
 def report(document: Document, vocabularies: Vocabularies, model_version: str) -> Reported:

@@ -14,7 +14,7 @@ from typing import Any
 
 from py3langid import langid
 
-from services.pipeline.steps.document import Document, Result, each
+from services.pipeline.steps.document import Document, Failure, each
 from shared.assertion.text import cues
 from shared.text.clean import EMAIL_MASK, HANDLE_MASK, URL_MASK, model_text
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
@@ -33,12 +33,13 @@ _LATIN = re.compile(r"[a-zà-ž]", re.IGNORECASE)
 _CUES = Path(__file__).with_name("adverts.toml")
 
 
-def screen(documents: Sequence[Document], lexicon: DrugLexicon) -> Result:
+def screen(documents: Sequence[Document], lexicon: DrugLexicon) -> tuple[list[Document], list[Failure]]:
     """Set `drugs` of every document, and `screened` of those that stop here."""
 
-    def one(document: Document) -> None:
+    def one(document: Document) -> Document:
         document.drugs = lexicon.find(document.post.text)
         document.screened = reason(document.post.text, document.drugs, document.post.language)
+        return document
 
     return each(documents, "screen", one)
 

@@ -56,13 +56,18 @@ def test_everyday_words_and_parts_of_words_are_no_medicines(text: str) -> None:
 
 
 def test_the_longest_name_wins_and_names_do_not_overlap() -> None:
-    found = LEXICON.find("nicotine patch, then nicotine gum, then tylenol pm")
-    assert [mention.surface for mention in found] == ["nicotine patch", "nicotine gum", "tylenol pm"]
+    text = "nicotine patch, then nicotine gum, then tylenol pm"
+    found = LEXICON.find(text)
+    assert [text[mention.span.start : mention.span.end] for mention in found] == [
+        "nicotine patch",
+        "nicotine gum",
+        "tylenol pm",
+    ]
 
 
 def test_brands_of_one_ingredient_share_its_concept() -> None:
-    assert LEXICON.concept("zoloft") == LEXICON.concept("sertraline") == Concept("DB01104", "sertraline")
-    assert LEXICON.concept("no such medicine") is None
+    concepts = [mention.concept for mention in LEXICON.find("zoloft is sertraline, and no such medicine else")]
+    assert concepts == [Concept("DB01104", "sertraline")] * 2
 
 
 def test_offsets_count_in_the_post_even_where_lower_case_is_longer() -> None:
