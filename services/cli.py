@@ -36,6 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "deploy.reconcile.command",
     "services.settings_command",
     "services.vocabulary.cli",
+    "services.training.cli",
 )
 
 

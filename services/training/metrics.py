@@ -104,7 +104,9 @@ def best_threshold(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> fl
     return round(float(np.median(good)), 4)
 
 
-def bootstrap(size: int, score: Callable[[NDArray[np.int64]], float], seed: int, rounds: int = 1000) -> list[float] | None:
+def bootstrap(
+    size: int, score: Callable[[NDArray[np.int64]], float], seed: int, rounds: int = 1000
+) -> list[float] | None:
     """The 95 % interval of `score(indexes)` over posts drawn with replacement; None where it is never defined."""
     generator = np.random.default_rng(seed)
     values = [score(generator.integers(0, size, size)) for _ in range(rounds)]

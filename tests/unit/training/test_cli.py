@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.training.cli import app
+from services.cli import build
 from shared.errors import AdrwatchError
 
 REPOSITORY = Path(__file__).parents[3] / "triton_models"
@@ -25,7 +25,7 @@ def test_evaluate_classify_reports_scores_and_what_they_were_measured_on(tmp_pat
     data = tmp_path / "posts.tsv"
     data.write_text(TWEETS)
     arguments = ["evaluate", "classify", "--data", str(data), "--model", str(REPOSITORY / "adr_classifier"), "--json"]
-    result = CliRunner().invoke(app, [*arguments, "--save", str(tmp_path / "out" / "report")])
+    result = CliRunner().invoke(build(), [*arguments, "--save", str(tmp_path / "out" / "report")])
     assert result.exit_code == 0, result.output
     [report] = json.loads(result.output)
     assert report["sizes"]["positive"] == 2
@@ -43,7 +43,7 @@ def test_evaluate_extract_scores_only_annotated_types(tmp_path: Path) -> None:
     entities = [{"start": 30, "end": 42, "type": "ADR"}]
     data.write_text(json.dumps({"text": "cymbalta gives me these awful night sweats", "entities": entities}) + "\n")
     arguments = ["evaluate", "extract", "--data", str(data), "--model", str(REPOSITORY / "adr_ner"), "--json"]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(build(), arguments)
     assert result.exit_code == 0, result.output
     [report] = json.loads(result.output)
     assert {row["of"] for row in report["rows"]} == {"reaction", "indication"}
@@ -52,13 +52,13 @@ def test_evaluate_extract_scores_only_annotated_types(tmp_path: Path) -> None:
 def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "services.training.export", raising=False)
-    result = CliRunner().invoke(app, ["train", "export", str(tmp_path / "a.pt"), "--version", "1"])
+    result = CliRunner().invoke(build(), ["train", "export", str(tmp_path / "a.pt"), "--version", "1"])
     assert isinstance(result.exception, AdrwatchError)
     assert "adrwatch[train]" in result.exception.fix
 
 
 def test_an_unknown_level_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.training.cli._with_torch", lambda module: None)
-    result = CliRunner().invoke(app, ["train", "classify", "--data", str(tmp_path), "--without", "words"])
+    result = CliRunner().invoke(build(), ["train", "classify", "--data", str(tmp_path), "--without", "words"])
     assert isinstance(result.exception, AdrwatchError)
     assert "no level words" in str(result.exception)
