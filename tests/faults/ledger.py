@@ -1,4 +1,4 @@
-"""What fault tests need around a worker process: topics, records, committed offsets, and who handled what."""
+"""What fault tests need around a worker process: records, committed offsets, and who handled what."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def create_topics(bootstrap: str, names: dict[str, int]) -> None:
-    """Make topics with the given numbers of partitions, and wait until the broker lists them."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    admin.create_topics([NewTopic(name, partitions, 1) for name, partitions in names.items()])
-    wait_for(lambda: set(names) <= set(admin.list_topics()), "topics")
-    admin.close()
 
 
 def produce(bootstrap: str, topic: str, values: Sequence[bytes], partitions: int) -> None:
@@ -33,21 +24,6 @@ def produce(bootstrap: str, topic: str, values: Sequence[bytes], partitions: int
     for future in futures:
         future.get(timeout=60)
     producer.close()
-
-
-def read_all(bootstrap: str, topic: str) -> list[tuple[bytes | None, bytes | None]]:
-    """Every key and value that lies in the topic now."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    places = [TopicPartition(topic, partition) for partition in sorted(consumer.partitions_for_topic(topic) or ())]
-    consumer.assign(places)
-    ends = consumer.end_offsets(places)
-    consumer.seek_to_beginning(*places)
-    found = []
-    while any(consumer.position(place) < ends[place] for place in places):
-        for records in consumer.poll(timeout_ms=500).values():
-            found += [(record.key, record.value) for record in records]
-    consumer.close()
-    return found
 
 
 def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:

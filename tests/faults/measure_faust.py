@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import topics
 from tests.faults import ledger
 
 MESSAGES = 200
@@ -63,7 +64,7 @@ def measure(case: Case, kafka: str, folder: Path) -> tuple[int, int, str]:
     Lost for good is what a later, faultless worker of the same group never gets, the record that raised included.
     """
     topic = f"case-{uuid.uuid4().hex[:8]}"
-    ledger.create_topics(kafka, {topic: 4})
+    topics.make(kafka, {topic: 4})
     values = [b'{"n": %d}' % n for n in range(MESSAGES)]
     for n in POISON if case.poisoned else ():
         values[n] = b"poison-%d" % n

@@ -16,6 +16,7 @@ from services.pipeline.process import Tools, process
 from shared.events import DeadLetter, Mention, Outcome, Post, decode, encode
 from shared.models.session import OnnxModel
 from shared.settings import Settings, load
+from tests import topics
 from tests.faults import ledger
 
 SENTENCES = (
@@ -75,16 +76,18 @@ class Live:
         ledger.produce(self.kafka, f"{self.prefix}.posts", values, 4)
 
     def outcomes(self) -> dict[str, str]:
-        rows = ledger.read_all(self.kafka, f"{self.prefix}.outcomes")
-        decoded = [decode(value, Outcome) for _, value in rows]
+        decoded = [decode(value, Outcome) for value in self._values("outcomes")]
         return {outcome.post_id: outcome.status for outcome in decoded}
 
     def mentions(self) -> set[str]:
-        return {decode(value, Mention).id for _, value in ledger.read_all(self.kafka, f"{self.prefix}.mentions")}
+        return {decode(value, Mention).id for value in self._values("mentions")}
 
     def dead(self) -> list[DeadLetter]:
-        rows = ledger.read_all(self.kafka, f"{self.prefix}.dead-letters")
-        return list({letter.id: letter for _, value in rows for letter in [decode(value, DeadLetter)]}.values())
+        letters = [decode(value, DeadLetter) for value in self._values("dead-letters")]
+        return list({letter.id: letter for letter in letters}.values())
+
+    def _values(self, suffix: str) -> list[bytes | None]:
+        return [record.value for record in topics.records(self.kafka, f"{self.prefix}.{suffix}")]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.topics import TOPICS
+from tests import topics
 from tests.faults import ledger
 
 PARTITIONS = 4
@@ -22,7 +22,7 @@ class Bench:
     def __init__(self, bootstrap: str, prefix: str, folder: Path) -> None:
         self.bootstrap, self.prefix, self.folder = bootstrap, prefix, folder
         self.workers: list[subprocess.Popen[bytes]] = []
-        ledger.create_topics(bootstrap, {topic.name(prefix): topic.partitions for topic in TOPICS})
+        topics.make_all(bootstrap, prefix)
 
     def produce(self, values: list[bytes]) -> None:
         ledger.produce(self.bootstrap, f"{self.prefix}.posts", values, PARTITIONS)
@@ -41,10 +41,10 @@ class Bench:
         return process
 
     def passed(self) -> set[bytes]:
-        return {key for key, _ in ledger.read_all(self.bootstrap, f"{self.prefix}.outcomes") if key}
+        return {record.key for record in topics.records(self.bootstrap, f"{self.prefix}.outcomes") if record.key}
 
     def dead(self) -> set[bytes]:
-        return {key for key, _ in ledger.read_all(self.bootstrap, f"{self.prefix}.dead-letters") if key}
+        return {record.key for record in topics.records(self.bootstrap, f"{self.prefix}.dead-letters") if record.key}
 
     def committed(self) -> int:
         return sum(ledger.committed(self.bootstrap, f"{self.prefix}.flaky", f"{self.prefix}.posts").values())

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
 
 from services import cli
 from shared import settings
 from shared.topics import TOPICS
+from tests import topics
 
 TIME = "2026-03-01T08:00:00Z"
 COMMANDS = ("services.ingest.cli",)
 
 
 class Adrwatch:
-    """Runs `adrwatch` in this process as a person would; topics are read back with a consumer of its own."""
+    """Runs `adrwatch` in this process as a person would; topics are read back by `tests.topics`."""
 
     def __init__(
         self, kafka: str, prefix: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -48,17 +49,7 @@ class Adrwatch:
         return json.loads(self.out)
 
     def records(self, suffix: str) -> list[Any]:
-        name = f"{self.prefix}.{suffix}"
-        consumer = KafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
-        places = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
-        consumer.assign(places)
-        consumer.seek_to_beginning()
-        ends = consumer.end_offsets(places)
-        found: list[Any] = []
-        while any(consumer.position(place) < end for place, end in ends.items()):
-            found.extend(record for batch in consumer.poll(timeout_ms=500).values() for record in batch)
-        consumer.close()
-        return found
+        return topics.records(self.kafka, f"{self.prefix}.{suffix}")
 
 
 @pytest.fixture

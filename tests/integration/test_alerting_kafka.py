@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from shared.events import Alert, Deletion, Outcome, decode, encode, now
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
+from tests import topics
 from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, several_days, small_rules
 from tests.unit.signals.signal_rows import RULES_FILE
 
@@ -86,17 +87,7 @@ class Instance:
 
     def read(self, topic: Topic) -> list[tuple[str, bytes | None]]:
         """All records of a topic."""
-        consumer = KafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
-        places = [TopicPartition(topic.name(self.prefix), p) for p in range(topic.partitions)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
-        found = []
-        while any(consumer.position(place) < end for place, end in ends.items()):
-            for records in consumer.poll(timeout_ms=200).values():
-                found += [(record.key.decode(), record.value) for record in records]
-        consumer.close()
-        return found
+        return [(record.key.decode(), record.value) for record in topics.records(self.kafka, topic.name(self.prefix))]
 
     def alerts(self) -> list[Alert]:
         """All alerts, repeats included, tombstones left out."""

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from deploy.demo import follow
@@ -17,7 +16,8 @@ from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Outcome, encode
 from shared.redis_keys import Keys
 from shared.settings import Settings, load
-from shared.topics import MENTIONS, OUTCOMES, TOPICS
+from shared.topics import MENTIONS, OUTCOMES
+from tests.topics import make_all
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 ROWS = [Row("posts.jsonl", number + 1, number + 1, f"sample:{number}") for number in range(8)]
@@ -25,9 +25,7 @@ ROWS = [Row("posts.jsonl", number + 1, number + 1, f"sample:{number}") for numbe
 
 @pytest.fixture
 def instance(kafka: str, redis_url: str, topic_prefix: str) -> Settings:
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.create_topics([NewTopic(topic.name(topic_prefix), topic.partitions, 1) for topic in TOPICS])
-    admin.close()
+    make_all(kafka, topic_prefix)
     return load(kafka_bootstrap=kafka, redis_url=redis_url, topic_prefix=topic_prefix, redis_prefix=topic_prefix)
 
 

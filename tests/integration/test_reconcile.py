@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from typer.testing import CliRunner, Result
 
@@ -20,7 +19,8 @@ from deploy.reconcile.topics import Results
 from shared import settings
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, Concept, DeadLetter, Event, Outcome, encode
-from shared.topics import ALERTS, DEAD_LETTERS, OUTCOMES, POSTS, TOPICS, Topic, partition_of
+from shared.topics import ALERTS, DEAD_LETTERS, OUTCOMES, POSTS, Topic, partition_of
+from tests.topics import make_all
 
 MOMENT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Send = Callable[[Topic, str, Event | None], None]
@@ -37,9 +37,7 @@ def configured(kafka: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def topics(configured: settings.Settings) -> settings.Settings:
-    admin = KafkaAdminClient(bootstrap_servers=configured.kafka_bootstrap)
-    admin.create_topics([NewTopic(topic.name(configured.topic_prefix), topic.partitions, 1) for topic in TOPICS])
-    admin.close()
+    make_all(configured.require("kafka_bootstrap"), configured.topic_prefix)
     return configured
 
 
