@@ -1,1 +1,1 @@
-"""Ways to run adrwatch: the local launcher lives in `deploy.local`."""
+"""Running adrwatch and proving it: the local launcher (`local`), the demo (`demo`), the account of posts (`reconcile`)."""

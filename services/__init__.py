@@ -1,1 +1,4 @@
-"""The services of adrwatch, in the order in which a post travels: ingest, pipeline, alerting."""
+"""The services of adrwatch, in the order in which a post travels: ingest, pipeline, alerting.
+
+`vocabulary` and `training` build what the pipeline ships with. None imports another.
+"""

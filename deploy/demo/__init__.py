@@ -1,1 +1,4 @@
-"""The sample stream: posts that we wrote ourselves (`posts.jsonl`, `broken.jsonl`) and what is true of them."""
+"""The demo: a sample stream, followed through the running product and held against what is true of it.
+
+The posts were written for it (`posts.jsonl`, `broken.jsonl`); `expected.json` says what they are. The command is in `deploy.local`.
+"""

@@ -1,1 +1,1 @@
-"""Text handling: masking, model text, language, parses. Pure functions."""
+"""Text handling: masks and fingerprints (`clean`), authors as hashes (`identity`), parses (`parse`), tables' headers (`header`)."""
