@@ -16,7 +16,7 @@ from deploy.demo import sample, view
 from deploy.demo.follow import Follower, State
 from deploy.local.processes import CommandError, Process, StartCancelledError, run_to_end, telling_line
 from deploy.local.stack import Stack
-from deploy.local.up import stop_on_signals
+from deploy.local.up import say, stop_on_signals
 from deploy.local.workers import environment, service_workers
 from deploy.reconcile.rows import Reading, Row, read_rows
 from shared.console import tables
@@ -185,14 +185,6 @@ class _Demo:
                 self._stack.context.sleep(1.0)
         except StartCancelledError:
             self._stack.wait()
-
-
-def say(progress: Console, text: str) -> None:
-    """Print a line of progress as it is; a terminal that has gone away must not keep the launcher from stopping in order."""
-    try:
-        progress.print(text, markup=False, highlight=False, soft_wrap=True)
-    except OSError:
-        return
 
 
 def _command(arguments: list[str]) -> list[str]:

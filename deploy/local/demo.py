@@ -30,8 +30,9 @@ def demo(
     """
     from rich.console import Console
 
-    from deploy.demo.run import run, say
+    from deploy.demo.run import run
     from deploy.local.processes import StartCancelledError
+    from deploy.local.up import say
 
     progress = Console(stderr=True)
     data_dir = Path(tempfile.mkdtemp(prefix="adrwatch-demo-"))

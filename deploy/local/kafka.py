@@ -101,7 +101,7 @@ class KafkaServer(Server):
             identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             arguments = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(properties)]
             run_to_end(self.context, "kafka-format", [*self._java, *arguments], timeout=120)
-        self.cluster_id = _property(meta, "cluster.id")
+        self.cluster_id = _cluster_id(meta)
         # What the JVM itself says (out of memory, wrong option) goes beside the broker's own rolling log.
         return Process(self.name, [*self._java, "kafka.Kafka", str(properties)], self.context.log("kafka-jvm"))
 
@@ -121,9 +121,9 @@ class KafkaServer(Server):
             raise DependencyAway(f"the broker at {self.address} refuses connections") from error
 
 
-def _property(file: Path, key: str) -> str:
-    lines = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
-    return lines[key].replace("\\", "")
+def _cluster_id(meta: Path) -> str:
+    lines = dict(line.split("=", 1) for line in meta.read_text().splitlines() if "=" in line)
+    return lines["cluster.id"].replace("\\", "")
 
 
 def round_trip(bootstrap: str, cluster_id: str) -> None:

@@ -24,6 +24,8 @@ TETHER = Path(__file__).with_name("tether.py")
 GUARD = Path(__file__).with_name("guard.py")
 # Below the kernel's usual range of ephemeral ports, so that no outgoing connection takes a port between choice and use.
 PORTS = range(20_000, 32_000)
+# So much of the end of a log is looked at for the cause of a failure.
+LAST_BYTES = 20_000
 # The death signal of a child follows the thread that forked it, so one thread that lives until exit forks them all.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawn")
 
@@ -145,11 +147,11 @@ class Process:
         self.signal_group(signal.SIGKILL)
         _guard.forget(self.pid)
 
-    def output(self, last_bytes: int = 20_000) -> str:
+    def output(self) -> str:
         """The end of what this process (not an earlier one with the same log) has written."""
         with self.log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(self._log_start, size - last_bytes))
+            file.seek(max(self._log_start, size - LAST_BYTES))
             return file.read().decode(errors="replace")
 
 

@@ -67,9 +67,9 @@ def up(
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line; a terminal that has gone away must not keep the launcher from stopping in order."""
+    """Print a line as it is; a terminal that has gone away must not keep the launcher from stopping in order."""
     try:
-        console.print(text, markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     except OSError:
         return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.alerting.rows import Batch, RowStore
 from services.alerting.watermark import Idleness
@@ -28,20 +28,18 @@ class Counter:
         idleness: Idleness,
         kept_from: Callable[[], int | None],
         future_limit: float,
-        clock: Callable[[], datetime] = now,
     ) -> None:
         """`kept_from` gives the start in ms of the first bucket that is kept, None before it is known."""
         self._store = store
         self._idleness = idleness
         self._kept_from = kept_from
         self._future_limit = timedelta(seconds=future_limit)
-        self._clock = clock
 
     async def handle(self, records: list[Record]) -> BatchResult:
         """Write the batch to Redis. Refuses `future` and what cannot be read. Raises DependencyAway."""
         result = BatchResult()
         batch = Batch({}, set(), {}, {})
-        latest_allowed = self._clock() + self._future_limit
+        latest_allowed = now() + self._future_limit
         for record in records:
             self._idleness.busy(record.partition, time.monotonic())
             try:

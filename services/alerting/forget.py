@@ -19,11 +19,10 @@ from shared.events import Deletion, decode, derived_id
 from shared.redis_keys import Keys, join, split
 from shared.signals.rules import Rules
 from shared.stream import BatchResult, Output, Record
-from shared.topics import ALERTS, MENTIONS, partition_of
+from shared.topics import ALERTS, DAY_MS, MENTIONS, partition_of
 
 # KEYS: first. Frees the words of a deleted post, so that a later repost can open an item.
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-DAY_MS = 24 * 3_600_000
 
 
 @dataclass

@@ -17,7 +17,7 @@ from services.ingest.recipe import RECIPE_HEADER, Recipe, decode_recipe
 from shared.broker import Stored
 from shared.errors import BadMessage
 from shared.events import DeadLetter, decode
-from shared.topics import TOPICS, partition_of
+from shared.topics import CUT_HEADER, TOPICS, partition_of
 
 ATTEMPT_HEADER = "adrwatch-attempt"
 _AT_ONCE = 1_000
@@ -35,6 +35,11 @@ class Held:
         """How often the message was replayed before it came here again."""
         value = dict(self.stored.headers).get(ATTEMPT_HEADER, b"0")
         return int(value) if value.isdigit() else 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether the message was too large to be kept whole."""
+        return any(name == CUT_HEADER for name, _ in self.stored.headers)
 
     @property
     def recipe(self) -> Recipe | None:
@@ -114,7 +119,8 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
     """Send the original bytes back to their topics, then mark the dead letters in `topic` done.
 
     Order, for every thousand: originals are sent and acknowledged, and only for those the tombstone is sent.
-    Skipped: `export` (a line of a file has no topic) and `unknown-topic` (not one of this prefix).
+    Skipped: `export` (a line of a file has no topic), `unknown-topic` (not one of this prefix) and `cut` (a part of a message
+    is not the message).
     """
     account = ReplayAccount(chosen=len(chosen))
     partitions = {declared.name(prefix): declared.partitions for declared in TOPICS}
@@ -125,6 +131,8 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
             account.skipped["export"] += 1
         elif letter.topic not in partitions:
             account.skipped["unknown-topic"] += 1
+        elif held.cut:
+            account.skipped["cut"] += 1
         else:
             ready.append((held, _original(held, partitions[letter.topic])))
     for start in range(0, len(ready), _AT_ONCE):

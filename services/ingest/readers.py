@@ -108,7 +108,7 @@ class JsonReader:
 
     def __init__(self, file: LineFile, wanted: Columns, source: str, author_hash: AuthorHash) -> None:
         self.file = file
-        self.columns = choose(_keys(file.beginning(), wanted), wanted, file.name)
+        self.columns = choose(_keys(file.beginning(), wanted, file.name), wanted, file.name)
         self._names = self.columns.named()
         self._source = source
         self._hash = author_hash
@@ -227,17 +227,19 @@ def _look_up(record: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _keys(beginning: list[bytes], wanted: Columns) -> list[str]:
+def _keys(beginning: list[bytes], wanted: Columns, name: str) -> list[str]:
     """The keys of the first objects, one level of nested ones included, and what of `wanted` they have deeper."""
     keys: dict[str, None] = {}
     for data in beginning[:_OBJECTS_LOOKED_AT]:
         record, flaw, _ = _parse(data)
         if flaw:
             continue
-        for name, value in record.items():
-            nested = [f"{name}.{inner}" for inner in value] if isinstance(value, dict) else [name]
+        for key, value in record.items():
+            nested = [f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key]
             keys.update(dict.fromkeys(nested))
-        keys.update({name: None for name in wanted.named().values() if _look_up(record, name) is not None})
+        keys.update({key: None for key in wanted.named().values() if _look_up(record, key) is not None})
     if not keys:
-        raise AdrwatchError("no JSON object stands in the first lines", fix="say --format csv or tsv if it is a table")
+        raise AdrwatchError(
+            f"no JSON object stands in the first lines of {name}", fix="say --format csv or tsv if it is a table"
+        )
     return list(keys)

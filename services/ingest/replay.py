@@ -20,9 +20,8 @@ class Replay:
     """
 
     def __init__(
-        self, readers: Sequence[Reader], name: str, policy: Policy, *, sort: bool = False, limit: int | None = None
+        self, readers: Sequence[Reader], policy: Policy, *, sort: bool = False, limit: int | None = None
     ) -> None:
-        self.name = name
         self.policy = policy
         self.posts = 0
         self.backwards = 0

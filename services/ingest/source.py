@@ -66,7 +66,6 @@ class Source(Protocol):
     Raises SourceBroken when it ends before its end; what it yielded until then is whole.
     """
 
-    name: str
     policy: Policy
 
     def __iter__(self) -> Iterator[RawPost | Reject]: ...

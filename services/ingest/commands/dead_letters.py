@@ -106,6 +106,8 @@ def replay(
             print("lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending")
         if account.skipped["unknown-topic"]:
             print("some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX")
+        if account.skipped["cut"]:
+            print("some were too large to be kept whole: read them from their topic at the offset that the list names")
     if not account.complete:
         raise typer.Exit(1)
 

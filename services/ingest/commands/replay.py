@@ -77,7 +77,7 @@ def replay(
     hashed = functools.partial(author_hash, author_secret(settings))
     wanted = Columns(id_column, text_column, time_column, author_column, source_column, language_column)
     readers = [open_reader(path, format_of(path, form), wanted, source_name, hashed) for path in files]
-    source = Replay(readers, source_name, Policy(identifiers), sort=sort, limit=limit)
+    source = Replay(readers, Policy(identifiers), sort=sort, limit=limit)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
 
     require_topics(settings, [POSTS, DEAD_LETTERS])
