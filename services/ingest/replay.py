@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from services.ingest.readers import Reader
-from services.ingest.source import Policy, RawPost, Reject, SourceBroken
+from services.ingest.source import Policy, RawPost, Reject, Source, SourceBroken
 
 # Windows count late posts in their own bucket only while it is kept: more disorder than this is worth a word.
 MOST_BACKWARDS = 0.01
 
 
-class Replay:
+class Replay(Source):
     """A source over files. `posts` and `backwards` (older than the post before) count what was yielded so far.
 
     A truncated file does not keep the next ones from being read; SourceBroken is raised at the end. `sort` holds all posts in
