@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from shared.events import Alert, DeadLetter, Deletion, Event, Mention, Outcome, Post
 
+# Of one message. Kafka takes a mebibyte, envelope and headers included, where nothing else is configured.
+MOST_BYTES = 1_000_000
+# On a dead letter that had no room for the whole message; its value is the message's size in bytes.
+CUT_HEADER = "adrwatch-cut"
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 

@@ -6,6 +6,9 @@ Knows no broker: `send` is given. The order of steps for every batch:
 2. outputs and dead letters are sent, and the broker's acknowledgement of each is awaited;
 3. only then does `run` return, and the caller may let the source offsets be committed.
 
+A message that no broker takes for its size would be sent for ever: a record that leads to one is refused as `too-large`, and
+a dead letter that is one keeps the beginning of its payload only.
+
 A crash at any point repeats the batch; outputs carry derived ids, so a repeat changes nothing.
 """
 
@@ -15,15 +18,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from msgspec.structs import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from shared import metrics
 from shared.errors import BadMessage, DependencyAway
 from shared.events import DeadLetter, encode, now
 from shared.logs import logger
-from shared.topics import DEAD_LETTERS, Topic
+from shared.topics import CUT_HEADER, DEAD_LETTERS, MOST_BYTES, Topic
 
 log = logger("stream")
+
+# Bytes of a payload and of a key that a dead letter keeps when it would be too large with all of them.
+_KEPT_PAYLOAD = MOST_BYTES // 2
+_KEPT_KEY = 1_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,12 @@ class Output:
     value: bytes | None
     partition: int | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the message, as far as they depend on what it holds."""
+        headers = sum(len(name.encode()) + len(value or b"") for name, value in self.headers)
+        return len(self.key.encode()) + len(self.value or b"") + headers
 
 
 @dataclass
@@ -104,6 +118,7 @@ class BatchRunner:
     async def _run(self, records: list[Record]) -> None:
         try:
             result = await self._retrying(lambda: self._handle(records))
+            _check_sizes(result.outputs)
         except Exception as error:  # noqa: BLE001 - the boundary of the agent: Faust would acknowledge and lose the batch
             if len(records) > 1:
                 middle = len(records) // 2
@@ -140,7 +155,8 @@ class BatchRunner:
             payload=record.value or b"",
             key=record.key,
         )
-        return Output(DEAD_LETTERS, letter.id, encode(letter), headers=record.headers)
+        output = Output(DEAD_LETTERS, letter.id, encode(letter), headers=record.headers)
+        return output if output.size <= MOST_BYTES else _cut(letter)
 
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(
@@ -161,3 +177,23 @@ class BatchRunner:
         error = state.outcome.exception() if state.outcome else None
         log.warning("dependency away, trying again", stage=self.stage, attempt=state.attempt_number,
                     error=getattr(error, "message", str(error)))  # fmt: skip
+
+
+def _check_sizes(outputs: Sequence[Output]) -> None:
+    for output in outputs:
+        if output.size > MOST_BYTES:
+            raise BadMessage(
+                "too-large", f"what was made of it for {output.topic.suffix} has {output.size} bytes, {MOST_BYTES} fit"
+            )
+
+
+def _cut(letter: DeadLetter) -> Output:
+    """The dead letter with what fits; the message itself stays in its topic for as long as that retains it."""
+    size = len(letter.payload)
+    short = replace(
+        letter,
+        detail=f"{letter.detail[:_KEPT_KEY]}; cut, the message has {size} bytes",
+        payload=letter.payload[:_KEPT_PAYLOAD],
+        key=letter.key[:_KEPT_KEY] if letter.key is not None else None,
+    )
+    return Output(DEAD_LETTERS, short.id, encode(short), headers=((CUT_HEADER, str(size).encode()),))

@@ -16,7 +16,7 @@ from services.ingest.source import Reject
 from shared.broker import Stored
 from shared.errors import AdrwatchError
 from shared.events import DeadLetter, Deletion, decode, encode
-from shared.topics import POSTS, partition_of
+from shared.topics import CUT_HEADER, POSTS, partition_of
 from tests.unit.ingest.samples import AT, FakeProducer, hashed, ids
 
 TIME = "2026-03-01T08:00:00Z"
@@ -88,6 +88,14 @@ def test_lines_of_files_and_foreign_topics_are_skipped_and_stay() -> None:
     account = replay(letters, Delivery(producer), "test", "test.dead-letters")
     assert producer.records == []
     assert account.skipped == {"export": 1, "unknown-topic": 1}
+    assert account.complete
+
+
+def test_a_letter_that_holds_a_part_of_its_message_is_not_replayed_and_stays() -> None:
+    producer = FakeProducer()
+    account = replay([held("a", ((CUT_HEADER, b"2000000"),))], Delivery(producer), "test", "test.dead-letters")
+    assert producer.records == []
+    assert account.skipped == {"cut": 1}
     assert account.complete
 
 

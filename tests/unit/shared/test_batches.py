@@ -14,7 +14,7 @@ from shared.errors import BadMessage, DependencyAway
 from shared.events import DeadLetter, decode
 from shared.stream import BatchResult, Output, Record
 from shared.stream.batches import BatchRunner
-from shared.topics import DEAD_LETTERS, OUTCOMES
+from shared.topics import CUT_HEADER, DEAD_LETTERS, MOST_BYTES, OUTCOMES
 
 
 def records(values: Sequence[bytes]) -> list[Record]:
@@ -109,3 +109,23 @@ async def test_cancellation_leaves_the_loop_and_writes_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert broker.taken == []
+
+
+async def test_a_dead_letter_that_no_broker_would_take_keeps_the_beginning_and_the_size_of_its_message() -> None:
+    broker = Broker()
+    huge = Record("adr.posts", 0, 7, b"k" * 900_000, b"poison" + b"x" * 900_000, (("big", b"h" * 900_000),))
+    await runner(broker).run([huge, *records([b"good"])])
+    output, letter = next(output for output in broker.taken if output.topic is DEAD_LETTERS), broker.letters()[0]
+    assert output.size <= MOST_BYTES
+    assert output.headers == ((CUT_HEADER, b"900006"),)
+    assert (letter.topic, letter.offset, letter.reason) == ("adr.posts", 7, "error:ValueError")
+    assert huge.value is not None
+    assert huge.value.startswith(letter.payload)
+    assert broker.values() == [b"good"]
+
+
+async def test_a_record_whose_result_no_broker_would_take_becomes_a_dead_letter_and_its_neighbours_go_on() -> None:
+    broker = Broker()
+    await runner(broker).run(records([b"good", b"g" * (MOST_BYTES + 1), b"good"]))
+    assert [(letter.offset, letter.reason) for letter in broker.letters()] == [(1, "too-large")]
+    assert broker.values() == [b"good", b"good"]
