@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 import typer
+from typer.exceptions import TyperException
 
 from services.groups import worker
 from shared.errors import AdrwatchError
@@ -40,10 +41,24 @@ COMMANDS: tuple[str, ...] = (
 )
 
 
+def usage(error: TyperException) -> str:
+    """What is wrong with a command line, in one line."""
+    return " ".join(error.format_message().replace("Value error, ", "").split()).removesuffix(".")
+
+
 def main() -> None:
     """Entry point of the console command."""
     try:
-        build()()
+        sys.exit(build()(prog_name="adrwatch", standalone_mode=False))
+    except typer.Abort:
+        sys.exit("adrwatch: stopped")
+    except TyperException as error:
+        # A group without a command has printed its help, and its error says nothing more.
+        if wrong := usage(error):
+            print(f"adrwatch: {wrong}", file=sys.stderr)
+            if (context := getattr(error, "ctx", None)) is not None:
+                print(f"  fix: see `{context.command_path} --help`", file=sys.stderr)
+        sys.exit(error.exit_code)
     except AdrwatchError as error:
         print(f"adrwatch: {error.message}", file=sys.stderr)
         if error.fix:
