@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.errors import AdrwatchError
@@ -19,6 +20,7 @@ from shared.errors import AdrwatchError
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 UP_FILE = "up.json"
 _ADDRESSES = ("kafka_bootstrap", "redis_url", "triton_url")
+_LAST_PORT = 65_535
 
 
 class Settings(BaseSettings):
@@ -27,9 +29,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ADRWATCH_", toml_file="adrwatch.toml", extra="forbid")
 
     kafka_bootstrap: str | None = Field(
-        None, pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$", description="host:port[,host:port]"
+        None, pattern=r"^[^\s,/]+:\d+(,[^\s,/]+:\d+)*$", description="host:port[,host:port]"
     )
-    redis_url: str | None = Field(None, pattern=r"^(redis|rediss|unix)://", description="redis://host:port/0")
+    redis_url: str | None = Field(
+        None, pattern=r"^(rediss?://[^/\s]+(/\d*)?(\?\S*)?|unix://\S+)$", description="redis://host:port/0"
+    )
     triton_url: str | None = Field(None, pattern=r"^[^\s/:]+:\d+$", description="host:port of Triton's gRPC")
     topic_prefix: str = Field(
         "adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="topics are named PREFIX.posts and so on"
@@ -60,9 +64,18 @@ class Settings(BaseSettings):
     retry_first: float = Field(0.2, gt=0, le=60, description="first wait when a dependency is away")
     retry_most: float = Field(10.0, gt=0, le=60, description="longest wait when a dependency is away")
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
-    max_post_chars: int = Field(20_000, ge=280, description="longer posts are rejected at ingest")
+    # No character has more than four bytes: the longest post fits into a message with its outcome.
+    max_post_chars: int = Field(20_000, ge=280, le=200_000, description="longer posts are rejected at ingest")
     evaluate_every: float = Field(1.0, gt=0, le=60, description="alerting looks for closed buckets this often")
-    future_limit: float = Field(600.0, gt=0, description="posts further in the future go to the dead letters")
+    future_limit: float = Field(600.0, gt=0, le=1e9, description="posts further in the future go to the dead letters")
+
+    @field_validator(*_ADDRESSES)
+    @classmethod
+    def _check_ports(cls, value: str | None) -> str | None:
+        for port in re.findall(r":(\d+)(?=[,/?]|$)", value or ""):
+            if not 0 < int(port) <= _LAST_PORT:
+                raise ValueError(f"there is no port {port}, the last is {_LAST_PORT}")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -97,7 +110,7 @@ def load(**overrides: Any) -> Settings:
         unknown = first["type"] == "extra_forbidden"
         quoted = "" if unknown or name == "AUTHOR_SECRET" else f", got {first.get('input')!r}"
         raise AdrwatchError(
-            f"setting ADRWATCH_{name}: {first['msg']}{quoted}",
+            f"setting ADRWATCH_{name}: {first['msg'].removeprefix('Value error, ')}{quoted}",
             fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),
         ) from None
     except (ValueError, OSError) as error:

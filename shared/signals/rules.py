@@ -201,7 +201,9 @@ def load_rules(path: Path) -> Rules:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise AdrwatchError(f"the rule file {path} cannot be read: {error}", fix="set ADRWATCH_RULES_FILE") from error
+        raise AdrwatchError(
+            f"the rule file {path} cannot be read: {error}", fix="check the path, or ADRWATCH_RULES_FILE"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise AdrwatchError(f"the rule file {path} is not TOML: {error}", fix="mend that line") from error
     return check_rules(raw, str(path))

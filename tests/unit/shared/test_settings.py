@@ -30,6 +30,43 @@ def test_a_wrong_variable_is_named_with_what_was_expected(monkeypatch: pytest.Mo
     assert "host:port" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA_BOOTSTRAP", "localhost:99999"),
+        ("KAFKA_BOOTSTRAP", "http://localhost:9092"),
+        ("KAFKA_BOOTSTRAP", "one:9092,two:0"),
+        ("REDIS_URL", "redis://localhost:99999/0"),
+        ("REDIS_URL", "redis://localhost:6379/first"),
+        ("TRITON_URL", "localhost:70000"),
+        ("FUTURE_LIMIT", "inf"),
+        ("MAX_POST_CHARS", "99999999999"),
+    ],
+)
+def test_a_value_that_could_only_fail_later_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"ADRWATCH_{name}", value)
+    with pytest.raises(AdrwatchError, match=f"ADRWATCH_{name}") as caught:
+        settings.load()
+    assert value in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA_BOOTSTRAP", "one:9092,[::1]:65535"),
+        ("REDIS_URL", "rediss://user:70000@host:6379/3?health_check_interval=5"),
+        ("REDIS_URL", "redis://host"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("TRITON_URL", "triton:8001"),
+    ],
+)
+def test_an_address_in_any_usual_form_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"ADRWATCH_{name}", value)
+    assert getattr(settings.load(), name.lower()) == value
+
+
 def test_a_secret_that_is_too_short_is_not_repeated_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADRWATCH_AUTHOR_SECRET", "hush-hush")
     with pytest.raises(AdrwatchError, match="ADRWATCH_AUTHOR_SECRET") as caught:
