@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -67,7 +68,7 @@ def _lines(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[int, bytes
         with path.open("rb") as file:
             for number, line in enumerate(_unpacked(file), 1):
                 yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError) as error:
         warn(f"{path.name} is not a whole archive ({error}); what could be unpacked is counted")
     except OSError as error:
         raise AdrwatchError(f"{path} cannot be read: {error.strerror}", fix="check the path") from None

@@ -111,7 +111,7 @@ class Results:
         if value is None:
             # In the dead letters a tombstone takes back a text only; that the letter was there still counts.
             if topic is ALERTS and key:
-                self.seen.forget_alert(key.decode())
+                self.seen.forget_alert(key.decode(errors="replace"))
             return
         try:
             event: Any = decode(value, topic.event)

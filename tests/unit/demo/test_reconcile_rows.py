@@ -87,6 +87,17 @@ def test_a_truncated_archive_is_counted_as_far_as_it_goes_and_said(tmp_path: Pat
     assert "not a whole archive" in said[0]
 
 
+def test_an_archive_that_is_damaged_inside_is_counted_as_far_as_it_goes_and_said(tmp_path: Path) -> None:
+    text = "".join(json.dumps({"id": f"{number * 7919 % 100003}"}) + "\n" for number in range(20000)).encode()
+    packed = bytearray(gzip.compress(text))
+    packed[len(packed) // 2 :] = bytes(255 - byte for byte in packed[len(packed) // 2 :])
+    (tmp_path / "posts.jsonl.gz").write_bytes(packed)
+    said: list[str] = []
+    rows = list(read_rows(tmp_path / "posts.jsonl.gz", PLAIN, said.append))
+    assert 0 < len(rows) < 20000
+    assert len(said) == 1
+
+
 def test_a_missing_file_an_empty_one_and_an_unknown_column_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(AdrwatchError, match="cannot be read"):
         read(tmp_path / "none.jsonl")
