@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from shared.settings import Settings, load
+from shared.settings import Settings, load, plain_address
 
 MARKDOWN_HEAD = """# Settings
 
@@ -69,4 +69,4 @@ def _meaning(name: str) -> str:
 def _shown(value: object) -> object:
     if isinstance(value, SecretStr):
         return "set"
-    return value if isinstance(value, (int, float, type(None))) else str(value)
+    return value if isinstance(value, (int, float, type(None))) else plain_address(value)

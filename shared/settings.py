@@ -108,7 +108,7 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).removeprefix("ADRWATCH_").upper()
         unknown = first["type"] == "extra_forbidden"
-        quoted = "" if unknown or name == "AUTHOR_SECRET" else f", got {first.get('input')!r}"
+        quoted = "" if unknown or name == "AUTHOR_SECRET" else f", got {plain_address(first.get('input'))!r}"
         raise AdrwatchError(
             f"setting ADRWATCH_{name}: {first['msg'].removeprefix('Value error, ')}{quoted}",
             fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),
@@ -117,6 +117,11 @@ def load(**overrides: Any) -> Settings:
         raise AdrwatchError(f"adrwatch.toml cannot be read: {error}", fix="mend or remove the file") from None
     cache = settings.cache_dir.expanduser()
     return settings.model_copy(update={"cache_dir": cache, **_running_instance(settings)})
+
+
+def plain_address(url: object) -> str:
+    """An address without its password, for people to read."""
+    return re.sub(r"(?<=://)([^/@]*?):[^/]*@", r"\1:***@", str(url))
 
 
 def _hint(name: str) -> str:

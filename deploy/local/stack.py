@@ -22,7 +22,7 @@ from deploy.local.servers import Server
 from deploy.local.supervisor import Part, Supervisor
 from deploy.local.workers import Worker, WorkerPart, environment
 from shared.errors import AdrwatchError
-from shared.settings import UP_FILE, Settings
+from shared.settings import UP_FILE, Settings, plain_address
 
 SERVERS = ("kafka", "redis", "triton")
 SETTINGS = {"kafka": "kafka_bootstrap", "redis": "redis_url", "triton": "triton_url"}
@@ -168,7 +168,7 @@ class Stack:
     def rows(self) -> list[Row]:
         """All parts, for a status table."""
         given = [
-            Row(name, "given by address", version, self.addresses[SETTINGS[name]], None, "answers", "")
+            Row(name, "given by address", version, plain_address(self.addresses[SETTINGS[name]]), None, "answers", "")
             for name, version in self._given.items()
         ]
         pids = self.pids()

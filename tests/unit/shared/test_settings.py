@@ -113,3 +113,15 @@ def test_the_file_of_an_instance_that_was_killed_is_passed_over(elsewhere: Path)
     folder.mkdir()
     (folder / settings.UP_FILE).write_text(json.dumps({"pid": gone.pid, "kafka_bootstrap": "127.0.0.1:1"}))
     assert settings.load().kafka_bootstrap is None
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert settings.plain_address("redis://ward:s3cret@host:6379/0") == "redis://ward:***@host:6379/0"
+    assert settings.plain_address("redis://:s3c:r@et@host:6379/0") == "redis://:***@host:6379/0"
+    assert settings.plain_address("127.0.0.1:9092") == "127.0.0.1:9092"
+
+
+def test_a_wrong_address_is_named_without_its_password() -> None:
+    with pytest.raises(AdrwatchError) as caught:
+        settings.load(redis_url="http://ward:s3cret@host/0")
+    assert "s3cret" not in str(caught.value)
