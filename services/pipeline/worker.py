@@ -36,40 +36,39 @@ class PostHandler:
     async def handle(self, records: list[Record]) -> BatchResult:
         """One micro-batch. Raises DependencyAway when Triton is away."""
         result = BatchResult()
-        source: dict[str, Record] = {}
-        posts: dict[str, Post] = {}
+        posts: list[tuple[Post, Record]] = []
         for record in records:
             if record.value is None:
                 continue
             try:
-                post = decode(record.value, Post)
+                posts.append((decode(record.value, Post), record))
             except BadMessage as error:
                 result.bad.append((record, error))
-            else:
-                # A post that was delivered twice in this batch is treated once.
-                posts[post.id], source[post.id] = post, record
-        reported, failures = await process(list(posts.values()), self._tools, self._infer)
+        # A post may come twice in a batch, even with another text: both are treated, as they would be in two batches.
+        source = {id(post): record for post, record in posts}
+        partition = {post.id: record.partition for post, record in posts}
+        reported, failures = await process([post for post, _ in posts], self._tools, self._infer)
         for done in reported:
-            result.outputs += self._messages(done, source[done.outcome.post_id])
+            result.outputs += self._messages(done, partition[done.outcome.post_id])
         for failure in failures:
             reason = BadMessage(failure.reason, f"{failure.stage}: {failure.detail}")
-            result.bad.append((source[failure.post.id], reason))
-            result.outputs.append(self._dead(failure.post, source[failure.post.id], reason))
+            result.bad.append((source[id(failure.post)], reason))
+            result.outputs.append(self._dead(failure.post, partition[failure.post.id], reason))
         return result
 
     def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
         """The outcome of a post that made the whole step raise."""
-        return [self._dead(decode(record.value, Post), record, reason)]
+        return [self._dead(decode(record.value, Post), record.partition, reason)]
 
-    def _messages(self, done: Reported, record: Record) -> list[Output]:
+    def _messages(self, done: Reported, partition: int) -> list[Output]:
         metrics.OUTCOMES.labels(done.outcome.status.split(":")[0]).inc()
         mentions = [
             Output(MENTIONS, mention.id, encode(mention), partition_of(mention.drug.id, MENTIONS.partitions))
             for mention in done.mentions
         ]
-        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), record.partition)]
+        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), partition)]
 
-    def _dead(self, post: Post, record: Record, reason: BadMessage) -> Output:
+    def _dead(self, post: Post, partition: int, reason: BadMessage) -> Output:
         metrics.OUTCOMES.labels("dead").inc()
         outcome = Outcome(
             post_id=post.id,
@@ -77,7 +76,7 @@ class PostHandler:
             created_at=post.created_at,
             model_version=self._tools.model_version,
         )
-        return Output(OUTCOMES, outcome.post_id, encode(outcome), record.partition)
+        return Output(OUTCOMES, outcome.post_id, encode(outcome), partition)
 
 
 def build(settings: Settings) -> Worker:

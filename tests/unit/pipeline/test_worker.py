@@ -1,0 +1,99 @@
+"""The pipeline's handler: records in, messages and refusals out, with the shipped models in process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.pipeline.process import Tools
+from services.pipeline.worker import PostHandler
+from shared.events import Mention, Outcome, Post, decode, encode
+from shared.models.session import OnnxModel
+from shared.settings import load
+from shared.stream import Output, Record
+from shared.topics import MENTIONS, OUTCOMES, partition_of
+from shared.vocabulary.drugs import DrugLexicon, DrugMention
+
+MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def record(value: bytes | None, offset: int = 0, partition: int = 2) -> Record:
+    return Record("adr.posts", partition, offset, b"k", value)
+
+
+def post(name: str, text: str) -> bytes:
+    return encode(Post(id=f"test:{name}", source="test", text=text, created_at=MOMENT, ingested_at=MOMENT))
+
+
+@pytest.fixture(scope="module")
+def tools() -> Tools:
+    return Tools.load(load())
+
+
+@pytest.fixture(scope="module")
+def handler(tools: Tools) -> PostHandler:
+    repository = load().model_repository
+    models = {name: OnnxModel.of_folder(repository / name) for name in ("adr_classifier", "adr_ner")}
+
+    async def infer(name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        return models[name].infer(inputs)
+
+    return PostHandler(tools, infer)
+
+
+def of(outputs: list[Output], topic: object) -> list[Output]:
+    return [output for output in outputs if output.topic is topic]
+
+
+async def test_a_report_gives_its_mentions_by_drug_and_one_outcome_beside_its_post(handler: PostHandler) -> None:
+    result = await handler.handle([record(post("1", "day 3 on metformin and i cannot stop vomiting"))])
+    mentions = [decode(output.value, Mention) for output in of(result.outputs, MENTIONS)]
+    assert [(mention.drug.label, mention.reaction.label) for mention in mentions] == [("metformin", "Vomiting")]
+    assert of(result.outputs, MENTIONS)[0].partition == partition_of(mentions[0].drug.id, MENTIONS.partitions)
+    (output,) = of(result.outputs, OUTCOMES)
+    assert (output.key, output.partition) == ("test:1", 2)
+    outcome = decode(output.value, Outcome)
+    assert outcome.status == "mentions:1"
+    assert [(pair.drug, pair.reaction) for pair in outcome.pairs] == [(mentions[0].drug, mentions[0].reaction)]
+
+
+async def test_no_output_carries_the_text_of_a_post(handler: PostHandler) -> None:
+    result = await handler.handle([record(post("1", "day 3 on metformin and i cannot stop vomiting"))])
+    assert not any(b"cannot stop" in (output.value or b"") for output in result.outputs)
+
+
+async def test_twins_of_one_id_are_treated_alike_in_one_batch_and_in_two(handler: PostHandler) -> None:
+    first = record(post("1", "day 3 on metformin and i cannot stop vomiting"), 0)
+    second = record(post("1", "metformin gave me awful diarrhea all night"), 1)
+    together = await handler.handle([first, second])
+    apart = [*(await handler.handle([first])).outputs, *(await handler.handle([second])).outputs]
+    assert {output.value for output in together.outputs} == {output.value for output in apart}
+
+
+async def test_deleted_posts_are_passed_over_and_garbage_is_refused(handler: PostHandler) -> None:
+    garbage = record(b"{]", 7)
+    result = await handler.handle([record(None), garbage, record(post("1", "nothing here"))])
+    assert [(bad.offset, reason.reason) for bad, reason in result.bad] == [(7, "not-json")]
+    assert [output.key for output in result.outputs] == ["test:1"]
+
+
+async def test_a_post_that_breaks_a_step_is_dead_and_its_neighbours_live(tools: Tools, handler: PostHandler) -> None:
+    class Breaking(DrugLexicon):
+        def __init__(self) -> None:
+            super().__init__([], "test")
+
+        def find(self, text: str) -> list[DrugMention]:
+            if "break" in text:
+                raise RuntimeError(text)
+            return tools.lexicon.find(text)
+
+    broken = PostHandler(replace(tools, lexicon=Breaking()), handler._infer)
+    result = await broken.handle([record(post("1", "break"), 4), record(post("2", "nothing here"), 5)])
+    assert [bad.offset for bad, _ in result.bad] == [4]
+    assert "break" not in result.bad[0][1].message
+    statuses = {output.key: decode(output.value, Outcome).status for output in of(result.outputs, OUTCOMES)}
+    assert statuses == {"test:1": "dead:screen-failed", "test:2": "screened:no_drug"}
