@@ -53,7 +53,7 @@ def _records(file: Path, column: str) -> Iterator[dict[str, str]]:
                     yield {str(number): cell for number, cell in enumerate(line, start=1)}
             else:
                 yield from csv.DictReader(source, **form)
-    except (csv.Error, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (csv.Error, lzma.LZMAError, EOFError, OSError, UnicodeDecodeError) as error:
         raise AdrwatchError(f"{file} cannot be read: {error}", fix="give a CSV or TSV file in UTF-8") from None
 
 

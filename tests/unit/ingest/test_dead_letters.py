@@ -142,6 +142,12 @@ def test_files_of_one_name_and_other_columns_are_exported_apart(tmp_path: Path) 
     assert left_out == 1
 
 
+def test_an_export_into_what_is_no_folder_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(AdrwatchError, match=r"out/posts\.rejects\.csv cannot be written"):
+        export(rejects_of(tmp_path, "posts.csv", "id,text,time\n9,a,never\n"), tmp_path / "out")
+
+
 def test_an_export_never_writes_over_a_file_that_may_have_been_mended(tmp_path: Path) -> None:
     letters = rejects_of(tmp_path, "posts.csv", "id,text,time\n9,a,never\n")
     export(letters, tmp_path / "out")
