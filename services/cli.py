@@ -41,6 +41,10 @@ COMMANDS: tuple[str, ...] = (
 )
 
 
+# What shells call a command that Ctrl-C ended: 128 and the number of the signal.
+_INTERRUPTED = 130
+
+
 def usage(error: TyperException) -> str:
     """What is wrong with a command line, in one line."""
     return " ".join(error.format_message().replace("Value error, ", "").split()).removesuffix(".")
@@ -50,6 +54,8 @@ def main() -> None:
     """Entry point of the console command."""
     try:
         sys.exit(build()(prog_name="adrwatch", standalone_mode=False))
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except typer.Abort:
         sys.exit("adrwatch: stopped")
     except TyperException as error:
