@@ -42,7 +42,7 @@ def author_secret(settings: Settings) -> str:
         secret = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise AdrwatchError(
-            f"the author secret {path} cannot be used: {type(error).__name__}",
+            f"the author secret {path} cannot be used: {getattr(error, 'strerror', 'it is no text')}",
             fix="set ADRWATCH_AUTHOR_SECRET, or ADRWATCH_DATA_DIR to a folder that can be written",
         ) from error
     if mode & 0o077:
