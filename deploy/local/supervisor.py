@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ POLL = 0.2  # seconds between looks at a process
 CHECK = 2.0  # seconds between checks of its work
 FAILED_CHECKS = 3  # in a row, before a live process is started anew
 BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each restart of a part that ended early
+SCARCE = 100 << 20  # bytes of free disk below which a part's end is put down to it
 EARLY = 20.0  # a part that lived this long has started well
 
 
@@ -77,7 +79,7 @@ class Supervisor:
         try:
             early, started = 0, time.monotonic()
             while True:
-                why = self._until_broken(part)
+                why = self._until_broken(part) + self._scarce_disk()
                 killed = part.name in self._killed
                 self._killed.discard(part.name)
                 early = early + 1 if not killed and time.monotonic() - started < EARLY else 0
@@ -112,6 +114,11 @@ class Supervisor:
                 if failed == FAILED_CHECKS:
                     return error.message
             checked = time.monotonic()
+
+    def _scarce_disk(self) -> str:
+        """A full disk ends any server, and most of them without a word that a person would find."""
+        free = shutil.disk_usage(self._context.data_dir).free
+        return f"; only {free >> 20} MiB are free under {self._context.data_dir}" if free < SCARCE else ""
 
     def _restart(self, part: Part) -> None:
         for wait in (*BACK_OFF, None):

@@ -139,7 +139,8 @@ class Worker:
             ]
             await asyncio.gather(*waiting)
         except (KafkaError, faust.exceptions.FaustError, OSError) as error:
-            raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
+            cause = type(error.__cause__ or error).__name__
+            raise DependencyAway(f"the broker did not acknowledge: {cause}") from error
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""

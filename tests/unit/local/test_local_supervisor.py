@@ -86,6 +86,17 @@ def test_a_dead_part_is_started_again(context: Context, start: Start, said: list
     assert "worker: ended with status -9; starting it again in 0.01 s" in said
 
 
+def test_the_end_of_a_part_on_a_full_disk_names_the_disk(
+    context: Context, start: Start, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SCARCE", 1 << 80)
+    part = FakePart(context, "kafka", END)
+    supervisor = start([part], [])
+    until(context.cancelled.is_set)
+    assert any("MiB are free under" in text and str(context.data_dir) in text for text in said)
+    assert "MiB are free" in str(supervisor.failure)
+
+
 def test_kills_on_purpose_never_count_as_failing(context: Context, start: Start) -> None:
     part = FakePart(context, "worker")
     supervisor = start([], [part])
