@@ -75,15 +75,14 @@ def say(console: Console, text: str) -> None:
 
 
 def status_table(rows: Sequence[Row]) -> Table:
-    """One line per part."""
+    """One line per part, narrow enough for a terminal of 80 columns; how each was found goes under its version."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     for column in ("part", "state", "address", "pid"):
         table.add_column(column, no_wrap=True)
-    for column in ("version", "found", "log"):
-        table.add_column(column, overflow="fold")
+    table.add_column("version, how found")
     for row in rows:
-        log = os.path.relpath(row.log) if row.log else ""
-        table.add_row(row.part, row.state, row.address, str(row.pid or ""), row.version, row.found, log)
+        about = "\n".join(filter(None, (row.version, row.found)))
+        table.add_row(row.part, row.state, row.address, str(row.pid or ""), about)
     return table
 
 

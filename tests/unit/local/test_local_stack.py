@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from deploy.local import kafka, shared_memory, triton
 from deploy.local import redis as redis_module
@@ -104,6 +106,17 @@ def test_each_worker_has_an_id_of_its_own_in_its_service() -> None:
 def test_the_status_table_has_a_line_for_each_part() -> None:
     row = Row("redis", "on PATH", "Redis 7", "redis://127.0.0.1:6379/0", None, "running", "")
     assert status_table([row, row]).row_count == 2
+
+
+def test_the_status_table_breaks_no_address_at_80_columns() -> None:
+    row = Row("triton", "wheel nvidia-pytriton==0.7.0, CPU", "Triton 2.51.0", "127.0.0.1:8001", 12345, "restarting", "")
+    far = Row("redis", "given by address", "Redis 7", "redis://redis.example.org:6379/0", None, "answers", "")
+    console = Console(width=80, file=io.StringIO())
+    console.print(status_table([row, far]))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    for whole in ("127.0.0.1:8001", "redis://redis.example.org:6379/0", "restarting", "12345", "2.51.0"):
+        assert whole in shown
 
 
 def test_without_any_redis_the_ways_out_are_named(
