@@ -5,9 +5,12 @@ Where `adrwatch up` runs, it leaves the addresses of its servers in `<data_dir>/
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +105,7 @@ class Settings(BaseSettings):
 
 def load(**overrides: Any) -> Settings:
     """Read and check the settings. Raises AdrwatchError naming the first wrong variable."""
+    _refuse_misspelt(os.environ)
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -117,6 +121,21 @@ def load(**overrides: Any) -> Settings:
         raise AdrwatchError(f"adrwatch.toml cannot be read: {error}", fix="mend or remove the file") from None
     cache = settings.cache_dir.expanduser()
     return settings.model_copy(update={"cache_dir": cache, **_running_instance(settings)})
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """Raise AdrwatchError for a variable that is nearly a setting.
+
+    Others that begin with ADRWATCH_ are let be: Kubernetes sets such names for every service called adrwatch-something.
+    """
+    known = {f"ADRWATCH_{name.upper()}" for name in Settings.model_fields}
+    for name in environment:
+        if name.startswith("ADRWATCH_") and name not in known:
+            meant = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if meant:
+                raise AdrwatchError(
+                    f"{name} is no setting", fix=f"did you mean {meant[0]}? `adrwatch settings` lists all"
+                )
 
 
 def plain_address(url: object) -> str:

@@ -125,3 +125,16 @@ def test_a_wrong_address_is_named_without_its_password() -> None:
     with pytest.raises(AdrwatchError) as caught:
         settings.load(redis_url="http://ward:s3cret@host/0")
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADRWATCH_BATCH_SISE", "3")
+    with pytest.raises(AdrwatchError, match="ADRWATCH_BATCH_SISE") as caught:
+        settings.load()
+    assert "ADRWATCH_BATCH_SIZE" in caught.value.fix
+
+
+def test_variables_that_a_platform_sets_for_a_service_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADRWATCH_PIPELINE_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("ADRWATCH_MAVEN_URL", "https://repo.example.org")
+    assert settings.load().batch_size == 64
