@@ -146,7 +146,9 @@ class Stack:
 
     def wait(self) -> None:
         """Block until `context.cancelled` is set. Raises AdrwatchError if a part kept ending."""
-        self.context.cancelled.wait()
+        # Python runs a signal's handler in the main thread only, and a signal that another thread received does not wake it.
+        while not self.context.cancelled.wait(1.0):
+            pass
         if self._supervisor and self._supervisor.failure:
             raise self._supervisor.failure
 
