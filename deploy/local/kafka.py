@@ -98,8 +98,7 @@ class KafkaServer(Server):
         (self.folder / "log4j2.properties").write_text(LOG4J.format(log=self.log))
         meta = logs / "meta.properties"
         if not meta.exists():
-            identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            arguments = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(properties)]
+            arguments = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(properties)]
             run_to_end(self.context, "kafka-format", [*self._java, *arguments], timeout=120)
         self.cluster_id = _cluster_id(meta)
         # What the JVM itself says (out of memory, wrong option) goes beside the broker's own rolling log.
@@ -124,6 +123,14 @@ class KafkaServer(Server):
 def _cluster_id(meta: Path) -> str:
     lines = dict(line.split("=", 1) for line in meta.read_text().splitlines() if "=" in line)
     return lines["cluster.id"].replace("\\", "")
+
+
+def new_cluster_id() -> str:
+    """A random id as Kafka writes them, 22 characters. One that began with a dash would be read as an option."""
+    while True:
+        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not identity.startswith("-"):
+            return identity
 
 
 def round_trip(bootstrap: str, cluster_id: str) -> None:
