@@ -1,9 +1,12 @@
 """Deletions: takes a post back from rows, single reports and published signals. The agent on adr.deletions.
 
 Order of steps, each repeatable: the post is marked deleted, so that from then on counter and single reports leave it out; then what
-is known of it is read and what must be amended is kept with the mark; then its row goes; only then are the owners of its
-pairs asked to amend their signals, and its index and evidence entries go. A crash in between repeats the deletion, which finds the
-rest of its work in the mark. Items of the single-report queue are taken back by tombstones.
+is known of it is read and what must be amended is kept with the mark; then its row goes; then its items of the single-report
+queue are taken back by tombstones; only then are the owners of its pairs asked to amend their signals, and its index and evidence
+entries go. A crash in between repeats the deletion, which finds the rest of its work in the mark.
+
+A later repost opens an item under the same id. So the words of an item are held while its tombstone is on its way, and freed when
+it is acknowledged; an item whose words are another post's by now is that post's, and stays.
 """
 
 from __future__ import annotations
@@ -13,39 +16,35 @@ from typing import Any
 
 from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
+from services.alerting.singles import HOLD, RELEASE, Send
 from shared import metrics
 from shared.errors import BadMessage
 from shared.events import Deletion, decode, derived_id
 from shared.redis_keys import Keys, join, split
-from shared.signals.rules import Rules
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS, DAY_MS, MENTIONS, partition_of
-
-# KEYS: first. Frees the words of a deleted post, so that a later repost can open an item.
-RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 @dataclass
 class _Known:
-    """What Redis knows of a deleted post: its bucket, its pairs to amend, its items and the words they were opened for."""
+    """What Redis knows of a deleted post: its bucket, its pairs to amend, its items with the keys of their words."""
 
     bucket: int | None
     pairs: set[tuple[str, str]]
-    items: set[str] = field(default_factory=set)
-    firsts: set[str] = field(default_factory=set)
+    items: dict[str, str] = field(default_factory=dict)
 
 
 class Forgetter:
     """Handles micro-batches of deletions."""
 
-    def __init__(self, link: RedisLink, store: RowStore, rules: Rules) -> None:
+    def __init__(self, link: RedisLink, store: RowStore, send: Send) -> None:
         self._link = link
         self._store = store
         self._keys: Keys = store.keys
-        self._rules = rules
+        self._send = send
 
     async def handle(self, records: list[Record]) -> BatchResult:
-        """Forget the posts; the tombstones of their items are the outputs. Raises DependencyAway."""
+        """Forget the posts. Raises DependencyAway."""
         result = BatchResult()
         posts: dict[str, None] = {}
         for record in records:
@@ -61,10 +60,9 @@ class Forgetter:
             [(post, found.bucket) for post, found in known.items() if found.bucket is not None],
             dict.fromkeys(known),
         )
+        await self._take_back(known)
         await self._amend(known)
         metrics.FORGOTTEN.inc(len(known))
-        items = sorted(alert_id for found in known.values() for alert_id in found.items)
-        result.outputs = [Output(ALERTS, alert_id, None) for alert_id in items]
         return result
 
     async def _mark(self, posts: list[str]) -> dict[str, _Known]:
@@ -85,9 +83,7 @@ class Forgetter:
             _, _, noted, bucket, singles, evidence = replies[6 * i : 6 * i + 6]
             pairs = {(drug, reaction) for drug, reaction in (split(member) for member in noted | evidence if member)}
             found = _Known(None if bucket is None else int(bucket), pairs)
-            for alert_id, first, _ in (split(member) for member in singles):
-                found.items.add(alert_id)
-                found.firsts.add(first)
+            found.items = {alert_id: first for alert_id, first, _ in map(split, singles)}
             known[post] = found
         rows = await self._store.find({p: found.bucket for p, found in known.items() if found.bucket is not None})
         for post, row in rows.items():
@@ -102,6 +98,19 @@ class Forgetter:
 
         await self._link.run(note)
 
+    async def _take_back(self, known: dict[str, _Known]) -> None:
+        items = [(post, *item) for post, found in known.items() for item in sorted(found.items.items())]
+        if not items:
+            return
+
+        def hold(pipe: Any) -> None:
+            for post, _, first in items:
+                pipe.eval(HOLD, 1, first, derived_id(post), DAY_MS)
+
+        [held] = await self._link.run(hold)
+        mine = [alert_id for (_, alert_id, _), is_mine in zip(items, held, strict=True) if is_mine]
+        await self._send([Output(ALERTS, alert_id, None) for alert_id in mine])
+
     async def _amend(self, known: dict[str, _Known]) -> None:
         keys = self._keys
 
@@ -109,7 +118,7 @@ class Forgetter:
             for post, found in known.items():
                 for drug, reaction in found.pairs:
                     pipe.sadd(keys.retract(partition_of(drug, MENTIONS.partitions)), join(drug, reaction, post))
-                for first in found.firsts:
+                for first in found.items.values():
                     pipe.eval(RELEASE, 1, first, derived_id(post))
             pipe.incr(keys.changes)
 

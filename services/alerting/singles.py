@@ -1,14 +1,16 @@
 """Single reports: one mention of a designated event, a serious criterion or a special situation opens an item at once.
 
-An item is one post, drug and reaction. A repost of the same words opens none, unless the post that did was deleted.
+An item is made of words, drug and reaction. The first post with the words opens it; a repost opens none, unless the post that
+did was deleted: then the item comes back under its id.
 Order for a mention: the words' first post is settled; in one script the post's deletion is looked up and the item's criteria
-are added to what earlier mentions of the post gave; the item is published and acknowledged; a deletion that came in between,
-whose tombstone may have been overtaken, is answered by one more tombstone. Every step can be repeated.
+are added to what earlier mentions of the post gave; a deleted post gives the words back; the item is published and acknowledged;
+a deletion that came in between, whose tombstone may have been overtaken, is answered by one more tombstone. Every step can be
+repeated. Reposts about one drug come in one partition, so none opens the item anew before that tombstone is acknowledged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.alerting.link import RedisLink
@@ -17,6 +19,7 @@ from shared.errors import BadMessage
 from shared.events import Alert, Mention, decode, derived_id, encode
 from shared.redis_keys import Keys, join, split
 from shared.signals.rules import Rules
+from shared.signals.singles import criteria_of, item, item_id, words_of
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS
 
@@ -27,41 +30,17 @@ for i = 2, #ARGV do redis.call('SADD', KEYS[2], ARGV[i]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return redis.call('SMEMBERS', KEYS[2])
 """
+# KEYS: first. ARGV: hash of a post, ms. Keeps the words with a post that has them, or had them last; false for another's.
+HOLD = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return false end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+# KEYS: first. ARGV: hash of a post. Frees the words of a deleted post, so that a later repost can open the item.
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 Send = Callable[[Sequence[Output]], Awaitable[None]]
-
-
-def criteria_of(mention: Mention, rules: Rules) -> tuple[str, ...]:
-    """The criteria of the rules that a mention meets, in the rules' order. A designated event is also known by its concept."""
-    met = {*mention.serious, *mention.situations}
-    if mention.reaction.id in rules.designated_ids:
-        met.add("designated_event")
-    single = rules.single_report
-    return tuple(name for name in single.serious.criteria + single.situations.criteria if name in met)
-
-
-def item_id(mention: Mention) -> str:
-    """The id of a mention's item, from post, drug and reaction."""
-    return derived_id("single", mention.post_id, mention.drug.id, mention.reaction.id)
-
-
-def item(mention: Mention, criteria: Iterable[str], rules: Rules) -> Alert:
-    """The alert of a single report, in the urgent lane if any criterion is serious."""
-    met, single = set(criteria), rules.single_report
-    lane = single.serious.lane if met & set(single.serious.criteria) else single.situations.lane
-    ordered = tuple(name for name in single.serious.criteria + single.situations.criteria if name in met)
-    return Alert(
-        id=item_id(mention),
-        kind="single_report",
-        drug=mention.drug,
-        reaction=mention.reaction,
-        episode=mention.created_at,
-        evaluated_at=mention.created_at,
-        rules=ordered,
-        rule_version=rules.stamp,
-        examples=(mention.post_id,),
-        lane=lane,
-    )
 
 
 class SingleReports:
@@ -102,24 +81,25 @@ class SingleReports:
         return [alert for alert, deleted in zip(alerts, replies, strict=True) if deleted]
 
     def _first(self, mention: Mention) -> str:
-        return self._keys.first(mention.fingerprint or mention.post_id, mention.drug.id, mention.reaction.id)
+        return self._keys.first(words_of(mention), mention.drug.id, mention.reaction.id)
 
-    async def _originals(self, mentions: list[Mention]) -> list[Mention]:
-        """Those whose post is the first with its words and pair."""
+    async def _originals(self, mentions: list[Mention]) -> list[tuple[Mention, bool]]:
+        """Those whose post is the first with its words and pair, and whether the post has the words only from now on."""
 
         def settle(pipe: Any) -> None:
             for mention in mentions:
                 owner = derived_id(mention.post_id)
-                pipe.set(self._first(mention), owner, nx=True, px=self._rules.time.kept_ms)
+                pipe.set(self._first(mention), owner, nx=True, px=ALERTS.retention_ms)
                 pipe.get(self._first(mention))
 
         [replies] = await self._link.run(settle)
         owners = [(reply or b"").decode() for reply in replies[1::2]]
-        return [m for m, owner in zip(mentions, owners, strict=True) if owner == derived_id(m.post_id)]
+        settled = zip(mentions, replies[::2], owners, strict=True)
+        return [(mention, bool(new)) for mention, new, owner in settled if owner == derived_id(mention.post_id)]
 
-    async def _open(self, mentions: list[Mention]) -> list[Alert]:
+    async def _open(self, settled: list[tuple[Mention, bool]]) -> list[Alert]:
         def claim(pipe: Any) -> None:
-            for mention in mentions:
+            for mention, _ in settled:
                 members = [
                     join(item_id(mention), self._first(mention), name) for name in criteria_of(mention, self._rules)
                 ]
@@ -129,9 +109,23 @@ class SingleReports:
 
         [replies] = await self._link.run(claim)
         alerts: dict[str, Alert] = {}
-        for mention, members in zip(mentions, replies, strict=True):
+        returned: list[Mention] = []
+        for (mention, new), members in zip(settled, replies, strict=True):
             if members is not None:
                 parts = [split(member) for member in members]
                 criteria = {name for alert_id, _, name in parts if alert_id == item_id(mention)}
                 alerts[item_id(mention)] = item(mention, criteria, self._rules)
+            elif new:
+                returned.append(mention)
+        await self._give_back(returned)
         return list(alerts.values())
+
+    async def _give_back(self, mentions: list[Mention]) -> None:
+        """Free the words of posts that came again after their deletion. Words they had before, the deletion frees."""
+
+        def release(pipe: Any) -> None:
+            for mention in mentions:
+                pipe.eval(RELEASE, 1, self._first(mention), derived_id(mention.post_id))
+
+        if mentions:
+            await self._link.run(release)

@@ -29,6 +29,6 @@ def build(settings: Settings) -> Worker:
     singles = SingleReports(link, store.keys, rules, worker.send)
     worker.batch_agent(OUTCOMES, counter.handle, stage="windows")
     worker.batch_agent(MENTIONS, singles.handle, stage="single-reports")
-    worker.batch_agent(DELETIONS, Forgetter(link, store, rules).handle, stage="deletions")
+    worker.batch_agent(DELETIONS, Forgetter(link, store, worker.send).handle, stage="deletions")
     worker.every(settings.evaluate_every, Evaluator(link, store, rules, worker, clock).tick, name="evaluate")
     return worker

@@ -166,9 +166,9 @@ class Rules(_Part, frozen=True, kw_only=True):
     def stamp(self) -> str:
         """The version with a hash of all values, for alerts: rules that somebody changed never look like the shipped ones."""
         values = [[key, rule.value] for key, rule in self.values()]
-        digest = hashlib.blake2b(
-            msgspec.json.encode([values, self.single_report, self.suppression]), digest_size=4
-        ).hexdigest()
+        single = self.single_report
+        singles = [single.serious, single.situations, single.designated_events]
+        digest = hashlib.blake2b(msgspec.json.encode([values, singles, self.suppression]), digest_size=4).hexdigest()
         return f"{self.version}-{digest}"
 
     @property

@@ -20,8 +20,8 @@ async def make(redis_url: str, topic_prefix: str) -> AsyncIterator[Make]:
     """Workers of one instance."""
     made: list[Alerting] = []
 
-    def build(stream: ListStream | None = None) -> Alerting:
-        made.append(Alerting(redis_url, topic_prefix, RULES, stream))
+    def build(stream: ListStream | None = None, prefix: str = "") -> Alerting:
+        made.append(Alerting(redis_url, topic_prefix + prefix, RULES, stream))
         return made[-1]
 
     yield build
@@ -110,6 +110,68 @@ async def test_a_repost_opens_an_item_when_the_post_before_it_was_deleted(make: 
     await worker.mentions(mention("p1", 0, fingerprint="f", **SERIOUS))
     [alert] = worker.stream.latest.values()
     assert alert.examples == ("p1",)
+
+
+async def test_the_item_of_reposts_has_one_id_whichever_came_first_and_whichever_was_deleted(make: Make):
+    reposts = [mention(f"p{i}", 0, fingerprint="f", **SERIOUS) for i in range(2)]
+    ids = set()
+    for n, order in enumerate((reposts, reposts[::-1])):
+        worker = make(prefix=f"order{n}")
+        await worker.mentions(order[0])
+        await worker.mentions(order[1])
+        await worker.delete(order[0].post_id)
+        await worker.mentions(order[1])
+        [alert] = worker.stream.latest.values()
+        assert alert.examples == (order[1].post_id,)
+        ids |= {found if isinstance(found, str) else found.id for found in worker.stream.alerts}
+    assert len(ids) == 1
+
+
+async def test_the_deletion_of_a_repost_that_opened_nothing_leaves_the_item_alone(make: Make):
+    worker = make()
+    await worker.mentions(mention("p0", 0, fingerprint="f", **SERIOUS), mention("p1", 0, fingerprint="f", **SERIOUS))
+    await worker.delete("p1")
+    [alert] = worker.stream.latest.values()
+    assert alert.examples == ("p0",)
+
+
+async def test_a_deletion_that_comes_again_does_not_take_back_the_item_that_a_repost_has_opened_since(make: Make):
+    worker = make()
+    await worker.mentions(mention("p0", 0, fingerprint="f", **SERIOUS))
+    await worker.delete("p0")
+    await worker.mentions(mention("p1", 0, fingerprint="f", **SERIOUS))
+    await worker.delete("p0")
+    [alert] = worker.stream.latest.values()
+    assert alert.examples == ("p1",)
+    await worker.delete("p1")
+    assert worker.stream.latest == {}
+
+
+async def test_a_deleted_post_that_comes_again_does_not_keep_a_repost_from_opening_the_item(make: Make):
+    worker = make()
+    await worker.delete("p0")
+    await worker.mentions(mention("p0", 0, fingerprint="f", **SERIOUS))
+    await worker.mentions(mention("p1", 0, fingerprint="f", **SERIOUS))
+    [alert] = worker.stream.latest.values()
+    assert alert.examples == ("p1",)
+
+
+async def test_no_repost_opens_an_item_before_its_tombstone_is_acknowledged(make: Make):
+    worker = make()
+    await worker.mentions(mention("p0", 0, fingerprint="f", **SERIOUS))
+    seen = []
+
+    class SlowStream(ListStream):
+        async def send(self, outputs):
+            await worker.mentions(mention("p1", 0, fingerprint="f", **SERIOUS))
+            seen.extend(worker.stream.latest.values())
+            await worker.stream.send(outputs)
+
+    await make(SlowStream()).delete("p0")
+    assert [alert.examples for alert in seen] == [("p0",)]
+    assert worker.stream.latest == {}
+    await worker.mentions(mention("p1", 0, fingerprint="f", **SERIOUS))
+    assert [alert.examples for alert in worker.stream.latest.values()] == [("p1",)]
 
 
 async def test_a_deletion_that_overtakes_the_publication_of_its_item_still_takes_it_back(make: Make):

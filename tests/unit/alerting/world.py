@@ -199,7 +199,7 @@ class Alerting:
         self.clock = EventClock(self.link, self.keys, rules, self.stream, idleness, lambda: self.moment)
         self.counter = Counter(self.store, idleness, self.clock.kept_from, future_limit=600.0)
         self.singles = SingleReports(self.link, self.keys, rules, self.stream.send)
-        self.forgetter = Forgetter(self.link, self.store, rules)
+        self.forgetter = Forgetter(self.link, self.store, self.stream.send)
         self.evaluator = Evaluator(self.link, self.store, rules, self.stream, self.clock)
 
     async def count(self, outcomes: Sequence[Outcome], batch: int = 64) -> BatchResult:
@@ -214,9 +214,8 @@ class Alerting:
         await self.stream.send((await self.singles.handle(records(MENTIONS, found))).outputs)
 
     async def delete(self, *posts: str) -> None:
-        """Delete posts, and send what comes of it."""
-        result = await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
-        await self.stream.send(result.outputs)
+        """Delete posts."""
+        await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
 
     async def tick(self) -> None:
         await self.evaluator.tick()

@@ -109,6 +109,7 @@ def test_a_changed_value_changes_the_stamp_of_alerts_and_a_changed_word_does_not
     assert rules_with(evans__prr=2.5).stamp != SHIPPED.stamp
     raw = tomllib.loads(RULES_FILE.read_text(encoding="utf-8"))
     raw["evans"]["prr"]["meaning"] = "other words"
+    raw["single_report"] |= {"source": "other words", "code": "elsewhere:item"}
     assert check_rules(raw, "test").stamp == SHIPPED.stamp
 
 

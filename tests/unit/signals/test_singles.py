@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.alerting.singles import criteria_of, item, item_id
 from shared.events import Concept, Mention, Span
 from shared.settings import load
 from shared.signals.rules import load_rules
+from shared.signals.singles import criteria_of, item, item_id, queue
 
 RULES = load_rules(load().rules_file)
 SINGLE = RULES.single_report
@@ -16,9 +16,9 @@ CASES = [(SINGLE.serious.lane, name) for name in SINGLE.serious.criteria] + [
 ]
 
 
-def mention(reaction="HP:0002018", span=20, **fields):
+def mention(post="s:1", reaction="HP:0002018", span=20, **fields):
     return Mention(
-        id=f"m{span}", post_id="s:1", created_at=datetime(2026, 3, 1, 12, tzinfo=UTC), drug=Concept("d1", "Drug one"),
+        id=f"{post}-{span}", post_id=post, created_at=datetime(2026, 3, 1, 12, tzinfo=UTC), drug=Concept("d1", "Drug one"),
         reaction=Concept(reaction, "Nausea"), drug_span=Span(0, 4), reaction_span=Span(span, span + 5), score=0.9,
         model_version="test", **fields,
     )  # fmt: skip
@@ -50,6 +50,31 @@ def test_a_name_that_the_rules_do_not_know_opens_nothing():
     assert criteria_of(mention(serious=("frightening",)), RULES) == ()
 
 
-def test_an_item_is_a_post_a_drug_and_a_reaction_whatever_the_spans():
+def test_an_item_is_words_a_drug_and_a_reaction_whatever_the_spans():
     assert item_id(mention(span=20)) == item_id(mention(span=40))
     assert item_id(mention()) != item_id(mention(reaction="HP:0001695"))
+
+
+def test_reposts_have_one_item_and_posts_without_a_fingerprint_one_each():
+    assert item_id(mention("s:1", fingerprint="f")) == item_id(mention("s:2", fingerprint="f"))
+    assert item_id(mention("s:1", fingerprint="f")) != item_id(mention("s:1", fingerprint="g"))
+    assert item_id(mention("s:1")) != item_id(mention("s:2"))
+
+
+def test_the_queue_has_the_same_items_in_whatever_order_reposts_come():
+    mentions = [mention(f"s:{i}", fingerprint="f", serious=("death",)) for i in range(3)] + [
+        mention("s:9", fingerprint="g", situations=("overdose",)),
+        mention("s:8", fingerprint="h"),
+    ]
+    assert {found.id for found in queue(mentions, RULES)} == {found.id for found in queue(mentions[::-1], RULES)}
+    assert {found.examples for found in queue(mentions, RULES)} == {("s:0",), ("s:9",)}
+
+
+def test_the_mentions_of_the_first_post_give_their_criteria_to_one_item_and_a_repost_gives_none():
+    mentions = [
+        mention("s:1", span=20, fingerprint="f", situations=("overdose",)),
+        mention("s:2", span=20, fingerprint="f", serious=("disability",)),
+        mention("s:1", span=40, fingerprint="f", serious=("death",)),
+    ]
+    [found] = queue(mentions, RULES)
+    assert (found.lane, found.rules, found.examples) == ("urgent", ("death", "overdose"), ("s:1",))
