@@ -11,7 +11,8 @@ from services.alerting.watermark import Idleness
 from shared import metrics
 from shared.errors import BadMessage
 from shared.events import Outcome, decode, now
-from shared.signals.windows import Row, to_ms
+from shared.signals.reports import labels_of, row_of
+from shared.signals.windows import to_ms
 from shared.stream import BatchResult, Record
 
 
@@ -63,10 +64,8 @@ class Counter:
         batch.without.discard(post)
         if kept_from is not None and at < kept_from:
             metrics.TOO_LATE.inc(len(outcome.pairs) > 0)
-        elif outcome.pairs:
-            pairs = tuple(sorted({(pair.drug.id, pair.reaction.id) for pair in outcome.pairs}))
-            batch.rows[post] = Row(post, at, outcome.author, outcome.fingerprint, pairs)
-            for pair in outcome.pairs:
-                batch.labels |= {pair.drug.id: pair.drug.label, pair.reaction.id: pair.reaction.label}
+        elif (row := row_of(outcome)) is not None:
+            batch.rows[post] = row
+            batch.labels |= labels_of(outcome)
         else:
             batch.without.add(post)

@@ -18,9 +18,9 @@ from services.alerting.watermark import Idleness
 from shared.errors import DependencyAway
 from shared.events import Alert, Concept, Deletion, Mention, Outcome, Pair, Span, decode, encode
 from shared.redis_keys import Keys
-from shared.signals.episodes import Episodes, record
-from shared.signals.findings import evaluate
+from shared.signals.reports import row_of
 from shared.signals.rules import Rules
+from shared.signals.timeline import Timeline
 from shared.signals.windows import Row, from_ms, to_ms
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
@@ -117,21 +117,9 @@ def _any_pair(rng: random.Random) -> set[tuple[str, str]]:
 
 def expected_alerts(outcomes: Sequence[Outcome], end: int, rules: Rules) -> list[Alert]:
     """What must be published, by the pure functions alone, over all buckets before `end` (ms after START)."""
-    rows = [
-        Row(o.post_id, to_ms(o.created_at), o.author, o.fingerprint, tuple((p.drug.id, p.reaction.id) for p in o.pairs))
-        for o in outcomes
-        if o.pairs
-    ]
-    ledger = ledger_of(rows)
-    episodes: dict[tuple[str, str], Episodes] = {}
-    alerts = []
-    for bucket_end in range(START + HOUR, START + end + 1, HOUR):
-        for finding in evaluate(ledger, bucket_end, rules, lambda drug: True):
-            pair = (finding.drug, finding.reaction)
-            episodes[pair], alert = record(episodes.get(pair, ()), finding, LABELS, rules)
-            if alert:
-                alerts.append(alert)
-    return alerts
+    ledger = ledger_of([row for row in map(row_of, outcomes) if row is not None])
+    timeline = Timeline(rules, LABELS)
+    return [alert for close in range(START + HOUR, START + end + 1, HOUR) for alert in timeline.close(ledger, close)]
 
 
 class ListStream:
