@@ -103,7 +103,8 @@ class LineFile:
         except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
             what = "ends in the middle" if isinstance(error, EOFError) else "is damaged"
             raise SourceBroken(
-                f"{self.name} {what}: it is not a whole archive", fix="get the file again; what was read is published"
+                f"{self.name} {what}: it is not a whole archive",
+                fix="get the file again; what was read until there is used",
             ) from None
 
     def _read(self, size: int) -> bytes:

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from services.ingest.commands import reading
 from shared.errors import AdrwatchError
-
-Format = Literal["jsonl", "csv", "tsv"]
 
 
 def replay(
-    files: Annotated[
-        list[str], typer.Argument(help="JSONL, CSV or TSV, plain or .gz, .xz, .zst; - is standard input.")
-    ],
-    form: Annotated[Format | None, typer.Option("--format", help="Where the file's name does not tell it.")] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="Column of the post's id.")] = None,
-    text_column: Annotated[str | None, typer.Option("--text", help="Column of the text.")] = None,
-    time_column: Annotated[
-        str | None, typer.Option("--time", help="Column of the time; without offset it is UTC.")
-    ] = None,
-    author_column: Annotated[
-        str | None, typer.Option("--author", help="Column of the author; only a hash is kept.")
-    ] = None,
-    source_column: Annotated[str | None, typer.Option("--source", help="Column of the network's name.")] = None,
-    language_column: Annotated[str | None, typer.Option("--language", help="Column of the language's code.")] = None,
-    source_name: Annotated[str, typer.Option(help="Name of the network where no column has it.")] = "replay",
-    identifiers: Annotated[
-        bool, typer.Option(help="Keep author hashes; not for sources whose terms forbid it.")
-    ] = True,
+    files: reading.Files,
+    form: reading.Form = None,
+    id_column: reading.IdColumn = None,
+    text_column: reading.TextColumn = None,
+    time_column: reading.TimeColumn = None,
+    author_column: reading.AuthorColumn = None,
+    source_column: reading.SourceColumn = None,
+    language_column: reading.LanguageColumn = None,
+    source_name: reading.SourceName = "replay",
+    identifiers: reading.Identifiers = True,
     speed: Annotated[str, typer.Option(help="Multiple of real time, such as 60, or max.")] = "max",
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    limit: reading.Limit = None,
     sort: Annotated[bool, typer.Option("--sort", help="Sort by time first, in memory.")] = False,
     give_up: Annotated[
         float, typer.Option(min=1, help="Seconds until a record that the broker does not take has failed.")
@@ -52,33 +41,23 @@ def replay(
     """
     from rich.console import Console
 
-    from services.ingest.accept import Limits, accept
     from services.ingest.columns import Columns
-    from services.ingest.commands.report import Progress, RejectReport, account_table
+    from services.ingest.commands.report import Progress, RejectReport, account_table, counts
     from services.ingest.producer import delivery
     from services.ingest.publish import Account, publish
-    from services.ingest.readers import SOURCE_NAME, format_of, open_reader
-    from services.ingest.replay import Replay, pace
-    from services.ingest.source import Policy
+    from services.ingest.replay import pace
     from services.ingest.stopping import StopSignal
     from shared.broker import require_topics
     from shared.console import tables
-    from shared.events import now
     from shared.settings import current
-    from shared.text.identity import author_hash, author_secret
     from shared.topics import DEAD_LETTERS, POSTS
 
-    if not SOURCE_NAME.fullmatch(source_name):
-        raise AdrwatchError(
-            f"{source_name!r} is no name of a source", fix="use small letters, digits, - and _, such as forum-1"
-        )
     settings = current()
     multiple = _speed(speed)
-    hashed = functools.partial(author_hash, author_secret(settings))
     wanted = Columns(id_column, text_column, time_column, author_column, source_column, language_column)
-    readers = [open_reader(path, format_of(path, form), wanted, source_name, hashed) for path in files]
-    source = Replay(readers, Policy(identifiers), sort=sort, limit=limit)
-    limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
+    source, accept = reading.open_files(
+        settings, files, form, wanted, source_name, identifiers=identifiers, sort=sort, limit=limit
+    )
 
     require_topics(settings, [POSTS, DEAD_LETTERS])
     account = Account()
@@ -86,11 +65,11 @@ def replay(
     with (
         delivery(settings, give_up) as outgoing,
         StopSignal() as stop,
-        Progress(console, source, account) as progress,
+        Progress(console, "replay", lambda: source.progress, lambda: counts(account)) as progress,
     ):
         trouble = publish(
             progress.follow(pace(iter(source), multiple)),
-            lambda raw: accept(raw, source.policy, limits, hashed, now()),
+            accept,
             outgoing,
             account,
             stop,

@@ -14,7 +14,6 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from services.ingest.publish import Account
-from services.ingest.replay import Replay
 from services.ingest.source import Reject
 
 T = TypeVar("T")
@@ -24,17 +23,23 @@ _MOST_NAMED = 20
 
 
 class Progress:
-    """A bar on a terminal, else a line every few seconds; both on standard error."""
+    """A bar on a terminal, else a line every few seconds; both on standard error.
 
-    def __init__(self, console: Console, source: Replay, account: Account) -> None:
+    `done` gives how much is done and how much there is (None: not known), `counts` the words beside it.
+    """
+
+    def __init__(
+        self, console: Console, name: str, done: Callable[[], tuple[int, int | None]], counts: Callable[[], str]
+    ) -> None:
         self._console = console
-        self._source = source
-        self._account = account
+        self._name = name
+        self._done = done
+        self._counts = counts
         self._bar = Bar(
-            TextColumn("replay"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[counts]}"),
+            TextColumn(name), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(), console=console, disable=not console.is_terminal,
         )  # fmt: skip
-        self._task = self._bar.add_task("replay", total=source.progress[1], counts="")
+        self._task = self._bar.add_task(name, total=done()[1], counts="")
         self._shown = time.monotonic()
 
     def __enter__(self) -> Progress:
@@ -44,7 +49,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.update(self._task, completed=self._source.progress[0], counts=self._counts())
+        self._bar.update(self._task, completed=self._done()[0], counts=self._counts())
         self._bar.stop()
 
     def follow(self, items: Iterable[T]) -> Iterator[T]:
@@ -54,25 +59,31 @@ class Progress:
             if time.monotonic() - self._shown >= every:
                 self._shown = time.monotonic()
                 if self._console.is_terminal:
-                    self._bar.update(self._task, completed=self._source.progress[0], counts=self._counts())
+                    self._bar.update(self._task, completed=self._done()[0], counts=self._counts())
                 else:
-                    self.say(f"replay: {self._counts()}")
+                    self.say(f"{self._name}: {self._counts()}")
             yield item
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _counts(self) -> str:
-        account = self._account
-        return f"{account.read} read, {account.delivered} delivered, {account.rejected.total()} rejected"
+
+def counts(account: Account) -> str:
+    """The account so far, in a few words."""
+    return f"{account.read} read, {account.delivered} delivered, {account.rejected.total()} rejected"
 
 
 class RejectReport:
-    """Names refused lines by file and line, the first ones of each reason; all of them are in the dead letters."""
+    """Names refused lines by file and line, the first ones of each reason, then says once with `rest` where the others are."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        rest: Callable[[str], str] = "`adrwatch dead-letters list --reason {}` names them all".format,
+    ) -> None:
         self._say = say
+        self._rest = rest
         self._named: Counter[str] = Counter()
 
     def __call__(self, reject: Reject) -> None:
@@ -82,7 +93,7 @@ class RejectReport:
         if count <= _MOST_NAMED:
             self._say(f"{reject.origin.file}:{reject.origin.line}: {reject.reason}: {reject.detail}")
         elif count == _MOST_NAMED + 1:
-            self._say(f"more of {reject.reason}: `adrwatch dead-letters list --reason {reject.reason}` names them all")
+            self._say(f"more of {reject.reason}: {self._rest(reject.reason)}")
 
 
 def account_table(account: Account) -> Table:
