@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
     # No character has more than four bytes: the longest post fits into a message with its outcome.
     max_post_chars: int = Field(20_000, ge=280, le=200_000, description="longer posts are rejected at ingest")
+    gated: bool = Field(
+        True, description="false asks both models about every post, to measure what screen and classifier hold back"
+    )
     evaluate_every: float = Field(1.0, gt=0, le=60, description="alerting looks for closed buckets this often")
     future_limit: float = Field(600.0, gt=0, le=1e9, description="posts further in the future go to the dead letters")
 

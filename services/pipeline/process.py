@@ -35,6 +35,7 @@ class Tools:
     parser: Parser
     lexicon: DrugLexicon
     vocabularies: Vocabularies
+    gated: bool = True
 
     @classmethod
     def load(cls, settings: Settings) -> Tools:
@@ -47,6 +48,7 @@ class Tools:
             parser,
             default_lexicon(),
             Vocabularies(default_vocabulary(), rules.designated_ids, rules.designated_names),
+            settings.gated,
         )
         for metadata in (tools.classifier.metadata, tools.extractor.metadata):
             check_parser(metadata, parser.version)
@@ -61,11 +63,12 @@ class Tools:
 async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[list[Reported], list[Failure]]:
     """Messages of each post, and the posts that a step could not treat. Errors of `infer` leave this function.
 
-    A post's messages depend on that post alone, not on the others of its batch.
+    A post's messages depend on that post alone, not on the others of its batch. Without `tools.gated` the models are asked
+    about every post; what is reported stays the same, and the outcomes of screened posts tell their probability.
     """
     documents, failed = screen([Document(post) for post in posts], tools.lexicon)
-    documents = await classify(documents, tools.classifier, tools.parser, infer)
-    documents = await extract(documents, tools.extractor, tools.parser, infer)
+    documents = await classify(documents, tools.classifier, tools.parser, infer, gated=tools.gated)
+    documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version)
     return reported, failed + unattributed + unnamed

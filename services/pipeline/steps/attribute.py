@@ -28,10 +28,11 @@ _NEAREST = 8
 
 
 def attribute(documents: Sequence[Document]) -> tuple[list[Document], list[Failure]]:
-    """Set `pairs` of the documents that have spans."""
+    """Set `pairs` of the documents that report; spans of the others, known without gates only, assert nothing."""
 
     def one(document: Document) -> Document:
-        document.pairs = pairs(document.post.text, document.drugs, document.spans)
+        if document.reports:
+            document.pairs = pairs(document.post.text, document.drugs, document.spans)
         return document
 
     return each(documents, "attribute", one)

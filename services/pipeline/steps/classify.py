@@ -17,14 +17,14 @@ Infer = Callable[[str, Arrays], Awaitable[Arrays]]
 
 
 async def classify(
-    documents: Sequence[Document], features: ClassifierFeatures, parser: Parser, infer: Infer
+    documents: Sequence[Document], features: ClassifierFeatures, parser: Parser, infer: Infer, *, gated: bool = True
 ) -> list[Document]:
     """Set `probability` and `positive` of the documents that the screen let through; the others are left as they are.
 
-    `infer(model, inputs)` asks the server for one batch. Its errors (DependencyAway) leave this function: the caller
-    tries the whole batch again.
+    Without `gated` every document is asked about, the screened ones too. `infer(model, inputs)` asks the server for one batch.
+    Its errors (DependencyAway) leave this function: the caller tries the whole batch again.
     """
-    asked = [document for document in documents if document.screened is None]
+    asked = [document for document in documents if document.screened is None or not gated]
     if asked:
         texts = [document.post.text for document in asked]
         encoded = features.encode(texts, parses(asked, parser))

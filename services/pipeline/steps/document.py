@@ -42,6 +42,11 @@ class Document:
     spans: list[TypedSpan] = field(default_factory=list)
     pairs: list[AssertedPair] = field(default_factory=list)
 
+    @property
+    def reports(self) -> bool:
+        """Whether the post goes on to its spans: the screen let it through and the classifier takes it for a report."""
+        return self.screened is None and self.positive
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -12,10 +12,13 @@ from shared.text.parse import Parser
 
 
 async def extract(
-    documents: Sequence[Document], features: ExtractorFeatures, parser: Parser, infer: Infer
+    documents: Sequence[Document], features: ExtractorFeatures, parser: Parser, infer: Infer, *, gated: bool = True
 ) -> list[Document]:
-    """Set `spans` of the positive documents; the others are left as they are. Errors of `infer` leave this function."""
-    asked = [document for document in documents if document.positive]
+    """Set `spans` of the documents that report; the others are left as they are. Errors of `infer` leave this function.
+
+    Without `gated` every document is asked about.
+    """
+    asked = [document for document in documents if document.reports or not gated]
     if asked:
         texts = [document.post.text for document in asked]
         encoded = features.encode(texts, parses(asked, parser))

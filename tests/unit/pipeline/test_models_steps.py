@@ -69,6 +69,16 @@ async def test_only_positive_posts_are_extracted_and_each_post_is_parsed_once() 
     assert parser.seen == ["short", "quite a long post"]
 
 
+async def test_without_gates_both_models_are_asked_about_every_post() -> None:
+    parser = CountingParser()
+    found = await classify(documents(), Features(), parser, echo, gated=False)
+    found = await extract(found, Features(), parser, echo, gated=False)
+    assert [one.probability for one in found] == [5.0, 17.0, 50.0]
+    assert [len(one.spans) for one in found] == [1, 1, 1]
+    assert parser.seen == ["short", "quite a long post", "x" * 50]
+    assert [one.reports for one in found] == [False, True, False]
+
+
 async def test_a_server_that_is_away_is_the_callers_affair() -> None:
     async def away(model, inputs):
         raise DependencyAway("Triton does not answer")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
@@ -72,6 +73,25 @@ async def test_twins_of_one_id_are_treated_alike_in_one_batch_and_in_two(handler
     together = await handler.handle([first, second])
     apart = [*(await handler.handle([first])).outputs, *(await handler.handle([second])).outputs]
     assert {output.value for output in together.outputs} == {output.value for output in apart}
+
+
+async def test_without_gates_every_post_has_a_probability_and_the_same_is_reported(
+    tools: Tools, handler: PostHandler
+) -> None:
+    texts = ["metformin made me vomit", "i could not sleep, vomited all night", "metformin works well for me"]
+    posts = [record(post(str(number), text), number) for number, text in enumerate(texts)]
+    gated = (await handler.handle(posts)).outputs
+    ungated = (await PostHandler(replace(tools, gated=False), handler._infer).handle(posts)).outputs
+    assert of(ungated, MENTIONS) == of(gated, MENTIONS) != []
+    before, after = ([decode(o.value, Outcome) for o in of(found, OUTCOMES)] for found in (gated, ungated))
+    assert [outcome.status for outcome in before] == ["mentions:1", "screened:no_drug", "negative"]
+    assert [without_probability(outcome) for outcome in after] == [without_probability(outcome) for outcome in before]
+    assert before[1].probability is None
+    assert after[1].probability is not None
+
+
+def without_probability(outcome: Outcome) -> Outcome:
+    return structs.replace(outcome, probability=None)
 
 
 async def test_deleted_posts_are_passed_over_and_garbage_is_refused(handler: PostHandler) -> None:
