@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from services.training.fitting import build_trunk, load_tokenizer
+from services.training.fitting import BUCKETS, build_trunk, load_tokenizer
 from services.training.graphs import quantised
 from services.training.networks import Classifier, Extractor
 from shared.models import classifier, extractor
@@ -33,6 +34,8 @@ def export(checkpoint: Path, repository: Path, version: str, *, eight_bit: bool 
     `eight_bit`: as served on CPU; else fp32, for comparisons.
     """
     trained = torch.load(checkpoint, weights_only=False)
+    # To which lengths rows are padded is a matter of serving: training has no part in it.
+    trained["spec"] = replace(trained["spec"], buckets=BUCKETS)
     network, name, output = _network(trained)
     folder = repository / name
     (folder / "1").mkdir(parents=True, exist_ok=True)
