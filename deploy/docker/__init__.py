@@ -1,0 +1,1 @@
+"""Container images: what the Dockerfile runs, what starts in a container, and what Docker asks to know its health."""

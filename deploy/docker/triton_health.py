@@ -1,0 +1,48 @@
+"""Whether Triton in a container works: every model answers an inference. Docker asks with `python -m deploy.docker.triton_health`.
+
+A model whose process died is loaded again, as the local launcher does: Triton itself stays ready without it, and Docker
+restarts no container for being unhealthy. Exit status 1, with the reason, where a model still does not answer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from deploy.local.triton_canary import CanaryError, ask, connected, revive, served_models
+from shared.errors import DependencyAway
+
+ADDRESS = "127.0.0.1:8001"
+
+
+def check(address: str) -> list[str]:
+    """Ask every model of the server at host:port; the models that had to be loaded again. Raises DependencyAway.
+
+    A model that is only slow has batches in flight and is left alone.
+    """
+    revived = []
+    with connected(address) as client:
+        models = served_models(client)
+        if not models:
+            raise DependencyAway("the server has no model")
+        for model in models:
+            try:
+                ask(client, model)
+            except CanaryError as error:
+                if error.timed_out:
+                    raise
+                revive(client, model)
+                revived.append(model)
+    return revived
+
+
+def main() -> None:
+    """Entry point of the health check; an address other than the usual one may be given."""
+    try:
+        revived = check(*sys.argv[1:] or [ADDRESS])
+    except DependencyAway as error:
+        sys.exit(error.message)
+    print(f"loaded again: {', '.join(revived)}" if revived else "every model answers")
+
+
+if __name__ == "__main__":
+    main()
