@@ -23,6 +23,7 @@ from tests.unit.docker.compose import (
     services,
     stages,
 )
+from tests.unit.docker.recipe import sent
 
 OURS = {name for name, spec in services().items() if spec.get("build", {}).get("target") == "services"}
 WORKERS = {name for name in OURS if services()[name].get("command", [""])[0] == "worker"}
@@ -233,3 +234,19 @@ def test_a_setting_of_ones_own_comes_from_a_file_that_git_and_the_images_leave_o
         assert file == {"path": "deploy/docker/adrwatch.env", "required": False}
     ignored = (ROOT / "deploy" / "docker" / ".gitignore").read_text().splitlines()
     assert "adrwatch.env" in ignored
+    assert not sent(Path("deploy/docker/adrwatch.env"))
+
+
+def test_a_build_is_sent_what_the_images_are_made_of_and_nothing_else() -> None:
+    assert sent(Path("triton_models/adr_ner/1/model.onnx"))
+    assert not any(
+        sent(Path(path)) for path in (".git/config", ".venv/bin/python", ".adrwatch/author.secret", "tests/topics.py")
+    )
+    copied = {
+        word.removesuffix("/")
+        for commands in stages().values()
+        for command in commands
+        if command.cmd == "COPY" and not command.flags
+        for word in command.value[:-1]
+    }
+    assert [path for path in copied if not sent(Path(path)) or not (ROOT / path).exists()] == []
