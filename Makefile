@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format train clean
+.PHONY: help demo test check format train bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,8 +40,14 @@ format: $(VENV)/.dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-train: $(VENV)/.run ## install PyTorch and what else `adrwatch train` needs (several GB)
-	$(BIN)/pip install --quiet --editable '.[train]'
+$(VENV)/.train: $(VENV)/.run
+	@echo "installing PyTorch and what else training needs into $(VENV) (several GB) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]' && touch $@
+
+train: $(VENV)/.train ## install PyTorch and what else `adrwatch train` needs (several GB)
+
+bench: $(VENV)/.train ## measure posts/s, latency and memory beside a plain PyTorch pipeline (STREAM=FILE, ARGS="--rounds 1")
+	@$(BIN)/python -m tests.benchmarks.run $(STREAM) $(ARGS)
 
 clean: ## remove the environment and everything that `adrwatch up` left in this folder
 	rm -rf $(VENV) .adrwatch .mypy_cache .ruff_cache .pytest_cache
