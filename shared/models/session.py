@@ -1,13 +1,16 @@
-"""Runs a model of the Triton repository in this process with onnxruntime: back-tests, evaluation, tests.
+"""Runs models of the Triton repository in this process with onnxruntime: back-tests, evaluation, tests.
 
 Options are those of the local Triton backend, so that both give the same numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
@@ -37,6 +40,30 @@ class OnnxModel:
         return cls(folder / str(versions[0] if versions else 1) / "model.onnx")
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Outputs by name for one batch."""
+        """Outputs by name for one batch. May be called from several threads at once."""
         values = self._session.run(self._outputs, dict(inputs))
         return {name: np.asarray(value) for name, value in zip(self._outputs, values, strict=True)}
+
+
+class ModelPool:
+    """The models of a repository, run by `threads` threads of this process: as many requests at once, one thread for each.
+
+    Stands in for Triton, whose instances share out the requests of a batch in the same way.
+    """
+
+    def __init__(self, repository: Path, names: Iterable[str], threads: int) -> None:
+        """Loads the models. Raises AdrwatchError where one is missing."""
+        self._models = {name: OnnxModel.of_folder(repository / name) for name in names}
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="model")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    async def infer(self, model: str, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """Outputs by name for one batch of a model."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._models[model].infer, inputs)
