@@ -28,6 +28,8 @@ _WHAT: dict[Part, str] = {
     "c": "(c) full path: Kafka, Faust, Triton, Redis",
 }
 _NOTHING = "–"
+# Load for each core before the run above which other work takes part in the figures.
+_BUSY = 0.5
 _HEAD = """\
 # Throughput, latency and memory
 
@@ -110,6 +112,9 @@ def _speed(result: Result) -> str:
     title = "## Posts a second\n" + (
         f"Median of {result.rounds} rounds, in brackets the least and the most.\n" if several else ""
     )
+    machine = result.machine
+    if machine.load > _BUSY * machine.cores:
+        title += f"**The machine was busy** when the run began (load {machine.load:.2f}): do not trust these figures.\n"
     return f"{title}\n{table(('', 'posts/s', 'times (a)'), rows)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.benchmarks.page import number, ranged, render
@@ -43,6 +44,12 @@ def test_one_round_has_no_range_and_parts_that_did_not_run_have_no_row() -> None
     assert "## Latency" not in page
 
 
+def test_a_machine_that_was_busy_is_called_busy() -> None:
+    assert "busy" not in render(result())
+    busy = msgspec.structs.replace(result().machine, load=1.2)
+    assert "**The machine was busy** when the run began (load 1.20)" in render(result(machine=busy))
+
+
 def test_shares_of_the_gates_are_stated_with_whether_all_runs_agreed() -> None:
     page = render(result())
     assert "Of 200 distinct posts the screen stopped 120 (60.0%) and the classifier passed 20 (10.0%) on" in page
@@ -59,13 +66,13 @@ def test_latency_is_in_milliseconds_and_few_samples_are_called_few() -> None:
     assert "| post → first mention | 120 | 42.1 | 250 |" in page
     few = Quantiles(7, 0.05, 0.06)
     assert "| post → first mention | 7 (fewer than 100: p99 says little) | 50.0 | 60.0 |" in render(
-        result(latency=LATENCY.__class__(sent=901, seconds=9.0, mention=few, outcome=LATENCY.outcome))
+        result(latency=msgspec.structs.replace(LATENCY, mention=few))
     )
 
 
 def test_no_mention_at_all_is_a_dash() -> None:
     nothing = Quantiles(0, float("nan"), float("nan"))
-    page = render(result(latency=LATENCY.__class__(sent=9, seconds=9.0, mention=nothing, outcome=LATENCY.outcome)))
+    page = render(result(latency=msgspec.structs.replace(LATENCY, mention=nothing)))
     assert "| post → first mention | 0 (fewer than 100: p99 says little) | – | – |" in page
 
 
