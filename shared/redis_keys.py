@@ -34,7 +34,7 @@ class Keys:
 
     @property
     def watermark(self) -> str:
-        """Sorted set: partition of adr.outcomes → largest event time in ms; `closed` → end of the last closed bucket."""
+        """Sorted set: partition of adr.outcomes → event time in ms that it has reached; `closed` → end of the last closed bucket."""
         return f"{self.prefix}:watermark"
 
     @property
@@ -46,10 +46,6 @@ class Keys:
     def bucket_length(self) -> str:
         """The bucket length with which the rows were written, in ms."""
         return f"{self.prefix}:bucket-length"
-
-    def idle(self, partition: int) -> str:
-        """Exists while the owner of a partition of adr.outcomes vouches that it is idle."""
-        return f"{self.prefix}:idle:{partition}"
 
     def rows(self, bucket: int) -> str:
         """Hash: post id → row, of one bucket (event time in ms // bucket length)."""

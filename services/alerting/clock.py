@@ -1,4 +1,10 @@
-"""The instance's event time, kept in Redis: what each worker knows of its partitions, put together."""
+"""The instance's event time, kept in Redis: what each worker knows of its partitions, put together.
+
+A partition that holds nothing must not hold all others back. When for the rules' time it had nothing unread, no post of it was on
+its way through the pipeline, and others were ahead, its owner writes it as far as the furthest one. What it is written as is what
+was known before the owner looked: a post that is published only after that comes later in event time, give or take
+the allowed lateness. So a word that is old, or a worker that is slow, can hold event time back but never make it run ahead.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +15,12 @@ from typing import Any
 
 from services.alerting.link import RedisLink
 from services.alerting.outbox import Stream
-from services.alerting.watermark import Idleness, watermark
+from services.alerting.upstream import Upstream
+from services.alerting.watermark import Idleness, behind, watermark
 from shared import metrics
 from shared.redis_keys import Keys
 from shared.signals.rules import Rules
 from shared.topics import MENTIONS, OUTCOMES
-
-# How long an idle partition is vouched for, in ms: some looks longer than the task's period, so that one slow look does not
-# hold the watermark back; a dead worker's word is soon worth nothing.
-VOUCHED_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class EventClock:
         rules: Rules,
         stream: Stream,
         idleness: Idleness,
+        upstream: Upstream,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._link = link
@@ -49,6 +53,7 @@ class EventClock:
         self._rules = rules
         self._stream = stream
         self._idleness = idleness
+        self._upstream = upstream
         self._monotonic = monotonic
         self._moment = Moment(None, None, 0)
 
@@ -57,28 +62,20 @@ class EventClock:
         return self._moment.kept_from
 
     async def look(self) -> Moment:
-        """Vouch for this worker's idle partitions, and put together what all workers know."""
-        keys, partitions = self._keys, range(OUTCOMES.partitions)
-        idle = self._idleness.idle(
-            self._stream.assigned(OUTCOMES), lambda p: self._stream.at_end(OUTCOMES, p), self._monotonic()
-        )
-
-        def vouch(pipe: Any) -> None:
-            for partition in idle:
-                pipe.set(keys.idle(partition), 1, px=VOUCHED_MS)
+        """Put together what all workers know, and bring this worker's idle partitions up to it. Raises DependencyAway."""
+        keys = self._keys
 
         def read(pipe: Any) -> None:
             pipe.zrange(keys.watermark, 0, -1, withscores=True)
             pipe.hgetall(keys.evaluated_until)
             pipe.get(keys.changes)
-            for partition in partitions:
-                pipe.exists(keys.idle(partition))
 
-        _, [scores, until, changes, *vouched] = await self._link.run(vouch, read)
+        [[scores, until, changes]] = await self._link.run(read)
         latest = {name.decode(): int(score) for name, score in scores}
         stood = latest.pop("closed", None)
         known = {int(name): at for name, at in latest.items()}
-        mark = watermark(known, {p for p, is_idle in zip(partitions, vouched, strict=True) if is_idle}, len(partitions))
+        known |= await self._catch_up(known)
+        mark = watermark(known, OUTCOMES.partitions)
         closed = stood
         if mark is not None:
             metrics.WATERMARK.set(mark / 1000)
@@ -91,3 +88,17 @@ class EventClock:
             kept_from = self._rules.time.kept_from(min(map(int, until.values())))
         self._moment = Moment(closed, kept_from, int(changes or 0))
         return self._moment
+
+    async def _catch_up(self, known: dict[int, int]) -> dict[int, int]:
+        """Write the idle ones of this worker's partitions as far as the furthest one is known to be."""
+        assigned, now = self._stream.assigned(OUTCOMES), self._monotonic()
+        late = behind(known, assigned)
+        for partition in assigned - late:
+            self._idleness.busy(partition, now)
+        drained = await self._upstream.drained(late) if late else set()
+        idle = self._idleness.idle(assigned, lambda p: p in drained and self._stream.at_end(OUTCOMES, p), now)
+        reached = dict.fromkeys(idle, max(known.values(), default=0))
+        if reached:
+            scores = {str(partition): at for partition, at in reached.items()}
+            await self._link.run(lambda pipe: pipe.zadd(self._keys.watermark, scores, gt=True))
+        return reached

@@ -119,8 +119,6 @@ class RowStore:
         def advance(pipe: Any) -> None:
             if batch.latest:
                 pipe.zadd(self.keys.watermark, {str(part): at for part, at in batch.latest.items()}, gt=True)
-            for part in batch.latest:
-                pipe.delete(self.keys.idle(part))
 
         written, indexed, _ = await self._link.run(write_rows, index, advance)
         stale: set[tuple[str, int]] = set()

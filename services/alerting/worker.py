@@ -9,6 +9,7 @@ from services.alerting.forget import Forgetter
 from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
+from services.alerting.upstream import PipelineProgress
 from services.alerting.watermark import Idleness
 from shared.redis_keys import Keys
 from shared.settings import Settings
@@ -24,7 +25,7 @@ def build(settings: Settings) -> Worker:
     worker = Worker("alerting", settings)
     store = RowStore(link, Keys(settings.redis_prefix), rules)
     idleness = Idleness(rules.time.idle_seconds.value)
-    clock = EventClock(link, store.keys, rules, worker, idleness)
+    clock = EventClock(link, store.keys, rules, worker, idleness, PipelineProgress(settings))
     counter = Counter(store, idleness, clock.kept_from, settings.future_limit)
     singles = SingleReports(link, store.keys, rules, worker.send)
     worker.batch_agent(OUTCOMES, counter.handle, stage="windows")

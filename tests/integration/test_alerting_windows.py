@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -223,6 +224,58 @@ async def test_a_partition_without_records_holds_nothing_back_once_it_is_idle(ma
     worker.moment = 31.0
     await worker.tick()
     assert len(worker.stream.alerts) == 1
+
+
+async def test_a_silent_partition_whose_posts_are_on_their_way_is_waited_for_however_long(make: Make):
+    worker = make(rules=small_rules(time__idle_seconds=30))
+    outcomes = background() + pair_reports(12, 2 * HOUR) + closing(4 * HOUR)
+    silent = partition_of(outcomes[-1].post_id, 4)
+    first = [o for o in outcomes if partition_of(o.post_id, 4) != silent] + closing(90 * 24 * HOUR)[:3]
+    await worker.count([o for o in first if partition_of(o.post_id, 4) != silent])
+    worker.upstream.on_the_way = {silent}
+    for worker.moment in (0.0, 31.0, 500.0):
+        await worker.tick()
+    assert worker.stream.alerts == []
+    late = [o for o in outcomes if partition_of(o.post_id, 4) == silent]
+    await worker.count(late)
+    assert {o.post_id for o in late if o.pairs} <= set(await worker.rows())
+    worker.upstream.on_the_way = set()
+    for worker.moment in (501.0, 532.0):
+        await worker.tick()
+    expected = expected_alerts(outcomes, 90 * 24 * HOUR - HOUR, small_rules(time__idle_seconds=30))
+    assert by_time(worker.stream.alerts) == expected != []
+
+
+async def test_after_a_silence_the_first_partition_to_speak_does_not_run_ahead_of_the_others(make: Make):
+    worker = make(rules=small_rules(time__idle_seconds=30))
+    await worker.count(background() + closing(HOUR))
+    long_ago = time.monotonic()
+    for worker.moment in (long_ago, long_ago + 1000, long_ago + 2000):
+        await worker.tick()
+    outcomes = pair_reports(12, 2 * HOUR) + closing(200 * HOUR)
+    early = partition_of(outcomes[-1].post_id, 4)
+    await worker.count([o for o in outcomes if partition_of(o.post_id, 4) == early])
+    worker.moment = long_ago + 2001
+    assert (await worker.clock.look()).closed == START
+    await worker.tick()
+    await worker.count([o for o in outcomes if partition_of(o.post_id, 4) != early])
+    await worker.tick()
+    expected = expected_alerts([*background(), *outcomes], 199 * HOUR, small_rules(time__idle_seconds=30))
+    assert by_time(worker.stream.alerts) == expected != []
+
+
+async def test_a_partition_that_was_brought_up_holds_back_what_comes_then_until_it_is_idle_again(make: Make):
+    worker = make(rules=small_rules(time__idle_seconds=30))
+    *most, last = closing(4 * HOUR)
+    quiet = partition_of(last.post_id, 4)
+    await worker.count(most)
+    for worker.moment in (0.0, 31.0, 32.0):
+        moment = await worker.clock.look()
+    assert moment.closed == START + 3 * HOUR
+    await worker.count([o for o in closing(9 * HOUR) if partition_of(o.post_id, 4) != quiet])
+    assert (await worker.clock.look()).closed == START + 3 * HOUR
+    worker.moment = 62.0
+    assert (await worker.clock.look()).closed == START + 8 * HOUR
 
 
 async def test_a_report_that_comes_late_reopens_its_bucket_and_those_after_it(make: Make):

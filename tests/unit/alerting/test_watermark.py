@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerting.watermark import Idleness, watermark
+from services.alerting.watermark import Idleness, behind, watermark
 from shared.settings import load
 from shared.signals.rules import load_rules
 
@@ -13,27 +13,31 @@ MINUTE, HOUR = 60_000, 3_600_000
 
 
 def test_the_slowest_partition_holds_the_watermark():
-    assert watermark({0: 50, 1: 20, 2: 90}, idle=(), partitions=3) == 20
+    assert watermark({0: 50, 1: 20, 2: 90}, 3) == 20
 
 
-def test_a_partition_that_has_given_nothing_holds_the_watermark_until_it_is_idle():
-    assert watermark({0: 50}, idle=(), partitions=2) is None
-    assert watermark({0: 50}, idle={1}, partitions=2) == 50
+def test_a_partition_that_has_given_nothing_holds_the_watermark():
+    assert watermark({0: 50}, 2) is None
+    assert watermark({}, 2) is None
 
 
-def test_an_idle_partition_is_left_out():
-    assert watermark({0: 50, 1: 20}, idle={1}, partitions=2) == 50
-
-
-def test_when_all_are_idle_it_does_not_matter_which_one_was_last():
-    assert watermark({0: 50, 1: 20}, idle={0, 1}, partitions=2) == 50
-    assert watermark({}, idle={0, 1}, partitions=2) is None
+def test_behind_are_those_that_have_not_come_as_far_as_the_furthest():
+    assert behind({0: 50, 1: 20, 2: 50}, {0, 1, 2, 3}) == {1, 3}
+    assert behind({0: 50, 1: 20}, {0}) == set()
+    assert behind({0: 50, 1: 20}, {1}) == {1}
+    assert behind({}, {0, 1}) == set()
 
 
 @given(st.dictionaries(st.integers(0, 3), st.integers(0, 100), min_size=4), st.integers(0, 3), st.integers(0, 50))
 def test_a_record_never_takes_the_watermark_back(latest, partition, more):
     later = latest | {partition: latest[partition] + more}
-    assert watermark(later, (), 4) >= watermark(latest, (), 4)
+    assert watermark(later, 4) >= watermark(latest, 4)
+
+
+@given(st.dictionaries(st.integers(0, 3), st.integers(0, 100), min_size=1))
+def test_when_all_are_brought_up_the_watermark_stands_at_the_largest_event_time(latest):
+    reached = latest | dict.fromkeys(behind(latest, range(4)), max(latest.values()))
+    assert watermark(reached, 4) == max(latest.values())
 
 
 @pytest.mark.parametrize(("minutes", "closed"), [(89, 0), (90, HOUR), (149, HOUR), (150, 2 * HOUR)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -155,6 +155,16 @@ class ListStream:
         return state
 
 
+class ListUpstream:
+    """Stands in for the pipeline: `on_the_way` are the partitions with posts that it has not answered."""
+
+    def __init__(self) -> None:
+        self.on_the_way: set[int] = set()
+
+    async def drained(self, partitions: Collection[int]) -> set[int]:
+        return set(partitions) - self.on_the_way
+
+
 class FailingLink(RedisLink):
     """Redis goes away before the n-th round trip from now on, or right after it; once."""
 
@@ -184,7 +194,8 @@ class Alerting:
         self.store = RowStore(self.link, self.keys, rules)
         self.moment = 0.0
         idleness = Idleness(rules.time.idle_seconds.value)
-        self.clock = EventClock(self.link, self.keys, rules, self.stream, idleness, lambda: self.moment)
+        self.upstream = ListUpstream()
+        self.clock = EventClock(self.link, self.keys, rules, self.stream, idleness, self.upstream, lambda: self.moment)
         self.counter = Counter(self.store, idleness, self.clock.kept_from, future_limit=600.0)
         self.singles = SingleReports(self.link, self.keys, rules, self.stream.send)
         self.forgetter = Forgetter(self.link, self.store, self.stream.send)
