@@ -129,9 +129,9 @@ class Images:
         words = [str(self.here(word)) if word.startswith("/") else word for word in command.value]
         if "/" in words[0]:
             words[0] = str(self.here(command.value[0]))
-        self.ran.append(command.value)
-        if self.ran == [command.value]:
+        if not self.ran:
             self._count_as_installed(self.here(command.value[-1]))
+        self.ran.append(command.value)
         subprocess.run(words, cwd=self.here("."), env=self.environment({}), check=True)
 
     def _count_as_installed(self, environment: Path) -> None:
