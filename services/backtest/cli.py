@@ -83,7 +83,7 @@ def backtest(
         if source.disordered:
             typer.echo(
                 f"warning: {source.backwards} of {source.posts} posts are older than the one before; they count here by "
-                "their time, in `ingest replay` only with --sort",
+                "their time, while `ingest replay` without --sort may bring them too late",
                 err=True,
             )
         if out is not None:
@@ -111,8 +111,8 @@ def _show(result: Result) -> None:
         )
     if result.open_hours:
         print(
-            f"{result.open_hours} hours at the end, with {result.open_reports} reports, are still open, as they would be live; "
-            "--to-the-end evaluates them"
+            f"still open at the end, as it would be live: {result.open_hours} h with {result.open_reports} reports "
+            "(--to-the-end evaluates them)"
         )
     print(f"rules {result.rule_version}, models {result.model_version}")
     print(f"{result.seconds:.1f} s, {result.posts_per_second:.0f} posts/s")

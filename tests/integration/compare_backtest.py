@@ -8,6 +8,7 @@ Starts Kafka, Redis, Triton and the workers by itself, once for each batch size.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -43,7 +44,7 @@ EASY = {
     "evans.reports": "1", "evans.prr": "1.0", "evans.chi2": "0.0", "ror.reports": "1", "ror.lower": "0.5",
 }  # fmt: skip
 # Wall time after which a partition is idle: live has then closed what the last post closes.
-IDLE = {"time.idle_seconds": "15"}
+IDLE = {"time.idle_seconds": "5"}
 SECRET = "compares live and back-test"
 # Nothing new for so long means that something is broken.
 STANDSTILL = 180.0
@@ -54,12 +55,32 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Input:
+    """Files of posts, the name of their source, and how many records of them are read."""
+
+    files: tuple[str, ...]
+    source: str = "replay"
+    limit: int | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As `ingest replay` and `backtest` take them."""
+        return (*self.named, *(("--limit", str(self.limit)) if self.limit else ()))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The files and their source alone."""
+        return (*self.files, "--source-name", self.source)
+
+
+@dataclass(frozen=True)
 class Found:
-    """Messages by id, of one way."""
+    """Messages by id and the account, of one way. `account` is empty where only a part of the files was read live."""
 
     outcomes: Messages
     mentions: Messages
     alerts: Messages
+    account: Messages
 
 
 @dataclass(frozen=True)
@@ -112,7 +133,8 @@ def rule_file(folder: Path, **changes: Mapping[str, str]) -> Path:
     return path
 
 
-def _command(env: Mapping[str, str], *words: str) -> None:
+def _command(env: Mapping[str, str], *words: str) -> str:
+    """Run a command of the product to its end; gives its standard output."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ADRWATCH_")}
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", *words],
@@ -123,15 +145,16 @@ def _command(env: Mapping[str, str], *words: str) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"{words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
 
 
-def by_backtest(folder: Path, reading: Sequence[str], rules: Path, batch_size: int) -> Found:
+def by_backtest(folder: Path, posts: Input, rules: Path, batch_size: int) -> Found:
     """What `adrwatch backtest` gives, without the address of any server."""
     out = folder / f"tested-{rules.stem}-{batch_size}"
     env = {"ADRWATCH_AUTHOR_SECRET": SECRET, "ADRWATCH_DATA_DIR": str(folder / "none")}
-    words = (*reading, "--rules", str(rules), "--batch-size", str(batch_size), "--out", str(out))
-    _command(env, "backtest", *words)
-    found = {}
+    words = (*posts.words, "--rules", str(rules), "--batch-size", str(batch_size), "--out", str(out), "--json")
+    result = json.loads(_command(env, "backtest", *words))
+    found = {"account": result["account"]}
     for kind, event in KINDS.items():
         lines = (out / f"{kind}.jsonl").read_bytes().splitlines()
         found[kind] = _by_id(decode(line, event) for line in lines)
@@ -140,17 +163,17 @@ def by_backtest(folder: Path, reading: Sequence[str], rules: Path, batch_size: i
 
 def by_live(
     folder: Path,
-    reading: Sequence[str],
+    posts: Input,
     rules: Path,
     batch_size: int,
-    posts: int,
+    distinct: int,
     servers: Mapping[str, str],
     say: Say,
     quiet: float = 0.0,
 ) -> Found:
     """What a running instance has in its topics after a replay, when all is evaluated.
 
-    `posts` is the number of distinct posts, `servers` addresses by setting; what is missing is started. Before the replay
+    `distinct` is the number of distinct posts, `servers` addresses by setting; what is missing is started. Before the replay
     the instance stands still for `quiet` seconds.
     """
     name = f"compare-{uuid.uuid4().hex[:8]}"
@@ -162,11 +185,13 @@ def by_live(
     with Stack(settings, workers=service_workers(pipeline=1, alerting=1), topics=True) as stack:
         settings = settings.model_copy(update=stack.addresses)
         time.sleep(quiet)
-        _command(environment(settings, stack.addresses), "ingest", "replay", *reading)
-        _settle(settings, posts, say)
+        env = environment(settings, stack.addresses)
+        _command(env, "ingest", "replay", *posts.words)
+        _settle(settings, distinct, say)
+        account = {} if posts.limit else json.loads(_command(env, "reconcile", *posts.named, "--json"))
         kafka = stack.addresses["kafka_bootstrap"]
         stored = {topic: topics.records(kafka, topic.name(name)) for topic in (OUTCOMES, MENTIONS, ALERTS)}
-    found = {}
+    found = {"account": account}
     for kind, topic in zip(KINDS, stored, strict=True):
         latest: dict[bytes, Any] = {record.key: record.value for record in stored[topic]}
         found[kind] = _by_id(decode(value, topic.event) for value in latest.values() if value is not None)
@@ -239,28 +264,28 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     sizes = [int(size) for size in chosen.batch_sizes.split(",")]
-    reading = [*chosen.file, *(("--limit", str(chosen.limit)) if chosen.limit else ())]
+    posts = Input(tuple(chosen.file), limit=chosen.limit)
     with tempfile.TemporaryDirectory(prefix="adrwatch-compare-") as name:
         folder = Path(name)
         rules = rule_file(folder, **({"easy": EASY} if chosen.rules == "easy" else {}), idle=IDLE)
-        sys.exit(0 if _compare_all(folder, reading, rules, sizes, chosen.quiet) else 1)
+        sys.exit(0 if _compare_all(folder, posts, rules, sizes, chosen.quiet) else 1)
 
 
-def _compare_all(folder: Path, reading: Sequence[str], rules: Path, sizes: Sequence[int], quiet: float) -> bool:
+def _compare_all(folder: Path, posts: Input, rules: Path, sizes: Sequence[int], quiet: float) -> bool:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
     tested: dict[int, Found] = {}
     for size in sizes:
         started = time.monotonic()
-        tested[size] = by_backtest(folder, reading, rules, size)
+        tested[size] = by_backtest(folder, posts, rules, size)
         say(f"back-test with batches of {size}: {time.monotonic() - started:.0f} s")
-    posts = len(tested[sizes[0]].outcomes)
+    distinct = len(tested[sizes[0]].outcomes)
     equal = True
     with Stack(load(data_dir=folder / "servers")) as stack:
         for size in sizes:
             started = time.monotonic()
-            live = by_live(folder, reading, rules, size, posts, stack.addresses, say, quiet)
+            live = by_live(folder, posts, rules, size, distinct, stack.addresses, say, quiet)
             say(f"live with batches of {size}: {time.monotonic() - started:.0f} s")
             for other in sizes:
                 differences = compare(live, tested[other])

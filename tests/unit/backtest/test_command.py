@@ -133,7 +133,7 @@ def test_a_person_sees_alerts_what_is_open_and_the_account_of_reconcile(run: Run
     code, out, err = run(write("posts.jsonl", jsonl(*posts(24))), "--rules", easy)
     assert code == 0, err
     assert "metformin" in out
-    assert "2 hours at the end, with 2 reports, are still open" in out
+    assert "still open at the end, as it would be live: 2 h with 2 reports" in out
     assert out.splitlines()[-1].startswith("posts=24 duplicates=0 screened=0 classified=24 ")
     assert out.splitlines()[-1].endswith(" dead_letters=0 lost=0")
     _, out, _ = run("posts.jsonl", "--rules", easy, "--to-the-end")

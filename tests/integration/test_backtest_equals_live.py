@@ -1,0 +1,55 @@
+"""The back-test and the live path on the sample stream: the same mentions, outcomes, alerts and account, message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.demo import sample
+from tests.integration.compare_backtest import EASY, IDLE, Found, Input, by_backtest, by_live, compare, rule_file
+
+SAMPLE = Input((str(sample.POSTS), str(sample.BROKEN)), sample.SOURCE)
+Tested = Callable[[str, int], Found]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compare")
+
+
+@pytest.fixture(scope="module")
+def rules(folder: Path) -> dict[str, Path]:
+    """The shipped rules, and ones that raise dozens of alerts."""
+    return {"shipped": rule_file(folder, idle=IDLE), "easy": rule_file(folder, easy=EASY, idle=IDLE)}
+
+
+@pytest.fixture(scope="module")
+def tested(folder: Path, rules: dict[str, Path]) -> Tested:
+    """Back-tests by rules and batch size, each run once."""
+    known: dict[tuple[str, int], Found] = {}
+
+    def run(name: str, size: int) -> Found:
+        if (name, size) not in known:
+            known[name, size] = by_backtest(folder, SAMPLE, rules[name], size)
+        return known[name, size]
+
+    return run
+
+
+def test_a_back_test_does_not_depend_on_its_batches_and_the_easy_rules_raise_dozens_of_alerts(tested: Tested) -> None:
+    assert tested("easy", 1) == tested("easy", 7) == tested("easy", 64)
+    assert len(tested("easy", 64).alerts) > 40
+
+
+@pytest.mark.parametrize(("size", "name"), [(1, "easy"), (7, "shipped"), (64, "easy")])
+def test_the_live_path_gives_what_the_back_test_gives(
+    kafka: str, redis_url: str, triton: str, folder: Path, rules: dict[str, Path], tested: Tested, size: int, name: str
+) -> None:
+    expected = tested(name, 64)
+    servers = {"kafka_bootstrap": kafka, "redis_url": redis_url, "triton_url": triton}
+    live = by_live(folder, SAMPLE, rules[name], size, len(expected.outcomes), servers, print)
+    assert [found for found in compare(live, expected) if not found.equal] == []
+    assert live.account == expected.account
+    assert live.account["lost"] == 0
