@@ -50,7 +50,7 @@ def load_metadata(folder: Path, expected: str) -> tuple[Metadata, Tokenizer]:
     Raises ModelMismatch where the features of this program differ from those the model was trained on,
     AdrwatchError where a file is missing or unreadable.
     """
-    fix = "run `adrwatch train export` to write the model folder again, or restore triton_models/ from git"
+    fix = "mend ADRWATCH_MODEL_REPOSITORY, restore triton_models/ from git, or run `adrwatch train export`"
     try:
         metadata = msgspec.json.decode((folder / METADATA).read_bytes(), type=Metadata)
         tokenizer_json = (folder / TOKENIZER).read_text(encoding="utf-8")

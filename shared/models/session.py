@@ -25,7 +25,8 @@ class OnnxModel:
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise AdrwatchError(
-                f"no model at {file}", fix="restore triton_models/ from git, or run `adrwatch train export`"
+                f"no model at {file}",
+                fix="mend ADRWATCH_MODEL_REPOSITORY, restore triton_models/ from git, or run `adrwatch train export`",
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
