@@ -86,7 +86,7 @@ def backtest(
                 "their time, while `ingest replay` without --sort may bring them too late",
                 err=True,
             )
-        if out is not None:
+        if out is not None and result.first is not None:
             alerts = map(encode, result.alerts)
             records = (kept.outcome_records(), kept.mention_records(), alerts)
             export.write(out, dict(zip(export.NAMES, records, strict=True)))
