@@ -34,7 +34,7 @@ class Keys:
 
     @property
     def watermark(self) -> str:
-        """Sorted set: partition of adr.outcomes → event time in ms that it has reached; `closed` → end of the last closed bucket."""
+        """Sorted set: partition of adr.outcomes → event time in ms it has reached; `closed` → end of the last closed bucket."""
         return f"{self.prefix}:watermark"
 
     @property
