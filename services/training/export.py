@@ -17,34 +17,46 @@ from torch import Tensor, nn
 from services.training.fitting import BUCKETS, build_trunk, load_tokenizer
 from services.training.graphs import quantised
 from services.training.networks import Classifier, Extractor
+from services.training.products import Products
+from services.training.ranges import measured
 from shared.models import classifier, extractor
 from shared.models.decode import BEGIN, INSIDE, OUTSIDE, TAGS
-from shared.models.features import INPUT_NAMES, MAX_ROWS, FeatureSpec
+from shared.models.features import INPUT_NAMES, MAX_ROWS, FeatureBuilder, FeatureSpec, Inputs
 from shared.models.metadata import METADATA, TOKENIZER, Metadata
+from shared.settings import PACKAGE_ROOT
+from shared.text.parse import default_parser
 
 # Opset 17 has LayerNormalization and loads in every onnxruntime since 1.13.
 _OPSET = 17
 _LABELS = "labels.txt"
+# Posts of every kind that we wrote for the demo.
+SAMPLE_POSTS = PACKAGE_ROOT / "deploy" / "demo" / "posts.jsonl"
 _WARM_LENGTHS = "lengths"
 
 
-def export(checkpoint: Path, repository: Path, version: str, *, eight_bit: bool = True) -> Path:
+def export(
+    checkpoint: Path, repository: Path, version: str, *, eight_bit: bool = True, posts: Path = SAMPLE_POSTS
+) -> Path:
     """Write the model of a checkpoint (of either training run) into `repository`; returns its folder.
 
-    `eight_bit`: as served on CPU; else fp32, for comparisons.
+    `eight_bit`: as served on CPU; else fp32, for comparisons. `posts`: JSON lines with a `text`; the fixed scales of the 8-bit
+    graph are measured on them.
     """
     trained = torch.load(checkpoint, weights_only=False)
     # To which lengths rows are padded is a matter of serving: training has no part in it.
     trained["spec"] = replace(trained["spec"], buckets=BUCKETS)
     network, name, output = _network(trained)
+    tokenizer = load_tokenizer(trained["encoder"])
     folder = repository / name
     (folder / "1").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "model.onnx"
         _trace(network, trained["spec"], output, plain)
         graph = onnx.load(plain)
-        onnx.save(quantised(graph) if eight_bit else graph, folder / "1" / "model.onnx")
-    tokenizer = load_tokenizer(trained["encoder"])
+        if eight_bit:
+            batches = _batches(posts, FeatureBuilder(tokenizer, trained["spec"]))
+            graph = quantised(graph, measured(graph, Products(graph).steady(), batches))
+        onnx.save(graph, folder / "1" / "model.onnx")
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer_text = tokenizer.to_str()
@@ -56,6 +68,11 @@ def export(checkpoint: Path, repository: Path, version: str, *, eight_bit: bool 
     (folder / "warmup").mkdir(exist_ok=True)
     (folder / "warmup" / _WARM_LENGTHS).write_bytes(np.asarray([metadata.buckets[0]], dtype="<i4").tobytes())
     return folder
+
+
+def _batches(posts: Path, builder: FeatureBuilder) -> list[Inputs]:
+    texts = [msgspec.json.decode(line)["text"] for line in posts.read_bytes().splitlines()]
+    return builder.encode(texts, default_parser().parse(texts)).batches
 
 
 def configuration(metadata: Metadata, output: str) -> str:

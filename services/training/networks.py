@@ -103,7 +103,8 @@ class Trunk(nn.Module):
         lengths = lengths.long()
         place = torch.arange(input_ids.shape[1], device=input_ids.device).unsqueeze(0)
         seen = place < lengths
-        bias = (~seen).float()[:, None, None, :] * -10_000.0
+        # Far enough below any score to weigh nothing, and near enough that no exponential underflows: those are slow.
+        bias = (~seen).float()[:, None, None, :] * -50.0
         words = self.encoder(input_ids=input_ids.long(), attention_mask=bias.to(self.encoder.dtype)).last_hidden_state
         levels = [words]
         if self.characters is not None:

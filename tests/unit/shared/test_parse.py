@@ -1,0 +1,30 @@
+"""Parses stay the same, and the parser stays small, however many posts it has seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.text import parse
+
+POST = "since i started lipitor my legs ache all night."
+
+
+def test_the_parser_forgets_the_words_of_earlier_posts_and_parses_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse, "_RELOAD_AFTER", 40)
+    parser = parse.SpacyParser()
+    first = parser.parse([POST])
+    loaded = parser._nlp
+    for start in range(0, 40, 10):
+        parser.parse([f"zzword{number} qqword{number}" for number in range(start, start + 10)])
+    assert "zzword5" in loaded.vocab.strings
+    assert parser._nlp is not loaded
+    assert "zzword5" not in parser._nlp.vocab.strings
+    assert parser.parse([POST]) == first
+
+
+def test_a_post_has_a_token_for_each_word_and_every_head_lies_in_the_post() -> None:
+    (found,) = parse.default_parser().parse([POST])
+    words = [POST[token.start : token.end] for token in found.tokens]
+    assert words == [*POST.removesuffix(".").split(), "."]
+    assert all(0 <= token.head < len(words) for token in found.tokens)
+    assert "nsubj" in {token.label for token in found.tokens}
