@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from shared.errors import AdrwatchError
 
-
 # Seconds. A thread whose model is done has to ask the thread that parses for the interpreter; with Python's own 5 ms, a core stood
 # idle meanwhile (measured: 8 % of the throughput of a back-test on two cores).
 _SWITCH_INTERVAL = 0.0005
