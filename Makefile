@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BASELINE := .venv-baseline
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format train bench clean
@@ -46,8 +47,14 @@ $(VENV)/.train: $(VENV)/.run
 
 train: $(VENV)/.train ## install PyTorch and what else `adrwatch train` needs (several GB)
 
-bench: $(VENV)/.train ## measure posts/s, latency and memory beside a plain PyTorch pipeline (STREAM=FILE, ARGS="--rounds 1")
-	@$(BIN)/python -m tests.benchmarks.run $(STREAM) $(ARGS)
+# An environment of its own: where PyTorch is installed, spaCy loads it, and every worker would need twice the memory.
+$(BASELINE)/.made: $(VENV)/.made pyproject.toml
+	@echo "installing PyTorch for the baseline into $(BASELINE) (several GB) ..."
+	@$(PYTHON) -m venv $(BASELINE)
+	@$(BASELINE)/bin/pip install --quiet --disable-pip-version-check --editable '.[train]' && touch $@
+
+bench: $(VENV)/.run $(BASELINE)/.made ## measure posts/s, latency and memory beside a plain PyTorch pipeline (STREAM=FILE, ARGS="--rounds 1")
+	@$(BIN)/python -m tests.benchmarks.run $(STREAM) --baseline-python $(BASELINE)/bin/python $(ARGS)
 
 clean: ## remove the environment and everything that `adrwatch up` left in this folder
-	rm -rf $(VENV) .adrwatch .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BASELINE) .adrwatch .mypy_cache .ruff_cache .pytest_cache
