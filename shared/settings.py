@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
 
-    batch_size: int = Field(64, ge=1, le=1024, description="posts in a micro-batch")
+    batch_size: int = Field(128, ge=1, le=1024, description="posts in a micro-batch")
     batch_wait: float = Field(0.2, gt=0, le=10, description="the longest wait for a batch to fill")
     retry_first: float = Field(0.2, gt=0, le=60, description="first wait when a dependency is away")
     retry_most: float = Field(10.0, gt=0, le=60, description="longest wait when a dependency is away")

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from services.pipeline.process import Tools
-from services.pipeline.steps.classify import Infer
+from services.pipeline.steps.ask import Infer
 from services.pipeline.worker import PostHandler
 from shared.events import Post, encode
 from shared.settings import Settings

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.attribute import attribute
-from services.pipeline.steps.classify import Infer, classify
+from services.pipeline.steps.classify import classify
 from services.pipeline.steps.document import Document, Failure
 from services.pipeline.steps.extract import extract
 from services.pipeline.steps.normalise import Reported, Vocabularies, normalise

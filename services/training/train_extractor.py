@@ -21,9 +21,9 @@ from services.training.fitting import (
     continue_from,
     feature_spec,
     load_tokenizer,
+    readings,
     shuffled_batches,
     tensors,
-    windows_of,
 )
 from services.training.metrics import overlapping, strict, total
 from services.training.networks import Extractor, Sizes
@@ -80,9 +80,9 @@ def train(
     builder = FeatureBuilder(load_tokenizer(encoder), spec)
     posts = [post for split in corpora.values() for post in split.train]
     examples: list[tuple[Window, Tensor]] = []
-    for post, (pieces, windows) in zip(posts, windows_of(builder, parser, [post.text for post in posts]), strict=True):
-        tags = tags_of(post, pieces, TYPES)
-        examples.extend((w, torch.from_numpy(tags[w.first : w.first + w.pieces])) for w in windows)
+    for post, reading in zip(posts, readings(builder, parser, [post.text for post in posts]), strict=True):
+        tags = tags_of(post, reading.pieces, TYPES)
+        examples.extend((w, torch.from_numpy(tags[w.first : w.first + w.pieces])) for w in reading.windows)
     sizes = Sizes(labels=len(spec.labels))
     model = Extractor(build_trunk(encoder, sizes, freeze=freeze), sizes.hidden, len(TYPES))
     if start is not None:
@@ -140,8 +140,8 @@ def choose_biases(
     encoded = builder.encode(texts, default_parser().parse(texts))
     outputs = []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for group in encoded.rows:
-            outputs.append(model(*tensors(group)).float().numpy())
+        for rows in encoded.rows:
+            outputs.append(model(*tensors([window for _, window in rows])).float().numpy())
     emissions = post_emissions(encoded, outputs)
     found = {bias: spans_of_posts(encoded.pieces, emissions, texts, TYPES, [bias] * len(TYPES)) for bias in _BIASES}
 

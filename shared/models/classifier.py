@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.features import Encoded, FeatureBuilder
+from shared.models.features import Encoded, FeatureBuilder, Reading
 from shared.models.metadata import Metadata, load_metadata
 from shared.text.parse import Parse
 
@@ -35,8 +35,21 @@ class ClassifierFeatures:
         """Probability from which a post counts as a report."""
         return self.metadata.threshold
 
-    def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
+    @property
+    def digest(self) -> str:
+        """Models of one digest read the same of a post."""
+        return self.metadata.digest
+
+    def read(self, post: str, parse: Parse) -> Reading:
+        """What the model reads of one post."""
+        return self._builder.read(post, parse)
+
+    def arrange(self, readings: Sequence[Reading]) -> Encoded:
         """Batches for the model, in the order in which `probabilities` wants its outputs."""
+        return self._builder.arrange(readings)
+
+    def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
+        """Read and arrange."""
         return self._builder.encode(posts, parses)
 
     def probabilities(self, encoded: Encoded, outputs: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.float64]:
@@ -52,7 +65,7 @@ def post_logits(encoded: Encoded, outputs: Sequence[NDArray[Any]]) -> NDArray[np
     """The highest logit [posts] of each post's windows from outputs [rows, 1] of each batch."""
     logits = np.full(len(encoded.pieces), -np.inf)
     for windows, output in zip(encoded.rows, outputs, strict=True):
-        posts = [window.post for window in windows]
+        posts = [post for post, _ in windows]
         np.maximum.at(logits, posts, output[:, 0].astype(np.float64))
     return logits
 

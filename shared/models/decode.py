@@ -33,13 +33,13 @@ def post_emissions(encoded: Encoded, outputs: Sequence[NDArray[np.float32]]) -> 
     posts = [np.zeros((len(pieces.starts), width), dtype=np.float32) for pieces in encoded.pieces]
     margins = [np.full(len(pieces.starts), -1, dtype=np.int64) for pieces in encoded.pieces]
     for windows, output in zip(encoded.rows, outputs, strict=True):
-        for row, window in enumerate(windows):
+        for row, (post, window) in enumerate(windows):
             size = window.pieces
             here = slice(window.first, window.first + size)
             margin = np.minimum(np.arange(size), np.arange(size)[::-1])
-            better = margin > margins[window.post][here]
-            posts[window.post][here][better] = output[row, 1 : size + 1][better]
-            margins[window.post][here][better] = margin[better]
+            better = margin > margins[post][here]
+            posts[post][here][better] = output[row, 1 : size + 1][better]
+            margins[post][here][better] = margin[better]
     return posts
 
 

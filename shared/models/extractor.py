@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from shared.models.decode import Span, post_emissions, spans_of_posts
-from shared.models.features import Encoded, FeatureBuilder
+from shared.models.features import Encoded, FeatureBuilder, Reading
 from shared.models.metadata import Metadata, load_metadata
 from shared.text.parse import Parse
 
@@ -30,8 +30,21 @@ class ExtractorFeatures:
         metadata, tokenizer = load_metadata(folder, NAME)
         return cls(metadata, FeatureBuilder(tokenizer, metadata.spec))
 
-    def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
+    @property
+    def digest(self) -> str:
+        """Models of one digest read the same of a post."""
+        return self.metadata.digest
+
+    def read(self, post: str, parse: Parse) -> Reading:
+        """What the model reads of one post."""
+        return self._builder.read(post, parse)
+
+    def arrange(self, readings: Sequence[Reading]) -> Encoded:
         """Batches for the model, in the order in which `decode` wants its outputs."""
+        return self._builder.arrange(readings)
+
+    def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
+        """Read and arrange."""
         return self._builder.encode(posts, parses)
 
     def decode(

@@ -60,10 +60,9 @@ class FeatureSpec:
 class Window:
     """Up to `buckets[-1]` word pieces of one post with [CLS] and [SEP] around them.
 
-    `post`: index of the post. `first`: index of the first piece within the post. `arrays`: unpadded inputs.
+    `first`: index of the first piece within the post. `arrays`: unpadded inputs.
     """
 
-    post: int
     first: int
     arrays: Inputs
 
@@ -83,11 +82,22 @@ class Pieces:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One post made ready: its pieces and its windows. Models of one digest can share it."""
+
+    pieces: Pieces
+    windows: list[Window]
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
-    """Posts made ready: `batches` go to the model one by one, in this order; the rest reads its outputs back."""
+    """Posts made ready: `batches` go to the model one by one, in this order; the rest reads its outputs back.
+
+    `rows`: the windows of each batch, each with the index of its post.
+    """
 
     batches: list[Inputs]
-    rows: list[list[Window]]
+    rows: list[list[tuple[int, Window]]]
     pieces: list[Pieces]
 
 
@@ -103,17 +113,17 @@ class FeatureBuilder:
         self._cls, self._sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
 
     def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
-        """Inputs for all posts: windows sorted by length, padded to their bucket, at most `MAX_ROWS` a batch."""
-        windows: list[Window] = []
-        pieces: list[Pieces] = []
-        for index, (post, parse) in enumerate(zip(posts, parses, strict=True)):
-            of_post, cut = self.windows(index, post, parse)
-            windows.extend(cut)
-            pieces.append(of_post)
-        rows = list(self._grouped(windows))
-        return Encoded([pad(group, self._bucket(group[0])) for group in rows], rows, pieces)
+        """Inputs for all posts, read and arranged."""
+        return self.arrange([self.read(post, parse) for post, parse in zip(posts, parses, strict=True)])
 
-    def windows(self, index: int, post: str, parse: Parse) -> tuple[Pieces, list[Window]]:
+    def arrange(self, readings: Sequence[Reading]) -> Encoded:
+        """Batches of all windows: sorted by length, padded to their bucket, at most `MAX_ROWS` a batch."""
+        windows = [(index, window) for index, reading in enumerate(readings) for window in reading.windows]
+        rows = list(self._grouped(windows))
+        batches = [pad([window for _, window in group], self._bucket(group[0][1])) for group in rows]
+        return Encoded(batches, rows, [reading.pieces for reading in readings])
+
+    def read(self, post: str, parse: Parse) -> Reading:
         """The pieces of one post and its windows; a post without pieces has one window of [CLS] [SEP]."""
         text = model_text(post[:MAX_CHARACTERS])
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
@@ -128,10 +138,10 @@ class FeatureBuilder:
         step = longest - self._spec.overlap
         cuts = range(0, max(1, len(ids) - self._spec.overlap), step) if len(ids) > longest else range(1)
         cut = [
-            Window(index, first, self._window(first, min(first + longest, len(ids)), ids, characters, labels, heads))
+            Window(first, self._window(first, min(first + longest, len(ids)), ids, characters, labels, heads))
             for first in cuts
         ]
-        return pieces, cut
+        return Reading(pieces, cut)
 
     def _window(
         self,
@@ -196,10 +206,10 @@ class FeatureBuilder:
     def _bucket(self, window: Window) -> int:
         return next(size for size in self._spec.buckets if len(window.arrays["input_ids"]) <= size)
 
-    def _grouped(self, windows: list[Window]) -> Iterator[list[Window]]:
-        group: list[Window] = []
-        for window in sorted(windows, key=lambda window: len(window.arrays["input_ids"])):
-            if group and (len(group) == MAX_ROWS or self._bucket(group[0]) != self._bucket(window)):
+    def _grouped(self, windows: list[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
+        group: list[tuple[int, Window]] = []
+        for window in sorted(windows, key=lambda window: len(window[1].arrays["input_ids"])):
+            if group and (len(group) == MAX_ROWS or self._bucket(group[0][1]) != self._bucket(window[1])):
                 yield group
                 group = []
             group.append(window)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from numpy.typing import NDArray
-
+from services.pipeline.steps.ask import Infer, ask
 from services.pipeline.steps.document import Document
 from shared.models.classifier import NAME, ClassifierFeatures
-from shared.text.parse import Parse, Parser
-
-Arrays = Mapping[str, NDArray[Any]]
-Infer = Callable[[str, Arrays], Awaitable[Arrays]]
+from shared.text.parse import Parser
 
 
 async def classify(
@@ -26,19 +20,8 @@ async def classify(
     """
     asked = [document for document in documents if document.screened is None or not gated]
     if asked:
-        texts = [document.post.text for document in asked]
-        encoded = features.encode(texts, parses(asked, parser))
-        # All at once: the server's instances share them out.
-        outputs = await asyncio.gather(*(infer(NAME, batch) for batch in encoded.batches))
+        encoded, outputs = await ask(asked, NAME, features, parser, infer)
         for document, probability in zip(asked, features.probabilities(encoded, outputs).tolist(), strict=True):
             document.probability = probability
             document.positive = probability >= features.threshold
     return list(documents)
-
-
-def parses(documents: Sequence[Document], parser: Parser) -> list[Parse]:
-    """The parse of each document, made once and kept on it: classifier and extractor read the same."""
-    missing = [document for document in documents if document.parse is None]
-    for document, parse in zip(missing, parser.parse([document.post.text for document in missing]), strict=True):
-        document.parse = parse
-    return [document.parse for document in documents if document.parse is not None]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from shared.events import UNMAPPED, Concept, Post, Span
 from shared.models.decode import Span as TypedSpan
+from shared.models.features import Reading
 from shared.text.parse import Parse
 from shared.vocabulary.drugs import DrugMention
 
@@ -29,14 +30,15 @@ class Document:
     """One post and what the steps have found about it so far.
 
     `screened`: reason of the screen, or None where the post goes on. `drugs`: medicines that the lexicon found.
-    `probability`, `positive`: the classifier's, once asked. `spans`: the extractor's, of type reaction, withdrawal, drug
-    or indication. `pairs`: what the post asserts, before concepts are known.
+    `readings`: what models read of it, by digest. `probability`, `positive`: the classifier's, once asked. `spans`: the
+    extractor's, of type reaction, withdrawal, drug or indication. `pairs`: what the post asserts, before concepts are known.
     """
 
     post: Post
     screened: str | None = None
     drugs: list[DrugMention] = field(default_factory=list)
     parse: Parse | None = None
+    readings: dict[str, Reading] = field(default_factory=dict)
     probability: float | None = None
     positive: bool = False
     spans: list[TypedSpan] = field(default_factory=list)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
-from services.pipeline.steps.classify import Infer, parses
+from services.pipeline.steps.ask import Infer, ask
 from services.pipeline.steps.document import Document
 from shared.models.extractor import NAME, ExtractorFeatures
 from shared.text.parse import Parser
@@ -20,10 +19,8 @@ async def extract(
     """
     asked = [document for document in documents if document.reports or not gated]
     if asked:
+        encoded, outputs = await ask(asked, NAME, features, parser, infer)
         texts = [document.post.text for document in asked]
-        encoded = features.encode(texts, parses(asked, parser))
-        # All at once: the server's instances share them out.
-        outputs = await asyncio.gather(*(infer(NAME, batch) for batch in encoded.batches))
         for document, spans in zip(asked, features.decode(encoded, outputs, texts), strict=True):
             document.spans = spans
     return list(documents)

@@ -41,8 +41,8 @@ def test_inputs_have_the_served_names_and_shapes(features: ClassifierFeatures) -
 def test_a_post_has_the_same_inputs_alone_and_among_others(features: ClassifierFeatures) -> None:
     together = encode(features, POSTS)
     for batch, rows in zip(together.batches, together.rows, strict=True):
-        for row, window in enumerate(rows):
-            alone = encode(features, [POSTS[window.post]])
+        for row, (post, _) in enumerate(rows):
+            alone = encode(features, [POSTS[post]])
             for name in INPUT_NAMES:
                 np.testing.assert_array_equal(alone.batches[0][name][0], batch[name][row])
 
@@ -59,7 +59,7 @@ def test_windows_of_a_long_post_cover_every_piece_and_stay_bounded(features: Cla
     seen = np.zeros(len(encoded.pieces[0].starts), dtype=bool)
     for rows in encoded.rows:
         assert len(rows) <= MAX_ROWS
-        for window in rows:
+        for _, window in rows:
             seen[window.first : window.first + window.pieces] = True
     assert seen.all()
     assert encoded.pieces[0].ends.max() <= MAX_CHARACTERS
@@ -69,7 +69,7 @@ def test_a_pair_points_from_a_word_to_the_first_piece_of_its_head() -> None:
     metadata, tokenizer = load_metadata(CLASSIFIER, "adr_classifier")
     builder = FeatureBuilder(tokenizer, metadata.spec)
     parse = Parse((Token(0, 6, "NN", "nsubj", 1, True), Token(7, 13, "VBD", "ROOT", 1, False)))
-    _, [window] = builder.windows(0, "nausea hurted", parse)
+    [window] = builder.read("nausea hurted", parse).windows
     text = [tokenizer.id_to_token(int(piece)) for piece in window.arrays["input_ids"]]
     verb = text.index("hurt")
     heads, labels = window.arrays["dep_heads"], window.arrays["dep_labels"]
@@ -84,7 +84,7 @@ def test_characters_show_the_whole_word_to_each_of_its_pieces() -> None:
     metadata, tokenizer = load_metadata(CLASSIFIER, "adr_classifier")
     builder = FeatureBuilder(tokenizer, metadata.spec)
     parse = Parse((Token(0, 8, "NN", "ROOT", 0, True),))
-    _, [window] = builder.windows(0, "metforin", parse)
+    [window] = builder.read("metforin", parse).windows
     shown = window.arrays["char_ids"]
     assert len(shown) > 3
     expected = [ALPHABET.index(character) + 1 for character in "metforin"]

@@ -69,7 +69,7 @@ def test_padding_beyond_the_bucket_changes_no_decision() -> None:
     for rows in encoded.rows:
         for size in features.metadata.buckets:
             if size >= encoded.batches[encoded.rows.index(rows)]["input_ids"].shape[1]:
-                output = CLASSIFIER_GRAPH.infer(pad(rows, size))["logit"]
+                output = CLASSIFIER_GRAPH.infer(pad([window for _, window in rows], size))["logit"]
                 least = CLASSIFIER_GRAPH.infer(encoded.batches[encoded.rows.index(rows)])["logit"]
                 np.testing.assert_allclose(output, least, atol=2e-4)
 

@@ -21,10 +21,17 @@ class Features:
 
     threshold = 10
 
-    def encode(self, posts, parses):
-        assert len(posts) == len(parses)
-        batches = [{"length": np.asarray([len(text)])} for text in posts]
-        return SimpleNamespace(batches=batches)
+    def __init__(self, digest: str = "one") -> None:
+        self.digest = digest
+        self.seen: list[str] = []
+
+    def read(self, post, parse):
+        assert parse == Parse(())
+        self.seen.append(post)
+        return len(post)
+
+    def arrange(self, readings):
+        return SimpleNamespace(batches=[{"length": np.asarray([length])} for length in readings])
 
     def probabilities(self, encoded, outputs):
         return np.asarray([float(output["length"][0]) for output in outputs])
@@ -67,6 +74,14 @@ async def test_only_positive_posts_are_extracted_and_each_post_is_parsed_once() 
     found = await extract(found, Features(), parser, echo)
     assert [len(one.spans) for one in found] == [0, 1, 0]
     assert parser.seen == ["short", "quite a long post"]
+
+
+async def test_models_of_one_digest_read_a_post_once_and_others_read_it_for_themselves() -> None:
+    classifying, same, other = Features("one"), Features("one"), Features("two")
+    found = await classify(documents(), classifying, CountingParser(), echo)
+    await extract(found, same, CountingParser(), echo)
+    await extract(found, other, CountingParser(), echo)
+    assert (classifying.seen, same.seen, other.seen) == (["short", "quite a long post"], [], ["quite a long post"])
 
 
 async def test_without_gates_both_models_are_asked_about_every_post() -> None:

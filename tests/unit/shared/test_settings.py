@@ -137,4 +137,4 @@ def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(monkeypatch: p
 def test_variables_that_a_platform_sets_for_a_service_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADRWATCH_PIPELINE_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("ADRWATCH_MAVEN_URL", "https://repo.example.org")
-    assert settings.load().batch_size == 64
+    assert settings.load().batch_size == 128
