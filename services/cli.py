@@ -38,6 +38,7 @@ COMMANDS: tuple[str, ...] = (
     "services.backtest.cli",
     "services.settings_command",
     "services.vocabulary.cli",
+    "services.evaluation.cli",
     "services.training.cli",
 )
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.training.corpora import Split
 from services.training.fitting import (
     Optimiser,
     build_trunk,
@@ -26,11 +25,12 @@ from services.training.fitting import (
     shuffled_batches,
     tensors,
 )
-from services.training.metrics import auroc, average_precision, best_threshold, decisions
 from services.training.networks import Classifier, Sizes
-from services.training.readers import LabelledPost
+from shared.corpora.readers import LabelledPost
+from shared.corpora.splits import Split
 from shared.models.classifier import calibrated, post_logits
 from shared.models.features import FeatureBuilder
+from shared.scores import auroc, average_precision, best_threshold, decisions
 from shared.text.parse import default_parser
 
 # Of the negatives, which are nine in ten, each epoch reads this share, others each time.

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.training.corpora import TYPES, Split
 from services.training.fitting import (
     Optimiser,
     build_trunk,
@@ -25,11 +24,12 @@ from services.training.fitting import (
     shuffled_batches,
     tensors,
 )
-from services.training.metrics import overlapping, strict, total
 from services.training.networks import Extractor, Sizes
-from services.training.readers import AnnotatedPost
+from shared.corpora.readers import AnnotatedPost
+from shared.corpora.splits import TYPES, Split
 from shared.models.decode import BEGIN, INSIDE, OUTSIDE, post_emissions, spans_of_posts
 from shared.models.features import FeatureBuilder, Pieces, Window
+from shared.scores import overlapping, strict, total
 from shared.text.parse import default_parser
 
 # Label of a piece whose tag is unknown: it begins no word, or its corpus does not annotate the type.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from services.training.readers import (
+from shared.corpora.readers import (
     AnnotatedPost,
     LabelledPost,
     Mention,

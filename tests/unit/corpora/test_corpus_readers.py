@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.training.readers import (
+from shared.corpora.readers import (
     Mention,
     read_cadec,
     read_conll,

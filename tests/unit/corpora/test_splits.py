@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.training.corpora import name_drugs, normalised
-from services.training.readers import AnnotatedPost, Mention
+from shared.corpora.readers import AnnotatedPost, Mention
+from shared.corpora.splits import name_drugs, normalised
 
 REACTION = frozenset({"reaction"})
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from services.training.metrics import (
+from shared.scores import (
     Counts,
     auroc,
     average_precision,

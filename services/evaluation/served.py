@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from services.training.metrics import (
+from services.evaluation.reports import Report, Row
+from shared.corpora.readers import AnnotatedPost, LabelledPost
+from shared.models.classifier import ClassifierFeatures
+from shared.models.decode import Span
+from shared.models.extractor import ExtractorFeatures
+from shared.models.metadata import check_parser
+from shared.models.session import OnnxModel
+from shared.scores import (
     Counts,
     auroc,
     average_precision,
@@ -20,13 +27,6 @@ from services.training.metrics import (
     strict,
     total,
 )
-from services.training.readers import AnnotatedPost, LabelledPost
-from services.training.reports import Report, Row
-from shared.models.classifier import ClassifierFeatures
-from shared.models.decode import Span
-from shared.models.extractor import ExtractorFeatures
-from shared.models.metadata import check_parser
-from shared.models.session import OnnxModel
 from shared.text.parse import default_parser
 
 # Posts parsed and scored at a time: bounds memory, large enough for full batches.
