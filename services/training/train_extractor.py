@@ -1,9 +1,8 @@
-"""Trains the extractor: BIO emissions per type over the three levels, on corpora that annotate different types."""
+"""Trains the extractor: BIO emissions per type over the levels, on corpora that annotate different types."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,110 +14,124 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.training.fitting import (
-    Optimiser,
     build_trunk,
     continue_from,
+    device,
     feature_spec,
+    identity,
     load_tokenizer,
     readings,
     shuffled_batches,
+    sizes_of,
     tensors,
 )
-from services.training.networks import Extractor, Sizes
+from services.training.loop import Judged, Say, run
+from services.training.networks import Extractor
+from services.training.options import Options
 from shared.corpora.readers import AnnotatedPost
 from shared.corpora.splits import TYPES, Split
-from shared.models.decode import BEGIN, INSIDE, OUTSIDE, post_emissions, spans_of_posts
+from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, post_emissions, spans_of_posts
 from shared.models.features import FeatureBuilder, Pieces, Window
-from shared.scores import overlapping, strict, total
+from shared.scores import strict, total
 from shared.text.parse import default_parser
 
 # Label of a piece whose tag is unknown: it begins no word, or its corpus does not annotate the type.
 IGNORED = -100
-# Weights that are already close need smaller steps.
-_CONTINUED = 0.7
+_PIECES_A_BATCH = 1024
 _BIASES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+REACTION = "reaction"
 
 
 def tags_of(post: AnnotatedPost, pieces: Pieces, types: Sequence[str]) -> NDArray[np.int64]:
-    """Tags [pieces, types]: the first piece of each word carries its word's tag, all else is `IGNORED`."""
+    """Tags [pieces, types]: the first piece of each word carries its word's tag, all else is `IGNORED`.
+
+    The fragments of a discontinuous reaction stand in the column of parts, those of other types in the column of their type.
+    """
     tags = np.full((len(pieces.starts), len(types)), IGNORED, dtype=np.int64)
     words = np.flatnonzero(pieces.word_starts)
     ends = np.append(pieces.starts[words][1:], 1 << 40)
     for column, name in enumerate(types):
-        if name not in post.types:
+        kind = REACTION if name == PART else name
+        if kind not in post.types:
             continue
         tags[words, column] = OUTSIDE
-        for mention in sorted((m for m in post.mentions if m.type == name), key=lambda m: (m.start, -m.end)):
-            inside = words[(pieces.starts[words] < mention.end) & (ends > mention.start)]
+        for start, end in sorted(_places(post, name), key=lambda place: (place[0], -place[1])):
+            inside = words[(pieces.starts[words] < end) & (ends > start)]
             # A word that starts before the mention belongs to it only if it also reaches into it.
-            inside = inside[pieces.ends[_last_pieces(inside, pieces)] > mention.start]
+            inside = inside[pieces.ends[_last_pieces(inside, pieces)] > start]
             if len(inside) and (tags[inside, column] == OUTSIDE).all():
                 tags[inside, column] = INSIDE
                 tags[inside[0], column] = BEGIN
     return tags
 
 
-def train(
-    corpora: dict[str, Split[AnnotatedPost]],
-    encoder: str,
-    out: Path,
-    *,
-    epochs: int,
-    seed: int,
-    start: Path | None = None,
-    freeze: int = 0,
-    say: Callable[[str], None],
-) -> dict[str, Any]:
-    """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content.
+def _places(post: AnnotatedPost, name: str) -> list[tuple[int, int]]:
+    if name == PART:
+        return [place for m in post.mentions if m.type == REACTION and m.fragments for place in m.fragments]
+    whole = name == REACTION
+    return [place for m in post.mentions if m.type == name and not (whole and m.fragments) for place in m.places]
 
-    `start`: an earlier run to go on from. `freeze`: layers of the encoder that stay.
-    """
-    torch.manual_seed(seed)
-    generator = random.Random(seed)
+
+class ExtractorTask:
+    """Annotated posts of several corpora; a type counts where a corpus annotates it."""
+
+    name = "extract"
+
+    def __init__(self, corpora: dict[str, Split[AnnotatedPost]], builder: FeatureBuilder, options: Options) -> None:
+        self._corpora = corpora
+        self._builder = builder
+        posts = [post for split in corpora.values() for post in split.train]
+        if options.adr_share:
+            posts = balanced(posts, options.adr_share, random.Random(options.seed))
+        self._examples: list[tuple[Window, Tensor]] = []
+        read = readings(builder, default_parser(), [post.text for post in posts])
+        for post, reading in zip(posts, read, strict=True):
+            tags = tags_of(post, reading.pieces, TYPES)
+            self._examples.extend(
+                (window, torch.from_numpy(tags[window.first : window.first + window.pieces]))
+                for window in reading.windows
+            )
+
+    def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
+        """All examples."""
+        return list(shuffled_batches([w.pieces + 2 for w, _ in self._examples], _PIECES_A_BATCH, generator))
+
+    def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
+        """Cross entropy over the known tags."""
+        with torch.autocast(device().type, torch.bfloat16):
+            emissions = model(*tensors([self._examples[index][0] for index in batch]))
+        return tag_loss(emissions.float(), [self._examples[index][1] for index in batch])
+
+    def judge(self, model: nn.Module) -> Judged:
+        """Mean over the corpora of the strict F1 of reactions on held-out posts; the outside bias of each type."""
+        biases, score, report = choose_biases(model, self._builder, self._corpora)
+        return Judged(score, {"outside_bias": biases}, str(report))
+
+
+def train(corpora: dict[str, Split[AnnotatedPost]], options: Options, out: Path, say: Say) -> dict[str, Any]:
+    """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
     parser = default_parser()
     spec = feature_spec(parser)
-    builder = FeatureBuilder(load_tokenizer(encoder), spec)
-    posts = [post for split in corpora.values() for post in split.train]
-    examples: list[tuple[Window, Tensor]] = []
-    for post, reading in zip(posts, readings(builder, parser, [post.text for post in posts]), strict=True):
-        tags = tags_of(post, reading.pieces, TYPES)
-        examples.extend((w, torch.from_numpy(tags[w.first : w.first + w.pieces])) for w in reading.windows)
-    sizes = Sizes(labels=len(spec.labels))
-    model = Extractor(build_trunk(encoder, sizes, freeze=freeze), sizes.hidden, len(TYPES))
-    if start is not None:
-        continue_from(model, start)
-    lengths = [window.pieces + 2 for window, _ in examples]
-    steps = epochs * sum(1 for _ in shuffled_batches(lengths, 1024, random.Random(seed)))
-    optimiser = Optimiser(model, steps, scale=_CONTINUED if start else 1.0)
-    best: dict[str, Any] = {"score": -1.0}
-    for epoch in range(epochs):
-        model.train()
-        began, losses = time.monotonic(), []
-        for batch in shuffled_batches(lengths, 1024, generator):
-            with torch.autocast("cpu", torch.bfloat16):
-                emissions = model(*tensors([examples[index][0] for index in batch]))
-            loss = tag_loss(emissions.float(), [examples[index][1] for index in batch])
-            optimiser.step(loss)
-            losses.append(loss.item())
-            if len(losses) % 50 == 0:
-                say(f"extract epoch {epoch} step {len(losses)} loss {np.mean(losses[-50:]):.4f}")
-        chosen = optimiser.averaged()
-        biases, score, report = choose_biases(chosen, builder, corpora)
-        say(f"extract epoch {epoch} {time.monotonic() - began:.0f}s held-out {score:.4f} {report}")
-        if score > best["score"]:
-            best = {
-                "score": score,
-                "state": chosen.state_dict(),
-                "sizes": sizes,
-                "spec": spec,
-                "encoder": encoder,
-                "types": TYPES,
-                "outside_bias": biases,
-                "parser": parser.version,
-                "seed": seed,
-            }
-            torch.save(best, out)
-    return best
+    task = ExtractorTask(corpora, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
+    torch.manual_seed(options.seed)
+    sizes = sizes_of(spec, options.without)
+    model = Extractor(build_trunk(options.encoder, sizes, freeze=options.freeze), len(TYPES))
+    if options.start:
+        continue_from(model, Path(options.start))
+    content = {**identity(model, sizes, spec, parser, options), "types": TYPES}
+    return run(task, model, options, out, content, say)
+
+
+def balanced(posts: Sequence[AnnotatedPost], share: float, generator: random.Random) -> list[AnnotatedPost]:
+    """As many posts as there can be of which `share` have a reaction (corpus balancing, Applied Sciences 12(1), 491, 2022)."""
+    groups: dict[bool, list[AnnotatedPost]] = {True: [], False: []}
+    for post in posts:
+        groups[any(mention.type == REACTION for mention in post.mentions)].append(post)
+    size = min(len(groups[True]) / share, len(groups[False]) / (1 - share))
+    return [
+        *generator.sample(groups[True], int(size * share)),
+        *generator.sample(groups[False], int(size * (1 - share))),
+    ]
 
 
 def tag_loss(emissions: Tensor, tags: Sequence[Tensor]) -> Tensor:
@@ -127,6 +140,7 @@ def tag_loss(emissions: Tensor, tags: Sequence[Tensor]) -> Tensor:
     target = torch.full((rows, size, width // 3), IGNORED)
     for row, of_window in enumerate(tags):
         target[row, 1 : len(of_window) + 1] = of_window
+    target = target.to(emissions.device)
     return functional.cross_entropy(emissions.reshape(-1, 3), target.reshape(-1), ignore_index=IGNORED)
 
 
@@ -139,29 +153,28 @@ def choose_biases(
     texts = [post.text for post in posts]
     encoded = builder.encode(texts, default_parser().parse(texts))
     outputs = []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):
         for rows in encoded.rows:
-            outputs.append(model(*tensors([window for _, window in rows])).float().numpy())
+            outputs.append(model(*tensors([window for _, window in rows])).float().cpu().numpy())
     emissions = post_emissions(encoded, outputs)
     found = {bias: spans_of_posts(encoded.pieces, emissions, texts, TYPES, [bias] * len(TYPES)) for bias in _BIASES}
 
     def score(kind: str, bias: float, corpus: str | None = None, by: Callable[..., Any] = strict) -> float:
         counts = [
-            by(
-                [(s.start, s.end) for s in spans if s.type == kind],
-                [(m.start, m.end) for m in post.mentions if m.type == kind],
-            )
+            by([s.places for s in spans if s.type == kind], [m.places for m in post.mentions if m.type == kind])
             for post, spans, name in zip(posts, found[bias], names, strict=True)
             if kind in post.types and corpus in (None, name)
         ]
-        return float(np.nan_to_num(total(counts).f1))
+        return float(np.nan_to_num(total(counts).f1)) if counts else 0.0
 
-    biases = {kind: max(_BIASES, key=lambda bias: (score(kind, bias), -abs(bias))) for kind in TYPES}
-    report = {f"{kind}{biases[kind]:+.1f}": round(score(kind, biases[kind]), 3) for kind in TYPES}
-    for name in corpora:
-        report[name] = round(score("reaction", biases["reaction"], name), 3)
-        report[f"{name}~"] = round(score("reaction", biases["reaction"], name, overlapping), 3)
-    return [biases[kind] for kind in TYPES], float(np.mean([report[name] for name in corpora])), report
+    # Parts have no score of their own; they make reactions.
+    kinds = [REACTION if kind == PART else kind for kind in TYPES]
+    biases = {kind: max(_BIASES, key=lambda bias: (score(kind, bias), -abs(bias))) for kind in set(kinds)}
+    report = {f"{kind}{biases[kind]:+.1f}": round(score(kind, biases[kind]), 3) for kind in dict.fromkeys(kinds)}
+    annotated = [name for name, split in corpora.items() if any(REACTION in post.types for post in split.held_out)]
+    for name in annotated:
+        report[name] = round(score(REACTION, biases[REACTION], name), 3)
+    return [biases[kind] for kind in kinds], float(np.mean([report[name] for name in annotated])), report
 
 
 def _last_pieces(words: NDArray[np.int64], pieces: Pieces) -> NDArray[np.int64]:

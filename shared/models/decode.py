@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,16 +13,31 @@ from shared.models.features import Encoded, Pieces
 
 OUTSIDE, BEGIN, INSIDE = 0, 1, 2
 TAGS = 3
+REACTION = "reaction"
+# The type whose spans are the fragments of discontinuous reactions: "pain" and "arms" in "pain in my legs and arms".
+PART = "reaction part"
+# Fragments farther apart, or with the end of a sentence between them, belong to different reactions.
+_APART = 60
+_ENDS = re.compile(r"[.!?\n]")
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters [start, end) of a post that name a `type`. `score`: mean probability of its tags, 4 decimals."""
+    """Characters [start, end) of a post that name a `type`. `score`: mean probability of its tags, 4 decimals.
+
+    `fragments` are the parts of a discontinuous span, first to last; none where it is of one piece.
+    """
 
     start: int
     end: int
     type: str
     score: float
+    fragments: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """The fragments, one for a span of one piece: what makes two spans the same."""
+        return self.fragments or ((self.start, self.end),)
 
 
 def post_emissions(encoded: Encoded, outputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
@@ -72,7 +88,27 @@ def spans_of_posts(
                 path = scores[row, np.arange(first, last), tags[row, first:last]]
                 span = _span(texts[post], pieces[post], index, first, last)
                 spans.append(Span(*span, name, round(float(np.exp(path).mean()), 4)))
-        found.append(sorted(spans, key=lambda span: (span.start, span.end, span.type)))
+        found.append(sorted(whole(spans, texts[post]), key=lambda span: (span.start, span.end, span.type)))
+    return found
+
+
+def whole(spans: Sequence[Span], text: str) -> list[Span]:
+    """The spans of one post with fragments put together: the first of a group with each that follows, as lists are written.
+
+    A fragment by itself is dropped. Spans of other types stay as they are.
+    """
+    found = [span for span in spans if span.type != PART]
+    group: list[Span] = []
+    for part in sorted((span for span in spans if span.type == PART), key=lambda span: span.start):
+        gap = text[group[-1].end : part.start] if group else ""
+        if group and len(gap) <= _APART and not _ENDS.search(gap):
+            head = group[0]
+            score = round((head.score + part.score) / 2, 4)
+            fragments = ((head.start, head.end), (part.start, part.end))
+            found.append(Span(head.start, part.end, REACTION, score, fragments))
+        else:
+            group = []
+        group.append(part)
     return found
 
 

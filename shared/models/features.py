@@ -1,8 +1,9 @@
-"""From a post and its parse to model inputs: word pieces, characters, dependency pairs; windows and batches.
+"""From a post and its parse to model inputs: word pieces, characters, dependency pairs, word classes; windows and batches.
 
 The three levels are those of the charCNN + BERT + dependency-pair classifier (Frontiers in Economics and Management
-2(3), 2021): an alphabet of 70 characters, BERT word pieces, and pairs of a word with its head. Everything here
-depends on one post only, never on its neighbours in a batch, so that a decision cannot either.
+2(3), 2021): an alphabet of 70 characters, BERT word pieces, and pairs of a word with its head. Part of speech and orthography
+are features of the recogniser of Applied Sciences 12(1), 491, 2022. Everything here depends on one post only, never on its
+neighbours in a batch, so that a decision cannot either.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from shared.models.orthography import KINDS, kind
 from shared.text.clean import model_text
 from shared.text.parse import MAX_CHARACTERS, Parse
 
@@ -24,8 +26,8 @@ Inputs = dict[str, NDArray[Any]]
 # The character table of Zhang et al. 2015: 68 printed characters (the minus is printed twice), space, new line: 70.
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]{} \n"
 # Changes whenever this file computes something else from the same post; models record the value they were trained with.
-FEATURE_VERSION = 1
-INPUT_NAMES = ("input_ids", "lengths", "char_ids", "dep_labels", "dep_heads")
+FEATURE_VERSION = 2
+INPUT_NAMES = ("input_ids", "lengths", "char_ids", "dep_labels", "dep_heads", "tags", "shapes")
 # Rows of one batch: bounds the memory of one inference call whatever a post's length, and its tensors fit the
 # processor's cache (measured: 198 posts/s a core with 16 rows, 172 with 32).
 MAX_ROWS = 16
@@ -42,17 +44,19 @@ class FeatureSpec:
     `buckets`: lengths in word pieces to which windows are padded, ascending; the last is the longest window.
     `overlap`: word pieces that two neighbouring windows of a long post share.
     `word_characters`: characters of a word that its pieces see.
-    `labels`: dependency labels; their index + 1 is their number, 0 stands for any other.
+    `labels`: dependency labels; their index + 1 is their number, 0 stands for any other. `tags`: parts of speech, alike.
     """
 
     buckets: tuple[int, ...]
     overlap: int
     word_characters: int
     labels: tuple[str, ...]
+    tags: tuple[str, ...]
 
     def digest(self, tokenizer_json: str, parser_version: str) -> str:
         """Sixteen hexadecimal digits over all that decides what a model reads. Equal digests: equal inputs."""
-        parts = (FEATURE_VERSION, ALPHABET, MAX_CHARACTERS, self, tokenizer_json, parser_version)
+        kinds = [(name, pattern.pattern) for name, pattern in KINDS]
+        parts = (FEATURE_VERSION, ALPHABET, kinds, MAX_CHARACTERS, self, tokenizer_json, parser_version)
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
@@ -110,6 +114,7 @@ class FeatureBuilder:
         self._tokenizer = tokenizer
         self._spec = spec
         self._labels = {label: index + 1 for index, label in enumerate(spec.labels)}
+        self._tags = {tag: index + 1 for index, tag in enumerate(spec.tags)}
         self._cls, self._sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
 
     def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
@@ -132,40 +137,38 @@ class FeatureBuilder:
         begins = np.asarray([not token.startswith("##") for token in encoding.tokens], dtype=np.bool_)
         pieces = Pieces(offsets[:, 0], offsets[:, 1], begins)
         words = _word_of_piece(pieces.starts, parse)
-        characters = self._characters(text, pieces, parse, words)
         labels, heads = self._pairs(pieces, parse, words)
+        tags, shapes = self._classes(text, parse, words)
+        of_pieces = {
+            "char_ids": self._characters(text, pieces, parse, words),
+            "dep_labels": labels,
+            "tags": tags,
+            "shapes": shapes,
+        }
         longest = self._spec.buckets[-1] - 2
         step = longest - self._spec.overlap
         cuts = range(0, max(1, len(ids) - self._spec.overlap), step) if len(ids) > longest else range(1)
         cut = [
-            Window(first, self._window(first, min(first + longest, len(ids)), ids, characters, labels, heads))
-            for first in cuts
+            Window(first, self._window(first, min(first + longest, len(ids)), ids, heads, of_pieces)) for first in cuts
         ]
         return Reading(pieces, cut)
 
     def _window(
-        self,
-        first: int,
-        last: int,
-        ids: NDArray[np.int32],
-        characters: NDArray[np.int32],
-        labels: NDArray[np.int32],
-        heads: NDArray[np.int64],
+        self, first: int, last: int, ids: NDArray[np.int32], heads: NDArray[np.int64], of_pieces: Inputs
     ) -> Inputs:
         size = last - first + 2
         own = np.arange(size)
         inside = heads[first:last] - first
-        # A head outside the window, like a missing one, is replaced by the word itself.
-        local = np.where((heads[first:last] >= 0) & (inside >= 0) & (inside < last - first), inside + 1, own[1:-1])
         window: Inputs = {
             "input_ids": np.concatenate([[self._cls], ids[first:last], [self._sep]]).astype(np.int32),
-            "char_ids": np.zeros((size, self._spec.word_characters), dtype=np.int32),
-            "dep_labels": np.zeros(size, dtype=np.int32),
-            "dep_heads": own.astype(np.int32),
+            "dep_heads": np.arange(size, dtype=np.int32),
         }
-        window["char_ids"][1:-1] = characters[first:last]
-        window["dep_labels"][1:-1] = labels[first:last]
-        window["dep_heads"][1:-1] = local
+        # A head outside the window, like a missing one, is replaced by the word itself.
+        here = (heads[first:last] >= 0) & (inside >= 0) & (inside < last - first)
+        window["dep_heads"][1:-1] = np.where(here, inside + 1, own[1:-1])
+        for name, values in of_pieces.items():
+            window[name] = np.zeros((size, *values.shape[1:]), dtype=np.int32)
+            window[name][1:-1] = values[first:last]
         return window
 
     def _characters(self, text: str, pieces: Pieces, parse: Parse, words: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -202,6 +205,14 @@ class FeatureBuilder:
             np.where(words >= 0, numbers[words], 0).astype(np.int32),
             np.where(words >= 0, head_piece[words], -1).astype(np.int64),
         )
+
+    def _classes(
+        self, text: str, parse: Parse, words: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """For each piece the numbers of its word's part of speech and of the way in which the word is written."""
+        tags = np.asarray([self._tags.get(token.tag, 0) for token in parse.tokens] + [0], dtype=np.int32)
+        shapes = np.asarray([kind(text[token.start : token.end]) for token in parse.tokens] + [0], dtype=np.int32)
+        return tags[words], shapes[words]
 
     def _bucket(self, window: Window) -> int:
         return next(size for size in self._spec.buckets if len(window.arrays["input_ids"]) <= size)

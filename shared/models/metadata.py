@@ -17,7 +17,8 @@ TOKENIZER = "tokenizer.json"
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One served model. `digest` is `FeatureSpec.digest` of the features it was trained with.
 
-    `threshold`, `temperature`, `bias` belong to the classifier; `types`, `outside_bias` to the extractor.
+    `threshold`, `temperature`, `bias`, `policies` (thresholds by name) belong to the classifier; `types`, `outside_bias` to
+    the extractor.
     """
 
     name: str
@@ -28,16 +29,18 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     overlap: int
     word_characters: int
     labels: tuple[str, ...]
+    tags: tuple[str, ...]
     threshold: float = 0.5
     temperature: float = 1.0
     bias: float = 0.0
     types: tuple[str, ...] = ()
     outside_bias: tuple[float, ...] = ()
+    policies: dict[str, float] = {}
 
     @property
     def spec(self) -> FeatureSpec:
         """The feature settings alone."""
-        return FeatureSpec(self.buckets, self.overlap, self.word_characters, self.labels)
+        return FeatureSpec(self.buckets, self.overlap, self.word_characters, self.labels, self.tags)
 
 
 class ModelMismatch(AdrwatchError):

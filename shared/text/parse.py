@@ -79,6 +79,11 @@ class SpacyParser:
         """The dependency labels this pipeline can give."""
         return tuple(self._nlp.pipe_labels["parser"])
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The parts of speech (Penn Treebank) this pipeline can give."""
+        return tuple(self._nlp.pipe_labels["tagger"])
+
     def parse(self, posts: Sequence[str]) -> list[Parse]:
         """Parse each post. Tokens lie within the first `MAX_CHARACTERS` characters; an empty post has none."""
         pieces = [list(_pieces(model_text(post[:MAX_CHARACTERS]))) for post in posts]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shared.models.decode import BEGIN, INSIDE, OUTSIDE, runs, spans_of_posts, viterbi
+from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, Span, runs, spans_of_posts, viterbi, whole
 from shared.models.features import Pieces
 
 SCORES = arrays(np.float32, (3, 4, 3), elements=st.integers(-40, 40).map(lambda value: value / 8))
@@ -70,3 +70,31 @@ def test_a_bias_towards_outside_removes_weak_spans() -> None:
 def test_posts_without_words_have_no_spans() -> None:
     none = Pieces(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
     assert spans_of_posts([none], [np.zeros((0, 3), dtype=np.float32)], [""], ["reaction"], [0.0]) == [[]]
+
+
+def part(text: str, word: str, score: float = 0.8) -> Span:
+    start = text.index(word)
+    return Span(start, start + len(word), PART, score)
+
+
+def test_fragments_make_discontinuous_reactions_with_the_first_of_their_group() -> None:
+    text = "pain in legs, arms and back. also numb toes"
+    found = whole([part(text, "pain in"), part(text, "arms", 0.6), part(text, "back")], text)
+    assert [[text[start:end] for start, end in span.places] for span in found] == [
+        ["pain in", "arms"],
+        ["pain in", "back"],
+    ]
+    assert {span.type for span in found} == {"reaction"}
+    assert found[0].score == 0.7
+    assert text[found[0].start : found[0].end] == "pain in legs, arms"
+
+
+def test_a_fragment_without_company_in_its_sentence_is_dropped() -> None:
+    text = "pain in legs, arms and back. also numb toes"
+    assert whole([part(text, "pain in"), part(text, "numb")], text) == []
+
+
+def test_spans_of_one_piece_stay_as_they_are() -> None:
+    span = Span(0, 4, "reaction", 0.9)
+    assert whole([span], "pain in legs") == [span]
+    assert span.places == ((0, 4),)

