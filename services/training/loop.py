@@ -28,7 +28,7 @@ _REPORT_EVERY = 50
 
 @dataclass(frozen=True)
 class Judged:
-    """How good a model is on held-out posts: `score` chooses the epoch, `decided` is kept with the weights, people read `report`."""
+    """How good a model is on held-out posts. `score` chooses the epoch, `decided` is kept with the weights, `report` is read."""
 
     score: float
     decided: dict[str, Any]
