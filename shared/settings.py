@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
     # No character has more than four bytes: the longest post fits into a message with its outcome.
     max_post_chars: int = Field(20_000, ge=280, le=200_000, description="longer posts are rejected at ingest")
+    policy: str = Field(
+        "balanced",
+        pattern="^(recall|balanced|precision)$",
+        description="what the classifier's threshold favours: recall (finds 90 %), balanced, or precision (90 % are right)",
+    )
     gated: bool = Field(
         True, description="false asks both models about every post, to measure what screen and classifier hold back"
     )

@@ -44,7 +44,7 @@ class Tools:
         rules = load_rules(settings.rules_file)
         parser = default_parser()
         tools = cls(
-            ClassifierFeatures.load(settings.model_repository / classifier.NAME),
+            ClassifierFeatures.load(settings.model_repository / classifier.NAME, settings.policy),
             ExtractorFeatures.load(settings.model_repository / extractor.NAME),
             parser,
             default_lexicon(),

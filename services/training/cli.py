@@ -99,6 +99,37 @@ def train_classify(
     training.train(tweets, forum, chosen, out, typer.echo)
 
 
+@train_app.command("ablate")
+def train_ablate(
+    data: Data,
+    folder: Annotated[Path, typer.Option(help="Results by variant and seed; what is there is not made again.")],
+    config: Config = None,
+    encoder: Encoder = None,
+    epochs: Epochs = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "13,14,15",
+    variants: Annotated[list[str] | None, typer.Option(help="Variants, all of them without.")] = None,
+) -> None:
+    """Train the classifier without some of its levels and print what each level is worth.
+
+    Example: adrwatch train ablate --data ../shared/data --config services/training/configs/ablate.toml --folder ablation
+    """
+    from shared.corpora import splits
+
+    chosen = options.load(config, encoder=encoder, epochs=epochs)
+    training = _with_torch("services.training.ablation")
+    unknown = set(variants or ()) - set(training.VARIANTS)
+    if unknown:
+        raise AdrwatchError(f"no variant {sorted(unknown)[0]}", fix=f"variants: {', '.join(training.VARIANTS)}")
+    tweets, forum = splits.classification(data)
+    numbers = [int(seed) for seed in seeds.split(",")]
+    wanted = variants or list(training.VARIANTS)
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    typer.echo(training.ablate(tweets, forum, chosen, numbers, wanted, folder, say), nl=False)
+
+
 @train_app.command("export")
 def train_export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of either training run.")],

@@ -14,11 +14,10 @@ import onnx
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
 
-from services.training.fitting import BUCKETS
+from services.training.fitting import BUCKETS, trunk_of
 from services.training.graphs import quantised
-from services.training.networks import Classifier, Extractor, Sizes, Trunk
+from services.training.networks import Classifier, Extractor
 from services.training.products import Products
 from services.training.ranges import measured
 from shared.models import classifier, extractor
@@ -121,10 +120,7 @@ def _warm_up(name: str, metadata: Metadata) -> str:
 
 
 def _network(trained: dict[str, Any]) -> tuple[nn.Module, str, str]:
-    config = AutoConfig.for_model(**trained["encoder_config"])
-    # Eager attention traces into a plain graph.
-    encoder = AutoModel.from_config(config, add_pooling_layer=False, attn_implementation="eager")
-    trunk = Trunk(encoder, Sizes(**trained["sizes"]))
+    trunk = trunk_of(trained, attention="eager")
     network: nn.Module
     if "types" in trained:
         network = Extractor(trunk, len(trained["types"]))
@@ -170,7 +166,6 @@ def _metadata(trained: dict[str, Any], name: str, version: str, tokenizer_text: 
         word_characters=spec.word_characters,
         labels=spec.labels,
         tags=spec.tags,
-        threshold=trained.get("threshold", 0.5),
         temperature=trained.get("temperature", 1.0),
         bias=trained.get("bias", 0.0),
         types=tuple(trained.get("types", ())),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 
 from services.training.networks import Sizes, Trunk
 from services.training.options import DEFAULT_ENCODER, Options
@@ -92,6 +92,13 @@ def identity(model: Any, sizes: Sizes, spec: FeatureSpec, parser: SpacyParser, o
         "encoder_config": model.trunk.encoder.config.to_dict(),
         "tokenizer": load_tokenizer(options.encoder).to_str(),
     }
+
+
+def trunk_of(trained: dict[str, Any], *, attention: str = "sdpa") -> Trunk:
+    """The trunk of a checkpoint without its weights; eager attention traces into a plain graph."""
+    config = AutoConfig.for_model(**trained["encoder_config"])
+    encoder = AutoModel.from_config(config, add_pooling_layer=False, attn_implementation=attention)
+    return Trunk(encoder, Sizes(**trained["sizes"]))
 
 
 def continue_from(model: nn.Module, checkpoint: Path) -> None:

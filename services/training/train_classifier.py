@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,6 +26,7 @@ from services.training.fitting import (
     shuffled_batches,
     sizes_of,
     tensors,
+    trunk_of,
 )
 from services.training.loop import Judged, Say, run
 from services.training.networks import Classifier
@@ -97,7 +99,7 @@ class ClassifierTask:
         precision = average_precision(gold, probabilities)
         return Judged(
             precision,
-            {"temperature": temperature, "bias": bias, "threshold": threshold, "policies": policies},
+            {"temperature": temperature, "bias": bias, "policies": policies},
             f"F1 {counts.f1:.4f} P {counts.precision:.3f} R {counts.recall:.3f} AUROC {auroc(gold, probabilities):.4f} "
             f"AP {precision:.4f} Brier {brier(gold, probabilities):.4f} thresholds {policies}",
         )
@@ -116,6 +118,14 @@ def train(
     if options.start:
         continue_from(model, Path(options.start))
     return run(task, model, options, out, identity(model, sizes, spec, parser, options), say)
+
+
+def logits_of(trained: dict[str, Any], texts: Sequence[str]) -> NDArray[np.float64]:
+    """The logits of a checkpoint's model in PyTorch."""
+    model = Classifier(trunk_of(trained))
+    model.load_state_dict(trained["state"])
+    builder = FeatureBuilder(Tokenizer.from_str(trained["tokenizer"]), trained["spec"])
+    return score(model.to(device()).eval(), builder, texts)
 
 
 def score(model: nn.Module, builder: FeatureBuilder, texts: Sequence[str]) -> NDArray[np.float64]:

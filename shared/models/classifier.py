@@ -10,30 +10,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.models.features import Encoded, FeatureBuilder, Reading
-from shared.models.metadata import Metadata, load_metadata
+from shared.models.metadata import Metadata, ModelMismatch, load_metadata
 from shared.text.parse import Parse
 
 NAME = "adr_classifier"
 OUTPUT = "logit"
+BALANCED = "balanced"
 
 
 class ClassifierFeatures:
     """Builds the classifier's batches and reads its outputs back. Holds no connection."""
 
-    def __init__(self, metadata: Metadata, builder: FeatureBuilder) -> None:
+    def __init__(self, metadata: Metadata, builder: FeatureBuilder, policy: str = BALANCED) -> None:
         self.metadata = metadata
+        self.policy = policy
         self._builder = builder
 
     @classmethod
-    def load(cls, folder: Path) -> ClassifierFeatures:
-        """From the model's folder (metadata.json, tokenizer.json); raises AdrwatchError, ModelMismatch."""
+    def load(cls, folder: Path, policy: str = BALANCED) -> ClassifierFeatures:
+        """From the model's folder (metadata.json, tokenizer.json); raises AdrwatchError, ModelMismatch.
+
+        `policy`: which of the model's thresholds decides.
+        """
         metadata, tokenizer = load_metadata(folder, NAME)
-        return cls(metadata, FeatureBuilder(tokenizer, metadata.spec))
+        if policy not in metadata.policies:
+            raise ModelMismatch(
+                f"{metadata.name} {metadata.version} has no threshold for the policy {policy}",
+                fix=f"set ADRWATCH_POLICY to one that it has: {', '.join(sorted(metadata.policies))}",
+            )
+        return cls(metadata, FeatureBuilder(tokenizer, metadata.spec), policy)
 
     @property
     def threshold(self) -> float:
         """Probability from which a post counts as a report."""
-        return self.metadata.threshold
+        return self.metadata.policies[self.policy]
 
     @property
     def digest(self) -> str:

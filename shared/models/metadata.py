@@ -17,8 +17,7 @@ TOKENIZER = "tokenizer.json"
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One served model. `digest` is `FeatureSpec.digest` of the features it was trained with.
 
-    `threshold`, `temperature`, `bias`, `policies` (thresholds by name) belong to the classifier; `types`, `outside_bias` to
-    the extractor.
+    `policies` (thresholds by name), `temperature`, `bias` belong to the classifier; `types`, `outside_bias` to the extractor.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     word_characters: int
     labels: tuple[str, ...]
     tags: tuple[str, ...]
-    threshold: float = 0.5
     temperature: float = 1.0
     bias: float = 0.0
     types: tuple[str, ...] = ()
