@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel
@@ -69,8 +70,7 @@ def adapt(
     tokenizer.no_padding()
     pieces = [np.asarray(found.ids) for found in tokenizer.encode_batch(posts)]
     held_out, train = pieces[::50], [found for index, found in enumerate(pieces) if index % 50]
-    special = {tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]")}
-    make = _Masker(special, tokenizer.token_to_id("[MASK]"), tokenizer.get_vocab_size(), seed)
+    make = _Masker(tokenizer, seed)
     model = Guesser(AutoModel.from_pretrained(encoder_folder(encoder), add_pooling_layer=False))
     _quiet(model.encoder)
     model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
@@ -99,8 +99,10 @@ def adapt(
 
 
 class _Masker:
-    def __init__(self, special: set[int], mask: int, vocabulary: int, seed: int) -> None:
-        self._special, self._mask, self._vocabulary = np.asarray(sorted(special)), mask, vocabulary
+    def __init__(self, tokenizer: Tokenizer, seed: int) -> None:
+        numbers = tokenizer.get_vocab()
+        self._special = np.asarray([numbers[name] for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]")])
+        self._mask, self._vocabulary = numbers["[MASK]"], len(numbers)
         self._generator = np.random.default_rng(seed)
 
     def __call__(self, rows: Sequence[NDArray[np.int64]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -123,7 +125,8 @@ class _Masker:
         ids.flat[chosen[fate < _MASKED]] = self._mask
         another = chosen[(fate >= _MASKED) & (fate < _MASKED + _RANDOM)]
         ids.flat[another] = self._generator.integers(1000, self._vocabulary, len(another))
-        return tuple(map(torch.from_numpy, (ids, seen, places, target)))  # type: ignore[return-value]
+        hidden, unpadded, asked, wanted = (torch.from_numpy(array) for array in (ids, seen, places, target))
+        return hidden, unpadded, asked, wanted
 
 
 def _loss(model: Guesser, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:

@@ -29,6 +29,10 @@ _SHORTEST = 20
 _OTHERS = 4
 
 
+class _Unquoted(csv.excel):
+    quoting = csv.QUOTE_NONE
+
+
 def unlabelled(data: Path) -> list[str]:
     """Distinct posts of all corpora in `data`, masked and lower-cased; all that name a medicine, and a part of the others.
 
@@ -54,9 +58,9 @@ def unlabelled(data: Path) -> list[str]:
 def _texts(data: Path) -> Iterator[str]:
     for name, delimiter, columns in _TABLES:
         # The streams to replay quote nothing; in the reviews and posts a quoted field may run over lines.
-        quoting = csv.QUOTE_NONE if name.startswith("replay") else csv.QUOTE_MINIMAL
+        dialect = _Unquoted if name.startswith("replay") else csv.excel
         lines = (f"{line}\n" for line in read_lines(data / name))
-        for row in csv.DictReader(lines, delimiter=delimiter, quoting=quoting):
+        for row in csv.DictReader(lines, dialect=dialect, delimiter=delimiter):
             yield " ".join(row[column] or "" for column in columns)
     folder = data / "classification"
     yield from (post.text for post in read_tweets(folder / "en_tweets" / "splitT_train.tsv.xz"))
