@@ -30,6 +30,13 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(build(), [str(word) for word in words], catch_exceptions=False)
 
 
+def eager(folder: Path) -> Path:
+    """Options for an encoder that knows nothing yet: it has to learn faster than one that was trained before."""
+    path = folder / "eager.toml"
+    path.write_text("rate = 20\npatience = 50\n")
+    return path
+
+
 def checkpoint(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = torch.load(path, weights_only=False)
     return found
@@ -37,8 +44,10 @@ def checkpoint(path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def extractor(data: Path, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("extractor") / "extractor.pt"
-    result = run("train", "extract", "--data", data, "--encoder", small, "--out", out, "--epochs", 12)
+    folder = tmp_path_factory.mktemp("extractor")
+    out = folder / "extractor.pt"
+    words = ("--data", data, "--encoder", small, "--out", out, "--epochs", 12, "--config", eager(folder))
+    result = run("train", "extract", *words)
     assert result.exit_code == 0, result.output
     return out
 
@@ -64,7 +73,7 @@ def test_the_classifier_begins_with_the_extractor_and_is_exported_with_it(
 ) -> None:
     out, repository = tmp_path / "classifier.pt", tmp_path / "models"
     words = ("--data", data, "--encoder", small, "--start", extractor, "--out", out, "--epochs", 6)
-    result = run("train", "classify", *words)
+    result = run("train", "classify", *words, "--config", eager(tmp_path))
     assert result.exit_code == 0, result.output
     assert checkpoint(out)["score"] > 0.8
     result = run("models", "export", out, extractor, "--version", "1.0", "--repository", repository)
