@@ -16,7 +16,6 @@ from shared.errors import AdrwatchError
 from shared.mention_scores import (
     NONE,
     Pairing,
-    Places,
     confusion,
     discontinuous,
     overlapping,
@@ -29,12 +28,12 @@ from shared.models.metadata import check_parser
 from shared.models.session import OnnxModel
 from shared.ranking_scores import calibration, calibration_curve, precision_recall_curve, ranking
 from shared.resampling import Estimate, count_scores, estimates, together
-from shared.scores import Counts, strict
+from shared.scores import Counts, strict, total
 from shared.text.parse import default_parser
 
 # Posts parsed and scored at a time: bounds memory, large enough for full batches.
 _CHUNK = 512
-_MATCHES = (("strict", strict), ("overlapping", overlapping))
+STRICT, OVERLAPPING = "strict", "overlapping"
 # Of all types together, and of the discontinuous mentions of all types.
 MICRO, DISCONTINUOUS = "all types", "discontinuous"
 
@@ -119,37 +118,21 @@ def extraction_report(
     seconds: float,
 ) -> Report:
     """The report on mentions `found` in each of the posts."""
+    sizes: dict[str, float] = {"posts": len(posts)}
+    lines: list[Row] = []
+    for (of, match), counts in _tables(posts, found, types).items():
+        table = np.asarray([astuple(each) for each in counts], dtype=np.int64)
+        sizes[f"{of} mentions"] = int(table[:, 3].sum())
+        if of == DISCONTINUOUS and not sizes[f"{of} mentions"]:
+            continue
+        scored = rows(of, estimates(len(posts), count_scores(table, f"{match} "), seed))
+        # Most spans that do not overlap a discontinuous mention are right about something else.
+        lines += [row for row in scored if (of, match) != (DISCONTINUOUS, OVERLAPPING) or row.metric.endswith("recall")]
     pairs: list[list[Pairing]] = []
-    by_type: dict[str, list[tuple[list[Places], list[Places]]]] = {kind: [] for kind in types}
     for post, mentions in zip(posts, found, strict=True):
-        for kind in types:
-            here = kind in post.types
-            by_type[kind].append((places(mentions, kind) if here else [], places(post.mentions, kind) if here else []))
         counted = frozenset(types) & post.types
         gold = list(dict.fromkeys(mention for mention in post.mentions if mention.type in counted))
         pairs.append(pairings([mention for mention in mentions if mention.type in counted], gold))
-    tables: dict[tuple[str, str], list[Counts]] = {}
-    for match, compare in _MATCHES:
-        for kind, sides in by_type.items():
-            tables[kind, match] = [compare(predicted, gold) for predicted, gold in sides]
-        apart = [
-            [compare(discontinuous(predicted), discontinuous(gold)) for predicted, gold in sides]
-            for sides in by_type.values()
-        ]
-        tables[DISCONTINUOUS, match] = [sum(each, Counts(0, 0, 0, 0)) for each in zip(*apart, strict=True)]
-        if len(types) > 1:
-            tables[MICRO, match] = [
-                sum(each, Counts(0, 0, 0, 0)) for each in zip(*(tables[k, match] for k in types), strict=True)
-            ]
-    sizes: dict[str, float] = {"posts": len(posts)}
-    lines: list[Row] = []
-    for (of, match), counts in tables.items():
-        table = np.asarray([astuple(each) for each in counts], dtype=np.int64)
-        annotated = int(table[:, 3].sum())
-        if of == DISCONTINUOUS and not annotated:
-            continue
-        sizes[f"{of} mentions"] = annotated
-        lines += rows(of, estimates(len(posts), count_scores(table, f"{match} "), seed))
     order = [*types, MICRO, DISCONTINUOUS]
     wrong = [(kind, position) for position, each in enumerate(pairs) for kind in _errors(each)]
     content = [(post.text, sorted((m.type, m.places) for m in post.mentions)) for post in posts]
@@ -165,6 +148,28 @@ def extraction_report(
         errors=sampled(wrong, [post.id for post in posts], seed),
         confusion=Confusion([*types, NONE], confusion((pair for each in pairs for pair in each), types)),
     )
+
+
+def _tables(
+    posts: Sequence[AnnotatedPost], found: Sequence[Sequence[Mention]], types: Sequence[str]
+) -> dict[tuple[str, str], list[Counts]]:
+    """Counts of each post, by what is counted (a type, all types, discontinuous mentions) and how it is compared."""
+    tables: dict[tuple[str, str], list[Counts]] = {}
+    apart: dict[str, list[list[Counts]]] = {STRICT: [], OVERLAPPING: []}
+    for kind in types:
+        sides = [
+            (places(mentions, kind), places(post.mentions, kind)) if kind in post.types else ([], [])
+            for post, mentions in zip(posts, found, strict=True)
+        ]
+        tables[kind, STRICT] = [strict(ours, gold) for ours, gold in sides]
+        tables[kind, OVERLAPPING] = [overlapping(ours, gold) for ours, gold in sides]
+        apart[STRICT].append([strict(discontinuous(ours), discontinuous(gold)) for ours, gold in sides])
+        apart[OVERLAPPING].append([overlapping(ours, discontinuous(gold)) for ours, gold in sides])
+    for match in (STRICT, OVERLAPPING):
+        if len(types) > 1:
+            tables[MICRO, match] = [total(each) for each in zip(*(tables[kind, match] for kind in types), strict=True)]
+        tables[DISCONTINUOUS, match] = [total(each) for each in zip(*apart[match], strict=True)]
+    return tables
 
 
 def rows(of: str, scores: Mapping[str, Estimate]) -> list[Row]:

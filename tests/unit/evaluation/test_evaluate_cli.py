@@ -10,8 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import build
+from services.evaluation.served import extraction_report
+from shared.corpora.readers import AnnotatedPost, Mention
 from shared.errors import AdrwatchError
+from shared.models.extractor import ExtractorFeatures
 
+REPOSITORY = Path(__file__).parents[3] / "triton_models"
 TWEETS = """tweet_id\tcreated_at\tlabel\ttext
 1\t2026-01-01T00:00:00Z\t1\tcymbalta is giving me the worst night sweats
 2\t2026-01-01T00:00:00Z\t0\tpicking up my prozac at the pharmacy later
@@ -83,8 +87,43 @@ def test_extract_counts_discontinuous_mentions_whole_and_all_types_together(tmp_
     [report] = evaluate("extract", "--data", folder, "--format", "cadec")
     assert report["sizes"]["discontinuous mentions"] == 1
     assert report["sizes"]["all types mentions"] == 3
-    assert ("all types", "strict f1") in rows(report)
+    found = rows(report)
+    assert ("all types", "strict f1") in found
+    assert {metric for of, metric in found if of == "discontinuous"} == {
+        *("strict precision", "strict recall", "strict f1", "overlapping recall")
+    }
     assert sum(map(sum, report["confusion"]["counts"])) >= 3
+
+
+def test_extraction_scores_agree_with_hand_work() -> None:
+    types = frozenset({"reaction", "drug"})
+    apart = Mention(0, 18, "reaction", ((0, 4), (14, 18)))
+    posts = [
+        AnnotatedPost(
+            "sore arms and legs on drugol", (apart, Mention(0, 9, "reaction"), Mention(22, 28, "drug")), types
+        ),
+        # Drugs are not annotated here: what is said of them counts for nothing.
+        AnnotatedPost("itchy on drugol", (Mention(0, 5, "reaction"),), frozenset({"reaction"})),
+    ]
+    found = [
+        [Mention(0, 9, "reaction"), Mention(14, 18, "reaction"), Mention(22, 28, "drug")],
+        [Mention(9, 15, "drug"), Mention(9, 15, "reaction")],
+    ]
+    features = ExtractorFeatures.load(REPOSITORY / "adr_ner")
+    report = extraction_report(posts, found, ["reaction", "drug"], "own", features, seed=1, seconds=1.0)
+    values = {(row.of, row.metric): row.value for row in report.rows}
+    assert values["reaction", "strict precision"] == pytest.approx(1 / 3, abs=1e-4)
+    assert values["reaction", "strict recall"] == pytest.approx(1 / 3, abs=1e-4)
+    assert values["reaction", "overlapping recall"] == pytest.approx(2 / 3, abs=1e-4)
+    assert values["drug", "strict f1"] == 1.0
+    assert values["all types", "strict precision"] == 0.5
+    assert values["discontinuous", "strict recall"] == 0.0
+    assert values["discontinuous", "overlapping recall"] == 1.0
+    assert {error.kind: error.posts for error in report.errors} == {
+        "reaction missed": ["#2"],
+        "reaction too many": ["#2"],
+        "reaction with other boundaries": ["#1"],
+    }
 
 
 def test_extract_refuses_a_corpus_of_other_types(tmp_path: Path) -> None:
