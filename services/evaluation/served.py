@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.evaluation.following import batches
 from services.evaluation.reports import Confusion, Report, Row, sampled
@@ -24,6 +28,7 @@ from shared.mention_scores import (
 )
 from shared.models.classifier import ClassifierFeatures
 from shared.models.extractor import ExtractorFeatures
+from shared.models.features import Encoded
 from shared.models.metadata import check_parser
 from shared.models.session import OnnxModel
 from shared.ranking_scores import calibration, calibration_curve, precision_recall_curve, ranking
@@ -47,7 +52,7 @@ def evaluate_classifier(posts: Sequence[LabelledPost], name: str, folder: Path, 
     parts = []
     for texts in batches([post.text for post in posts], _CHUNK, name):
         encoded = features.encode(texts, parser.parse(texts))
-        parts.append(features.probabilities(encoded, [model.infer(batch) for batch in encoded.batches]))
+        parts.append(features.probabilities(encoded, _outputs(model, encoded)))
     seconds = time.monotonic() - began
     probabilities = np.concatenate(parts)
     labels = np.asarray([post.label for post in posts], dtype=np.int64)
@@ -102,7 +107,7 @@ def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, 
     found: list[list[Mention]] = []
     for texts in batches([post.text for post in posts], _CHUNK, name):
         encoded = features.encode(texts, parser.parse(texts))
-        spans = features.decode(encoded, [model.infer(batch) for batch in encoded.batches], texts)
+        spans = features.decode(encoded, _outputs(model, encoded), texts)
         found.extend([Mention(span.start, span.end, span.type) for span in of_post] for of_post in spans)
     seconds = time.monotonic() - began
     return extraction_report(posts, found, types, name, features, seed, seconds)
@@ -175,6 +180,12 @@ def _tables(
 def rows(of: str, scores: Mapping[str, Estimate]) -> list[Row]:
     """A row of each score."""
     return [Row(of, metric, estimate.value, estimate.interval) for metric, estimate in scores.items()]
+
+
+def _outputs(model: OnnxModel, encoded: Encoded) -> list[dict[str, NDArray[Any]]]:
+    """The model's outputs for each batch, on all cores: a graph keeps to one thread."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        return list(threads.map(model.infer, encoded.batches))
 
 
 def _errors(pairs: Sequence[Pairing]) -> Iterator[str]:
