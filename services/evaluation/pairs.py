@@ -33,7 +33,7 @@ class GoldReaction:
     """An annotated reaction: its fragments, the ids of the medicines that caused it, its concept.
 
     `concept` is the vocabulary's id where it names the annotated term (`named`), else the corpus's own, which nothing can
-    match; None where the corpus gives none.
+    match; None where the corpus gives none, or only a code that the vocabulary lacks.
     """
 
     places: Places
@@ -137,10 +137,10 @@ def _known(concept: Concept | None, vocabulary: ReactionVocabulary) -> tuple[str
         return None, False
     if vocabulary.concept(concept.id) is not None:
         return concept.id, True
-    match = vocabulary.match(concept.label) if concept.label else None
-    if match is not None and match.how in _SAME:
-        return match.concept.id, True
-    return concept.id, False
+    if not concept.label:
+        return None, False  # a code alone says nothing to a vocabulary that lacks it
+    match = vocabulary.match(concept.label)
+    return (match.concept.id, True) if match.how in _SAME else (concept.id, False)
 
 
 def _ids(lexicon: DrugLexicon, text: str) -> set[str]:

@@ -164,6 +164,7 @@ def test_end_to_end_tells_by_post_where_the_way_went_wrong(tmp_path: Path) -> No
         "report missed: classified negative": ["#2"],
         "reaction found, other medicine": ["#3"],
     }
+    assert not any(level.endswith("concept") for level, _ in rows(report)), "no concept is annotated here"
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:

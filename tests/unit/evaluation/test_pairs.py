@@ -35,11 +35,17 @@ def on_all(gold: AnnotatedPost, *found: Stated) -> dict[str, Counts]:
 
 def test_concepts_of_the_corpus_are_compared_by_the_vocabularys_id_of_their_term() -> None:
     unknown = Mention(0, 6, "reaction", (), Concept("MedDRA:12", "purple ears"))
-    reactions = gold_of(post(HIVES, unknown, Mention(8, 9, "reaction")), LEXICON, VOCABULARY).reactions
+    code, held = (
+        Mention(8, 9, "reaction", (), Concept("MedDRA:13", "")),
+        Mention(9, 10, "reaction", (), Concept("HP:2", "")),
+    )
+    reactions = gold_of(post(HIVES, unknown, Mention(7, 8, "reaction"), code, held), LEXICON, VOCABULARY).reactions
     assert [(reaction.concept, reaction.named) for reaction in reactions] == [
         ("HP:1", True),
         ("MedDRA:12", False),
         (None, False),
+        (None, False),
+        ("HP:2", True),
     ]
 
 
