@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from shared.corpora.mixing import mix, mixed_tweets
 from shared.corpora.readers import AnnotatedPost, Mention
 from shared.corpora.splits import annotated_tweets
 from shared.errors import AdrwatchError
-from tests.unit.corpora.corpus_files import write
+from tests.unit.corpora.corpus_files import tweets_of_both_tasks
 
 REACTION = frozenset({"reaction"})
 HIVES = [AnnotatedPost(f"hives {number}", (Mention(0, 5, "reaction"),), REACTION) for number in range(10)]
@@ -39,25 +38,7 @@ def test_a_prevalence_that_cannot_be_is_refused(prevalence: float) -> None:
 
 
 def test_mixed_tweets_are_of_the_dev_parts_and_tell_what_the_classifier_knows(tmp_path: Path) -> None:
-    header = "tweet_id\tcreated_at\tlabel\ttext"
-    texts = [f"drugol gave me hives, day {number}" for number in range(60)]
-    classification, ner = tmp_path / "classification", tmp_path / "ner" / "en_tweets"
-    known = [f"{number}\t2014-01-01T00:00:00Z\t1\t{text}" for number, text in enumerate(texts)]
-    write(classification / "en_tweets" / "splitT_train.tsv.xz", "\n".join([header, *known, ""]))
-    quiet = [f"{number}\t2014-10-01T00:00:00Z\t0\tquiet day {number}" for number in range(200)]
-    write(classification / "en_tweets" / "splitT_dev.tsv", "\n".join([header, *quiet, "300\t\t1\tloud day", ""]))
-    for part in ("train", "dev"):
-        write(classification / "en_psytar_sentences" / f"binary_{part}.csv", "sentences\tADR\nfine\t0\n")
-    entity = {"start": 15, "end": 20, "type": "ADR", "meddra_code": "10046735", "meddra_term": "hives"}
-    newest = [{"id": f"n{number}", "text": text, "entities": [entity]} for number, text in enumerate(texts)]
-    older = [{"text": text, "drug": "drugol", "entities": [{"start": 15, "end": 20, "type": "ADR"}]} for text in texts]
-    for name, records in (
-        ("diego_ner_train", older),
-        ("ner_smm4h20t3_tweets", older[:1]),
-        ("ner_smm4h22_positive_tweets", newest),
-    ):
-        write(ner / f"{name}.jsonl.xz", "".join(json.dumps(record) + "\n" for record in records))
-
+    tweets_of_both_tasks(tmp_path)
     mixture = mixed_tweets(tmp_path, 0.07, seed=1)
     dev = {post.text for post in annotated_tweets(tmp_path).dev}
     positives = [post for post in mixture.posts if post.mentions]

@@ -14,6 +14,7 @@ from services.evaluation.served import extraction_report
 from shared.corpora.readers import AnnotatedPost, Mention
 from shared.errors import AdrwatchError
 from shared.models.extractor import ExtractorFeatures
+from tests.unit.corpora.corpus_files import tweets_of_both_tasks
 
 REPOSITORY = Path(__file__).parents[3] / "triton_models"
 TWEETS = """tweet_id\tcreated_at\tlabel\ttext
@@ -165,6 +166,16 @@ def test_end_to_end_tells_by_post_where_the_way_went_wrong(tmp_path: Path) -> No
         "reaction found, other medicine": ["#3"],
     }
     assert not any(level.endswith("concept") for level, _ in rows(report)), "no concept is annotated here"
+
+
+def test_end_to_end_mixes_tweets_of_the_folder_of_all_corpora_and_says_how(tmp_path: Path) -> None:
+    tweets_of_both_tasks(tmp_path)
+    [report] = evaluate("end-to-end", "--data", tmp_path, "--prevalence", "0.2")
+    assert report["data"] == "en_tweets at 20%"
+    sizes = report["sizes"]
+    assert sizes["posts with a reaction"] / sizes["posts"] == pytest.approx(0.2, abs=0.02)
+    assert any("drawn by seed 13" in note for note in report["notes"])
+    assert any("training part holds" in note for note in report["notes"])
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
