@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -46,8 +46,8 @@ class Counts:
         return 2 * self.precision * self.recall / (self.precision + self.recall)
 
 
-def strict(predicted: Iterable[Place], gold: Iterable[Place]) -> Counts:
-    """Exact boundaries, as CoNLL and SemEval score."""
+def strict(predicted: Iterable[Hashable], gold: Iterable[Hashable]) -> Counts:
+    """The same things, each found once: spans with exact boundaries, as CoNLL and SemEval score; whole mentions; pairs."""
     ours, theirs = set(predicted), set(gold)
     return Counts(len(ours & theirs), len(ours & theirs), len(ours), len(theirs))
 

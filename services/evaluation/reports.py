@@ -1,16 +1,27 @@
-"""The report of one evaluation: what was measured on what, by which model and program, as JSON and Markdown."""
+"""The report of one evaluation: what was measured on what, by which model and program, as JSON and Markdown.
+
+A report holds numbers and ids of posts, never their text.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import platform
+import random
 import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from shared.models.metadata import Metadata
+
+# Ids of posts kept of each kind of error, and shown of it in Markdown.
+SAMPLE, SHOWN = 50, 5
+_PACKAGES = ("adrwatch", "numpy", "onnxruntime", "spacy", "tokenizers")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -22,8 +33,26 @@ class Row(msgspec.Struct, frozen=True):
     interval: list[float] | None
 
 
+class Confusion(msgspec.Struct, frozen=True):
+    """Counts [gold, predicted] of types, in the order of `types`; the last is `none`."""
+
+    types: list[str]
+    counts: list[list[int]]
+
+
+class Errors(msgspec.Struct, frozen=True):
+    """One kind of error: how often, and ids of some posts with it (`#7`: the seventh of the data, which gives no ids)."""
+
+    kind: str
+    count: int
+    posts: list[str]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One evaluation, enough to repeat it. `data_hash` is over texts and labels, so it knows a changed corpus."""
+    """One evaluation, enough to repeat it. `data_hash` is over texts and labels, so it knows a changed corpus.
+
+    `precision_recall` holds (threshold, precision, recall), `calibration` (mean probability, share of positives, posts) of bins.
+    """
 
     task: str
     data: str
@@ -37,6 +66,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     posts_per_second: float
     sizes: dict[str, float]
     rows: list[Row]
+    versions: dict[str, str] = {}
+    notes: list[str] = []
+    errors: list[Errors] = []
+    precision_recall: list[tuple[float, float, float]] = []
+    calibration: list[tuple[float, float, int]] = []
+    confusion: Confusion | None = None
 
     @classmethod
     def of(
@@ -44,26 +79,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         task: str,
         data: str,
         content: list[Any],
-        metadata: Metadata,
+        metadata: Metadata | Sequence[Metadata],
         seed: int,
         seconds: float,
-        sizes: dict[str, Any],
+        sizes: Mapping[str, float],
         rows: list[Row],
+        **further: Any,
     ) -> Report:
-        """Stamp the rows with all that identifies this run. `seconds` covers parsing, inference and decoding."""
+        """Stamp the rows with all that identifies this run. `seconds` covers parsing, inference and decoding.
+
+        `metadata` is that of the model, or of each model. `further` are the report's optional parts.
+        """
+        models = [metadata] if isinstance(metadata, Metadata) else list(metadata)
         return cls(
             task=task,
             data=data,
             data_hash=hashlib.blake2b(msgspec.json.encode(content), digest_size=8).hexdigest(),
-            model=metadata.name,
-            model_version=metadata.version,
-            feature_digest=metadata.digest,
+            model="+".join(model.name for model in models),
+            model_version="+".join(model.version for model in models),
+            feature_digest="+".join(model.digest for model in models),
             seed=seed,
             git_revision=_git_revision(),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             posts_per_second=round(len(content) / seconds, 1) if seconds else 0.0,
-            sizes=sizes,
+            sizes=dict(sizes),
             rows=[Row(row.of, row.metric, None if row.value != row.value else row.value, row.interval) for row in rows],
+            versions=_versions(),
+            **further,
         )
 
     def json(self) -> str:
@@ -71,13 +113,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
 
     def markdown(self) -> str:
-        """A heading, a line that identifies the run, and a table."""
+        """A heading, a line that identifies the run, and tables."""
         sizes = ", ".join(f"{name} {value:g}" for name, value in self.sizes.items())
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         lines = [
             f"## {self.task}: {self.data}",
             "",
             f"Model {self.model} {self.model_version} (features {self.feature_digest}); data {self.data_hash} ({sizes}); "
-            f"seed {self.seed}; revision {self.git_revision}; {self.time}; {self.posts_per_second} posts/s.",
+            f"seed {self.seed}; revision {self.git_revision}; {versions}; {self.time}; {self.posts_per_second} posts/s.",
+            *(line for note in self.notes for line in ("", note)),
             "",
             "| of | metric | value | 95 % interval |",
             "|---|---|---|---|",
@@ -86,14 +130,47 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             value = "undefined" if row.value is None else f"{row.value:.3f}"
             interval = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
             lines.append(f"| {row.of} | {row.metric} | {value} | {interval} |")
+        if self.confusion is not None:
+            types = self.confusion.types
+            lines += ["", f"| gold \\ predicted | {' | '.join(types)} |", f"|---|{'---|' * len(types)}"]
+            for name, counts in zip(types, self.confusion.counts, strict=True):
+                lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
+        if self.errors:
+            lines += ["", "| error | count | some of the posts |", "|---|---|---|"]
+            lines += [f"| {each.kind} | {each.count} | {', '.join(each.posts[:SHOWN])} |" for each in self.errors]
         return "\n".join(lines) + "\n"
 
 
+def sampled(errors: Iterable[tuple[str, int]], ids: Sequence[str], seed: int) -> list[Errors]:
+    """Errors given as (kind, position of the post), by kind; of each at most `SAMPLE` posts, drawn by `seed`."""
+    kinds: dict[str, list[int]] = {}
+    for kind, position in errors:
+        kinds.setdefault(kind, []).append(position)
+    found = []
+    for kind, positions in sorted(kinds.items()):
+        posts = sorted(set(positions))
+        if len(posts) > SAMPLE:
+            posts = sorted(random.Random(seed).sample(posts, SAMPLE))
+        found.append(Errors(kind, len(positions), [ids[position] or f"#{position + 1}" for position in posts]))
+    return found
+
+
+def _versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue  # run from a checkout that is not installed: the revision tells
+    return found
+
+
 def _git_revision() -> str:
-    """Short revision of the checkout this program runs from, `unknown` where it is not one."""
+    """Short revision of the checkout this program runs from, `-dirty` where it was changed; `unknown` where it is not one."""
     try:
         run = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

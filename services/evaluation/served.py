@@ -2,112 +2,199 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from services.evaluation.reports import Report, Row
-from shared.corpora.readers import AnnotatedPost, LabelledPost
+from services.evaluation.following import batches
+from services.evaluation.reports import Confusion, Report, Row, sampled
+from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention
+from shared.errors import AdrwatchError
+from shared.mention_scores import (
+    NONE,
+    Pairing,
+    confusion,
+    discontinuous,
+    overlapping,
+    pairings,
+    places,
+)
 from shared.models.classifier import ClassifierFeatures
-from shared.models.decode import Span
 from shared.models.extractor import ExtractorFeatures
+from shared.models.features import Encoded
 from shared.models.metadata import check_parser
 from shared.models.session import OnnxModel
-from shared.scores import (
-    Counts,
-    auroc,
-    average_precision,
-    bootstrap,
-    brier,
-    decisions,
-    overlapping,
-    strict,
-    total,
-)
+from shared.ranking_scores import calibration, calibration_curve, precision_recall_curve, ranking
+from shared.resampling import Estimate, count_scores, estimates, together
+from shared.scores import Counts, strict, total
 from shared.text.parse import default_parser
 
 # Posts parsed and scored at a time: bounds memory, large enough for full batches.
 _CHUNK = 512
+STRICT, OVERLAPPING = "strict", "overlapping"
+# Of all types together, and of the discontinuous mentions of all types.
+MICRO, DISCONTINUOUS = "all types", "discontinuous"
 
 
 def evaluate_classifier(posts: Sequence[LabelledPost], name: str, folder: Path, seed: int) -> Report:
-    """Precision, recall, F1 of the positive class, AUROC, average precision, Brier score, with 95 % intervals."""
+    """Precision, recall, F1 of the positive class, AUROC, average precision, Brier score, calibration error; with intervals."""
     features, model = ClassifierFeatures.load(folder), OnnxModel.of_folder(folder)
     parser = default_parser()
     check_parser(features.metadata, parser.version)
     began = time.monotonic()
     parts = []
-    for texts in _chunks([post.text for post in posts]):
+    for texts in batches([post.text for post in posts], _CHUNK, name):
         encoded = features.encode(texts, parser.parse(texts))
-        parts.append(features.probabilities(encoded, [model.infer(batch) for batch in encoded.batches]))
+        parts.append(features.probabilities(encoded, _outputs(model, encoded)))
     seconds = time.monotonic() - began
-    scores = np.concatenate(parts)
+    probabilities = np.concatenate(parts)
     labels = np.asarray([post.label for post in posts], dtype=np.int64)
-    chosen = scores >= features.threshold
-
-    def row(metric: str, score: Callable[[Any], float]) -> Row:
-        everything = np.arange(len(posts))
-        return Row("posts", metric, round(score(everything), 4), bootstrap(len(posts), score, seed))
-
-    rows = [
-        row("precision", lambda index: decisions(labels[index], chosen[index]).precision),
-        row("recall", lambda index: decisions(labels[index], chosen[index]).recall),
-        row("f1", lambda index: decisions(labels[index], chosen[index]).f1),
-        row("auroc", lambda index: auroc(labels[index], scores[index])),
-        row("average precision", lambda index: average_precision(labels[index], scores[index])),
-        row("brier", lambda index: brier(labels[index], scores[index])),
+    chosen = probabilities >= features.threshold
+    hits = chosen & (labels == 1)
+    scores = together(
+        [
+            count_scores(np.stack([hits, hits, chosen, labels == 1], axis=1).astype(np.int64)),
+            ranking(labels, probabilities),
+            calibration(labels, probabilities),
+        ]
+    )
+    kinds = {(True, 0): "false positive", (False, 1): "false negative"}
+    wrong = [
+        (kinds[bool(said), label], position)
+        for position, (said, label) in enumerate(zip(chosen, labels.tolist(), strict=True))
+        if (bool(said), label) in kinds
     ]
-    sizes = {"posts": len(posts), "positive": int(labels.sum()), "threshold": features.threshold}
-    content = [(post.text, post.label) for post in posts]
-    return Report.of("classify", name, content, features.metadata, seed, seconds, sizes, rows)
+    return Report.of(
+        "classify",
+        name,
+        [(post.text, post.label) for post in posts],
+        features.metadata,
+        seed,
+        seconds,
+        {"posts": len(posts), "positive": int(labels.sum()), "threshold": features.threshold},
+        rows("posts", estimates(len(posts), scores, seed)),
+        errors=sampled(wrong, [post.id for post in posts], seed),
+        precision_recall=precision_recall_curve(labels, probabilities),
+        calibration=[
+            (each.probability, each.observed, each.posts) for each in calibration_curve(labels, probabilities)
+        ],
+    )
 
 
 def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, seed: int) -> Report:
-    """Precision, recall, F1 of each annotated type, strict and overlapping, with 95 % intervals of F1 over posts."""
+    """Precision, recall, F1 of each annotated type and of all together, strict and overlapping, with intervals over posts.
+
+    Mentions are whole. A post counts for the types that its corpus annotates; what is predicted of other types is left out.
+    """
     features, model = ExtractorFeatures.load(folder), OnnxModel.of_folder(folder)
+    types = [kind for kind in features.metadata.types if any(kind in post.types for post in posts)]
+    if not types:
+        annotated = sorted({kind for post in posts for kind in post.types})
+        raise AdrwatchError(
+            f"{name} annotates {', '.join(annotated)}; {features.metadata.name} finds none of these",
+            fix=f"give a corpus that annotates {', '.join(features.metadata.types)}",
+        )
     parser = default_parser()
     check_parser(features.metadata, parser.version)
     began = time.monotonic()
-    found: list[list[Span]] = []
-    for texts in _chunks([post.text for post in posts]):
+    found: list[list[Mention]] = []
+    for texts in batches([post.text for post in posts], _CHUNK, name):
         encoded = features.encode(texts, parser.parse(texts))
-        found.extend(features.decode(encoded, [model.infer(batch) for batch in encoded.batches], texts))
+        spans = features.decode(encoded, _outputs(model, encoded), texts)
+        found.extend([Mention(span.start, span.end, span.type) for span in of_post] for of_post in spans)
     seconds = time.monotonic() - began
-    rows: list[Row] = []
+    return extraction_report(posts, found, types, name, features, seed, seconds)
+
+
+def extraction_report(
+    posts: Sequence[AnnotatedPost],
+    found: Sequence[Sequence[Mention]],
+    types: Sequence[str],
+    name: str,
+    features: ExtractorFeatures,
+    seed: int,
+    seconds: float,
+) -> Report:
+    """The report on mentions `found` in each of the posts."""
     sizes: dict[str, float] = {"posts": len(posts)}
-    for kind in features.metadata.types:
-        annotated = [(post, spans) for post, spans in zip(posts, found, strict=True) if kind in post.types]
-        if not annotated:
+    lines: list[Row] = []
+    for (of, match), counts in _tables(posts, found, types).items():
+        table = np.asarray([astuple(each) for each in counts], dtype=np.int64)
+        sizes[f"{of} mentions"] = int(table[:, 3].sum())
+        if of == DISCONTINUOUS and not sizes[f"{of} mentions"]:
             continue
-        for label, compare in (("strict", strict), ("overlapping", overlapping)):
-            counts = [
-                compare(
-                    [(span.start, span.end) for span in spans if span.type == kind],
-                    [(mention.start, mention.end) for mention in post.mentions if mention.type == kind],
-                )
-                for post, spans in annotated
-            ]
-            rows.extend(_span_rows(kind, label, counts, seed))
-            sizes[f"{kind} spans"] = total(counts).gold
-    content = [(post.text, sorted((m.start, m.end, m.type) for m in post.mentions)) for post in posts]
-    return Report.of("extract", name, content, features.metadata, seed, seconds, sizes, rows)
+        scored = rows(of, estimates(len(posts), count_scores(table, f"{match} "), seed))
+        # Most spans that do not overlap a discontinuous mention are right about something else.
+        lines += [row for row in scored if (of, match) != (DISCONTINUOUS, OVERLAPPING) or row.metric.endswith("recall")]
+    pairs: list[list[Pairing]] = []
+    for post, mentions in zip(posts, found, strict=True):
+        counted = frozenset(types) & post.types
+        gold = list(dict.fromkeys(mention for mention in post.mentions if mention.type in counted))
+        pairs.append(pairings([mention for mention in mentions if mention.type in counted], gold))
+    order = [*types, MICRO, DISCONTINUOUS]
+    wrong = [(kind, position) for position, each in enumerate(pairs) for kind in _errors(each)]
+    content = [(post.text, sorted((m.type, m.places) for m in post.mentions)) for post in posts]
+    return Report.of(
+        "extract",
+        name,
+        content,
+        features.metadata,
+        seed,
+        seconds,
+        sizes,
+        sorted(lines, key=lambda row: order.index(row.of)),
+        errors=sampled(wrong, [post.id for post in posts], seed),
+        confusion=Confusion([*types, NONE], confusion((pair for each in pairs for pair in each), types)),
+    )
 
 
-def _span_rows(kind: str, label: str, counts: list[Counts], seed: int) -> Iterator[Row]:
-    everything = total(counts)
-    table = np.asarray([(c.hits, c.found, c.predicted, c.gold) for c in counts])
+def _tables(
+    posts: Sequence[AnnotatedPost], found: Sequence[Sequence[Mention]], types: Sequence[str]
+) -> dict[tuple[str, str], list[Counts]]:
+    """Counts of each post, by what is counted (a type, all types, discontinuous mentions) and how it is compared."""
+    tables: dict[tuple[str, str], list[Counts]] = {}
+    apart: dict[str, list[list[Counts]]] = {STRICT: [], OVERLAPPING: []}
+    for kind in types:
+        sides = [
+            (places(mentions, kind), places(post.mentions, kind)) if kind in post.types else ([], [])
+            for post, mentions in zip(posts, found, strict=True)
+        ]
+        tables[kind, STRICT] = [strict(ours, gold) for ours, gold in sides]
+        tables[kind, OVERLAPPING] = [overlapping(ours, gold) for ours, gold in sides]
+        apart[STRICT].append([strict(discontinuous(ours), discontinuous(gold)) for ours, gold in sides])
+        apart[OVERLAPPING].append([overlapping(ours, discontinuous(gold)) for ours, gold in sides])
+    for match in (STRICT, OVERLAPPING):
+        if len(types) > 1:
+            tables[MICRO, match] = [total(each) for each in zip(*(tables[kind, match] for kind in types), strict=True)]
+        tables[DISCONTINUOUS, match] = [total(each) for each in zip(*apart[match], strict=True)]
+    return tables
 
-    def f1(index: Any) -> float:
-        return Counts(*(int(value) for value in table[index].sum(axis=0))).f1
 
-    yield Row(kind, f"{label} precision", round(everything.precision, 4), None)
-    yield Row(kind, f"{label} recall", round(everything.recall, 4), None)
-    yield Row(kind, f"{label} f1", round(everything.f1, 4), bootstrap(len(counts), f1, seed))
+def rows(of: str, scores: Mapping[str, Estimate]) -> list[Row]:
+    """A row of each score."""
+    return [Row(of, metric, estimate.value, estimate.interval) for metric, estimate in scores.items()]
 
 
-def _chunks(texts: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(texts), _CHUNK):
-        yield texts[start : start + _CHUNK]
+def _outputs(model: OnnxModel, encoded: Encoded) -> list[dict[str, NDArray[Any]]]:
+    """The model's outputs for each batch, on all cores: a graph keeps to one thread."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        return list(threads.map(model.infer, encoded.batches))
+
+
+def _errors(pairs: Sequence[Pairing]) -> Iterator[str]:
+    """The kind of each pairing that is not exact."""
+    for pair in pairs:
+        gold, predicted = pair.types
+        if NONE in (gold, predicted):
+            yield f"{gold} missed" if predicted == NONE else f"{predicted} too many"
+        elif gold != predicted:
+            yield f"{gold} taken for {predicted}"
+        elif pair.gold and pair.predicted and pair.gold.places != pair.predicted.places:
+            yield f"{gold} with other boundaries"

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from shared.corpora.readers import (
-    AnnotatedPost,
-    LabelledPost,
-    Mention,
-    read_cadec,
-    read_conll,
-    read_psytar_sentences,
-    read_span_jsonl,
-    read_tweets,
-)
+from shared.corpora.brat import read_cadec
+from shared.corpora.conll import read_psytar, read_reddit
+from shared.corpora.json_lines import TWEET_TYPES, read_span_jsonl
+from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention, fragmentwise
+from shared.corpora.tables import read_psytar_sentences, read_tweets
 
 P = TypeVar("P")
 
 TYPES = ("reaction", "drug", "indication", "withdrawal")
 # The two newest months of the training tweets choose epoch, calibration and threshold; dev is the month after them.
 HELD_OUT_FROM = "2014-08"
-TWEET_TYPES = {"ADR": "reaction", "Indication": "indication"}
-CADEC_TYPES = {"ADR": "reaction", "Drug": "drug", "Disease": "indication", "Symptom": "indication"}
-PSYTAR_TYPES = {"ADR": "reaction", "DI": "indication", "WD": "withdrawal"}
-REDDIT_TYPES = {"ADR": "reaction", "DRUG": "drug"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +47,22 @@ def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]
 
 
 def extraction(data: Path) -> dict[str, Split[AnnotatedPost]]:
-    """Annotated posts by corpus. Tweets of the classifier's held-out months are never learned from."""
+    """Annotated posts by corpus, fragment by fragment. Tweets of the classifier's held-out months are never learned from."""
     ner = data / "ner"
-    cadec = ner / "cadec"
-    archive = cadec / "cadec_train_dev.zip"
-    cadec_types = ("reaction", "drug", "indication")
-    psytar_types = ("reaction", "indication", "withdrawal")
+    cadec, psytar, reddit = ner / "cadec", ner / "psytar", ner / "en_reddit"
     corpora = {
-        "cadec": (
-            read_cadec(archive, cadec / "split_train.id", CADEC_TYPES, cadec_types),
-            read_cadec(archive, cadec / "split_dev.id", CADEC_TYPES, cadec_types),
-        ),
-        "psytar": (
-            read_conll(ner / "psytar" / "ner_train.txt.xz", PSYTAR_TYPES, psytar_types),
-            read_conll(ner / "psytar" / "ner_dev.txt", PSYTAR_TYPES, psytar_types),
-        ),
-        "reddit": (
-            read_conll(ner / "en_reddit" / "ner_train.txt.xz", REDDIT_TYPES, ("reaction", "drug")),
-            read_conll(ner / "en_reddit" / "ner_dev.txt", REDDIT_TYPES, ("reaction", "drug")),
-        ),
+        "cadec": (read_cadec(cadec / "split_train.id"), read_cadec(cadec / "split_dev.id")),
+        "psytar": (read_psytar(psytar / "ner_train.txt.xz"), read_psytar(psytar / "ner_dev.txt")),
+        "reddit": (read_reddit(reddit / "ner_train.txt.xz"), read_reddit(reddit / "ner_dev.txt")),
     }
-    splits = {"tweets": _tweets(data)}
+    splits = {"tweets": annotated_tweets(data)}
     for name, (train, dev) in corpora.items():
         chosen = {normalised(post.text) for post in dev}
-        unseen = [post for post in train if normalised(post.text) not in chosen]
+        unseen = [fragmentwise(post) for post in train if normalised(post.text) not in chosen]
         held_out = [post for post in unseen if _bin(post.text) == 1]
-        splits[name] = Split([post for post in unseen if _bin(post.text) != 1], held_out, dev)
+        splits[name] = Split(
+            [post for post in unseen if _bin(post.text) != 1], held_out, [fragmentwise(post) for post in dev]
+        )
     return splits
 
 
@@ -90,7 +71,7 @@ def normalised(text: str) -> str:
     return re.sub(r"[\W_]+", "", re.sub(r"httpurl|@user", "", text.lower()))
 
 
-def _tweets(data: Path) -> Split[AnnotatedPost]:
+def annotated_tweets(data: Path) -> Split[AnnotatedPost]:
     """Three releases of mostly the same tweets, each tweet once, by hash into train, held-out and dev.
 
     Spans of drugs are not annotated; the drugs that the releases queried are found by name. Tweets without a
@@ -103,6 +84,10 @@ def _tweets(data: Path) -> Split[AnnotatedPost]:
         read_span_jsonl(folder / "ner_smm4h22_positive_tweets.jsonl.xz", TWEET_TYPES, ("reaction",)),
     ]
     unique = {normalised(post.text): post for release in reversed(releases) for post in release}
+    # Only the newest release gives MedDRA codes; where an older one of the same tweet is kept, it takes them over.
+    for newest in releases[-1]:
+        key = normalised(newest.text)
+        unique[key] = coded(unique[key], newest.mentions)
     (tweets, _) = classification(data)
     negatives = [post for post in tweets.train if post.label == 0]
     step = max(1, len(negatives) // 1500)
@@ -138,6 +123,17 @@ def name_drugs(posts: Iterable[AnnotatedPost]) -> list[AnnotatedPost]:
         )
         for post in posts
     ]
+
+
+def coded(post: AnnotatedPost, others: Sequence[Mention]) -> AnnotatedPost:
+    """The post's mentions with the concepts of `others`: each takes that of the mention it shares most characters with."""
+    known = [other for other in others if other.concept is not None]
+    mentions = []
+    for mention in post.mentions:
+        shared = [(min(mention.end, other.end) - max(mention.start, other.start), other) for other in known]
+        most, nearest = max(shared, key=lambda pair: pair[0], default=(0, mention))
+        mentions.append(replace(mention, concept=nearest.concept) if most > 0 else mention)
+    return replace(post, mentions=tuple(mentions))
 
 
 def _bin(text: str) -> int:

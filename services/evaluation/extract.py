@@ -1,0 +1,41 @@
+"""`adrwatch evaluate extract`: the extractor on annotated posts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, show
+
+
+def register(group: typer.Typer) -> None:
+    """Add `evaluate extract`."""
+    group.command("extract")(evaluate_extract)
+
+
+def evaluate_extract(
+    data: Data,
+    layout: Format = None,
+    model: Annotated[Path | None, typer.Option(help="Model folder; else the served model.")] = None,
+    seed: Seed = 13,
+    as_json: AsJson = False,
+    save: Save = None,
+    plots: Plots = None,
+) -> None:
+    """Strict and overlapping scores of the extractor per type and together, discontinuous mentions whole.
+
+    With the folder of all corpora as --data: on the dev splits of the English ones. Formats: docs/evaluation.md.
+
+    Example: adrwatch evaluate extract --data test_documents/ --format cadec --save reports/cadec
+    """
+    check_outputs(plots)
+    from services.evaluation.served import evaluate_extractor
+    from shared.corpora.formats import annotated
+    from shared.models.extractor import NAME
+    from shared.settings import current
+
+    sets = annotated(data, layout)
+    folder = model or current().model_repository / NAME
+    show([evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()], as_json, save, plots)

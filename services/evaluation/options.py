@@ -1,0 +1,56 @@
+"""What the commands of `adrwatch evaluate` share: their options, and how reports are shown and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shared.errors import AdrwatchError
+
+if TYPE_CHECKING:
+    from services.evaluation.reports import Report
+
+Data = Annotated[Path, typer.Option(help="Folder with classification/ and ner/, a corpus's own folder, or one file.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Format of the file, or the corpus of the folder: the name of a corpus's folder, such as en_tweets, psytar, cadec.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Seed of the bootstrap and of every drawing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON rather than Markdown.")]
+Save = Annotated[Path | None, typer.Option(help="Also write NAME.json and NAME.md at this path without suffix.")]
+Plots = Annotated[Path | None, typer.Option(help="Also draw curves and confusions as SVG into this folder.")]
+
+
+def check_outputs(plots: Path | None) -> None:
+    """Raises AdrwatchError where plots are asked for and cannot be drawn: before the work, not after it."""
+    if plots is None:
+        return
+    from services.evaluation.plots import require_matplotlib
+
+    require_matplotlib()
+    if plots.exists() and not plots.is_dir():
+        raise AdrwatchError(f"{plots} is a file", fix="give --plots a folder")
+
+
+def show(reports: Sequence[Report], as_json: bool, save: Path | None, plots: Path | None = None) -> None:
+    """Print the reports; with `save` also write them as JSON and Markdown, with `plots` draw them."""
+    as_list = "[" + ",\n".join(report.json() for report in reports) + "]\n"
+    as_text = "\n".join(report.markdown() for report in reports)
+    typer.echo(as_list if as_json else as_text)
+    if save is not None:
+        save.parent.mkdir(parents=True, exist_ok=True)
+        # Not with_suffix: a name such as 2026.11 has no suffix to replace.
+        save.with_name(f"{save.name}.json").write_text(as_list, encoding="utf-8")
+        save.with_name(f"{save.name}.md").write_text(as_text, encoding="utf-8")
+    if plots is not None:
+        from services.evaluation.plots import draw
+
+        for report in reports:
+            for path in draw(report, plots):
+                typer.echo(f"drew {path}", err=True)
