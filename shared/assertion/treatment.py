@@ -32,7 +32,7 @@ def treated(
         return False
     if _better(statement, drug, start, end):
         return True
-    if _is_condition(statement, start, end) and not caused:
+    if not caused and (_is_condition(statement, drug, start, end) or _had_before(statement, start, end)):
         return True
     if drug.end <= start:
         return _treats(statement, drug, start, end, others) or _wanted(statement, drug, start, others)
@@ -92,12 +92,25 @@ def _better(statement: Statement, drug: Span, start: int, end: int) -> bool:
     return bool(_ends_with(found["able_before"], before) and found["regained_after"].match(after[:_AFTER]))
 
 
-def _is_condition(statement: Statement, start: int, end: int) -> bool:
+def _is_condition(statement: Statement, drug: Span, start: int, end: int) -> bool:
     """A condition that people have before the medicine, and that the post does not call new."""
     found = cues(_CUES)
+    if not found["conditions"].search(statement.between(start, end)):
+        return False
     clause = statement.clause(start)
     new = _ends_with(found["onset"], statement.between(clause.start, start))
-    return not new and found["conditions"].search(statement.between(start, end)) is not None
+    apart = statement.between(drug.end, start) if drug.end <= start else statement.between(end, drug.start)
+    return not new and not found["onset_between"].search(apart)
+
+
+def _had_before(statement: Statement, start: int, end: int) -> bool:
+    """Whether the words around it say that it is treated, or that people have it: "treatment of", "patients with"."""
+    sentence = statement.sentence(start)
+    found = cues(_CUES)
+    if found["treated_after"].match(statement.between(end, sentence.end).lstrip(" -")):
+        return True
+    before = statement.between(max(sentence.start, start - _AFTER), start)
+    return any(_PURPOSE.fullmatch(before[match.end() :]) for match in found["had_before"].finditer(before))
 
 
 def _wanted(statement: Statement, drug: Span, start: int, others: Sequence[Span]) -> bool:
