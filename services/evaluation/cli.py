@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.evaluation.attribute import evaluate_attribute
+
 if TYPE_CHECKING:
     from services.evaluation.reports import Report
 
@@ -22,6 +24,9 @@ Save = Annotated[Path | None, typer.Option(help="Also write NAME.json and NAME.m
 def register(app: typer.Typer) -> None:
     """Add the group `evaluate`."""
     app.add_typer(evaluate_app, name="evaluate")
+
+
+evaluate_app.command("attribute")(evaluate_attribute)
 
 
 class LabelFormat(StrEnum):

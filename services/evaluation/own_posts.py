@@ -145,8 +145,14 @@ def serious_rows(told: Sequence[Told], seed: int) -> Iterator[Row]:
     yield share("serious posts", "flagged", [bool(one.serious) for one in grave], seed)
     yield share("serious posts", "reported at all", [bool(one.mentions) for one in grave], seed)
     yield share("other posts", "falsely flagged", [bool(one.serious) for one in others], seed)
+
+
+def stage_rows(told: Sequence[Told], seed: int) -> Iterator[Row]:
+    """How far serious posts, all reports and posts that report nothing come: screen, classifier (of those that passed), mention."""
+    grave = [one for one in told if one.post.serious]
     reports = [one for one in told if one.post.pairs]
-    for name, kept in (("serious posts", grave), ("all reports", reports)):
+    others = [one for one in told if not one.post.pairs]
+    for name, kept in (("serious posts", grave), ("all reports", reports), ("posts that report nothing", others)):
         yield share(name, "pass the screen", [one.stage != "screen" for one in kept], seed)
         passed = [one.stage != "classify" for one in kept if one.stage != "screen"]
         yield share(name, "pass the classifier", passed, seed)

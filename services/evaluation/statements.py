@@ -54,7 +54,9 @@ class LabelledStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 def read_statements(path: Path) -> list[LabelledStatement]:
     """All posts of a file. Raises AdrwatchError with file and line where one is not of the form."""
     if not path.is_file():
-        raise AdrwatchError(f"no file of posts at {path}", fix=f"give --data a JSONL file like {FILE.name}, or leave it out")
+        raise AdrwatchError(
+            f"no file of posts at {path}", fix=f"give --data a JSONL file like {FILE.name}, or leave it out"
+        )
     posts = []
     with path.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, start=1):
@@ -62,7 +64,8 @@ def read_statements(path: Path) -> list[LabelledStatement]:
                 post = msgspec.json.decode(line, type=LabelledStatement)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise AdrwatchError(
-                    f"{path}, line {number}: {error}", fix="repair or remove the line; docs/attribution.md has the fields"
+                    f"{path}, line {number}: {error}",
+                    fix="repair or remove the line; docs/attribution.md has the fields",
                 ) from error
             trouble = _trouble(post)
             if trouble:

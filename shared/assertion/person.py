@@ -59,8 +59,10 @@ def _nearest(statement: Statement, start: int, end: int) -> Person | None:
         last["other"] = match.start()
     for match in found["writer"].finditer(masked):
         last["writer"] = match.start()
+    # "a lady in my group gained weight": once somebody else is named, "my" has to stand right at the reaction.
+    reach = 0 if last["other"] >= 0 else _OWN_REACH
     for match in found["own"].finditer(masked):
-        if len(_WORD.findall(masked, match.end())) <= _OWN_REACH:
+        if len(_WORD.findall(masked, match.end())) <= reach:
             last["writer"] = max(last["writer"], match.start())
     if last["writer"] == last["other"]:
         return None

@@ -93,7 +93,9 @@ def _asked(statement: Statement, sentence: Part, before: str) -> bool:
         return True
     opening = _opening(words_of_it)
     if not words_of_it.rstrip(" \"')]").endswith("?"):
-        return bool(_BARE.match(opening) and found["bare_question"].match(opening)) and not found["first_person"].search(words_of_it)
+        return bool(_BARE.match(opening) and found["bare_question"].match(opening)) and not found[
+            "first_person"
+        ].search(words_of_it)
     if found["why_question"].match(opening):
         return False
     return bool(found["future_question"].match(opening)) or not found["first_person"].search(words_of_it)

@@ -82,7 +82,8 @@ def _better(statement: Statement, drug: Span, start: int, end: int) -> bool:
     found = cues(_CUES)
     sentence = statement.sentence(start)
     if sentence != statement.sentence(drug.start) and not (
-        drug.start >= sentence.end and found["thanks"].fullmatch(statement.between(sentence.end, drug.start).strip(" #"))
+        drug.start >= sentence.end
+        and found["thanks"].fullmatch(statement.between(sentence.end, drug.start).strip(" #"))
     ):
         return False
     after = statement.between(end, sentence.end).lstrip(" -#")
