@@ -7,10 +7,12 @@ served models and the lexicon (what the whole pipeline does).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
 
 from services.evaluation.attribution import annotated, mentions, reaction_spans
 from services.evaluation.reports import Row
@@ -125,11 +127,9 @@ def person_row(told: Sequence[Told], seed: int) -> Row:
 
 def flag_rows(told: Sequence[Told], seed: int) -> Iterator[Row]:
     """Precision and recall of all situations and of all criteria together, and the recall of each, over posts."""
-    for title, names, found, gold in (
-        ("situations", SITUATIONS, lambda one: one.situations, lambda one: one.post.situations),
-        ("serious criteria", SERIOUS, lambda one: one.serious, lambda one: one.post.serious),
-    ):
-        pairs = [(frozenset(found(one)), frozenset(gold(one))) for one in told]
+    situations = [(one.situations, frozenset(one.post.situations)) for one in told]
+    serious = [(one.serious, frozenset(one.post.serious)) for one in told]
+    for title, names, pairs in (("situations", SITUATIONS, situations), ("serious criteria", SERIOUS, serious)):
         hits = sum(len(ours & theirs) for ours, theirs in pairs)
         counts = Counts(hits, hits, sum(len(ours) for ours, _ in pairs), sum(len(theirs) for _, theirs in pairs))
         for metric in ("precision", "recall"):
@@ -164,21 +164,22 @@ def share(of: str, metric: str, right: Sequence[bool], seed: int) -> Row:
     if not right:
         return Row(f"{of} (0)", metric, None, None)
 
+    cases = np.asarray(right, dtype=np.float64)
+
     def drawn(index: Any) -> float:
-        return sum(right[at] for at in index) / len(index)
+        return float(cases[index].mean())
 
     return Row(f"{of} ({len(right)})", metric, round(sum(right) / len(right), 4), bootstrap(len(right), drawn, seed))
 
 
 def _over_posts(pairs: Sequence[tuple[frozenset[str], frozenset[str]]], metric: str, seed: int) -> list[float] | None:
-    table = [(len(ours & theirs), len(ours), len(theirs)) for ours, theirs in pairs]
+    table = np.asarray([(len(ours & theirs), len(ours), len(theirs)) for ours, theirs in pairs], dtype=np.int64)
 
     def drawn(index: Any) -> float:
-        hits, predicted, gold = (sum(table[at][column] for at in index) for column in range(3))
+        hits, predicted, gold = (int(value) for value in table[index].sum(axis=0))
         return float(getattr(Counts(hits, hits, predicted, gold), metric))
 
-    score: Callable[[Any], float] = drawn
-    return bootstrap(len(table), score, seed) if table else None
+    return bootstrap(len(table), drawn, seed) if len(table) else None
 
 
 def _rounded(value: float) -> float | None:
