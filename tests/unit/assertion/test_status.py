@@ -35,7 +35,7 @@ def said(marked: str) -> str:
         "the side effects are real, i have *dry mouth* and my hands shake",
         "i couldn't take the *nausea* anymore",
         "anyone get *headaches* on zoloft?? mine are awful",
-        "could not *eat* a thing on metformin",
+        "*could not eat* a thing on metformin",
     ],
 )
 def test_what_somebody_had_is_asserted(post: str) -> None:
@@ -69,7 +69,7 @@ def test_what_is_denied_is_no_reaction(post: str) -> None:
         "methotrexate is linked to *liver damage*",
         "tell your doctor if you experience *hallucinations*",
         "i'm scared to start lamictal, the *rash* sounds awful",
-        "they're watching me for *liver damage* on methotrexate",
+        "they watch me for *liver damage* on methotrexate",
         "zoloft will make me *fat*",
     ],
 )
@@ -85,7 +85,7 @@ def test_what_may_come_or_is_feared_is_hypothetical(post: str) -> None:
         "is *nausea* normal on metformin?",
         "i wonder if lexapro causes *acne*",
         "does anyone know if humira causes *fatigue*",
-        "is *yawning* a thing on lexapro",
+        "is *hair loss* a thing on lexapro",
     ],
 )
 def test_what_is_only_asked_is_no_report(post: str) -> None:
@@ -99,7 +99,7 @@ def test_what_is_only_asked_is_no_report(post: str) -> None:
         "side effects include nausea, dizziness and *death*",
         "that commercial says *constipation* and memory loss lol",
         "new study of 400 patients: *weight gain* and sedation",
-        "the leaflet they gave me with my pills mentions *hair loss*",
+        "the leaflet in my box of pills mentions *hair loss*",
     ],
 )
 def test_a_recited_label_or_study_is_no_report(post: str) -> None:
