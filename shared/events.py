@@ -86,7 +86,8 @@ class Mention(Event, frozen=True, kw_only=True):
     """One asserted drug-reaction pair of one post, with its spans.
 
     `serious` holds criteria of seriousness and designated events, `situations` special situations, both by the names of
-    the rule file. A denied reaction is never a mention.
+    the rule file. A denied reaction is never a mention. `person`: whose reaction it is, the writer's or that of somebody the
+    post tells of; None where the program that wrote it did not look.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Mention(Event, frozen=True, kw_only=True):
     fingerprint: str | None = None
     serious: tuple[str, ...] = ()
     situations: tuple[str, ...] = ()
+    person: Literal["writer", "other"] | None = None
 
 
 class Measure(msgspec.Struct, frozen=True):

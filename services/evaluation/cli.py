@@ -11,6 +11,8 @@ TASKS = (
     "services.evaluation.classify",
     "services.evaluation.extract",
     "services.evaluation.end_to_end",
+    "services.evaluation.attribute",
+    "services.evaluation.normalise",
 )
 
 

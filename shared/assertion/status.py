@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from shared.assertion.text import Statement, cues
+from shared.assertion.text import Part, Statement, cues
 from shared.vocabulary.phrases import bridges, is_function, negated, words
 
 Status = Literal["asserted", "denied", "hypothetical", "asked", "listed"]
@@ -18,6 +18,10 @@ _CUES = Path(__file__).with_name("cues.toml")
 # A cue reaches this many words ahead; beyond it speaks of something else.
 _REACH = 7
 _HYPOTHETICAL_REACH = 10
+# "does not", "is sick": the subject was left out, and nothing is asked.
+_BARE = re.compile(r"\w+(?! not\b| \w+ing\b)\s")
+# Characters after a question in which the asker may go on with their own story.
+_ANSWER = 30
 _WORD = re.compile(r"[\w'/]+")
 
 
@@ -27,7 +31,7 @@ def status(statement: Statement, start: int, end: int) -> Status:
     before = statement.between(sentence.start, start)
     if _listed(statement, sentence.start, start):
         return "listed"
-    if _asked(statement.between(sentence.start, sentence.end), before):
+    if _asked(statement, sentence, before):
         return "asked"
     if any(_gap(before, match.end()) <= _HYPOTHETICAL_REACH for match in cues(_CUES)["hypothetical"].finditer(before)):
         return "hypothetical"
@@ -68,24 +72,33 @@ def _denied(statement: Statement, start: int, end: int) -> bool:
 def _listed(statement: Statement, sentence_start: int, start: int) -> bool:
     """A label's words come first, and nobody in the sentence has it: "side effects include nausea"."""
     before = statement.between(sentence_start, start)
-    if not cues(_CUES)["label_list"].search(before):
-        return False
+    found = cues(_CUES)
     sentence = statement.sentence(start)
+    if found["label_recited"].search(before):
+        return not found["causes"].search(before)
+    if not found["label_list"].search(before):
+        return False
     return not cues(_CUES)["first_person"].search(statement.between(sentence.start, sentence.end))
 
 
-def _asked(sentence: str, before: str) -> bool:
+def _asked(statement: Statement, sentence: Part, before: str) -> bool:
     found = cues(_CUES)
-    if found["shared_experience"].search(sentence):
+    words_of_it = statement.between(sentence.start, sentence.end)
+    if found["shared_experience"].search(words_of_it):
+        return False
+    following = statement.lowered[sentence.end : sentence.end + _ANSWER].lstrip(" ?!")
+    if found["own_answer"].match(following):
         return False
     if found["asking"].search(before):
         return True
-    if not sentence.rstrip(" \"')]").endswith("?"):
-        return False
-    opening = _opening(sentence)
+    opening = _opening(words_of_it)
+    if not words_of_it.rstrip(" \"')]").endswith("?"):
+        return bool(_BARE.match(opening) and found["bare_question"].match(opening)) and not found[
+            "first_person"
+        ].search(words_of_it)
     if found["why_question"].match(opening):
         return False
-    return bool(found["future_question"].match(opening)) or not found["first_person"].search(sentence)
+    return bool(found["future_question"].match(opening)) or not found["first_person"].search(words_of_it)
 
 
 def _opening(sentence: str) -> str:

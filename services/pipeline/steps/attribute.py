@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.pipeline.steps.document import UNKNOWN_DRUG, AssertedPair, Document, Failure, each
-from shared.assertion.relation import closeness, joined, treated
+from shared.assertion.relation import caused, closeness, joined
 from shared.assertion.status import status, widened
 from shared.assertion.text import Statement
+from shared.assertion.treatment import treated
 from shared.events import Span
 from shared.models.decode import Span as TypedSpan
 from shared.vocabulary.drugs import DrugMention
@@ -54,7 +55,7 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
         start = widened(statement, span.start, span.end)
         if status(statement, start, span.end) != "asserted":
             continue
-        for drug in _responsible(statement, named, start, span.end):
+        for drug in responsible(statement, named, start, span.end):
             # One span may be of both types: it is one reaction.
             found.setdefault((drug.span.start, start, span.end), AssertedPair(drug, Span(start, span.end), span.score))
     return list(found.values())
@@ -70,14 +71,15 @@ def _medicines(drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list
     return sorted([*drugs, *extra], key=lambda drug: (drug.span.start, drug.span.end))
 
 
-def _responsible(statement: Statement, named: Sequence[DrugMention], start: int, end: int) -> list[DrugMention]:
+def responsible(statement: Statement, named: Sequence[DrugMention], start: int, end: int) -> list[DrugMention]:
     """The medicines to which the post puts a reaction down; none where every one of them is taken for it."""
     near = sorted(named, key=lambda drug: max(start - drug.span.end, drug.span.start - end))[:_NEAREST]
     near.sort(key=lambda drug: drug.span.start)
     blamed: list[tuple[float, DrugMention]] = []
     for drug in near:
         others = [other.span for other in near if other is not drug]
-        if not treated(statement, drug.span, start, end, others):
+        blame = caused(statement, drug.span, start, end, others)
+        if not treated(statement, drug.span, start, end, others, caused=blame):
             blamed.append((closeness(statement, drug.span, start, end, others), drug))
     if not blamed:
         return []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from services.pipeline.steps.document import AssertedPair, Document, Failure, each
 from shared.assertion.flags import SERIOUS, flags
+from shared.assertion.person import person
 from shared.assertion.text import Statement
 from shared.events import Concept, Mention, Outcome, Pair, mention_id
 from shared.text.clean import fingerprint
@@ -88,6 +89,7 @@ def _mentions(document: Document, vocabularies: Vocabularies, model_version: str
                 fingerprint=linked,
                 serious=serious,
                 situations=situations,
+                person=person(statement, pair.reaction.start, pair.reaction.end),
             ),
         )
     return tuple(found.values())

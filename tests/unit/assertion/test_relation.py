@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.assertion.relation import joined, treated
+from shared.assertion.relation import caused, joined
 from shared.assertion.text import Statement
+from shared.assertion.treatment import treated
 from shared.events import Span
 
 
@@ -34,6 +35,12 @@ def spans(marked: str) -> tuple[str, Span, Span]:
         "took [tylenol] because my *head hurts*",
         "[tramadol] doesn't touch the *pain*",
         "i was *itchy* so they gave me [benadryl]",
+        "[aimovig] killed my *migraines*",
+        "*joint pain* is so much better on [enbrel]",
+        "finally *slept* through the night on [doxepin]",
+        "my *asthma* and [singulair], a love story",
+        "patients with *insomnia* were given [zolpidem]",
+        "need my [imodium], *cramps* all morning",
     ],
 )
 def test_what_a_medicine_is_taken_for_is_its_indication(post: str) -> None:
@@ -55,11 +62,26 @@ def test_what_a_medicine_is_taken_for_is_its_indication(post: str) -> None:
         "felt *dizzy* because i took [lyrica]",
         "*brain zaps* because i forgot to take my [effexor]",
         "missing [effexor] was responsible for my *joint pain*",
+        "[zoloft] killed my *appetite*",
+        "stopped [lisinopril] and the *cough* is gone",
+        "quit [lipitor] because of my *leg pain*",
+        "*rash* cleared up when i stopped [bactrim]",
+        "[seroquel] and then i developed *type 2 diabetes*",
     ],
 )
 def test_what_a_medicine_does_is_not_its_indication(post: str) -> None:
     text, drug, reaction = spans(post)
     assert not treated(Statement(text), drug, reaction.start, reaction.end)
+
+
+def test_a_chronic_condition_is_a_reaction_where_the_post_says_what_caused_it() -> None:
+    text, drug, reaction = spans("[zantac] gave me *cancer*")
+    statement = Statement(text)
+    blame = caused(statement, drug, reaction.start, reaction.end, [])
+    assert blame
+    assert not treated(statement, drug, reaction.start, reaction.end, caused=blame)
+    text, drug, reaction = spans("[tamoxifen] year two, *cancer* sucks")
+    assert treated(Statement(text), drug, reaction.start, reaction.end)
 
 
 @pytest.mark.parametrize(

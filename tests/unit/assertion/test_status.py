@@ -34,6 +34,8 @@ def said(marked: str) -> str:
         "other than the *dry mouth* i feel fine",
         "the side effects are real, i have *dry mouth* and my hands shake",
         "i couldn't take the *nausea* anymore",
+        "anyone get *headaches* on zoloft?? mine are awful",
+        "*could not eat* a thing on metformin",
     ],
 )
 def test_what_somebody_had_is_asserted(post: str) -> None:
@@ -66,6 +68,9 @@ def test_what_is_denied_is_no_reaction(post: str) -> None:
         "hope i don't get *insomnia* from this",
         "methotrexate is linked to *liver damage*",
         "tell your doctor if you experience *hallucinations*",
+        "i'm scared to start lamictal, the *rash* sounds awful",
+        "they watch me for *liver damage* on methotrexate",
+        "zoloft will make me *fat*",
     ],
 )
 def test_what_may_come_or_is_feared_is_hypothetical(post: str) -> None:
@@ -80,6 +85,7 @@ def test_what_may_come_or_is_feared_is_hypothetical(post: str) -> None:
         "is *nausea* normal on metformin?",
         "i wonder if lexapro causes *acne*",
         "does anyone know if humira causes *fatigue*",
+        "is *hair loss* a thing on lexapro",
     ],
 )
 def test_what_is_only_asked_is_no_report(post: str) -> None:
@@ -93,6 +99,7 @@ def test_what_is_only_asked_is_no_report(post: str) -> None:
         "side effects include nausea, dizziness and *death*",
         "that commercial says *constipation* and memory loss lol",
         "new study of 400 patients: *weight gain* and sedation",
+        "the leaflet in my box of pills mentions *hair loss*",
     ],
 )
 def test_a_recited_label_or_study_is_no_report(post: str) -> None:
