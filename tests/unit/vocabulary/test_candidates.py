@@ -66,8 +66,8 @@ def test_only_what_is_alike_and_scores_high_is_taken() -> None:
 
 
 def test_a_phrase_that_the_cascade_misses_is_found_near_a_known_one(normaliser: ReactionNormaliser) -> None:
-    assert normaliser.vocabulary.match("will not be letting me sleep").how == "none"
-    match = normaliser.match("will not be letting me sleep")
+    assert normaliser.vocabulary.match("not lettin me sleep").how == "none"
+    match = normaliser.match("not lettin me sleep")
     assert (match.concept.label, match.how) == ("Insomnia", "ranked")
 
 
