@@ -13,7 +13,7 @@ from shared.errors import AdrwatchError
 
 def test_smm4h2017_has_code_and_phrase_and_rows_without_a_code_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "train.tsv"
-    file.write_text("90000031\tqueasy as anything\n90000032\t\"wide\" awake\nMEDDRA PT\tText\n")
+    file.write_text('90000031\tqueasy as anything\n90000032\t"wide" awake\nMEDDRA PT\tText\n')
     assert read_phrases(file, PhraseFormat.SMM4H2017) == [
         CodedPhrase("queasy as anything", "MedDRA:90000031"),
         CodedPhrase('"wide" awake', "MedDRA:90000032"),
@@ -75,7 +75,9 @@ PAIRS = [CodedPhrase(f"{pair.phrase}{chr(97 + number % 26)}", pair.concept) for 
 
 
 def test_no_phrase_is_on_both_sides_of_a_hold_out_by_phrases() -> None:
-    rest, held_out = split([*PAIRS, *(CodedPhrase(pair.phrase.upper() + "!", "X:1") for pair in PAIRS)], HoldOut.PHRASES)
+    rest, held_out = split(
+        [*PAIRS, *(CodedPhrase(pair.phrase.upper() + "!", "X:1") for pair in PAIRS)], HoldOut.PHRASES
+    )
     assert held_out
     assert {phrase_hash(pair.phrase) for pair in rest}.isdisjoint(phrase_hash(pair.phrase) for pair in held_out)
 

@@ -22,8 +22,22 @@ from tests.unit.vocabulary.dictionary import written
 
 SAID = {
     "90000031": ["queasy", "so queasy", "tummy flips", "tummy flipping over", "sick to my tummy", "tummy turns"],
-    "90000032": ["awake all night", "wide awake", "still awake at four", "awake again", "counting sheep", "sheep counting"],
-    "90000033": ["moon itch", "itchy like the moon", "lunar itching", "my moons itch", "itch of the moon", "moonly itchy"],
+    "90000032": [
+        "awake all night",
+        "wide awake",
+        "still awake at four",
+        "awake again",
+        "counting sheep",
+        "sheep counting",
+    ],
+    "90000033": [
+        "moon itch",
+        "itchy like the moon",
+        "lunar itching",
+        "my moons itch",
+        "itch of the moon",
+        "moonly itchy",
+    ],
 }
 ENDINGS = ("", " today", " again", " since monday", " ugh", " right now")
 CONFIG = "seed = 7\nfolds = 3\ncosts = [1.0]\naccuracy = 0.8\n"
@@ -48,7 +62,9 @@ def command(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def folder(data: Path) -> Path:
     out = data.with_name("model")
-    command("train", "normalise", "--data", str(data), "--out", str(out), "--config", str(data.with_name("config.toml")))
+    command(
+        "train", "normalise", "--data", str(data), "--out", str(out), "--config", str(data.with_name("config.toml"))
+    )
     return out
 
 

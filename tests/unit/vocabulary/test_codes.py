@@ -25,7 +25,13 @@ from shared.vocabulary.icd10 import load_icd10
 from tests.unit.vocabulary.dictionary import written
 
 # Codes that we invented, in the layout of ATC.
-ATC = "atc_code,atc_name,ddd\nZ,MADE UP,NA\nZ99,MADE UP TOO,NA\nZ99AA01,sertraline,50\nZ98BB02,Sertraline,NA\nZ99AA51,\"sertraline, combinations\",NA\n"
+ATC = """atc_code,atc_name,ddd
+Z,MADE UP,NA
+Z99,MADE UP TOO,NA
+Z99AA01,sertraline,50
+Z98BB02,Sertraline,NA
+Z99AA51,"sertraline, combinations",NA
+"""
 ICD = "Q990    Purple bicycle, unspecified\nQ9912   Left purple bicycle\n\nQ99     Bicycles\n"
 
 
@@ -77,7 +83,9 @@ def test_a_list_of_icd_codes_is_searched_by_what_it_says(tmp_path: Path) -> None
     (tmp_path / "codes.txt").write_text(ICD)
     icd10 = load_icd10(str(tmp_path / "codes.txt"))
     assert len(icd10) == 3
-    assert [(code.code, code.name) for code in icd10.codes("purple bicycles")] == [("Q99.0", "Purple bicycle, unspecified")]
+    assert [(code.code, code.name) for code in icd10.codes("purple bicycles")] == [
+        ("Q99.0", "Purple bicycle, unspecified")
+    ]
     assert [code.code for code in icd10.codes("never heard of", "left purple bicycle")] == ["Q99.12"]
     assert icd10.codes("unspecified", "green bicycle") == []
 

@@ -41,7 +41,10 @@ def test_a_lowest_level_term_leads_to_its_preferred_term_with_the_version(meddra
 
 def test_the_primary_way_up_comes_first(meddra: MedDra) -> None:
     ways = meddra.paths("MedDRA:90000033")
-    assert [(way.organ_class.name, way.primary) for way in ways] == [("Mind disorders", True), ("Belly disorders", False)]
+    assert [(way.organ_class.name, way.primary) for way in ways] == [
+        ("Mind disorders", True),
+        ("Belly disorders", False),
+    ]
     assert way_up(meddra, "90000033") == "Night troubles > Night group > Mind disorders"
 
 
