@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from shared.errors import AdrwatchError
 from shared.events import Concept
 from shared.vocabulary.candidates import PhraseIndex
 from shared.vocabulary.phrases import stems
@@ -53,11 +54,12 @@ def fit(
     found = f"{kept.sum()} of them are answered, {right[kept].sum()} of the answers are right"
     say(f"cross-validated, threshold {threshold}: {found}")
     listed = "\n".join(f"{name} = {value}" for name, value in zip(FEATURES, weights.weights, strict=True))
-    out.write_text(
-        f"# Made by `adrwatch train rank --sample {sample} --seed {seed}`. Of {len(hidden)} hidden lay phrases, "
-        f"cross-validated:\n# {found}.\nthreshold = {threshold}\nconstant = {weights.constant}\n\n[weights]\n{listed}\n",
-        encoding="utf-8",
-    )
+    head = f"# Made by `adrwatch train rank --sample {sample} --seed {seed}`. Of {len(hidden)} hidden lay phrases, cross-validated:"
+    text = f"{head}\n# {found}.\nthreshold = {threshold}\nconstant = {weights.constant}\n\n[weights]\n{listed}\n"
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AdrwatchError(f"{out} cannot be written: {error.strerror}", fix="choose another --out") from None
     return weights
 
 

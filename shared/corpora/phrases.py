@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import lzma
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ from shared.vocabulary.phrases import normal_form
 
 # Of ten parts by hash, this one is held out.
 _PARTS, _HELD_OUT = 10, 0
+_ID = re.compile(r"[A-Za-z]+:\S+")
 
 
 class PhraseFormat(StrEnum):
@@ -95,9 +97,16 @@ def _hash(text: str) -> int:
 
 
 def _smm4h2017(path: Path) -> list[CodedPhrase]:
-    """Code of a MedDRA preferred term, tab, phrase. A few rows of the release name no code and are left out."""
+    """Code of a MedDRA preferred term or an id with its prefix (`HP:0002018`), tab, phrase.
+
+    A few rows of the release name neither and are left out.
+    """
     rows = [_cells(path, number, line, 2) for number, line in enumerate(_lines(path), start=1)]
-    return [CodedPhrase(phrase, f"MedDRA:{code}") for code, phrase in rows if code.isdecimal()]
+    return [
+        CodedPhrase(phrase, f"MedDRA:{code}" if code.isdecimal() else code)
+        for code, phrase in rows
+        if code.isdecimal() or _ID.fullmatch(code)
+    ]
 
 
 def _askapatient(path: Path) -> list[CodedPhrase]:

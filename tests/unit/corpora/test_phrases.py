@@ -17,6 +17,7 @@ def test_smm4h2017_has_code_and_phrase_and_rows_without_a_code_are_left_out(tmp_
     assert read_phrases(file, PhraseFormat.SMM4H2017) == [
         CodedPhrase("queasy as anything", "MedDRA:90000031"),
         CodedPhrase('"wide" awake', "MedDRA:90000032"),
+        CodedPhrase("queasy", "HP:0002018"),
     ]
 
 
