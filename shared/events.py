@@ -51,11 +51,17 @@ class Span(msgspec.Struct, frozen=True):
     end: int
 
 
-class Concept(msgspec.Struct, frozen=True):
-    """A term of a vocabulary: `id` such as `HP:0002018` or `DB01104`, or `unmapped`; `label` is its preferred name."""
+class Concept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A term of a vocabulary: `id` such as `HP:0002018` or `DB01104`, or `unmapped`; `label` is its preferred name.
+
+    `version` is the release of a vocabulary that the user brought (MedDRA 27.1), `codes` the same thing in other tables of
+    the user, with their names (`ATC:N06AB06`). Both are left out where there is nothing to say.
+    """
 
     id: str
     label: str
+    version: str | None = None
+    codes: tuple[str, ...] = ()
 
 
 class Pair(msgspec.Struct, frozen=True):

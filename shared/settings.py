@@ -52,6 +52,18 @@ class Settings(BaseSettings):
         PACKAGE_ROOT / "shared" / "signals" / "rules.toml", description="TOML table of the alerting rules"
     )
 
+    meddra_folder: Path | None = Field(
+        None, description="your MedAscii folder: reactions are then MedDRA preferred terms; unset, the open vocabulary"
+    )
+    meddra_version: str | None = Field(
+        None, pattern=r"^\d+\.\d+$", description="the MedDRA version that the folder must have, such as 27.1"
+    )
+    normaliser: Path | None = Field(None, description="folder that `adrwatch train normalise` wrote")
+    atc_file: Path | None = Field(None, description="your ATC table (CSV): its codes are attached to medicines")
+    icd10: str | None = Field(
+        None, min_length=1, description="ICD-10-CM codes of indications: `package` (extra icd10), or your code list"
+    )
+
     author_secret: SecretStr | None = Field(
         None, min_length=16, description="key of the author hash, 16 characters or more"
     )

@@ -89,6 +89,7 @@ def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: 
 
     Example: adrwatch alerts show 4f0c1d2e3b5a69788796
     """
+    from services.alerting.codes import codes_of
     from services.alerting.view import LatestAlerts, card
     from shared import settings
     from shared.broker import TopicReader
@@ -107,7 +108,7 @@ def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: 
     if as_json:
         _print([alert], as_json=True)
     else:
-        tables().print(card(alert))
+        tables().print(card(alert, codes_of(alert, settings.current())))
 
 
 @rules.command("show")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -111,8 +111,8 @@ def grid(alerts: Iterable[Alert]) -> Grid:
     return table
 
 
-def card(alert: Alert) -> Grid:
-    """Everything of one alert, a line each."""
+def card(alert: Alert, codes: Mapping[str, str] | None = None) -> Grid:
+    """Everything of one alert, a line each; `codes` are lines of the user's own tables, after the reaction."""
     table = Grid(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -122,6 +122,7 @@ def card(alert: Alert) -> Grid:
         "lane": alert.lane,
         "drug": f"{alert.drug.label} ({alert.drug.id})",
         "reaction": f"{alert.reaction.label} ({alert.reaction.id})",
+        **(codes or {}),
         "began": f"{alert.episode:%Y-%m-%d %H:%M} UTC",
         "evaluated": f"{alert.evaluated_at:%Y-%m-%d %H:%M} UTC",
         "rules": ", ".join(alert.rules) or "none any more",

@@ -23,8 +23,9 @@ from shared.models.metadata import check_parser
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.text.parse import Parser, default_parser
-from shared.vocabulary.drugs import DrugLexicon, default_lexicon
-from shared.vocabulary.reactions import default_vocabulary
+from shared.vocabulary.atc import lexicon
+from shared.vocabulary.drugs import DrugLexicon
+from shared.vocabulary.normaliser import ReactionNormaliser
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class Tools:
     def load(cls, settings: Settings) -> Tools:
         """From the model repository, the vocabularies and the rule file. Raises AdrwatchError where they do not fit."""
         rules = load_rules(settings.rules_file)
+        reactions = ReactionNormaliser.load(settings)
         parser = default_parser()
         tools = cls(
             ClassifierFeatures.load(settings.model_repository / classifier.NAME, settings.policy),
             ExtractorFeatures.load(settings.model_repository / extractor.NAME),
             parser,
-            default_lexicon(),
-            Vocabularies(default_vocabulary(), rules.designated_ids, rules.designated_names),
+            lexicon(settings),
+            Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names),
             settings.gated,
         )
         for metadata in (tools.classifier.metadata, tools.extractor.metadata):

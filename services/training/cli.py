@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.training import options
+from services.training import normalise_command, options
 from shared.errors import AdrwatchError
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
@@ -27,6 +27,7 @@ Share = Annotated[float | None, typer.Option(min=0, max=0.99, help="Share of pos
 
 def register(app: typer.Typer) -> None:
     """Add the group `train`."""
+    normalise_command.register(train_app)
     app.add_typer(train_app, name="train")
 
 
@@ -95,7 +96,7 @@ def train_classify(
     given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
     chosen = options.load(config, **given, without=without)
     training = _with_torch("services.training.train_classifier")
-    tweets, forum = splits.classification(data)
+    tweets, forum = splits.learnable(data)
     training.train(tweets, forum, chosen, out, typer.echo)
 
 
@@ -120,7 +121,7 @@ def train_ablate(
     unknown = set(variants or ()) - set(training.VARIANTS)
     if unknown:
         raise AdrwatchError(f"no variant {sorted(unknown)[0]}", fix=f"variants: {', '.join(training.VARIANTS)}")
-    tweets, forum = splits.classification(data)
+    tweets, forum = splits.learnable(data)
     numbers = [int(seed) for seed in seeds.split(",")]
     wanted = variants or list(training.VARIANTS)
 

@@ -23,26 +23,23 @@ def lookup(
     phrase: Annotated[str, typer.Argument(help="a reaction, a medicine, or a whole post")],
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> None:
-    """Show which concepts a phrase is mapped to, and by which step.
+    """Show which concepts a phrase is mapped to and by which step, the nearest candidates, and codes where they are set up.
 
     Example: adrwatch vocabulary lookup "couldnt sleep"
     """
     from rich.table import Table
 
+    from services.vocabulary.lookup import Found, look_up
+    from shared import settings
     from shared.console import tables
-    from shared.vocabulary.drugs import default_lexicon
-    from shared.vocabulary.reactions import default_vocabulary
 
-    match = default_vocabulary().match(phrase)
-    rows: list[tuple[str, str, str, str]] = [("reaction", match.concept.id, match.concept.label, match.how)]
-    rows += [("medicine", drug.concept.id, drug.concept.label, "name") for drug in default_lexicon().find(phrase)]
-    names = ("kind", "id", "label", "how")
+    found = look_up(phrase, settings.current())
     if as_json:
-        typer.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+        typer.echo(json.dumps([dataclasses.asdict(one) for one in found]))
         return
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*row)
+    table = Table(*(field.name for field in dataclasses.fields(Found)))
+    for one in found:
+        table.add_row(one.kind, one.id, one.label, one.how, "" if one.score is None else f"{one.score:.2f}", one.note)
     tables().print(table)
 
 
@@ -60,12 +57,17 @@ def coverage(
     from rich.table import Table
 
     from services.vocabulary.coverage import medicines, reactions, rows
+    from shared import settings
     from shared.console import tables
     from shared.vocabulary.drugs import default_lexicon
-    from shared.vocabulary.reactions import default_vocabulary
+    from shared.vocabulary.normaliser import ReactionNormaliser
 
     texts = rows(file, column, where)
-    counted = reactions(texts, default_vocabulary()) if phrases else medicines(texts, default_lexicon())
+    counted = (
+        reactions(texts, ReactionNormaliser.load(settings.current()))
+        if phrases
+        else medicines(texts, default_lexicon())
+    )
     total = counted.total()
     if as_json:
         typer.echo(json.dumps({"total": total, **counted}))

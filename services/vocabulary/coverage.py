@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from shared.errors import AdrwatchError
 from shared.text import header
 from shared.vocabulary.drugs import DrugLexicon
-from shared.vocabulary.reactions import ReactionVocabulary
+from shared.vocabulary.normaliser import ReactionNormaliser
 
 
 def rows(file: Path, column: str, where: str | None) -> Iterator[str]:
@@ -36,9 +36,9 @@ def medicines(texts: Iterator[str], lexicon: DrugLexicon) -> Counter[str]:
     return Counter("named" if lexicon.find(text) else "none" for text in texts)
 
 
-def reactions(texts: Iterator[str], vocabulary: ReactionVocabulary) -> Counter[str]:
-    """Phrases by the step of the cascade that found their concept: `phrase`, `stems`, `spelling`, `part`, `none`."""
-    return Counter(vocabulary.match(text).how for text in texts)
+def reactions(texts: Iterator[str], normaliser: ReactionNormaliser) -> Counter[str]:
+    """Phrases by the step that found their concept: `phrase`, `trained`, `stems`, `spelling`, `part`, `ranked`, `none`."""
+    return Counter(normaliser.match(text).how for text in texts)
 
 
 def _records(file: Path, column: str) -> Iterator[dict[str, str]]:

@@ -46,6 +46,19 @@ def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]
     )
 
 
+def learnable(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]]:
+    """The split of `classification` with nothing to learn from that any dev split holds, the extractor's and end to end's included."""
+    tweets, forum = classification(data)
+    ner = data / "ner" / "psytar" / "ner_dev.txt"
+    dev = [post.text for post in (*tweets.dev, *forum.dev)]
+    dev += [post.text for post in (*annotated_tweets(data).dev, *read_psytar(ner))]
+    seen = {normalised(text) for text in dev}
+    return (
+        replace(tweets, train=[post for post in tweets.train if normalised(post.text) not in seen]),
+        replace(forum, train=[post for post in forum.train if normalised(post.text) not in seen]),
+    )
+
+
 def extraction(data: Path) -> dict[str, Split[AnnotatedPost]]:
     """Annotated posts by corpus, fragment by fragment. Tweets of the classifier's held-out months are never learned from."""
     ner = data / "ner"

@@ -7,11 +7,12 @@ boundaries, from left to right.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import ahocorasick
+import msgspec
 
 from shared.events import Concept, Span
 from shared.text.clean import model_text
@@ -36,8 +37,9 @@ class DrugLexicon:
 
     def __init__(self, names: Iterable[tuple[str, Concept]], release: str) -> None:
         self.release = release
+        self._names = dict(names)
         self._automaton = ahocorasick.Automaton()
-        for name, concept in names:
+        for name, concept in self._names.items():
             self._automaton.add_word(name, (name, concept))
         self._automaton.make_automaton()
 
@@ -49,6 +51,19 @@ class DrugLexicon:
 
     def __len__(self) -> int:
         return len(self._automaton)
+
+    def concept(self, name: str) -> Concept | None:
+        """The ingredient of one name, lower case, or None."""
+        return self._names.get(name)
+
+    def with_codes(self, codes: Mapping[str, tuple[str, ...]]) -> DrugLexicon:
+        """The same names, their concepts with the codes of their ids."""
+        coded = {
+            concept: msgspec.structs.replace(concept, codes=codes[concept.id])
+            for concept in self._names.values()
+            if concept.id in codes
+        }
+        return DrugLexicon(((name, coded.get(concept, concept)) for name, concept in self._names.items()), self.release)
 
     def find(self, text: str) -> list[DrugMention]:
         """Every medicine that the text names, in order, without overlaps."""

@@ -35,6 +35,11 @@ def words(phrase: str) -> list[str]:
     return [_DRAWN_OUT.sub(r"\1\1", word) for word in _WORD.findall(text)]
 
 
+def normal_form(phrase: str) -> str:
+    """A phrase as vocabularies compare it: its words, one space between them."""
+    return " ".join(words(phrase))
+
+
 def stems(phrase: Iterable[str]) -> frozenset[str]:
     """The stems of the words that matter. Where nothing matters ("feel like it"), the stems of all words."""
     listed = list(phrase)

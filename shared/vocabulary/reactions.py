@@ -23,7 +23,8 @@ from shared.vocabulary.table import DATA, read
 FILE = DATA / "reactions.tsv.xz"
 NONE = Concept(UNMAPPED, UNMAPPED)
 
-How = Literal["phrase", "stems", "spelling", "part", "none"]
+# The cascade's own steps, then those of shared.vocabulary.normaliser.
+How = Literal["phrase", "stems", "spelling", "part", "none", "trained", "ranked"]
 # A misspelt word has one wrong letter from 5 letters on, two from 10; shorter words are too close to one another.
 _ONE_EDIT, _TWO_EDITS = 5, 10
 _LONGEST_PART = 8
@@ -81,6 +82,18 @@ class ReactionVocabulary:
     def concept(self, key: str) -> Concept | None:
         """The concept of an id such as `HP:0002018`, or None."""
         return self._labels.get(key)
+
+    def phrases(self) -> Iterator[tuple[str, Concept]]:
+        """Every phrase in its normal form, with its concept."""
+        yield from self._phrases.items()
+
+    def concepts_of_parts(self, phrase: str, longest: int = 3) -> list[str]:
+        """Ids of the concepts that parts of a phrase name, parts of at most `longest` words; sorted."""
+        listed = words(phrase)
+        parts = (
+            listed[start : start + size] for size in range(1, longest + 1) for start in range(len(listed) - size + 1)
+        )
+        return sorted({direct.concept.id for part in parts if (direct := self._direct(part))})
 
     def match(self, phrase: str) -> Match:
         """The preferred concept of a reaction as written, `unmapped` where none is sure."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from services.pipeline.steps.document import AssertedPair, Document, Failure, each
 from shared.assertion.flags import SERIOUS, flags
@@ -14,16 +15,24 @@ from shared.assertion.person import person
 from shared.assertion.text import Statement
 from shared.events import Concept, Mention, Outcome, Pair, mention_id
 from shared.text.clean import fingerprint
-from shared.vocabulary.reactions import ReactionVocabulary
+from shared.vocabulary.reactions import Match
 
 DESIGNATED = "designated_event"
+
+
+class Names(Protocol):
+    """Whatever names a reaction: a vocabulary, or the normaliser that the settings ask for."""
+
+    def match(self, phrase: str) -> Match:
+        """The concept of a phrase, `unmapped` where none is sure."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabularies:
     """What concepts are found with. `designated_ids` and `designated_names` (lower case) come from the signal rules."""
 
-    reactions: ReactionVocabulary
+    reactions: Names
     designated_ids: Collection[str] = frozenset()
     designated_names: Collection[str] = frozenset()
 

@@ -1,0 +1,101 @@
+"""Candidates: concepts that a phrase may mean, each with the known phrase that speaks for it. One small interface.
+
+`PhraseIndex` finds the phrases whose character n-grams are nearest, and measures each by Ratcliff and Obershelp, by which
+Sboev et al. 2022 (paper 002) group mentions. A trained normaliser is another source (shared.vocabulary.normaliser).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from shared.events import Concept
+from shared.vocabulary.ngrams import TfIdf, character_ngrams
+
+SHORTEST, LONGEST = 2, 4
+# Known phrases that are compared by Ratcliff and Obershelp, which is slow: those with the nearest n-grams.
+NEAREST = 40
+# Mentions of one group are alike by this much in paper 002.
+ALIKE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A concept that a phrase may mean. `score` is 0 to 1; `phrase` is the known phrase that speaks for it, if one does."""
+
+    concept: Concept
+    score: float
+    source: str
+    phrase: str = ""
+
+
+class CandidateSource(Protocol):
+    """Whatever proposes concepts for a phrase."""
+
+    def candidates(self, phrase: str, limit: int = 5) -> list[Candidate]:
+        """At most `limit` concepts, the likeliest first, each once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A known phrase near to a phrase: cosine of n-grams and Ratcliff/Obershelp similarity, both 0 to 1."""
+
+    phrase: str
+    concept: Concept
+    cosine: float
+    similarity: float
+
+
+class PhraseIndex:
+    """Known phrases by their character n-grams. The index is made at the first question: about a second for 36,000 phrases."""
+
+    def __init__(self, phrases: Iterable[tuple[str, Concept]]) -> None:
+        """Phrases are normal already: `" ".join(words(phrase))`."""
+        self._phrases = list(phrases)
+
+    def near(self, normal: str, limit: int = NEAREST) -> list[Near]:
+        """The nearest known phrases by cosine, the nearest first; none that shares no n-gram."""
+        columns, weights = self._weighting.row(character_ngrams(normal, SHORTEST, LONGEST))
+        cosines = self._cosines(columns, weights)
+        if not len(cosines):
+            return []
+        chosen = np.argpartition(-cosines, min(limit, len(cosines) - 1))[:limit]
+        # Equal cosines in the order of the phrases, so that the answer is always the same.
+        chosen = chosen[np.lexsort((chosen, -cosines[chosen]))]
+        # Obershelp's matcher keeps its second sequence, the first is changed.
+        matcher = SequenceMatcher(None, autojunk=False)
+        matcher.set_seq2(normal)
+        found = []
+        for index in chosen:
+            if cosines[index] <= 0:
+                break
+            phrase, concept = self._phrases[index]
+            matcher.set_seq1(phrase)
+            found.append(Near(phrase, concept, min(1.0, float(cosines[index])), matcher.ratio()))
+        return found
+
+    def _cosines(self, columns: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of every known phrase, by the few columns that the question has."""
+        cosines = np.zeros(len(self._phrases), dtype=np.float32)
+        by_feature = self._by_feature
+        for column, weight in zip(columns, weights, strict=True):
+            part = slice(by_feature.indptr[column], by_feature.indptr[column + 1])
+            cosines[by_feature.indices[part]] += by_feature.data[part] * weight
+        return cosines
+
+    @cached_property
+    def _weighting(self) -> TfIdf:
+        return TfIdf.fit(character_ngrams(phrase, SHORTEST, LONGEST) for phrase, _ in self._phrases)
+
+    @cached_property
+    def _by_feature(self) -> sparse.csc_array:
+        documents = [character_ngrams(phrase, SHORTEST, LONGEST) for phrase, _ in self._phrases]
+        return self._weighting.matrix(documents).tocsc()
