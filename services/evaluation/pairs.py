@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from services.pipeline.steps.normalise import Names
 from shared.corpora.readers import CAUSES, AnnotatedPost
 from shared.events import Concept
 from shared.mention_scores import Places, overlapping, shared
 from shared.scores import Counts, strict
 from shared.vocabulary.drugs import DrugLexicon
-from shared.vocabulary.reactions import ReactionVocabulary
 
 # What is compared, from loose to strict. Spans overlap by a character or are equal; concepts are compared by id.
 LEVELS = (
@@ -68,7 +68,7 @@ class Stated:
     concept: str
 
 
-def gold_of(post: AnnotatedPost, lexicon: DrugLexicon, vocabulary: ReactionVocabulary) -> Gold:
+def gold_of(post: AnnotatedPost, lexicon: DrugLexicon, vocabulary: Names) -> Gold:
     """The post's reactions.
 
     A reaction's medicines are those that relations name, where the corpus has relations; else the queried one; else the only
@@ -131,7 +131,7 @@ def _paired_spans(gold: Gold, stated: Sequence[Stated]) -> Counts:
     )
 
 
-def _known(concept: Concept | None, vocabulary: ReactionVocabulary) -> tuple[str | None, bool]:
+def _known(concept: Concept | None, vocabulary: Names) -> tuple[str | None, bool]:
     """The id to compare by, and whether it is one of the vocabulary's."""
     if concept is None:
         return None, False

@@ -7,8 +7,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.corpora.readers import read_lines, read_psytar_sentences, read_tweets
+from shared.corpora.readers import read_lines
 from shared.corpora.splits import classification, extraction, normalised
+from shared.corpora.tables import read_psytar_sentences, read_tweets
 from shared.text.clean import mask, model_text
 from shared.vocabulary.drugs import default_lexicon
 

@@ -74,9 +74,13 @@ class ReactionNormaliser:
 
     def learn(self, trained: TrainedNormaliser) -> None:
         """Use a trained normaliser from now on. Raises AdrwatchError where its concepts are not of this vocabulary."""
-        trained.resolve(self.meddra.concept if self.meddra else self.vocabulary.concept)
+        trained.resolve(self.concept)
         self.trained = trained
         self._cached.cache_clear()
+
+    def concept(self, key: str) -> Concept | None:
+        """The concept of an id, such as `HP:0002018` or `MedDRA:` with a code; None where the vocabulary in force has none."""
+        return self.meddra.concept(key) if self.meddra else self.vocabulary.concept(key)
 
     def match(self, phrase: str) -> Match:
         """The preferred concept of a reaction as written and how it was found; `unmapped` where none is sure."""

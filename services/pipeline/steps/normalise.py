@@ -25,7 +25,9 @@ class Names(Protocol):
 
     def match(self, phrase: str) -> Match:
         """The concept of a phrase, `unmapped` where none is sure."""
-        ...
+
+    def concept(self, key: str) -> Concept | None:
+        """The concept of an id, or None."""
 
 
 @dataclass(frozen=True, slots=True)
