@@ -47,7 +47,7 @@ def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]
 
 
 def learnable(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]]:
-    """The split of `classification` without anything to learn from that a dev split holds, be it the extractor's or end to end's."""
+    """The split of `classification` with nothing to learn from that a dev split holds, the extractor's and end to end's too."""
     tweets, forum = classification(data)
     ner = data / "ner" / "psytar" / "ner_dev.txt"
     dev = [post.text for post in (*tweets.dev, *forum.dev)]
