@@ -8,10 +8,10 @@ from pathlib import Path
 
 from services.models.versions import all_versions, load
 from shared.errors import AdrwatchError
-from shared.models.configuration import FEATURES, MODELS, signature
+from shared.models.configuration import FEATURES, MODELS, Features, signature
 from shared.models.metadata import check_parser
 from shared.models.release import CANARY_POSTS, answers, differences, digests, read_release
-from shared.models.repository import whole_versions
+from shared.models.repository import HALF_GRAPH, whole_versions
 from shared.models.session import OnnxModel
 from shared.text.parse import Parser, default_parser
 
@@ -47,6 +47,8 @@ def _model(folder: Path, name: str, parser: Parser) -> Iterator[Check]:
         ("canaries", lambda: _canaries(folder, name, parser)),
         ("independence of the batch", lambda: _independence(folder, name, parser)),
     ]
+    if (folder / HALF_GRAPH).is_file():
+        steps.append(("graph for GPUs", lambda: _half(folder, name, parser)))
     for step, look in steps:
         try:
             wrong = look()
@@ -77,15 +79,26 @@ def _features(folder: Path, name: str, parser: Parser) -> str:
 
 
 def _graph(folder: Path, name: str) -> str:
-    wanted = [(one.name, _KINDS[one.kind], one.dims) for one in signature(FEATURES[name].load(folder))]
-    found = OnnxModel.of_folder(folder).tensors
-    return f"has the tensors {found}, the features need {wanted}" if found != wanted else ""
+    return _tensors(FEATURES[name].load(folder), OnnxModel.of_folder(folder))
+
+
+def _tensors(features: Features, graph: OnnxModel) -> str:
+    wanted = [(one.name, _KINDS[one.kind], one.dims) for one in signature(features)]
+    return f"has the tensors {graph.tensors}, the features need {wanted}" if graph.tensors != wanted else ""
 
 
 def _canaries(folder: Path, name: str, parser: Parser) -> str:
+    return _against_record(folder, FEATURES[name].load(folder), OnnxModel.of_folder(folder), parser)
+
+
+def _half(folder: Path, name: str, parser: Parser) -> str:
+    features, graph = FEATURES[name].load(folder), OnnxModel(folder / HALF_GRAPH)
+    return _tensors(features, graph) or _against_record(folder, features, graph, parser)
+
+
+def _against_record(folder: Path, features: Features, graph: OnnxModel, parser: Parser) -> str:
     expected = read_release(folder).canaries
-    posts = [canary.text for canary in expected]
-    found = answers(FEATURES[name].load(folder), OnnxModel.of_folder(folder).infer, posts, parser)
+    found = answers(features, graph.infer, [canary.text for canary in expected], parser)
     return "; ".join(differences(expected, found))
 
 

@@ -107,7 +107,7 @@ def train_export(
     made = making.make_version(
         checkpoints, repository, version, number=number, eight_bit=eight_bit, half=half, say=typer.echo
     )
-    typer.echo(f"version {made} is in {repository}; `adrwatch models activate {made}` goes over to it")
+    typer.echo(f"version {made} is in {repository}; `adrwatch models list` shows all, `activate` goes over to one")
 
 
 def _with_torch(module: str) -> Any:

@@ -7,6 +7,7 @@ import logging
 import onnx
 from onnx import ModelProto
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 
 # Sums over many values and exponentials lose too much in half precision; a GPU computes these in single precision anyway.
 _SINGLE = ("LayerNormalization", "Softmax", "ReduceMean", "ReduceSum", "Exp")
@@ -19,5 +20,7 @@ def halved(model: ModelProto) -> ModelProto:
     # It tells of each constant below the smallest half-precision number, which becomes that number.
     logging.getLogger("onnxruntime.transformers.float16").setLevel(logging.ERROR)
     smaller: ModelProto = convert_float_to_float16(copy, keep_io_types=True, op_block_list=[*_SINGLE])
+    # The conversions between the two precisions come last in it, behind those that read them.
+    OnnxModel(smaller).topological_sort()
     onnx.checker.check_model(smaller)
     return smaller

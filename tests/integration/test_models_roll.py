@@ -1,4 +1,4 @@
-"""Versions of the models go and come on real servers while posts flow: nothing is lost, and every post is decided by one version."""
+"""Versions of the models go and come on real servers while posts flow: nothing is lost, each post has one version."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from deploy.local.stack import Stack
 from deploy.local.workers import service_workers
 from services.models import roll
 from services.models.roll import Refused
+from services.models.versions import all_versions
 from services.pipeline.inference import Triton
 from shared.errors import DependencyAway
 from shared.events import Event, Mention, Outcome, Post, decode, encode
@@ -34,18 +35,19 @@ from shared.settings import PACKAGE_ROOT, load
 from shared.text.parse import default_parser
 from tests import topics
 from tests.faults import ledger
-from tests.versions import add_version, break_graph, new_repository, turn_answers
+from tests.versions import SHIPPED, add_version, break_graph, new_repository, turn_answers
 
 SENTENCES = (
-    "day {n} on metformin and i cannot stop throwing up, this is awful",
-    "zoloft gave me such bad insomnia, {n} nights without sleep",
-    "the bus was {n} minutes late again",
-    "started prednisone {n} days ago and my face is so swollen",
-    "picked up my lipitor, bus number {n} was on time",
-    "humira injection {n} done, huge itchy rash where i injected it",
+    "day 3 on metformin and i cannot stop throwing up, this is awful",
+    "zoloft gave me such bad insomnia, four nights without sleep",
+    "the bus was ten minutes late again",
+    "started prednisone last week and my face is so swollen",
+    "picked up my lipitor, the bus was on time",
+    "second humira injection done, huge itchy rash where i injected it",
 )
 NEW, BROKEN, CONTRARY = 2, 3, 4
-OLD_NAME, NEW_NAME = "2026.11.2", "2027.1.0"
+OLD_NAME = next(one.name for one in all_versions(SHIPPED) if one.number == read_active(SHIPPED).version)
+NEW_NAME = "2027.1.0+2027.1.0"
 STATEMENTS = {"outcomes": Outcome, "mentions": Mention}
 
 
@@ -53,7 +55,7 @@ STATEMENTS = {"outcomes": Outcome, "mentions": Mention}
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped version and three more, of which only the first is one to go over to."""
     folder = new_repository(tmp_path_factory.mktemp("versions") / "models")
-    for number, name in ((NEW, NEW_NAME), (BROKEN, "2027.2.0"), (CONTRARY, "2027.3.0")):
+    for number, name in ((NEW, "2027.1.0"), (BROKEN, "2027.2.0"), (CONTRARY, "2027.3.0")):
         add_version(folder, number, name)
     break_graph(folder / extractor.NAME / str(BROKEN))
     turn_answers(folder / classifier.NAME / str(CONTRARY))
@@ -91,7 +93,7 @@ class Live:
         began = datetime(2026, 6, 1, tzinfo=UTC)
         moments = [(n, began + timedelta(seconds=n)) for n in range(self.sent, self.sent + count)]
         posts = [
-            Post(id=f"test:{n}", source="test", text=SENTENCES[n % len(SENTENCES)].format(n=n),
+            Post(id=f"test:{n}", source="test", text=SENTENCES[n % len(SENTENCES)],
                  created_at=moment, ingested_at=moment, author=f"{n:032x}")
             for n, moment in moments
         ]  # fmt: skip
@@ -112,7 +114,7 @@ class Live:
 
     def await_version(self, name: str) -> None:
         def some() -> bool:
-            return all(any(version_of(one) == name for _, one in self.of(kind)[-50:]) for kind in STATEMENTS)
+            return all(any(one.model_version == name for _, one in self.of(kind)[-50:]) for kind in STATEMENTS)
 
         ledger.wait_for(some, f"outcomes and mentions of {name}")
 
@@ -125,17 +127,11 @@ class Live:
         )  # fmt: skip
 
 
-def version_of(one: Any) -> str:
-    """Both models of a pair have the same name here."""
-    (name,) = set(one.model_version.split("+"))
-    return str(name)
-
-
 def sequences(found: list[tuple[int, Any]]) -> list[list[str]]:
     """Of each partition: which versions decided, one after another."""
     by_partition: dict[int, list[str]] = {}
     for partition, one in found:
-        by_partition.setdefault(partition, []).append(version_of(one))
+        by_partition.setdefault(partition, []).append(one.model_version)
     return [[name for name, _ in itertools.groupby(names)] for names in by_partition.values()]
 
 
@@ -209,7 +205,7 @@ def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by
 async def test_triton_gives_the_numbers_of_onnxruntime_in_this_process(triton: str) -> None:
     settings = load()
     number = read_active(settings.model_repository).version
-    posts = [*CANARY_POSTS, *(sentence.format(n=7) for sentence in SENTENCES)]
+    posts = [*CANARY_POSTS, *SENTENCES]
     parses = default_parser().parse(posts)
     connection = Triton(triton, number, {})
     for name in MODELS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import msgspec
 import pytest
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -17,9 +16,9 @@ from services.models.verify import Check, verify
 from services.models.versions import all_versions, find
 from shared.errors import AdrwatchError
 from shared.models.configuration import MODELS
-from shared.models.metadata import METADATA
+from shared.models.metadata import METADATA, load_metadata
 from shared.models.repository import Active, read_active, replace_file
-from tests.versions import add_version, break_graph, new_repository, turn_answers
+from tests.versions import SHIPPED, add_version, break_graph, new_repository, turn_answers
 
 
 @pytest.fixture
@@ -171,6 +170,7 @@ def test_a_score_that_is_none_is_refused(repository: Path, score: str) -> None:
 
 
 def test_the_names_of_all_versions_are_those_that_mentions_carry(repository: Path) -> None:
-    names = [version.name for version in all_versions(repository)]
-    metadata = msgspec.json.decode((repository / "adr_ner" / "1" / METADATA).read_bytes())
-    assert names == ["+".join([metadata["version"]] * 2), "2027.1.0+2027.1.0"]
+    shipped = next(one for one in all_versions(SHIPPED) if one.number == read_active(SHIPPED).version)
+    assert [one.name for one in all_versions(repository)] == [shipped.name, "2027.1.0+2027.1.0"]
+    parts = [load_metadata(repository / name / "1", name)[0].version for name in MODELS]
+    assert shipped.name == "+".join(parts)
