@@ -158,8 +158,10 @@ class TritonServer(Server):
         dead = set()
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self.process.pid).children() if self.process else []:
-                if child.status() == psutil.STATUS_ZOMBIE and _left_behind(child):
-                    dead.add(self._backend_processes.pop(child.pid, ""))
+                if child.status() == psutil.STATUS_ZOMBIE:
+                    model = self._backend_processes.pop(child.pid, "")
+                    if model and _left_behind(child):
+                        dead.add(model)
                 elif len(command := child.cmdline()) > 1:
                     # Its first argument is <repository>/<model>/<version>/<file>.
                     self._backend_processes[child.pid] = Path(command[1]).parent.parent.name
@@ -179,7 +181,7 @@ class TritonServer(Server):
 def _left_behind(child: psutil.Process) -> bool:
     """Whether a process that ended is still not collected a moment later; one of a version that is unloaded would be."""
     time.sleep(_COLLECTED_WITHIN)
-    return child.is_running() and child.status() == psutil.STATUS_ZOMBIE
+    return bool(child.is_running() and child.status() == psutil.STATUS_ZOMBIE)
 
 
 def _interpreter_libraries() -> list[str]:
