@@ -80,9 +80,16 @@ def _go(repository: Path, wanted: Active, addresses: Sequence[str], drain: float
         say(f"version {new} is active")
         if old != new:
             _drained(servers, old, drain, say)
-        _write(repository, _versions(repository, {new}))
+        alone = _versions(repository, {new})
+        _write(repository, alone)
         for server in servers:
             _reload(server)
+            # On a GPU the graph may be another from here on: that of half precision, where the version before had none.
+            if wrong := _wrong(server, repository, alone, new):
+                raise AdrwatchError(
+                    f"version {new} is active, but {server.address} answers otherwise than was recorded: {wrong}",
+                    fix="adrwatch models rollback",
+                )
             say(f"{server.address} serves version {new} alone")
 
 
@@ -100,17 +107,24 @@ def _verified(repository: Path, number: int, say: Say) -> None:
 def _beside(server: Server, repository: Path, both: Versions, new: int, say: Say) -> None:
     """Steps 2 and 3 on one server. Raises Refused where it answers otherwise than was recorded."""
     say(f"{server.address} loads version {new} beside what it serves")
-    wrong = []
     for model, versions in both.items():
         if set(versions) - server.loaded(model):
             server.serve(model, versions)
-        different = server.canaries(versions[new], repository / model / str(new), new)
-        wrong += [f"{model}, {what}" for what in different]
-    if wrong:
+    if wrong := _wrong(server, repository, both, new):
         raise Refused(
-            f"version {new} is not activated: {server.address} answers otherwise than was recorded: {'; '.join(wrong)}",
+            f"version {new} is not activated: {server.address} answers otherwise than was recorded: {wrong}",
             fix="the version before goes on; compare the server's onnxruntime and hardware with `adrwatch models verify`",
         )
+
+
+def _wrong(server: Server, repository: Path, versions: Versions, number: int) -> str:
+    """How a server's answers to the canaries of a version differ from the record."""
+    found = [
+        f"{model}, {what}"
+        for model, features in versions.items()
+        for what in server.canaries(features[number], repository / model / str(number), number)
+    ]
+    return "; ".join(found)
 
 
 def _reload(server: Server) -> None:

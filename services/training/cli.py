@@ -93,7 +93,9 @@ def train_export(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoints: of the classifier, the extractor, or both.")],
     version: Annotated[str, typer.Option(help="Version that outcomes and mentions will carry, e.g. 2026.12.0.")],
     repository: Annotated[Path, typer.Option(help="Triton model repository to write into.")] = Path("triton_models"),
-    number: Annotated[int | None, typer.Option(min=1, help="Number to write over [default: the next].")] = None,
+    number: Annotated[
+        int | None, typer.Option(min=1, help="Number to write over, never one in use [default: the next].")
+    ] = None,
     eight_bit: Annotated[bool, typer.Option(help="8 bits for CPU; without it fp32, for comparisons.")] = True,
     half: Annotated[bool, typer.Option("--half", "--gpu", help="Add a graph of half precision for GPUs.")] = False,
 ) -> None:

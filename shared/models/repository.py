@@ -123,11 +123,12 @@ def locked(repository: Path) -> Iterator[None]:
     except OSError as error:
         raise AdrwatchError(f"the model repository {repository} does not exist", fix=_RESTORE) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AdrwatchError(
+                f"another command is changing the model repository {repository}", fix="wait until it is done"
+            ) from error
         yield
-    except BlockingIOError as error:
-        raise AdrwatchError(
-            f"another command is changing the model repository {repository}", fix="wait until it is done"
-        ) from error
     finally:
         os.close(handle)

@@ -107,6 +107,20 @@ def test_files_alone_are_activated_and_rolled_back_without_a_server(repository: 
     assert [served(repository, model) for model in MODELS] == [[1], [1]]
 
 
+def test_a_command_that_ends_in_the_middle_leaves_one_active_version_and_is_finished_by_another(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("services.models.roll._drained", lambda *_: pytest.fail("the machine goes down"))
+        with pytest.raises(pytest.fail.Exception):
+            activate(repository, 2, (), 0, silent)
+    assert read_active(repository) == Active(2, (1,))
+    assert [served(repository, model) for model in MODELS] == [[1, 2], [1, 2]]
+    activate(repository, 2, (), 0, silent)
+    assert read_active(repository) == Active(2, (1,))
+    assert [served(repository, model) for model in MODELS] == [[2], [2]]
+
+
 def test_a_version_that_fails_a_check_is_refused_and_no_file_changes(repository: Path) -> None:
     break_graph(repository / "adr_ner" / "2")
     before = {file: file.read_bytes() for file in repository.rglob("*.pbtxt")}
@@ -123,7 +137,9 @@ def test_a_version_that_has_become_unreadable_can_be_left(repository: Path) -> N
     assert [served(repository, model) for model in MODELS] == [[1], [1]]
 
 
-def test_versions_of_other_tensors_cannot_stand_side_by_side_in_a_server(repository: Path, monkeypatch) -> None:
+def test_versions_of_other_tensors_cannot_stand_side_by_side_in_a_server(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("services.models.roll.verify", lambda *_: iter(()))
     file = repository / "adr_ner" / "2" / METADATA
     metadata = json.loads(file.read_text())
