@@ -33,12 +33,19 @@ def add_version(repository: Path, number: int, version: str) -> None:
     """Version 1 under another name: same graphs, same answers."""
     for name in MODELS:
         folder = repository / name / str(number)
-        # Graphs are large and never written in place.
-        shutil.copytree(repository / name / "1", folder, ignore=lambda *_: {GRAPH})
-        os.link(repository / name / "1" / GRAPH, folder / GRAPH)
+        copy_of(repository / name / "1", folder)
         metadata = msgspec.json.decode((folder / METADATA).read_bytes(), type=Metadata)
         (folder / METADATA).write_bytes(msgspec.json.encode(msgspec.structs.replace(metadata, version=version)))
         record_files(folder)
+
+
+def copy_of(source: Path, target: Path) -> Path:
+    """A copy of a repository or a version that these tests made; its graphs, which are large, are never written in place."""
+
+    def copy(one: str, other: str) -> None:
+        (os.link if Path(one).name == GRAPH else shutil.copy)(one, other)
+
+    return Path(shutil.copytree(source, target, copy_function=copy))
 
 
 def record_files(folder: Path) -> None:

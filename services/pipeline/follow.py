@@ -16,7 +16,7 @@ from services.pipeline.inference import Triton, check_models
 from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Infer
 from shared import logs, metrics
-from shared.errors import AdrwatchError, BadMessage, DependencyAway
+from shared.errors import BadMessage, DependencyAway
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
 from shared.stream import BatchResult, Output, Record
@@ -90,10 +90,10 @@ class FollowingHandler:
                 await self._go_over(number)
         except DependencyAway as error:
             log.warning("the active version is not served yet", error=error.message)
-        except AdrwatchError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a version, posts are not at fault and go on
             # Until the file is replaced again, or Triton lets go of the version in use.
             self._seen = stamp
-            log.error("the active version cannot be used", error=error.message, fix=error.fix)
+            log.error("the active version cannot be used", error=str(error))
         else:
             self._seen = stamp
 

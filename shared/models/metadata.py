@@ -60,6 +60,8 @@ def load_metadata(folder: Path, expected: str) -> tuple[Metadata, Tokenizer]:
         raise AdrwatchError(f"model folder {folder} lacks {Path(error.filename).name}", fix=fix) from error
     except msgspec.DecodeError as error:
         raise AdrwatchError(f"{folder / METADATA} is not valid: {error}", fix=fix) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise AdrwatchError(f"model folder {folder} cannot be read: {error}", fix=fix) from error
     if metadata.name != expected:
         raise ModelMismatch(f"{folder} holds {metadata.name}, not {expected}", fix="check the model folder's path")
     digest = metadata.spec.digest(tokenizer_json, metadata.parser)

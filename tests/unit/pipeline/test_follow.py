@@ -117,11 +117,12 @@ async def test_a_version_that_the_server_does_not_have_yet_is_waited_for_with_th
     assert await versions(handler) == {"2027.1.0+2027.1.0"}
 
 
+@pytest.mark.parametrize("file", [METADATA, "tokenizer.json"])
 async def test_a_version_that_cannot_be_read_is_not_used_and_posts_go_on(
-    loaded: Tools, repository: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: Tools, repository: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     handler = following(loaded, repository, Server(1, 2), monkeypatch)
-    (repository / MODELS[1] / "2" / METADATA).write_text("{]")
+    (repository / MODELS[1] / "2" / file).write_bytes(b"{] \xff")
     write_active(repository, Active(2, (1,)))
     assert await versions(handler) == {"2026.11.2+2026.11.2"}
 

@@ -18,15 +18,20 @@ from shared.errors import AdrwatchError
 from shared.models.configuration import MODELS
 from shared.models.metadata import METADATA, load_metadata
 from shared.models.repository import Active, read_active, replace_file
-from tests.versions import SHIPPED, add_version, break_graph, new_repository, turn_answers
+from tests.versions import SHIPPED, add_version, break_graph, copy_of, new_repository, turn_answers
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = new_repository(tmp_path_factory.mktemp("made") / "models")
+    add_version(folder, 2, "2027.1.0")
+    return folder
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(made: Path, tmp_path: Path) -> Path:
     """Versions 1 and 2; 1 is active."""
-    folder = new_repository(tmp_path / "models")
-    add_version(folder, 2, "2027.1.0")
-    return folder
+    return copy_of(made, tmp_path / "models")
 
 
 def wrong(repository: Path, number: int) -> list[Check]:
