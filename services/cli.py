@@ -39,6 +39,7 @@ COMMANDS: tuple[str, ...] = (
     "services.settings_command",
     "services.vocabulary.cli",
     "services.evaluation.cli",
+    "services.models.cli",
     "services.training.cli",
 )
 

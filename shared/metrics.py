@@ -24,6 +24,8 @@ DEPENDENCY_UP = Gauge("adrwatch_dependency_up", "whether the stage's dependencie
 OUTCOMES = Counter("adrwatch_outcomes_total", "posts by outcome", ["outcome"])
 # One inference request, from sending the batch to its answer.
 INFERENCE_SECONDS = Histogram("adrwatch_inference_seconds", "time of one inference request", ["model"])
+# Number of the version of both models that a pipeline worker asks: differs between workers only while they go over.
+MODEL_VERSION = Gauge("adrwatch_model_version", "number of the model version in use")
 # Posts with a pair that alerting wrote into the windows; redelivered ones count again.
 REPORTS = Counter("adrwatch_reports_total", "reports written into the windows")
 # Posts with a pair that came after their bucket was let go: nothing else is known of them.

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ SUPPORTED = range(8, 14)  # minor versions of Python 3 that the wheel has a back
 USUAL_PORTS = (8001, 8000, 8002)
 SHIM = Path(__file__).with_name("triton_backend") / "onnxruntime" / "model.py"
 BUSY_LIMIT = 3
+_COLLECTED_WITHIN = 0.5  # seconds
 WAYS_OUT = (
     "let pip reach PyPI, on x86-64 Linux with glibc 2.35 and Python 3.11 to 3.13, "
     "or give the address of a running Triton in ADRWATCH_TRITON_URL"
@@ -157,7 +159,9 @@ class TritonServer(Server):
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self.process.pid).children() if self.process else []:
                 if child.status() == psutil.STATUS_ZOMBIE:
-                    dead.add(self._backend_processes.pop(child.pid, ""))
+                    model = self._backend_processes.pop(child.pid, "")
+                    if model and _left_behind(child):
+                        dead.add(model)
                 elif len(command := child.cmdline()) > 1:
                     # Its first argument is <repository>/<model>/<version>/<file>.
                     self._backend_processes[child.pid] = Path(command[1]).parent.parent.name
@@ -172,6 +176,12 @@ class TritonServer(Server):
         """Stop it and remove the shared memory that a killed server leaves behind."""
         super().stop()
         clean(self._region)
+
+
+def _left_behind(child: psutil.Process) -> bool:
+    """Whether a process that ended is still not collected a moment later; one of a version that is unloaded would be."""
+    time.sleep(_COLLECTED_WITHIN)
+    return bool(child.is_running() and child.status() == psutil.STATUS_ZOMBIE)
 
 
 def _interpreter_libraries() -> list[str]:

@@ -76,7 +76,7 @@ def _decide(settings: Settings, reading: Reading, tools: Tools, kept: Kept, cons
     source = reading.source
     cores = len(os.sched_getaffinity(0))
     with (
-        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores) as models,
+        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as models,
         Progress(console, "posts", lambda: source.progress, counts) as progress,
     ):
         named = RejectReport(progress.say, lambda reason: "the account counts them all")

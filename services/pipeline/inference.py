@@ -30,21 +30,23 @@ _AWAY = {
 
 
 class Triton:
-    """A connection to Triton at `host:port`, for one event loop.
+    """A connection to one version of the models that Triton at `host:port` serves, for one event loop.
 
     A failed call leaves open whether the server or the batch is at fault (a backend process that was killed answers like a bad
     request). A canary decides: `canaries` holds per model the inputs of a harmless post; if they fail too, the server is away.
     """
 
-    def __init__(self, url: str, canaries: Mapping[str, Arrays]) -> None:
+    def __init__(self, url: str, number: int, canaries: Mapping[str, Arrays]) -> None:
         self._url = url
+        self._number = number
         self._canaries = canaries
         self._client: InferenceServerClient | None = None
 
     async def infer(self, model: str, inputs: Arrays) -> Arrays:
         """Run one request and return all outputs by name.
 
-        Raises DependencyAway if the server does not answer a canary either, InferenceServerException if it is the request.
+        Raises DependencyAway if the server does not have the version or does not answer a canary either,
+        InferenceServerException if it is the request.
         """
         try:
             return await self._call(model, inputs)
@@ -66,23 +68,29 @@ class Triton:
             tensor.set_data_from_numpy(np.ascontiguousarray(array))
             tensors.append(tensor)
         with metrics.INFERENCE_SECONDS.labels(model).time():
-            answer = await self._client.infer(model, tensors, client_timeout=TIMEOUT)
+            answer = await self._client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT)
         return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
 
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
-async def check_models(url: str, expected: Sequence[Metadata]) -> None:
-    """Compare the models that Triton serves with the metadata of this program's repository.
 
-    Raises DependencyAway while a model is not served, ModelMismatch where it is another one.
+async def check_models(url: str, number: int, expected: Sequence[Metadata]) -> None:
+    """Compare version `number` of the models that Triton serves with the metadata of this program's repository.
+
+    Raises DependencyAway while a model is not served in this version, ModelMismatch where it is another one.
     """
     async with InferenceServerClient(url) as client:
         for metadata in expected:
             try:
-                answer = await client.get_model_config(metadata.name, as_json=True, client_timeout=TIMEOUT)
+                answer = await client.get_model_config(metadata.name, str(number), as_json=True, client_timeout=TIMEOUT)
             except InferenceServerException as error:
                 raise away(url, metadata.name, error) from error
             parameters = answer["config"].get("parameters", {})
-            check_served(metadata, {key: value.get("string_value", "") for key, value in parameters.items()})
+            check_served(metadata, number, {key: value.get("string_value", "") for key, value in parameters.items()})
 
 
 def away(url: str, model: str, error: InferenceServerException) -> DependencyAway:

@@ -6,7 +6,8 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.attribute import attribute
@@ -19,7 +20,8 @@ from shared.events import Post
 from shared.models import classifier, extractor
 from shared.models.classifier import ClassifierFeatures
 from shared.models.extractor import ExtractorFeatures
-from shared.models.metadata import check_parser
+from shared.models.metadata import Metadata, check_parser
+from shared.models.repository import read_active
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.text.parse import Parser, default_parser
@@ -30,37 +32,64 @@ from shared.vocabulary.normaliser import ReactionNormaliser
 
 @dataclass(frozen=True)
 class Tools:
-    """What the steps work with, loaded once a process."""
+    """What the steps work with. `number`: the version of both models in the repository."""
 
     classifier: ClassifierFeatures
     extractor: ExtractorFeatures
     parser: Parser
     lexicon: DrugLexicon
     vocabularies: Vocabularies
+    number: int
     gated: bool = True
 
     @classmethod
     def load(cls, settings: Settings) -> Tools:
-        """From the model repository, the vocabularies and the rule file. Raises AdrwatchError where they do not fit."""
+        """From the model repository (its active version), the vocabularies and the rule file.
+
+        Raises AdrwatchError where they do not fit.
+        """
         rules = load_rules(settings.rules_file)
         reactions = ReactionNormaliser.load(settings)
-        parser = default_parser()
+        number = read_active(settings.model_repository).version
         tools = cls(
-            ClassifierFeatures.load(settings.model_repository / classifier.NAME, settings.policy),
-            ExtractorFeatures.load(settings.model_repository / extractor.NAME),
-            parser,
+            *_features(settings.model_repository, number, settings.policy),
+            default_parser(),
             lexicon(settings),
             Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names),
+            number,
             settings.gated,
         )
-        for metadata in (tools.classifier.metadata, tools.extractor.metadata):
-            check_parser(metadata, parser.version)
+        tools._check()
         return tools
+
+    def with_version(self, repository: Path, number: int) -> Tools:
+        """The same with another version of the models. Raises AdrwatchError where its files do not fit."""
+        classifying, extracting = _features(repository, number, self.classifier.policy)
+        tools = replace(self, classifier=classifying, extractor=extracting, number=number)
+        tools._check()
+        return tools
+
+    def _check(self) -> None:
+        for metadata in self.metadata:
+            check_parser(metadata, self.parser.version)
+
+    @property
+    def metadata(self) -> tuple[Metadata, Metadata]:
+        """The classifier's and the extractor's."""
+        return self.classifier.metadata, self.extractor.metadata
 
     @property
     def model_version(self) -> str:
         """Both models' versions, as outcomes and mentions carry them."""
         return f"{self.classifier.metadata.version}+{self.extractor.metadata.version}"
+
+
+def _features(repository: Path, number: int, policy: str) -> tuple[ClassifierFeatures, ExtractorFeatures]:
+    folder = str(number)
+    return (
+        ClassifierFeatures.load(repository / classifier.NAME / folder, policy),
+        ExtractorFeatures.load(repository / extractor.NAME / folder),
+    )
 
 
 async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[list[Reported], list[Failure]]:

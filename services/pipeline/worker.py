@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
-from services.pipeline.inference import Triton, check_models
+from services.pipeline.follow import FollowingHandler
+from services.pipeline.inference import check_models
 from services.pipeline.process import Tools, process
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway
 from shared.events import Outcome, Post, decode, encode
-from shared.models import classifier, extractor
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record, Worker
 from shared.topics import MENTIONS, OUTCOMES, POSTS, partition_of
@@ -23,7 +23,7 @@ log = logs.logger("pipeline")
 
 
 class PostHandler:
-    """Turns records of posts into records of mentions and outcomes.
+    """Turns records of posts into records of mentions and outcomes, by one version of the models.
 
     Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which
     keeps event time in order there. A tombstone (a deleted post) is passed over.
@@ -82,23 +82,18 @@ class PostHandler:
 def build(settings: Settings) -> Worker:
     """A worker of the pipeline's group; its `run` blocks.
 
-    Waits until Triton serves both models. Raises AdrwatchError where they are not those of this program's repository.
+    Waits until Triton serves the active version of both models. Raises AdrwatchError where they are not those of this
+    program's repository.
     """
     tools = Tools.load(settings)
     url = settings.require("triton_url")
-    expected = (tools.classifier.metadata, tools.extractor.metadata)
     waiting = Retrying(
         retry=retry_if_exception_type(DependencyAway),
         wait=wait_random_exponential(settings.retry_first, settings.retry_most),
         before_sleep=lambda state: log.warning("waiting for Triton", attempt=state.attempt_number),
     )
-    waiting(lambda: asyncio.run(check_models(url, expected)))
-    empty = [""], tools.parser.parse([""])
-    canaries = {
-        classifier.NAME: tools.classifier.encode(*empty).batches[0],
-        extractor.NAME: tools.extractor.encode(*empty).batches[0],
-    }
-    handler = PostHandler(tools, Triton(url, canaries).infer)
+    waiting(lambda: asyncio.run(check_models(url, tools.number, tools.metadata)))
+    handler = FollowingHandler(tools, settings.model_repository, url, PostHandler)
     worker = Worker("pipeline", settings)
     worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
     return worker

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.groups import models
 from services.training import normalise_command, options
 from shared.errors import AdrwatchError
 
@@ -131,19 +132,29 @@ def train_ablate(
     typer.echo(training.ablate(tweets, forum, chosen, numbers, wanted, folder, say), nl=False)
 
 
-@train_app.command("export")
+@train_app.command("export", help="The same as `adrwatch models export`.")
+@models.command("export")
 def train_export(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of either training run.")],
-    version: Annotated[str, typer.Option(help="Version the metadata records, e.g. 2026.11.0.")],
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoints: of the classifier, the extractor, or both.")],
+    version: Annotated[str, typer.Option(help="Version that outcomes and mentions will carry, e.g. 2026.12.0.")],
     repository: Annotated[Path, typer.Option(help="Triton model repository to write into.")] = Path("triton_models"),
+    number: Annotated[
+        int | None, typer.Option(min=1, help="Number to write over, never one in use [default: the next].")
+    ] = None,
     eight_bit: Annotated[bool, typer.Option(help="8 bits for CPU; without it fp32, for comparisons.")] = True,
+    half: Annotated[bool, typer.Option("--half", "--gpu", help="Add a graph of half precision for GPUs.")] = False,
 ) -> None:
-    """Write a checkpoint as a Triton model folder: graph, configuration, metadata, labels, tokenizer.
+    """Write checkpoints as a new version in the Triton model repository: graphs, metadata, tokenizer, canaries.
 
-    Example: adrwatch train export classifier.pt --version 2026.12.0
+    A model without a checkpoint is that of the active version. Nothing is activated.
+
+    Example: adrwatch models export classifier.pt extractor.pt --version 2026.12.0
     """
-    exporting = _with_torch("services.training.export")
-    typer.echo(exporting.export(checkpoint, repository, version, eight_bit=eight_bit))
+    making = _with_torch("services.training.version")
+    made = making.make_version(
+        checkpoints, repository, version, number=number, eight_bit=eight_bit, half=half, say=typer.echo
+    )
+    typer.echo(f"version {made} is in {repository}; `adrwatch models list` shows all, `activate` goes over to one")
 
 
 def _with_torch(module: str) -> Any:

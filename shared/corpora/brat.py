@@ -26,7 +26,7 @@ from shared.corpora.readers import (
 from shared.errors import AdrwatchError
 from shared.events import Concept
 
-CADEC_TYPES = {"ADR": "reaction", "Drug": "drug", "Disease": "indication", "Symptom": "indication"}
+CADEC_TYPES = {"ADR": "reaction", "Drug": "drug", "Disease": "indication", "Symptom": "symptom", "Finding": "finding"}
 _TWIMED_RELATIONS = {"Outcome-negative": CAUSES, "Reason-to-use": TREATS}
 _MENTION = re.compile(r"(T\d+)\t([\w-]+) (\d+ \d+(?:;\d+ \d+)*)\t")
 _RELATION = re.compile(r"R\d+\t([\w-]+) Arg1:(T\d+) Arg2:(T\d+)\s*")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.corpora.readers import AnnotatedPost, Mention, broken, read_lines
 
-PSYTAR_TYPES = {"ADR": "reaction", "DI": "indication", "WD": "withdrawal"}
+PSYTAR_TYPES = {"ADR": "reaction", "DI": "indication", "WD": "withdrawal", "SSI": "symptom"}
 REDDIT_TYPES = {"ADR": "reaction", "DRUG": "drug"}
 # A word that is written right after the one before it; CoNLL files do not keep the spaces.
 _GLUED = re.compile(r"^(?:[.,!?;:%)\]}…]+|n't|'(?:s|m|re|ve|ll|d|t))$", re.IGNORECASE)
@@ -22,7 +22,7 @@ def read_conll(path: Path, names: Mapping[str, str], types: Sequence[str]) -> li
 
 
 def read_psytar(path: Path) -> list[AnnotatedPost]:
-    """PsyTAR: reactions, indications and withdrawal symptoms. SSI (signs of an illness) is left out."""
+    """PsyTAR: reactions, indications, withdrawal symptoms, and signs of illness that are none of these."""
     return read_conll(path, PSYTAR_TYPES, tuple(PSYTAR_TYPES.values()))
 
 

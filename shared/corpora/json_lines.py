@@ -23,6 +23,8 @@ from shared.events import Concept
 
 # Drug spans of the tweets are annotated in few posts only: their absence means nothing, so they are left out.
 TWEET_TYPES = {"ADR": "reaction", "Indication": "indication"}
+# What PHEE's treatments tell beside the drug and the disorder.
+PHEE_DETAILS = {"Dosage": "dose", "Route": "route", "Freq": "frequency", "Duration": "duration"}
 RUDREC_TYPES = {"ADR": "reaction", "DI": "indication", "Drugname": "drug"}
 # Handles as releases mask them (@xxxxxxxx, @____) and addresses, in the form of shared.text.clean.mask.
 _MASKED = re.compile(
@@ -98,6 +100,8 @@ def read_phee(path: Path) -> list[AnnotatedPost]:
                 treatment = event.get("Treatment", {})
                 drugs = _arguments(text, treatment.get("Drug"), "drug", mentions)
                 treated = _arguments(text, treatment.get("Disorder"), "indication", mentions)
+                for name, kind in PHEE_DETAILS.items():
+                    _arguments(text, treatment.get(name), kind, mentions)
                 adverse = event["event_type"] == "Adverse_event"
                 effects = _arguments(text, event.get("Effect"), "reaction", mentions) if adverse else []
                 for drug in drugs:
@@ -106,7 +110,7 @@ def read_phee(path: Path) -> list[AnnotatedPost]:
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise broken(path, number, f"not a PHEE record ({type(error).__name__})") from None
         _check(path, number, text, [mention.places for mention in mentions])
-        types = frozenset({"reaction", "drug", "indication"})
+        types = frozenset({"reaction", "drug", "indication", *PHEE_DETAILS.values()})
         posts.append(AnnotatedPost(text, tuple(mentions), types, "", str(record.get("id", "")), tuple(relations)))
     return posts
 

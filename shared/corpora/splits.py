@@ -11,13 +11,27 @@ from typing import Generic, TypeVar
 
 from shared.corpora.brat import read_cadec
 from shared.corpora.conll import read_psytar, read_reddit
-from shared.corpora.json_lines import TWEET_TYPES, read_span_jsonl
-from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention, fragmentwise
+from shared.corpora.json_lines import TWEET_TYPES, read_phee, read_span_jsonl
+from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention
 from shared.corpora.tables import read_psytar_sentences, read_tweets
+from shared.models.decode import PART
 
 P = TypeVar("P")
 
-TYPES = ("reaction", "drug", "indication", "withdrawal")
+# What the extractor learns to find, in the order of its outputs; `reaction part` are fragments of discontinuous reactions.
+TYPES = (
+    "reaction",
+    PART,
+    "drug",
+    "indication",
+    "withdrawal",
+    "symptom",
+    "finding",
+    "dose",
+    "route",
+    "frequency",
+    "duration",
+)
 # The two newest months of the training tweets choose epoch, calibration and threshold; dev is the month after them.
 HELD_OUT_FROM = "2014-08"
 
@@ -60,23 +74,29 @@ def learnable(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]]:
 
 
 def extraction(data: Path) -> dict[str, Split[AnnotatedPost]]:
-    """Annotated posts by corpus, fragment by fragment. Tweets of the classifier's held-out months are never learned from."""
+    """Annotated posts by corpus. Tweets of the classifier's held-out months are never learned from."""
     ner = data / "ner"
-    cadec, psytar, reddit = ner / "cadec", ner / "psytar", ner / "en_reddit"
+    cadec, psytar, reddit, phee = ner / "cadec", ner / "psytar", ner / "en_reddit", ner / "phee"
     corpora = {
         "cadec": (read_cadec(cadec / "split_train.id"), read_cadec(cadec / "split_dev.id")),
         "psytar": (read_psytar(psytar / "ner_train.txt.xz"), read_psytar(psytar / "ner_dev.txt")),
+        # Effects in case reports are longer phrases than reactions in posts: they are not learned from.
+        "phee": (_without_reactions(read_phee(phee / "train.json.xz")), read_phee(phee / "dev.json.xz")),
         "reddit": (read_reddit(reddit / "ner_train.txt.xz"), read_reddit(reddit / "ner_dev.txt")),
     }
     splits = {"tweets": annotated_tweets(data)}
     for name, (train, dev) in corpora.items():
         chosen = {normalised(post.text) for post in dev}
-        unseen = [fragmentwise(post) for post in train if normalised(post.text) not in chosen]
+        unseen = [post for post in train if normalised(post.text) not in chosen]
         held_out = [post for post in unseen if _bin(post.text) == 1]
         splits[name] = Split(
-            [post for post in unseen if _bin(post.text) != 1], held_out, [fragmentwise(post) for post in dev]
+            [post for post in unseen if _bin(post.text) != 1], held_out, dev
         )
     return splits
+
+
+def _without_reactions(posts: Iterable[AnnotatedPost]) -> list[AnnotatedPost]:
+    return [replace(post, types=post.types - {"reaction"}) for post in posts]
 
 
 def normalised(text: str) -> str:

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from shared.errors import AdrwatchError
 from shared.models.features import FeatureSpec
+from shared.models.repository import version_folder
 
 METADATA = "metadata.json"
 TOKENIZER = "tokenizer.json"
@@ -46,12 +47,13 @@ class ModelMismatch(AdrwatchError):
 
 
 def load_metadata(folder: Path, expected: str) -> tuple[Metadata, Tokenizer]:
-    """Read and check the metadata and the tokenizer of the model `expected` in `folder`.
+    """Read and check the metadata and the tokenizer of the model `expected`.
 
-    Raises ModelMismatch where the features of this program differ from those the model was trained on,
-    AdrwatchError where a file is missing or unreadable.
+    `folder` is a version's, or the model's: then the active version is read. Raises ModelMismatch where the features of this
+    program differ from those the model was trained on, AdrwatchError where a file is missing or unreadable.
     """
-    fix = "mend ADRWATCH_MODEL_REPOSITORY, restore triton_models/ from git, or run `adrwatch train export`"
+    fix = "mend ADRWATCH_MODEL_REPOSITORY, restore triton_models/ from git, or run `adrwatch models export`"
+    folder = version_folder(folder)
     try:
         metadata = msgspec.json.decode((folder / METADATA).read_bytes(), type=Metadata)
         tokenizer_json = (folder / TOKENIZER).read_text(encoding="utf-8")
@@ -59,6 +61,8 @@ def load_metadata(folder: Path, expected: str) -> tuple[Metadata, Tokenizer]:
         raise AdrwatchError(f"model folder {folder} lacks {Path(error.filename).name}", fix=fix) from error
     except msgspec.DecodeError as error:
         raise AdrwatchError(f"{folder / METADATA} is not valid: {error}", fix=fix) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise AdrwatchError(f"model folder {folder} cannot be read: {error}", fix=fix) from error
     if metadata.name != expected:
         raise ModelMismatch(f"{folder} holds {metadata.name}, not {expected}", fix="check the model folder's path")
     digest = metadata.spec.digest(tokenizer_json, metadata.parser)
@@ -70,16 +74,16 @@ def load_metadata(folder: Path, expected: str) -> tuple[Metadata, Tokenizer]:
     return metadata, Tokenizer.from_str(tokenizer_json)
 
 
-def check_served(metadata: Metadata, parameters: dict[str, str]) -> None:
-    """Compare the metadata here with the `parameters` of the model that a server has loaded (its config.pbtxt).
+def check_served(metadata: Metadata, number: int, parameters: dict[str, str]) -> None:
+    """Compare version `number` here with the `parameters` of the model that a server has loaded (its config.pbtxt).
 
     Raises ModelMismatch where version or features differ: the server and this program have different folders.
     """
     for key, ours in (("version", metadata.version), ("digest", metadata.digest)):
-        theirs = parameters.get(key, "none")
+        theirs = parameters.get(f"{key}.{number}", "none")
         if theirs != ours:
             raise ModelMismatch(
-                f"the server's {metadata.name} has {key} {theirs}, this program expects {ours}",
+                f"the server's {metadata.name}/{number} has {key} {theirs}, this program expects {ours}",
                 fix="point the server and ADRWATCH_MODEL_REPOSITORY at the same triton_models/, then restart both",
             )
 

@@ -18,10 +18,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from shared.errors import AdrwatchError
+from shared.models.repository import GRAPH, read_active, version_folder
 
 # Seconds. A thread whose model is done has to ask the thread that parses for the interpreter; with Python's own 5 ms, a core stood
 # idle meanwhile (measured: 8 % of the throughput of a back-test on two cores).
 _SWITCH_INTERVAL = 0.0005
+_FIX = "mend ADRWATCH_MODEL_REPOSITORY, restore triton_models/ from git, or run `adrwatch models export`"
 
 
 class OnnxModel:
@@ -31,19 +33,30 @@ class OnnxModel:
         if not file.is_file():
             raise AdrwatchError(
                 f"no model at {file}",
-                fix="mend ADRWATCH_MODEL_REPOSITORY, restore triton_models/ from git, or run `adrwatch train export`",
+                fix=_FIX,
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime has an error class of its own for each code, with no common ancestor
+            reason = str(error).splitlines()[0]
+            raise AdrwatchError(f"{file} is no graph that onnxruntime runs: {reason}", fix=_FIX) from error
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     @classmethod
     def of_folder(cls, folder: Path) -> OnnxModel:
-        """The newest version in a folder of the Triton repository (`folder/<version>/model.onnx`)."""
-        versions = sorted((int(path.name) for path in folder.glob("[0-9]*") if path.is_dir()), reverse=True)
-        return cls(folder / str(versions[0] if versions else 1) / "model.onnx")
+        """The graph in a version's folder; of a model's folder, that of the active version."""
+        return cls(version_folder(folder) / GRAPH)
+
+    @property
+    def tensors(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Inputs, then outputs: name, type as onnxruntime names it, dimensions without the rows (-1: any size)."""
+        return [
+            (tensor.name, tensor.type, tuple(size if isinstance(size, int) else -1 for size in tensor.shape[1:]))
+            for tensor in (*self._session.get_inputs(), *self._session.get_outputs())
+        ]
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Outputs by name for one batch. May be called from several threads at once."""
@@ -57,9 +70,10 @@ class ModelPool:
     Stands in for Triton, whose instances share out the requests of a batch in the same way.
     """
 
-    def __init__(self, repository: Path, names: Iterable[str], threads: int) -> None:
-        """Loads the models. Raises AdrwatchError where one is missing."""
-        self._models = {name: OnnxModel.of_folder(repository / name) for name in names}
+    def __init__(self, repository: Path, names: Iterable[str], threads: int, version: int | None = None) -> None:
+        """Loads a version of the models, else the active one. Raises AdrwatchError where one is missing."""
+        number = str(version or read_active(repository).version)
+        self._models = {name: OnnxModel(repository / name / number / GRAPH) for name in names}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="model")
 
     def __enter__(self) -> Self:

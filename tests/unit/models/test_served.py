@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from shared.models.classifier import ClassifierFeatures
 from shared.models.decode import Span
 from shared.models.extractor import ExtractorFeatures
-from shared.models.features import INPUT_NAMES, pad
+from shared.models.features import pad
 from shared.models.metadata import ModelMismatch, check_parser, check_served, load_metadata
+from shared.models.repository import read_active, version_folder
 from shared.models.session import OnnxModel
 from shared.text.parse import default_parser
-from tests.unit.models.samples import CLASSIFIER, EXTRACTOR, OTHERS, POSTS, REPORTS
+from tests.unit.models.samples import CLASSIFIER, EXTRACTOR, OTHERS, POSTS, REPORTS, REPOSITORY
 
 CLASSIFIER_GRAPH, EXTRACTOR_GRAPH = OnnxModel.of_folder(CLASSIFIER), OnnxModel.of_folder(EXTRACTOR)
 
@@ -101,36 +101,24 @@ def test_a_reaction_and_its_drug_are_named_with_their_places() -> None:
 
 
 @pytest.mark.parametrize("folder", [CLASSIFIER, EXTRACTOR])
-def test_the_configuration_matches_the_graph(folder: Path) -> None:
-    config = (folder / "config.pbtxt").read_text()
-    graph = onnxruntime.InferenceSession(str(folder / "1" / "model.onnx"), providers=["CPUExecutionProvider"])
-    declared = re.findall(r'\{ name: "(\w+)" data_type: TYPE_(\w+) dims: \[ ([-\d, ]+) \]', config)
-    kinds = {"INT32": "tensor(int32)", "FP32": "tensor(float)"}
-    actual = [*graph.get_inputs(), *graph.get_outputs()]
-    assert [(name, kinds[kind]) for name, kind, _ in declared] == [(value.name, value.type) for value in actual]
-    assert [value.name for value in graph.get_inputs()] == list(INPUT_NAMES)
-    for (_, _, dims), value in zip(declared, actual, strict=True):
-        numbers = [int(number) for number in dims.split(",")]
-        assert [n if n > 0 else None for n in numbers] == [n if isinstance(n, int) else None for n in value.shape[1:]]
-    assert "KIND_" not in config
-
-
-@pytest.mark.parametrize("folder", [CLASSIFIER, EXTRACTOR])
 def test_the_server_s_parameters_agree_with_the_metadata(folder: Path) -> None:
     metadata, _ = load_metadata(folder, folder.name)
-    pattern = r'key: "(\w+)" value: \{ string_value: "([^"]*)"'
+    number = read_active(REPOSITORY).version
+    pattern = r'key: "([\w.]+)" value: \{ string_value: "([^"]*)"'
     parameters = dict(re.findall(pattern, (folder / "config.pbtxt").read_text()))
-    check_served(metadata, parameters)
+    check_served(metadata, number, parameters)
     check_parser(metadata, default_parser().version)
     with pytest.raises(ModelMismatch, match="version"):
-        check_served(metadata, {**parameters, "version": "1999.1.0"})
+        check_served(metadata, number, {**parameters, f"version.{number}": "1999.1.0"})
+    with pytest.raises(ModelMismatch, match="version none"):
+        check_served(metadata, number + 1, parameters)
     with pytest.raises(ModelMismatch, match="parses"):
         check_parser(metadata, "another:parser:1")
 
 
 def test_a_model_trained_on_other_features_is_refused(tmp_path: Path) -> None:
-    metadata: dict[str, Any] = json.loads((CLASSIFIER / "metadata.json").read_text())
-    (tmp_path / "tokenizer.json").write_text((CLASSIFIER / "tokenizer.json").read_text())
+    metadata: dict[str, Any] = json.loads((version_folder(CLASSIFIER) / "metadata.json").read_text())
+    (tmp_path / "tokenizer.json").write_text((version_folder(CLASSIFIER) / "tokenizer.json").read_text())
     (tmp_path / "metadata.json").write_text(json.dumps({**metadata, "overlap": 1}))
     with pytest.raises(ModelMismatch, match="trained on features") as refusal:
         load_metadata(tmp_path, "adr_classifier")

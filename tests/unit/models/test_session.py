@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import AdrwatchError
 from shared.models.classifier import NAME, ClassifierFeatures
+from shared.models.repository import Active, write_active
 from shared.models.session import ModelPool, OnnxModel
 from shared.text.parse import default_parser
 from tests.unit.models.samples import CLASSIFIER, REPORTS
@@ -41,5 +42,14 @@ def test_no_thread_is_left_behind() -> None:
 
 
 def test_a_missing_model_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(AdrwatchError, match="no model at"):
+    with pytest.raises(AdrwatchError, match=r"has no active\.json"):
         ModelPool(tmp_path, [NAME], threads=1)
+    write_active(tmp_path, Active(3))
+    with pytest.raises(AdrwatchError, match=r"no model at .*/3/"):
+        ModelPool(tmp_path, [NAME], threads=1)
+
+
+def test_rubbish_is_no_graph(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"rubbish")
+    with pytest.raises(AdrwatchError, match="no graph that onnxruntime runs"):
+        OnnxModel(tmp_path / "model.onnx")

@@ -1,0 +1,106 @@
+"""Follows the active version of the models while posts go on: no restart, and every batch is decided by one version as a whole.
+
+Before each micro-batch one look at the repository's `active.json` (a `stat`, no reading) tells whether another version was
+activated. The worker goes over once it has loaded that version's features and Triton says that it serves it; until then it
+goes on with the one it has. When Triton no longer has that one, the batch waits and looks again, like for any server that is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from services.pipeline.inference import Triton, check_models
+from services.pipeline.process import Tools
+from services.pipeline.steps.ask import Infer
+from shared import logs, metrics
+from shared.errors import BadMessage, DependencyAway
+from shared.models import classifier, extractor
+from shared.models.repository import Stamp, read_active, stamp_of_active
+from shared.stream import BatchResult, Output, Record
+
+log = logs.logger("pipeline")
+
+
+class Handler(Protocol):
+    """Treats batches by one version."""
+
+    async def handle(self, records: list[Record]) -> BatchResult:
+        """One micro-batch. Raises DependencyAway."""
+
+    def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
+        """What else to write for a record that made `handle` raise."""
+
+
+class FollowingHandler:
+    """Hands each batch to a handler of the version that is active.
+
+    `tools`: of the version to begin with. `make`: a handler from tools and from what asks the models. Batches come one after
+    another: a version is let go of between two of them.
+    """
+
+    def __init__(self, tools: Tools, repository: Path, url: str, make: Callable[[Tools, Infer], Handler]) -> None:
+        self._repository = repository
+        self._url = url
+        self._make = make
+        # Another version may have been activated since `tools` was loaded.
+        self._seen: Stamp | None = None
+        self._use(tools)
+
+    async def handle(self, records: list[Record]) -> BatchResult:
+        """One micro-batch, as a whole by one version. Raises DependencyAway when Triton is away or has the version no more."""
+        await self._follow()
+        used = self._tools.number
+        try:
+            return await self._handler.handle(records)
+        except DependencyAway:
+            self._seen = None
+            await self._follow()
+            if self._tools.number == used:
+                raise
+            log.info("the version went away, its batch is repeated", gone=used, version=self._tools.number)
+            return await self._handler.handle(records)
+
+    def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
+        """The outcome of a post that made the whole step raise."""
+        return self._handler.on_poison(record, reason)
+
+    def _use(self, tools: Tools) -> None:
+        empty = [""], tools.parser.parse([""])
+        canaries = {
+            classifier.NAME: tools.classifier.encode(*empty).batches[0],
+            extractor.NAME: tools.extractor.encode(*empty).batches[0],
+        }
+        self._tools = tools
+        self._triton = Triton(self._url, tools.number, canaries)
+        self._handler = self._make(tools, self._triton.infer)
+        metrics.MODEL_VERSION.set(tools.number)
+
+    async def _follow(self) -> None:
+        """Go over to the active version where it is another one and can be used; else stay, and say why."""
+        stamp: Stamp | None = None
+        try:
+            stamp = stamp_of_active(self._repository)
+            if stamp == self._seen:
+                return
+            number = read_active(self._repository).version
+            if number != self._tools.number:
+                await self._go_over(number)
+        except DependencyAway as error:
+            log.warning("the active version is not served yet", error=error.message)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a version, posts are not at fault and go on
+            # Until the file is replaced again, or Triton lets go of the version in use.
+            self._seen = stamp
+            log.error("the active version cannot be used", error=str(error))
+        else:
+            self._seen = stamp
+
+    async def _go_over(self, number: int) -> None:
+        tools = await asyncio.to_thread(self._tools.with_version, self._repository, number)
+        await check_models(self._url, number, tools.metadata)
+        before, connection = self._tools, self._triton
+        self._use(tools)
+        await connection.close()
+        log.info("goes over to another version", version=tools.model_version, number=number, before=before.number)
