@@ -11,7 +11,7 @@ import lzma
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import AdrwatchError
@@ -86,16 +86,6 @@ def whole(text: str, places: Iterable[Place], kind: str, concept: Concept | None
             joined.append((start, end))
     fragments = tuple(joined) if len(joined) > 1 else ()
     return Mention(joined[0][0], joined[-1][1], kind, fragments, concept)
-
-
-def fragmentwise(post: AnnotatedPost) -> AnnotatedPost:
-    """The post with each fragment as a mention of its own, for models that tag runs of words. Relations are dropped."""
-    mentions = tuple(
-        Mention(start, end, mention.type, (), mention.concept)
-        for mention in post.mentions
-        for start, end in mention.places
-    )
-    return replace(post, mentions=mentions, relations=None)
 
 
 def read_lines(path: Path) -> list[str]:

@@ -89,9 +89,7 @@ def extraction(data: Path) -> dict[str, Split[AnnotatedPost]]:
         chosen = {normalised(post.text) for post in dev}
         unseen = [post for post in train if normalised(post.text) not in chosen]
         held_out = [post for post in unseen if _bin(post.text) == 1]
-        splits[name] = Split(
-            [post for post in unseen if _bin(post.text) != 1], held_out, dev
-        )
+        splits[name] = Split([post for post in unseen if _bin(post.text) != 1], held_out, dev)
     return splits
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.corpora.readers import AnnotatedPost, Mention, fragmentwise, read_lines, read_members, whole
+from shared.corpora.readers import Mention, read_lines, read_members, whole
 from shared.errors import AdrwatchError
 from tests.unit.corpora.corpus_files import tarred, write, zipped
 
@@ -54,10 +54,3 @@ def test_fragments_parted_by_white_space_only_are_one_piece() -> None:
     text = "sore arms and  legs"
     assert whole(text, [(14, 19), (0, 4)], "reaction") == Mention(0, 19, "reaction", ((0, 4), (14, 19)))
     assert whole(text, [(0, 4), (5, 9)], "reaction") == Mention(0, 9, "reaction")
-
-
-def test_fragmentwise_each_fragment_is_a_mention_of_its_own() -> None:
-    sore = Mention(0, 18, "reaction", ((0, 4), (14, 18)))
-    post = fragmentwise(AnnotatedPost("sore arms and legs", (sore,), frozenset({"reaction"}), relations=()))
-    assert post.mentions == (Mention(0, 4, "reaction"), Mention(14, 18, "reaction"))
-    assert post.relations is None
