@@ -108,7 +108,9 @@ def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, 
     for texts in batches([post.text for post in posts], _CHUNK, name):
         encoded = features.encode(texts, parser.parse(texts))
         spans = features.decode(encoded, _outputs(model, encoded), texts)
-        found.extend([Mention(span.start, span.end, span.type) for span in of_post] for of_post in spans)
+        found.extend(
+            [Mention(span.start, span.end, span.type, span.fragments) for span in of_post] for of_post in spans
+        )
     seconds = time.monotonic() - began
     return extraction_report(posts, found, types, name, features, seed, seconds)
 

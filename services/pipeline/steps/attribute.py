@@ -19,7 +19,9 @@ from shared.models.decode import Span as TypedSpan
 from shared.vocabulary.drugs import DrugMention
 from shared.vocabulary.phrases import says_nothing
 
-DRUG, INDICATION = "drug", "indication"
+DRUG = "drug"
+# What the medicine is taken for, and signs of illness that it did not cause.
+INDICATIONS = frozenset({"indication", "symptom"})
 # The extractor's types that are reactions: those to a medicine, and those to stopping it.
 REACTIONS = frozenset({"reaction", "withdrawal"})
 # A name that only the extractor holds for a medicine needs this score to be one.
@@ -45,7 +47,7 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
         return []
     named = _medicines(drugs, spans)
     statement = Statement(text)
-    indications = [span for span in spans if span.type == INDICATION]
+    indications = [span for span in spans if span.type in INDICATIONS]
     found: dict[tuple[int, int, int], AssertedPair] = {}
     for span in spans:
         if span.type not in REACTIONS or _is_indication(span, indications) or _is_medicine(span, drugs):
@@ -57,7 +59,8 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
             continue
         for drug in responsible(statement, named, start, span.end):
             # One span may be of both types: it is one reaction.
-            found.setdefault((drug.span.start, start, span.end), AssertedPair(drug, Span(start, span.end), span.score))
+            pair = AssertedPair(drug, Span(start, span.end), span.score, span.fragments)
+            found.setdefault((drug.span.start, start, span.end), pair)
     return list(found.values())
 
 

@@ -17,12 +17,14 @@ from shared.vocabulary.drugs import DrugMention
 class AssertedPair:
     """A medicine and a reaction that the post asserts of one another. `score` is the extractor's of the reaction.
 
-    `reaction` may be longer than the extractor's span: a "can't" that belongs to the reaction is taken in.
+    `reaction` may be longer than the extractor's span: a "can't" that belongs to the reaction is taken in. `fragments`: the parts
+    of a discontinuous reaction, which alone are its words.
     """
 
     drug: DrugMention
     reaction: Span
     score: float
+    fragments: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)

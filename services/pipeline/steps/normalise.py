@@ -110,7 +110,8 @@ def _described(
     pair: AssertedPair, statement: Statement, vocabularies: Vocabularies
 ) -> tuple[Concept, tuple[str, ...], tuple[str, ...]]:
     """The reaction's concept, the criteria of seriousness and the special situations."""
-    words = statement.between(pair.reaction.start, pair.reaction.end)
+    places = pair.fragments or ((pair.reaction.start, pair.reaction.end),)
+    words = " ".join(statement.between(start, end) for start, end in places)
     concept = vocabularies.reactions.match(words).concept
     designated = (
         concept.id in vocabularies.designated_ids

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from services.pipeline.steps.attribute import attribute, pairs
+from shared.models.decode import Span as TypedSpan
 from shared.vocabulary.drugs import default_lexicon
 from tests.unit.pipeline.posts import extracted, spans
 
@@ -82,3 +83,21 @@ def test_a_reaction_to_stopping_a_medicine_counts_and_one_span_of_two_types_coun
 
 def test_spans_of_mere_grammar_are_no_reactions() -> None:
     assert asserted("seroquel has made me so hungry", "so", "hungry") == [("quetiapine", "hungry")]
+
+
+def test_a_sign_of_illness_that_the_extractor_is_surer_of_is_no_reaction() -> None:
+    text = "cymbalta for my fibro, but my hands still hurt"
+    start, end = text.index("hands still hurt"), len(text)
+    drugs = default_lexicon().find(text)
+    reaction = TypedSpan(start, end, "reaction", 0.6)
+    assert pairs(text, drugs, [reaction, TypedSpan(start, end, "symptom", 0.8)]) == []
+    assert len(pairs(text, drugs, [reaction, TypedSpan(start, end, "symptom", 0.4)])) == 1
+
+
+def test_the_words_of_a_discontinuous_reaction_are_those_of_its_fragments() -> None:
+    text = "lipitor gave me pain in legs and arms"
+    head, tail = text.index("pain"), text.index("arms")
+    span = TypedSpan(head, len(text), "reaction", 0.9, ((head, head + 4), (tail, len(text))))
+    [pair] = pairs(text, default_lexicon().find(text), [span])
+    assert [text[start:end] for start, end in pair.fragments] == ["pain", "arms"]
+    assert (pair.reaction.start, pair.reaction.end) == (head, len(text))
