@@ -99,7 +99,14 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     about every post; what is reported stays the same, and the outcomes of screened posts tell their probability.
     """
     documents, failed = screen([Document(post) for post in posts], tools.lexicon)
-    documents = await classify(documents, tools.classifier, tools.parser, infer, gated=tools.gated)
+    documents = await classify(
+        documents,
+        tools.classifier,
+        tools.parser,
+        infer,
+        gated=tools.gated,
+        designated=tools.vocabularies.designated_names,
+    )
     documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version)

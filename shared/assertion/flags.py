@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ SITUATIONS = (
     "lack_of_effect",
     "product_defect",
 )
+_WORD = re.compile(r"[\w'-]+")
 _FILE = Path(__file__).parent / "flags.toml"
 # Sentences before and after the reaction in which a cue still belongs to its report.
 _REACH = 3
@@ -47,6 +49,15 @@ def flags(statement: Statement, at: int) -> tuple[str, ...]:
     """
     start, end = statement.near(at, _REACH)
     return tuple(flag.name for flag in _flags() if _stated(statement, flag, start, end))
+
+
+def grave(text: str, designated: Collection[str] = ()) -> bool:
+    """Whether a post states a criterion of seriousness, or uses a name of a designated event (lower case), anywhere."""
+    statement = Statement(text)
+    words = f" {' '.join(_WORD.findall(statement.lowered))} "
+    return any(f" {name} " in words for name in designated) or any(
+        _stated(statement, flag, 0, len(statement.lowered)) for flag in _flags() if flag.name in SERIOUS
+    )
 
 
 def _stated(statement: Statement, flag: _Flag, start: int, end: int) -> bool:

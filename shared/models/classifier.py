@@ -15,7 +15,7 @@ from shared.text.parse import Parse
 
 NAME = "adr_classifier"
 OUTPUT = "logit"
-BALANCED = "balanced"
+BALANCED, RECALL = "balanced", "recall"
 
 
 class ClassifierFeatures:
@@ -44,6 +44,11 @@ class ClassifierFeatures:
     def threshold(self) -> float:
         """Probability from which a post counts as a report."""
         return self.metadata.policies[self.policy]
+
+    @property
+    def grave_threshold(self) -> float:
+        """Probability from which a post that states something grave counts as a report."""
+        return min(self.threshold, self.metadata.policies.get(RECALL, self.threshold))
 
     @property
     def digest(self) -> str:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from services.pipeline.steps.ask import Infer, ask
 from services.pipeline.steps.document import Document
+from shared.assertion.flags import grave
 from shared.models.classifier import NAME, ClassifierFeatures
 from shared.text.parse import Parser
 
 
 async def classify(
-    documents: Sequence[Document], features: ClassifierFeatures, parser: Parser, infer: Infer, *, gated: bool = True
+    documents: Sequence[Document],
+    features: ClassifierFeatures,
+    parser: Parser,
+    infer: Infer,
+    *,
+    gated: bool = True,
+    designated: Collection[str] = (),
 ) -> list[Document]:
     """Set `probability` and `positive` of the documents that the screen let through; the others are left as they are.
+
+    A post that states something grave, or uses a name that is `designated`, passes from the lower threshold of the policy
+    `recall` on: the classifier has seen few deaths and stays in hospital, and the single-report queue must not miss them.
 
     Without `gated` every document is asked about, the screened ones too. `infer(model, inputs)` asks the server for one batch.
     Its errors (DependencyAway) leave this function: the caller tries the whole batch again.
@@ -23,5 +33,7 @@ async def classify(
         encoded, outputs = await ask(asked, NAME, features, parser, infer)
         for document, probability in zip(asked, features.probabilities(encoded, outputs).tolist(), strict=True):
             document.probability = probability
-            document.positive = probability >= features.threshold
+            document.positive = probability >= features.threshold or (
+                probability >= features.grave_threshold and grave(document.post.text, designated)
+            )
     return list(documents)

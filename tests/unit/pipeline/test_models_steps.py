@@ -20,6 +20,7 @@ class Features:
     """Scores a post by its length; its one span is the first word."""
 
     threshold = 10
+    grave_threshold = 4
 
     def __init__(self, digest: str = "one") -> None:
         self.digest = digest
@@ -66,6 +67,13 @@ def documents() -> list[Document]:
 async def test_posts_from_the_threshold_on_are_positive_and_screened_ones_are_not_asked() -> None:
     found = await classify(documents(), Features(), CountingParser(), echo)
     assert [(one.probability, one.positive) for one in found] == [(5.0, False), (17.0, True), (None, False)]
+
+
+async def test_a_grave_post_passes_from_a_lower_threshold_on() -> None:
+    texts = ("coma", "he died", "nope nope", "my cat died on my bed")
+    asked = [Document(post(text, number)) for number, text in enumerate(texts)]
+    found = await classify(asked, Features(), CountingParser(), echo, designated={"coma"})
+    assert [one.positive for one in found] == [True, True, False, True]
 
 
 async def test_only_positive_posts_are_extracted_and_each_post_is_parsed_once() -> None:
