@@ -63,7 +63,8 @@ class PhraseIndex:
 
     def near(self, normal: str, limit: int = NEAREST) -> list[Near]:
         """The nearest known phrases by cosine, the nearest first; none that shares no n-gram."""
-        columns, weights = self._weighting.row(character_ngrams(normal, SHORTEST, LONGEST))
+        weighting, _ = self._index
+        columns, weights = weighting.row(character_ngrams(normal, SHORTEST, LONGEST))
         cosines = self._cosines(columns, weights)
         if not len(cosines):
             return []
@@ -85,17 +86,15 @@ class PhraseIndex:
     def _cosines(self, columns: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of every known phrase, by the few columns that the question has."""
         cosines = np.zeros(len(self._phrases), dtype=np.float32)
-        by_feature = self._by_feature
+        _, by_feature = self._index
         for column, weight in zip(columns, weights, strict=True):
             part = slice(by_feature.indptr[column], by_feature.indptr[column + 1])
             cosines[by_feature.indices[part]] += by_feature.data[part] * weight
         return cosines
 
     @cached_property
-    def _weighting(self) -> TfIdf:
-        return TfIdf.fit(character_ngrams(phrase, SHORTEST, LONGEST) for phrase, _ in self._phrases)
-
-    @cached_property
-    def _by_feature(self) -> sparse.csc_array:
+    def _index(self) -> tuple[TfIdf, sparse.csc_array]:
+        """The weighting, and the phrases' weights by feature."""
         documents = [character_ngrams(phrase, SHORTEST, LONGEST) for phrase, _ in self._phrases]
-        return self._weighting.matrix(documents).tocsc()
+        weighting = TfIdf.fit(documents)
+        return weighting, weighting.matrix(documents).tocsc()

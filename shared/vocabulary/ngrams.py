@@ -67,10 +67,20 @@ class TfIdf:
         return columns, weights / length if length else weights
 
     def matrix(self, documents: Sequence[Iterable[str]]) -> sparse.csr_array:
-        """One row a document."""
-        rows = [self.row(document) for document in documents]
+        """One row a document, as `row` gives it."""
+        counts = [Counter(document) for document in documents]
+        size = sum(map(len, counts))
+        keys = np.fromiter((feature_key(feature) for one in counts for feature in one), dtype=np.uint64, count=size)
+        times = np.fromiter((number for one in counts for number in one.values()), dtype=np.float32, count=size)
+        rows = np.repeat(np.arange(len(counts)), [len(one) for one in counts])
+        columns = np.searchsorted(self.keys, keys)
+        known = (
+            self.keys[np.minimum(columns, len(self.keys) - 1)] == keys if len(self.keys) else np.zeros(size, dtype=bool)
+        )
+        rows, columns = rows[known], columns[known]
+        weights = (1 + np.log(times[known])) * self.idf[columns]
+        weights = weights / np.sqrt(np.bincount(rows, weights.astype(np.float64) ** 2, minlength=len(counts)))[rows]
         # 32 bits, as scikit-learn wants them.
-        pointers = np.cumsum([0, *(len(columns) for columns, _ in rows)], dtype=np.int32)
-        columns = np.concatenate([np.empty(0, np.int32), *(columns for columns, _ in rows)]).astype(np.int32)
-        weights = np.concatenate([np.empty(0, np.float32), *(weights for _, weights in rows)])
-        return sparse.csr_array((weights, columns, pointers), shape=(len(rows), len(self.keys)))
+        pointers = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(counts)))]).astype(np.int32)
+        shape = (len(counts), len(self.keys))
+        return sparse.csr_array((weights.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)

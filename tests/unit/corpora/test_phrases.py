@@ -13,7 +13,7 @@ from shared.errors import AdrwatchError
 
 def test_smm4h2017_has_code_and_phrase_and_rows_without_a_code_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "train.tsv"
-    file.write_text('90000031\tqueasy as anything\n90000032\t"wide" awake\nMEDDRA PT\tText\n')
+    file.write_text('90000031\tqueasy as anything\n90000032\t"wide" awake\nHP:0002018\tqueasy\nMEDDRA PT\tText\n')
     assert read_phrases(file, PhraseFormat.SMM4H2017) == [
         CodedPhrase("queasy as anything", "MedDRA:90000031"),
         CodedPhrase('"wide" awake', "MedDRA:90000032"),

@@ -35,6 +35,9 @@ def test_tf_idf_rows_have_length_one_and_leave_out_what_was_not_learned() -> Non
     rare = (1 + math.log(2)) * (math.log(3 / 2) + 1)
     assert math.isclose(max(weights), rare / math.hypot(1.0, rare), rel_tol=1e-6)
     assert weighting.row(["never seen"])[0].size == 0
+    matrix = weighting.matrix([["never seen"], ["a", "b", "b"]])
+    assert matrix[[0]].sum() == 0
+    assert matrix[[1]].toarray()[0, columns] == pytest.approx(weights)
 
 
 def test_the_nearest_phrase_comes_first_with_ratcliff_and_obershelps_similarity() -> None:
