@@ -23,7 +23,7 @@ from services.models.server import Server, connected
 from services.models.verify import same_tensors, verify
 from services.models.versions import load
 from shared.errors import AdrwatchError
-from shared.models.configuration import MODELS, Features, write_configuration
+from shared.models.configuration import MODELS, Features, touch_configuration, write_configuration
 from shared.models.repository import Active, locked, read_active, write_active
 
 # Seconds without a request after which a version is taken to be let go of.
@@ -72,6 +72,9 @@ def _go(repository: Path, wanted: Active, addresses: Sequence[str], drain: float
             for server in servers:
                 _beside(server, repository, _versions(repository, both), new, say)
         except Exception:
+            # Triton passes over files that it has read before, though it serves another configuration by now.
+            for model in MODELS:
+                touch_configuration(repository / model)
             for server in servers:
                 _reload(server)
             raise

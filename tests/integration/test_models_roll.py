@@ -22,6 +22,7 @@ from deploy.local.stack import Stack
 from deploy.local.workers import service_workers
 from services.models import roll
 from services.models.roll import Refused
+from services.models.server import reachable
 from services.models.versions import all_versions
 from services.pipeline.inference import Triton
 from shared.errors import DependencyAway
@@ -179,6 +180,9 @@ def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by
     with pytest.raises(Refused, match="answers otherwise than was recorded"):
         roll.activate(live.repository, CONTRARY, [live.triton], 0, print)
     assert read_active(live.repository) == Active(NEW, (1,))
+    ledger.wait_for(
+        lambda: reachable(live.triton) == {model: {NEW} for model in MODELS}, "the refused versions to be let go of"
+    )
     seen = len(live.of("outcomes"))
     live.await_outcomes(seen + 100)
 
