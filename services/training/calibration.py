@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
+from scipy.optimize import minimize
+from scipy.special import expit
 
-from shared.scores import decisions
+from shared.models.classifier import BALANCED, RECALL, calibrated
+from shared.scores import best_threshold, decisions
+
+# What share of the reports the policy `recall` finds, and what share of the alarms of `precision` are right, on the posts given.
+_WANTED = 0.9
+PRECISION = "precision"
 
 
-def calibrate(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Temperature and bias of highest likelihood: p = sigmoid(logit / temperature + bias) (Platt 1999)."""
-    values = torch.from_numpy(logits)
-    target = torch.from_numpy(labels).double()
-    scale = torch.ones(1, dtype=torch.double, requires_grad=True)
-    bias = torch.zeros(1, dtype=torch.double, requires_grad=True)
-    optimiser = torch.optim.LBFGS([scale, bias], max_iter=200, line_search_fn="strong_wolfe")
+@dataclass(frozen=True)
+class Calibration:
+    """p = sigmoid(logit / temperature + bias), and the threshold of each policy."""
 
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(values * scale + bias, target)
-        torch.autograd.backward(loss)
-        return loss
+    temperature: float
+    bias: float
+    policies: dict[str, float]
 
-    optimiser.step(closure)
-    return round(1.0 / max(scale.item(), 1e-3), 6), round(bias.item(), 6)
+
+def calibration(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Calibration:
+    """Of highest likelihood on these posts, which no network has learned from (Platt 1999); thresholds on the same posts."""
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        values = logits * parameters[0] + parameters[1]
+        return float(np.mean(np.logaddexp(0.0, values) - labels * values))
+
+    def slope(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        error = expit(logits * parameters[0] + parameters[1]) - labels
+        return np.asarray([np.mean(error * logits), np.mean(error)])
+
+    scale, bias = minimize(loss, np.asarray([1.0, 0.0]), jac=slope, method="L-BFGS-B").x
+    temperature, shift = round(1.0 / max(float(scale), 1e-3), 6), round(float(bias), 6)
+    probabilities = calibrated(logits, temperature, shift)
+    policies = {
+        BALANCED: best_threshold(labels, probabilities),
+        RECALL: threshold_for(labels, probabilities, recall=_WANTED),
+        PRECISION: threshold_for(labels, probabilities, precision=_WANTED),
+    }
+    return Calibration(temperature, shift, policies)
 
 
 def threshold_for(

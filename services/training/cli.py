@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,6 +132,26 @@ def train_ablate(
         typer.echo(text, err=True)
 
     typer.echo(training.ablate(tweets, forum, chosen, numbers, wanted, folder, say), nl=False)
+
+
+@train_app.command("calibrate")
+def train_calibrate(
+    data: Data,
+    version: Annotated[str, typer.Option(help="What the version is called from then on, e.g. 2026.12.1.")],
+    number: Annotated[int, typer.Option(min=1, help="Number of the version; no server may be serving it.")],
+    repository: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("triton_models"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Fit calibration and the thresholds of all policies to the served 8-bit classifier, on the held-out months.
+
+    Example: adrwatch train calibrate --data ../shared/data --number 2 --version 2026.12.1
+    """
+    from services.training.served_calibration import calibrate
+    from shared.corpora import splits
+
+    tweets, _ = splits.classification(data)
+    found = asdict(calibrate(repository, number, version, tweets.held_out))
+    typer.echo(json.dumps(found) if as_json else "\n".join(f"{name}: {value}" for name, value in found.items()))
 
 
 @train_app.command("export", help="The same as `adrwatch models export`.")

@@ -21,7 +21,7 @@ from services.training.networks import Classifier, Extractor
 from services.training.products import Products
 from services.training.ranges import measured
 from shared.models import classifier, extractor
-from shared.models.features import INPUT_NAMES, FeatureBuilder, FeatureSpec, Inputs
+from shared.models.features import FeatureBuilder, FeatureSpec, Inputs
 from shared.models.metadata import METADATA, TOKENIZER, Metadata
 from shared.models.repository import GRAPH, HALF_GRAPH
 from shared.settings import PACKAGE_ROOT
@@ -94,10 +94,11 @@ def _network(trained: dict[str, Any]) -> tuple[nn.Module, str, str]:
 
 def _trace(network: nn.Module, spec: FeatureSpec, output: str, file: Path) -> None:
     rows, size = 2, spec.buckets[0]
-    example: list[Tensor] = [torch.ones(rows, size, dtype=torch.int32) for _ in INPUT_NAMES]
-    example[INPUT_NAMES.index("lengths")] = torch.tensor([[size], [size - 3]], dtype=torch.int32)
-    example[INPUT_NAMES.index("char_ids")] = torch.ones(rows, size, spec.word_characters, dtype=torch.int32)
-    axes = {name: {0: "rows", 1: "pieces"} for name in INPUT_NAMES}
+    names = spec.inputs
+    example: list[Tensor] = [torch.ones(rows, size, dtype=torch.int32) for _ in names]
+    example[names.index("lengths")] = torch.tensor([[size], [size - 3]], dtype=torch.int32)
+    example[names.index("char_ids")] = torch.ones(rows, size, spec.word_characters, dtype=torch.int32)
+    axes = {name: {0: "rows", 1: "pieces"} for name in names}
     axes["lengths"] = {0: "rows"}
     axes[output] = {0: "rows"} if output == classifier.OUTPUT else {0: "rows", 1: "pieces"}
     with warnings.catch_warnings():
@@ -107,7 +108,7 @@ def _trace(network: nn.Module, spec: FeatureSpec, output: str, file: Path) -> No
             network,
             tuple(example),
             str(file),
-            input_names=list(INPUT_NAMES),
+            input_names=list(names),
             output_names=[output],
             dynamic_axes=axes,
             opset_version=_OPSET,

@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel
 from services.training.networks import Sizes, Trunk
 from services.training.options import DEFAULT_ENCODER, Options
 from shared.errors import AdrwatchError
-from shared.models.features import INPUT_NAMES, FeatureBuilder, FeatureSpec, Reading, Window, pad
+from shared.models.features import CLASS_INPUTS, LEVEL_INPUTS, FeatureBuilder, FeatureSpec, Reading, Window, pad
 from shared.models.orthography import KINDS
 from shared.text.parse import SpacyParser
 
@@ -43,9 +43,10 @@ def encoder_folder(encoder: str) -> str:
 BUCKETS = (16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192)
 
 
-def feature_spec(parser: SpacyParser) -> FeatureSpec:
-    """The feature settings of newly trained models."""
-    return FeatureSpec(buckets=BUCKETS, overlap=64, word_characters=16, labels=parser.labels, tags=parser.tags)
+def feature_spec(parser: SpacyParser, without: Sequence[str] = ()) -> FeatureSpec:
+    """The feature settings of newly trained models; levels left out cost nothing when they are served."""
+    tags = () if "classes" in without else parser.tags
+    return FeatureSpec(buckets=BUCKETS, overlap=64, word_characters=16, labels=parser.labels, tags=tags)
 
 
 def load_tokenizer(encoder: str) -> Tokenizer:
@@ -115,9 +116,9 @@ def padded(pieces: int) -> int:
 
 
 def tensors(group: Sequence[Window]) -> list[Tensor]:
-    """A batch as tensors in the order of `INPUT_NAMES`."""
+    """A batch as tensors in the order of the network's arguments."""
     batch = pad(group, padded(max(len(window.arrays["input_ids"]) for window in group)))
-    return [torch.from_numpy(batch[name]).to(device()) for name in INPUT_NAMES]
+    return [torch.from_numpy(batch[name]).to(device()) for name in (*LEVEL_INPUTS, *CLASS_INPUTS) if name in batch]
 
 
 def device() -> torch.device:

@@ -23,17 +23,17 @@ class Sizes:
     """Widths of the levels. A level of width 0 is left out (ablations).
 
     `labels`, `tags`, `shapes`: how many dependency labels, parts of speech and ways of writing there are. `fused`: what the
-    levels are brought to before the BiLSTM, whose cost grows with it; `hidden`: the BiLSTM's width each way, 0 for none.
-    `words`: whether there is a word level at all; `context`: whether it is the encoder, or only its table of vectors.
+    levels are brought to before the BiLSTM, whose cost grows with it, 0 for nothing; `hidden`: the BiLSTM's width each way, 0
+    for none. `words`: whether there is a word level at all; `context`: whether it is the encoder, or only its table of vectors.
     """
 
     labels: int
     tags: int
     shapes: int
-    characters: int = 32
-    pairs: int = 64
+    characters: int = 64
+    pairs: int = 96
     classes: int = 24
-    fused: int = 160
+    fused: int = 0
     hidden: int = 128
     words: bool = True
     context: bool = True
@@ -144,9 +144,10 @@ class Trunk(nn.Module):
         self.pairs = PairLevel(sizes, word_width) if sizes.pairs else None
         self.classes = ClassLevel(sizes) if sizes.classes else None
         self.dropout = nn.Dropout(0.2)
-        self.fuse = nn.Linear(word_width * sizes.words + sizes.characters + sizes.pairs + sizes.classes, sizes.fused)
-        self.lstm = BiLSTM(sizes.fused, sizes.hidden) if sizes.hidden else None
-        self.width = 2 * sizes.hidden or sizes.fused
+        width = word_width * sizes.words + sizes.characters + sizes.pairs + sizes.classes
+        self.fuse = nn.Sequential(nn.Linear(width, sizes.fused), nn.ReLU()) if sizes.fused else nn.Identity()
+        self.lstm = BiLSTM(sizes.fused or width, sizes.hidden) if sizes.hidden else None
+        self.width = 2 * sizes.hidden or sizes.fused or width
 
     def forward(
         self,
@@ -155,8 +156,8 @@ class Trunk(nn.Module):
         char_ids: Tensor,
         dep_labels: Tensor,
         dep_heads: Tensor,
-        tags: Tensor,
-        shapes: Tensor,
+        tags: Tensor | None = None,
+        shapes: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Inputs of `shared.models.features` → vectors [rows, pieces, width], mask [rows, pieces, 1]."""
         lengths = lengths.long()
@@ -170,9 +171,9 @@ class Trunk(nn.Module):
             levels.append(self.characters(char_ids.long()))
         if self.pairs is not None:
             levels.append(self.pairs(words, dep_labels.long(), dep_heads))
-        if self.classes is not None:
+        if self.classes is not None and tags is not None and shapes is not None:
             levels.append(self.classes(tags.long(), shapes.long()))
-        fused = torch.relu(self.fuse(self.dropout(torch.cat(levels, dim=2)))).float()
+        fused = self.fuse(self.dropout(torch.cat(levels, dim=2))).float()
         if self.lstm is None:
             return fused, seen.unsqueeze(2)
         with torch.autocast("cpu", enabled=False):
@@ -189,7 +190,7 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * trunk.width, 1))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Inputs in the order of `INPUT_NAMES` → logits [rows, 1]."""
+        """Inputs in the order of `FeatureSpec.inputs` → logits [rows, 1]."""
         vectors, seen = self.trunk(*inputs)
         weight = seen.float()
         strongest = (vectors * weight + (weight - 1.0) * 10.0).amax(dim=1)
@@ -207,7 +208,7 @@ class Extractor(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(trunk.width, 3 * types))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Inputs in the order of `INPUT_NAMES` → [rows, pieces, 3 * types]."""
+        """Inputs in the order of `FeatureSpec.inputs` → [rows, pieces, 3 * types]."""
         vectors, _ = self.trunk(*inputs)
         emissions: Tensor = self.head(vectors)
         return emissions

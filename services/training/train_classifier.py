@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.training.calibration import calibrate, threshold_for
+from services.training.calibration import calibration
 from services.training.fitting import (
     build_trunk,
     continue_from,
@@ -33,15 +34,13 @@ from services.training.networks import Classifier
 from services.training.options import Options
 from shared.corpora.readers import LabelledPost
 from shared.corpora.splits import Split
-from shared.models.classifier import calibrated, post_logits
+from shared.models.classifier import BALANCED, calibrated, post_logits
 from shared.models.features import FeatureBuilder
-from shared.scores import auroc, average_precision, best_threshold, brier, decisions
+from shared.scores import auroc, average_precision, brier, decisions
 from shared.text.parse import default_parser
 
 _PIECES_A_BATCH = 1024
 _SMOOTHING = 0.03
-# What share of the reports the policy `recall` finds, and what share of the alarms of `precision` are right, on held-out posts.
-_WANTED = 0.9
 
 
 class ClassifierTask:
@@ -87,21 +86,16 @@ class ClassifierTask:
         """Average precision on the held-out months, which uses the whole ranking; calibration and thresholds of each policy."""
         gold = np.asarray([post.label for post in self._held_out])
         logits = score(model, self._builder, [post.text for post in self._held_out])
-        temperature, bias = calibrate(logits, gold)
-        probabilities = calibrated(logits, temperature, bias)
-        policies = {
-            "balanced": best_threshold(gold, probabilities),
-            "recall": threshold_for(gold, probabilities, recall=_WANTED),
-            "precision": threshold_for(gold, probabilities, precision=_WANTED),
-        }
-        threshold = policies["balanced"]
+        found = calibration(logits, gold)
+        probabilities = calibrated(logits, found.temperature, found.bias)
+        threshold = found.policies[BALANCED]
         counts = decisions(gold, probabilities >= threshold)
         precision = average_precision(gold, probabilities)
         return Judged(
             precision,
-            {"temperature": temperature, "bias": bias, "policies": policies},
+            asdict(found),
             f"F1 {counts.f1:.4f} P {counts.precision:.3f} R {counts.recall:.3f} AUROC {auroc(gold, probabilities):.4f} "
-            f"AP {precision:.4f} Brier {brier(gold, probabilities):.4f} thresholds {policies}",
+            f"AP {precision:.4f} Brier {brier(gold, probabilities):.4f} thresholds {found.policies}",
         )
 
 
@@ -110,7 +104,7 @@ def train(
 ) -> dict[str, Any]:
     """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
     parser = default_parser()
-    spec = feature_spec(parser)
+    spec = feature_spec(parser, options.without)
     task = ClassifierTask(tweets, forum.train, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)

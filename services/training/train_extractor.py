@@ -111,7 +111,7 @@ class ExtractorTask:
 def train(corpora: dict[str, Split[AnnotatedPost]], options: Options, out: Path, say: Say) -> dict[str, Any]:
     """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
     parser = default_parser()
-    spec = feature_spec(parser)
+    spec = feature_spec(parser, options.without)
     task = ExtractorTask(corpora, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)

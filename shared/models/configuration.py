@@ -16,7 +16,7 @@ from shared.models import classifier, extractor
 from shared.models.classifier import ClassifierFeatures
 from shared.models.decode import BEGIN, INSIDE, OUTSIDE, TAGS
 from shared.models.extractor import ExtractorFeatures
-from shared.models.features import INPUT_NAMES, MAX_ROWS, pad
+from shared.models.features import MAX_ROWS, pad
 from shared.models.metadata import Metadata
 from shared.models.repository import HALF_GRAPH, replace_file
 from shared.text.parse import Parse
@@ -82,7 +82,7 @@ def inputs(features: Features) -> tuple[Tensor, ...]:
                 for one, other in zip(shorter[name].shape[1:], longer[name].shape[1:], strict=True)
             ),
         )
-        for name in INPUT_NAMES
+        for name in features.metadata.spec.inputs
     )
 
 

@@ -27,7 +27,9 @@ Inputs = dict[str, NDArray[Any]]
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]{} \n"
 # Changes whenever this file computes something else from the same post; models record the value they were trained with.
 FEATURE_VERSION = 2
-INPUT_NAMES = ("input_ids", "lengths", "char_ids", "dep_labels", "dep_heads", "tags", "shapes")
+# What every model reads, and what those read that know word classes: parts of speech and orthography.
+LEVEL_INPUTS = ("input_ids", "lengths", "char_ids", "dep_labels", "dep_heads")
+CLASS_INPUTS = ("tags", "shapes")
 # Rows of one batch: bounds the memory of one inference call whatever a post's length, and its tensors fit the
 # processor's cache (measured: 198 posts/s a core with 16 rows, 172 with 32).
 MAX_ROWS = 16
@@ -44,14 +46,20 @@ class FeatureSpec:
     `buckets`: lengths in word pieces to which windows are padded, ascending; the last is the longest window.
     `overlap`: word pieces that two neighbouring windows of a long post share.
     `word_characters`: characters of a word that its pieces see.
-    `labels`: dependency labels; their index + 1 is their number, 0 stands for any other. `tags`: parts of speech, alike.
+    `labels`: dependency labels; their index + 1 is their number, 0 stands for any other. `tags`: parts of speech, alike;
+    a model without any reads no word classes.
     """
 
     buckets: tuple[int, ...]
     overlap: int
     word_characters: int
     labels: tuple[str, ...]
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in the order of the network's arguments."""
+        return LEVEL_INPUTS + (CLASS_INPUTS if self.tags else ())
 
     def digest(self, tokenizer_json: str, parser_version: str) -> str:
         """Sixteen hexadecimal digits over all that decides what a model reads. Equal digests: equal inputs."""
@@ -138,13 +146,9 @@ class FeatureBuilder:
         pieces = Pieces(offsets[:, 0], offsets[:, 1], begins)
         words = _word_of_piece(pieces.starts, parse)
         labels, heads = self._pairs(pieces, parse, words)
-        tags, shapes = self._classes(text, parse, words)
-        of_pieces = {
-            "char_ids": self._characters(text, pieces, parse, words),
-            "dep_labels": labels,
-            "tags": tags,
-            "shapes": shapes,
-        }
+        of_pieces = {"char_ids": self._characters(text, pieces, parse, words), "dep_labels": labels}
+        if self._spec.tags:
+            of_pieces |= zip(CLASS_INPUTS, self._classes(text, parse, words), strict=True)
         longest = self._spec.buckets[-1] - 2
         step = longest - self._spec.overlap
         cuts = range(0, max(1, len(ids) - self._spec.overlap), step) if len(ids) > longest else range(1)

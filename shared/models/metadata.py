@@ -29,7 +29,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     overlap: int
     word_characters: int
     labels: tuple[str, ...]
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] = ()
     temperature: float = 1.0
     bias: float = 0.0
     types: tuple[str, ...] = ()

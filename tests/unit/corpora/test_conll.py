@@ -23,11 +23,11 @@ def test_reddit_sentences_get_their_spaces_back(tmp_path: Path) -> None:
     assert ok.mentions == ()
 
 
-def test_psytar_names_withdrawal_and_leaves_signs_of_illness_out(tmp_path: Path) -> None:
+def test_psytar_tells_withdrawal_indications_and_other_signs_of_illness_apart(tmp_path: Path) -> None:
     rows = ["Zaps\tB-WD", "after\tO", "stopping\tO", "it\tO", "for\tO", "panic\tB-DI", "attacks\tI-DI", "sad\tB-SSI"]
     [post] = read_psytar(write(tmp_path / "a.txt.xz", "\n".join(rows)))
-    assert named(post) == [("withdrawal", "Zaps"), ("indication", "panic attacks")]
-    assert post.types == {"reaction", "withdrawal", "indication"}
+    assert named(post) == [("withdrawal", "Zaps"), ("indication", "panic attacks"), ("symptom", "sad")]
+    assert post.types == {"reaction", "withdrawal", "indication", "symptom"}
 
 
 def test_a_token_of_white_space_is_passed_over(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.models.classifier import ClassifierFeatures
-from shared.models.features import ALPHABET, INPUT_NAMES, MAX_ROWS, Encoded, FeatureBuilder
+from shared.models.features import ALPHABET, LEVEL_INPUTS, MAX_ROWS, Encoded, FeatureBuilder, FeatureSpec
 from shared.models.metadata import load_metadata
 from shared.text.parse import MAX_CHARACTERS, Parse, Token, default_parser
 from tests.unit.models.samples import CLASSIFIER, POSTS
@@ -30,7 +32,7 @@ def test_the_alphabet_has_the_seventy_characters_of_the_paper() -> None:
 def test_inputs_have_the_served_names_and_shapes(features: ClassifierFeatures) -> None:
     encoded = encode(features, POSTS)
     for batch, rows in zip(encoded.batches, encoded.rows, strict=True):
-        assert set(batch) == set(INPUT_NAMES)
+        assert set(batch) == set(features.metadata.spec.inputs)
         size = batch["input_ids"].shape[1]
         assert size in features.metadata.buckets
         assert batch["char_ids"].shape == (len(rows), size, features.metadata.word_characters)
@@ -43,7 +45,7 @@ def test_a_post_has_the_same_inputs_alone_and_among_others(features: ClassifierF
     for batch, rows in zip(together.batches, together.rows, strict=True):
         for row, (post, _) in enumerate(rows):
             alone = encode(features, [POSTS[post]])
-            for name in INPUT_NAMES:
+            for name in LEVEL_INPUTS:
                 np.testing.assert_array_equal(alone.batches[0][name][0], batch[name][row])
 
 
@@ -103,3 +105,17 @@ def test_any_text_becomes_valid_inputs(features: ClassifierFeatures, text: str) 
             assert batch[name].min() >= 0
             assert batch[name].max() <= most
         assert (batch["dep_labels"] <= len(features.metadata.labels)).all()
+
+
+def test_a_model_with_word_classes_reads_them_too_and_another_digest_says_so() -> None:
+    metadata, tokenizer = load_metadata(CLASSIFIER / "1", "adr_classifier")
+    plain = replace(metadata.spec, tags=())
+    known = FeatureSpec(plain.buckets, plain.overlap, plain.word_characters, plain.labels, ("NN", "VBD"))
+    parse = Parse((Token(0, 6, "NN", "nsubj", 1, True), Token(7, 12, "VBD", "ROOT", 1, False)))
+    [window] = FeatureBuilder(tokenizer, known).read("nausea 40mg!", parse).windows
+    assert set(window.arrays) == {*LEVEL_INPUTS, "tags", "shapes"} - {"lengths"}
+    assert {"NN", "VBD"} == {("NN", "VBD")[number - 1] for number in window.arrays["tags"].tolist() if number}
+    assert window.arrays["shapes"][0] == window.arrays["tags"][-1] == 0
+    [window] = FeatureBuilder(tokenizer, plain).read("nausea 40mg!", parse).windows
+    assert "tags" not in window.arrays
+    assert plain.digest("x", "y") != known.digest("x", "y")

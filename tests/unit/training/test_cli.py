@@ -22,6 +22,6 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch
 
 def test_an_unknown_level_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.training.cli._with_torch", lambda module: None)
-    result = CliRunner().invoke(build(), ["train", "classify", "--data", str(tmp_path), "--without", "words"])
+    result = CliRunner().invoke(build(), ["train", "classify", "--data", str(tmp_path), "--without", "syntax"])
     assert isinstance(result.exception, AdrwatchError)
-    assert "no level words" in str(result.exception)
+    assert "no level syntax" in str(result.exception)
