@@ -43,7 +43,11 @@ def test_cadec_mentions_are_whole_and_overlapping_ones_kept(tmp_path: Path) -> N
     ]
     assert first.mentions[0] == Mention(0, 18, "reaction", ((0, 4), (14, 18)), Concept("MedDRA:10033371", ""))
     assert first.mentions[1].concept is None
-    assert (first.drug, first.id, first.types) == ("drugol x", "DRUGOL-X.1", {"reaction", "drug", "indication", "symptom", "finding"})
+    assert (first.drug, first.id, first.types) == (
+        "drugol x",
+        "DRUGOL-X.1",
+        {"reaction", "drug", "indication", "symptom", "finding"},
+    )
     assert second.mentions == ()
 
 
