@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 BASELINE := .venv-baseline
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format train bench clean
+.PHONY: help demo test test-training check format train bench clean
 
 help: ## list the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -36,6 +36,13 @@ check: $(VENV)/.dev ## lint, types, direction of imports
 
 test: check ## the checks, then all tests against a real Kafka, Redis and Triton (ARGS="-k words" selects)
 	$(BIN)/pytest $(ARGS)
+
+$(BASELINE)/.dev: $(BASELINE)/.made
+	@echo "installing the test tools into $(BASELINE) ..."
+	@$(BASELINE)/bin/pip install --quiet --disable-pip-version-check --editable '.[train,dev]' && touch $@
+
+test-training: $(BASELINE)/.dev ## train small models from beginning to end on posts that we wrote (installs PyTorch)
+	$(BASELINE)/bin/pytest tests/training_runs $(ARGS)
 
 format: $(VENV)/.dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .
