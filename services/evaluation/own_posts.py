@@ -155,7 +155,7 @@ def stage_rows(told: Sequence[Told], seed: int) -> Iterator[Row]:
     for name, kept in (("serious posts", grave), ("all reports", reports), ("posts that report nothing", others)):
         yield share(name, "pass the screen", [one.stage != "screen" for one in kept], seed)
         passed = [one.stage != "classify" for one in kept if one.stage != "screen"]
-        yield share(name, "pass the classifier", passed, seed)
+        yield share(name, "reach the balanced threshold", passed, seed)
         yield share(name, "give a mention", [bool(one.mentions) for one in kept], seed)
 
 

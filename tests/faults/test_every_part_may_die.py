@@ -55,7 +55,7 @@ def test_any_part_may_be_killed_and_every_outcome_mention_and_alert_is_that_of_a
             def settled(kind: str = kind, expected: dict[str, Any] = expected) -> bool:
                 return messages(stack, settings, kind) == expected
 
-            # An alert is published again under its id when later buckets add to it, so its id alone does not tell that it is the last.
+            # An alert is published again under its id when later buckets add to it: that its id is there does not make it the last.
             with contextlib.suppress(AssertionError):
                 ledger.wait_for(settled, kind)
             assert messages(stack, settings, kind) == expected
