@@ -32,6 +32,8 @@ def measured(
 ) -> dict[str, Range]:
     """Ranges of tensors [rows, pieces, channels] over all batches of the model's inputs; padding is left out."""
     names = list(tensors)
+    if not names:
+        return {}
     watched = ModelProto()
     watched.CopyFrom(model)
     watched.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
