@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from services.groups import models
 from services.training import normalise_command, options
+from services.training.extra import with_extra
 from shared.errors import AdrwatchError
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
@@ -49,7 +49,7 @@ def train_adapt(
     """
     from shared.corpora.unlabelled import unlabelled
 
-    training = _with_torch("services.training.adapt")
+    training = with_extra("services.training.adapt")
     training.adapt(unlabelled(data), encoder, out, epochs=epochs, seed=seed, most=most, say=typer.echo)
 
 
@@ -74,7 +74,7 @@ def train_extract(
 
     given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
     chosen = options.load(config, **given, without=without, adr_share=adr_share)
-    training = _with_torch("services.training.train_extractor")
+    training = with_extra("services.training.train_extractor")
     training.train(splits.extraction(data), chosen, out, typer.echo)
 
 
@@ -98,7 +98,7 @@ def train_classify(
 
     given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
     chosen = options.load(config, **given, without=without)
-    training = _with_torch("services.training.train_classifier")
+    training = with_extra("services.training.train_classifier")
     tweets, forum = splits.learnable(data)
     training.train(tweets, forum, chosen, out, typer.echo)
 
@@ -120,7 +120,7 @@ def train_ablate(
     from shared.corpora import splits
 
     chosen = options.load(config, encoder=encoder, epochs=epochs)
-    training = _with_torch("services.training.ablation")
+    training = with_extra("services.training.ablation")
     unknown = set(variants or ()) - set(training.VARIANTS)
     if unknown:
         raise AdrwatchError(f"no variant {sorted(unknown)[0]}", fix=f"variants: {', '.join(training.VARIANTS)}")
@@ -172,20 +172,8 @@ def train_export(
 
     Example: adrwatch models export classifier.pt extractor.pt --version 2026.12.0
     """
-    making = _with_torch("services.training.version")
+    making = with_extra("services.training.version")
     made = making.make_version(
         checkpoints, repository, version, number=number, eight_bit=eight_bit, half=half, say=typer.echo
     )
     typer.echo(f"version {made} is in {repository}; `adrwatch models list` shows all, `activate` goes over to one")
-
-
-def _with_torch(module: str) -> Any:
-    """Import a module that needs torch, or say how to get it."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in {"services", "shared"}:
-            raise
-        raise AdrwatchError(
-            f"training needs {error.name}", fix="make train, or: pip install 'adrwatch[train]'"
-        ) from error

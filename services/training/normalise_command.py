@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from services.training.extra import with_extra
 from shared.corpora.phrases import HoldOut, PhraseFormat
-from shared.errors import AdrwatchError
 
 
 def register(group: typer.Typer) -> None:
@@ -35,7 +34,7 @@ def train_normalise(
     from shared.corpora.phrases import read_phrases
     from shared.vocabulary.reactions import default_vocabulary
 
-    training = _with_sklearn("services.training.normalise")
+    training = with_extra("services.training.normalise")
     chosen = training.Config.load(config)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
@@ -59,18 +58,6 @@ def train_rank(
     from shared.vocabulary.reactions import FILE
     from shared.vocabulary.table import read
 
-    training = _with_sklearn("services.training.normalise_rank")
+    training = with_extra("services.training.normalise_rank")
     rows = [(phrase, Concept(key, label), int(rank)) for phrase, key, label, rank in read(FILE, 4)[1]]
     training.fit(rows, out, sample=sample, seed=seed, say=typer.echo)
-
-
-def _with_sklearn(module: str) -> Any:
-    """Import a module that needs scikit-learn, or say how to get it."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in {"services", "shared"}:
-            raise
-        raise AdrwatchError(
-            f"training needs {error.name}", fix="make train, or: pip install 'adrwatch[train]'"
-        ) from error

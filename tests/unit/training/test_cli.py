@@ -21,7 +21,7 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch
 
 
 def test_an_unknown_level_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.training.cli._with_torch", lambda module: None)
+    monkeypatch.setattr("services.training.cli.with_extra", lambda module: None)
     result = CliRunner().invoke(build(), ["train", "classify", "--data", str(tmp_path), "--without", "syntax"])
     assert isinstance(result.exception, AdrwatchError)
     assert "no level syntax" in str(result.exception)
