@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services.evaluation import attribution, own_posts
-from services.evaluation.reports import Row
+from services.evaluation.reports import Row, table
 from services.evaluation.statements import FILE, LabelledStatement, read_statements
 from services.pipeline.steps.normalise import Vocabularies
 from shared import assertion
@@ -57,11 +57,7 @@ class AttributionReport(msgspec.Struct, frozen=True, kw_only=True):
             f"Data {self.data_hash} ({sizes}); rules {self.rules_hash}; seed {self.seed}; {self.time}.",
         ]
         for section in self.sections:
-            lines += ["", f"### {section.title}", "", "| of | metric | value | 95 % interval |", "|---|---|---|---|"]
-            for row in section.rows:
-                value = "undefined" if row.value is None else f"{row.value:.3f}"
-                interval = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
-                lines.append(f"| {row.of} | {row.metric} | {value} | {interval} |")
+            lines += ["", f"### {section.title}", "", *table(section.rows)]
         return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.evaluation.reports import Row
+from services.evaluation.reports import Row, table
 from shared.corpora.phrases import CodedPhrase, HoldOut, PhraseFormat, data_hash, phrase_hash, split
 from shared.errors import AdrwatchError
 from shared.scores import bootstrap
@@ -41,13 +41,8 @@ class NormaliserReport(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.rows_scored:,} rows, {self.phrases:,} phrases ({self.part}); {self.seen:.1%} of the rows have a phrase that "
             f"was learned from; seed {self.seed}; {self.phrases_per_second} phrases/s. Model: {self.model}.",
             "",
-            "| of | metric | value | 95 % interval |",
-            "|---|---|---|---|",
+            *table(self.rows),
         ]
-        for row in self.rows:
-            value = "undefined" if row.value is None else f"{row.value:.3f}"
-            interval = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
-            lines.append(f"| {row.of} | {row.metric} | {value} | {interval} |")
         return "\n".join(lines) + "\n"
 
 

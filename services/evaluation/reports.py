@@ -48,6 +48,16 @@ class Errors(msgspec.Struct, frozen=True):
     posts: list[str]
 
 
+def table(rows: Iterable[Row]) -> list[str]:
+    """The lines of a Markdown table of scores."""
+    lines = ["| of | metric | value | 95 % interval |", "|---|---|---|---|"]
+    for row in rows:
+        value = "undefined" if row.value is None else f"{row.value:.3f}"
+        interval = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
+        lines.append(f"| {row.of} | {row.metric} | {value} | {interval} |")
+    return lines
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One evaluation, enough to repeat it. `data_hash` is over texts and labels, so it knows a changed corpus.
 
@@ -123,13 +133,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             f"seed {self.seed}; revision {self.git_revision}; {versions}; {self.time}; {self.posts_per_second} posts/s.",
             *(line for note in self.notes for line in ("", note)),
             "",
-            "| of | metric | value | 95 % interval |",
-            "|---|---|---|---|",
+            *table(self.rows),
         ]
-        for row in self.rows:
-            value = "undefined" if row.value is None else f"{row.value:.3f}"
-            interval = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
-            lines.append(f"| {row.of} | {row.metric} | {value} | {interval} |")
         if self.confusion is not None:
             types = self.confusion.types
             lines += ["", f"| gold \\ predicted | {' | '.join(types)} |", f"|---|{'---|' * len(types)}"]
