@@ -13,7 +13,7 @@ from shared.corpora.brat import read_cadec
 from shared.corpora.conll import read_psytar, read_reddit
 from shared.corpora.json_lines import TWEET_TYPES, read_phee, read_span_jsonl
 from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention
-from shared.corpora.tables import read_psytar_sentences, read_tweets
+from shared.corpora.tables import read_psytar_sentences, read_reddit_vaccine, read_tweets
 from shared.models.decode import PART
 
 P = TypeVar("P")
@@ -61,40 +61,63 @@ def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]
 
 
 def learnable(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]]:
-    """The split of `classification` with nothing to learn from that a dev split holds, the extractor's and end to end's too."""
+    """The split of `classification` with nothing to learn from that any dev split holds."""
     tweets, forum = classification(data)
-    ner = data / "ner" / "psytar" / "ner_dev.txt"
-    dev = [post.text for post in (*tweets.dev, *forum.dev)]
-    dev += [post.text for post in (*annotated_tweets(data).dev, *read_psytar(ner))]
-    seen = {normalised(text) for text in dev}
+    dev = dev_texts(data)
     return (
-        replace(tweets, train=[post for post in tweets.train if normalised(post.text) not in seen]),
-        replace(forum, train=[post for post in forum.train if normalised(post.text) not in seen]),
+        replace(tweets, train=[post for post in tweets.train if normalised(post.text) not in dev]),
+        replace(forum, train=[post for post in forum.train if normalised(post.text) not in dev]),
     )
 
 
 def extraction(data: Path) -> dict[str, Split[AnnotatedPost]]:
-    """Annotated posts by corpus. Tweets of the classifier's held-out months are never learned from."""
+    """Annotated posts by corpus. Tweets of the classifier's held-out months and texts of any dev split are never learned from."""
+    dev = dev_texts(data)
+    splits = {"tweets": annotated_tweets(data)}
+    # A corpus may hold another one's texts: PsyTAR has one split of sentences for labels, and another for spans.
+    splits["tweets"] = replace(splits["tweets"], train=_unseen(splits["tweets"].train, dev))
+    for name, (train, scored) in _annotated(data).items():
+        unseen = _unseen(train, dev)
+        held_out = [post for post in unseen if _bin(post.text) == 1]
+        splits[name] = Split([post for post in unseen if _bin(post.text) != 1], held_out, scored)
+    return splits
+
+
+def dev_texts(data: Path) -> set[str]:
+    """All texts of all dev splits, `normalised`: what no model may learn from, whatever its task."""
+    tweets, forum = classification(data)
+    vaccine = read_reddit_vaccine(data / "classification" / "en_reddit_vaccine" / "valid.csv.xz")
+    annotated = [post for _, scored in _annotated(data).values() for post in scored]
+    labelled = {normalised(post.text) for post in (*tweets.dev, *forum.dev, *vaccine)}
+    return labelled | {normalised(post.text) for post in (*annotated_tweets(data).dev, *annotated)}
+
+
+def _annotated(data: Path) -> dict[str, tuple[list[AnnotatedPost], list[AnnotatedPost]]]:
+    """The published training and dev part of each annotated corpus but the tweets."""
     ner = data / "ner"
     cadec, psytar, reddit, phee = ner / "cadec", ner / "psytar", ner / "en_reddit", ner / "phee"
-    corpora = {
+    return {
         "cadec": (read_cadec(cadec / "split_train.id"), read_cadec(cadec / "split_dev.id")),
         "psytar": (read_psytar(psytar / "ner_train.txt.xz"), read_psytar(psytar / "ner_dev.txt")),
         # Effects in case reports are longer phrases than reactions in posts: they are not learned from.
         "phee": (_without_reactions(read_phee(phee / "train.json.xz")), read_phee(phee / "dev.json.xz")),
         "reddit": (read_reddit(reddit / "ner_train.txt.xz"), read_reddit(reddit / "ner_dev.txt")),
     }
-    splits = {"tweets": annotated_tweets(data)}
-    for name, (train, dev) in corpora.items():
-        chosen = {normalised(post.text) for post in dev}
-        unseen = [post for post in train if normalised(post.text) not in chosen]
-        held_out = [post for post in unseen if _bin(post.text) == 1]
-        splits[name] = Split([post for post in unseen if _bin(post.text) != 1], held_out, dev)
-    return splits
+
+
+def _unseen(posts: Iterable[AnnotatedPost], dev: set[str]) -> list[AnnotatedPost]:
+    return [post for post in posts if normalised(post.text) not in dev]
 
 
 def _without_reactions(posts: Iterable[AnnotatedPost]) -> list[AnnotatedPost]:
-    return [replace(post, types=post.types - {"reaction"}) for post in posts]
+    return [
+        replace(
+            post,
+            types=post.types - {"reaction"},
+            mentions=tuple(mention for mention in post.mentions if mention.type != "reaction"),
+        )
+        for post in posts
+    ]
 
 
 def normalised(text: str) -> str:

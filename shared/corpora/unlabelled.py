@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import random
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from shared.corpora.readers import read_lines
-from shared.corpora.splits import classification, extraction, normalised
+from shared.corpora.splits import classification, dev_texts, extraction, normalised
 from shared.corpora.tables import read_psytar_sentences, read_tweets
 from shared.text.clean import mask, model_text
 from shared.vocabulary.drugs import default_lexicon
@@ -39,11 +40,8 @@ def unlabelled(data: Path) -> list[str]:
 
     Raises AdrwatchError for a missing file.
     """
-    tweets, forum = classification(data)
-    dev = [post.text for post in (*tweets.dev, *forum.dev)]
-    dev += [post.text for split in extraction(data).values() for post in split.dev]
     lexicon = default_lexicon()
-    seen = {normalised(text) for text in dev}
+    seen = dev_texts(data)
     found: list[str] = []
     for text in _texts(data):
         key = normalised(text)
@@ -54,6 +52,17 @@ def unlabelled(data: Path) -> list[str]:
         if lexicon.find(post) or len(seen) % _OTHERS == 0:
             found.append(post)
     return found
+
+
+def drawn_unlabelled(data: Path, count: int, seed: int) -> list[str]:
+    """`count` posts of `unlabelled`, or all where there are fewer, none of which has a label in any training or held-out part."""
+    if not count:
+        return []
+    posts = [post for split in classification(data) for post in (*split.train, *split.held_out)]
+    annotated = [post for split in extraction(data).values() for post in (*split.train, *split.held_out)]
+    labelled = {normalised(post.text) for post in posts} | {normalised(post.text) for post in annotated}
+    found = [text for text in unlabelled(data) if normalised(text) not in labelled]
+    return random.Random(seed).sample(found, min(count, len(found)))
 
 
 def _texts(data: Path) -> Iterator[str]:

@@ -29,18 +29,20 @@ def collection(folder: Path, seed: int = 5) -> Path:
     return folder
 
 
-def encoder(folder: Path) -> Path:
-    """A BERT of two layers of 32 with a vocabulary of letters and the words above."""
+def encoder(folder: Path, kind: str = "bert") -> Path:
+    """A BERT or MPNet of two layers of 32 with a vocabulary of letters and the words above."""
     from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel
+    from transformers import AutoConfig, AutoModel
+
+    begin, end = ("[CLS]", "[SEP]") if kind == "bert" else ("<s>", "</s>")
 
     letters = "abcdefghijklmnopqrstuvwxyz0123456789,.?@"
     words = sorted({word for text in (*DRUGS, *REACTIONS, "day gives me again thanks") for word in text.split()})
     vocabulary = [
         "[PAD]",
         "[UNK]",
-        "[CLS]",
-        "[SEP]",
+        begin,
+        end,
         "[MASK]",
         *letters,
         *(f"##{letter}" for letter in letters),
@@ -50,11 +52,11 @@ def encoder(folder: Path) -> Path:
     vocabulary += [f"[unused{number}]" for number in range(1200 - len(vocabulary))]
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True).save(str(folder / "tokenizer.json"))
-    config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
-    )
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tokenizer = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True, cls_token=begin, sep_token=end)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = AutoConfig.for_model(kind, vocab_size=len(vocabulary), **sizes)
+    AutoModel.from_config(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
 
 
@@ -88,6 +90,10 @@ def _classification(folder: Path, generator: random.Random) -> None:
     for name in ("train.csv.xz", "test_unlabelled.csv.xz"):
         posts = [f'{number},"{text}"' for number, (text, _, _) in enumerate(_posts(generator, 10))]
         _write(folder / "en_reddit_vaccine" / name, ["id,text", *posts])
+    posts = [
+        f'{number},"{text}",{int(bool(reaction))}' for number, (text, reaction, _) in enumerate(_posts(generator, 10))
+    ]
+    _write(folder / "en_reddit_vaccine" / "valid.csv.xz", ["id,text,labels", *posts])
 
 
 def _extraction(folder: Path, generator: random.Random) -> None:
