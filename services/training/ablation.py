@@ -12,6 +12,7 @@ import numpy as np
 
 from services.training import train_classifier
 from services.training.options import Options
+from services.training.scoring import logits, network
 from shared.corpora.readers import LabelledPost
 from shared.corpora.splits import Split
 from shared.models.classifier import calibrated
@@ -61,11 +62,11 @@ def _one(
     choosing = replace(tweets, held_out=tweets.held_out[::2])
     scoring = tweets.held_out[1::2]
     checkpoint = folder / "running.pt"
-    best = train_classifier.train(choosing, forum, options, checkpoint, say)
+    best = train_classifier.train(choosing, forum, [], options, checkpoint, say)
     checkpoint.unlink()
-    logits = train_classifier.logits_of(best, [post.text for post in scoring])
+    said = logits(*network(best), [post.text for post in scoring])
     gold = np.asarray([post.label for post in scoring])
-    probabilities = calibrated(logits, best["temperature"], best["bias"])
+    probabilities = calibrated(said, best["temperature"], best["bias"])
     counts = decisions(gold, probabilities >= best["policies"]["balanced"])
     return {
         "F1": counts.f1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,10 @@ Encoder = Annotated[str | None, typer.Option(help="Python package, folder or Hug
 Start = Annotated[str | None, typer.Option(help="Checkpoint to begin with (the extractor's, for the classifier).")]
 Freeze = Annotated[int | None, typer.Option(min=0, help="Lowest layers of the encoder that are not trained.")]
 Without = Annotated[list[str] | None, typer.Option(help=f"Leave out a level: {', '.join(options.LEVELS)}.")]
+Teacher = Annotated[str | None, typer.Option(help="Checkpoint of a larger model of the same task to learn from.")]
+Unlabelled = Annotated[
+    int | None, typer.Option(min=0, help="Posts without labels that are learned from the teacher alone.")
+]
 Share = Annotated[float | None, typer.Option(min=0, max=0.99, help="Share of posts with a reaction; 0: as they come.")]
 
 
@@ -65,17 +69,22 @@ def train_extract(
     encoder: Encoder = None,
     without: Without = None,
     adr_share: Share = None,
+    teacher: Teacher = None,
+    unlabelled: Unlabelled = None,
 ) -> None:
     """Train the extractor on the annotated corpora.
 
     Example: adrwatch train extract --data ../shared/data --config configs/extract.toml --out extractor.pt
     """
     from shared.corpora import splits
+    from shared.corpora.unlabelled import drawn_unlabelled
 
-    given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
-    chosen = options.load(config, **given, without=without, adr_share=adr_share)
+    given: dict[str, Any] = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
+    given |= {"without": without, "teacher": teacher, "unlabelled": unlabelled}
+    chosen = options.load(config, **given, adr_share=adr_share)
     training = with_extra("services.training.train_extractor")
-    training.train(splits.extraction(data), chosen, out, typer.echo)
+    drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
+    training.train(splits.extraction(data), drawn, chosen, out, typer.echo)
 
 
 @train_app.command("classify")
@@ -89,18 +98,23 @@ def train_classify(
     seed: Seed = None,
     encoder: Encoder = None,
     without: Without = None,
+    teacher: Teacher = None,
+    unlabelled: Unlabelled = None,
 ) -> None:
     """Train the classifier on tweets (split by time) and PsyTAR sentences.
 
     Example: adrwatch train classify --data ../shared/data --config configs/classify.toml --start extractor.pt
     """
     from shared.corpora import splits
+    from shared.corpora.unlabelled import drawn_unlabelled
 
-    given = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
-    chosen = options.load(config, **given, without=without)
+    given: dict[str, Any] = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
+    given |= {"without": without, "teacher": teacher, "unlabelled": unlabelled}
+    chosen = options.load(config, **given)
     training = with_extra("services.training.train_classifier")
     tweets, forum = splits.learnable(data)
-    training.train(tweets, forum, chosen, out, typer.echo)
+    drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
+    training.train(tweets, forum, drawn, chosen, out, typer.echo)
 
 
 @train_app.command("ablate")

@@ -55,11 +55,11 @@ def load_tokenizer(encoder: str) -> Tokenizer:
     return Tokenizer.from_file(str(path)) if path.is_file() else Tokenizer.from_pretrained(encoder)
 
 
-def build_trunk(encoder: str, sizes: Sizes, *, freeze: int = 0, attention: str = "sdpa") -> Trunk:
+def build_trunk(encoder: str, sizes: Sizes, *, freeze: int = 0, attention: str | None = None) -> Trunk:
     """A trunk around a pretrained encoder, its word vectors frozen.
 
-    `freeze`: how many of the encoder's lowest layers stay as they are (with them, all embeddings). `attention`: sdpa
-    trains faster, eager traces into a plain graph.
+    `freeze`: how many of the encoder's lowest layers stay as they are (with them, all embeddings). `attention`: eager
+    traces into a plain graph; the fastest that the encoder has without.
     """
     model = AutoModel.from_pretrained(encoder_folder(encoder), add_pooling_layer=False, attn_implementation=attention)
     model.embeddings.word_embeddings.weight.requires_grad_(False)
@@ -95,7 +95,7 @@ def identity(model: Any, sizes: Sizes, spec: FeatureSpec, parser: SpacyParser, o
     }
 
 
-def trunk_of(trained: dict[str, Any], *, attention: str = "sdpa") -> Trunk:
+def trunk_of(trained: dict[str, Any], *, attention: str | None = None) -> Trunk:
     """The trunk of a checkpoint without its weights; eager attention traces into a plain graph."""
     config = AutoConfig.for_model(**trained["encoder_config"])
     encoder = AutoModel.from_config(config, add_pooling_layer=False, attn_implementation=attention)

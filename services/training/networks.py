@@ -163,9 +163,7 @@ class Trunk(nn.Module):
         lengths = lengths.long()
         place = torch.arange(input_ids.shape[1], device=input_ids.device).unsqueeze(0)
         seen = place < lengths
-        # Far enough below any score to weigh nothing, and near enough that no exponential underflows: those are slow.
-        bias = (~seen).float()[:, None, None, :] * -50.0
-        words = self.encoder(input_ids=input_ids.long(), attention_mask=bias.to(self.encoder.dtype)).last_hidden_state
+        words = self.encoder(input_ids=input_ids.long(), attention_mask=self._attended(seen)).last_hidden_state
         levels = [words] if self.has_words else []
         if self.characters is not None:
             levels.append(self.characters(char_ids.long()))
@@ -176,9 +174,16 @@ class Trunk(nn.Module):
         fused = self.fuse(self.dropout(torch.cat(levels, dim=2))).float()
         if self.lstm is None:
             return fused, seen.unsqueeze(2)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(fused.device.type, enabled=False):
             vectors = self.lstm(fused, lengths)
         return vectors, seen.unsqueeze(2)
+
+    def _attended(self, seen: Tensor) -> Tensor:
+        """The mask of padding as the encoder takes it."""
+        if self.encoder.config.model_type != "bert":
+            return seen.long()
+        # Far enough below any score to weigh nothing, and near enough that no exponential underflows: those are slow.
+        return (~seen).to(self.encoder.dtype)[:, None, None, :] * -50.0
 
 
 class Classifier(nn.Module):

@@ -21,7 +21,9 @@ class Options:
     the encoder that stay. `rate`: factor on all learning rates. `patience`: epochs without gain before the run ends.
     `without`: levels left out (`LEVELS`). `negatives`: share of the negatives that an epoch of the classifier reads. `forum`:
     weight of sentences from forums beside tweets, 0 for none. `adr_share`: share of posts with a reaction among those that an
-    extractor learns from, 0 for as they come.
+    extractor learns from, 0 for as they come. `teacher`: a checkpoint of a (larger) model of the same task; where posts have
+    labels, its word counts for `teacher_share` of the target, and `unlabelled` posts without labels are learned from it alone
+    (knowledge distillation: Hinton, Vinyals and Dean, arXiv:1503.02531).
     """
 
     encoder: str = DEFAULT_ENCODER
@@ -35,6 +37,9 @@ class Options:
     negatives: float = 1.0
     forum: float = 0.5
     adr_share: float = 0.0
+    teacher: str = ""
+    teacher_share: float = 0.7
+    unlabelled: int = 0
 
 
 def load(path: Path | None, **given: Any) -> Options:
@@ -52,7 +57,7 @@ def load(path: Path | None, **given: Any) -> Options:
     for name, value in found.items():
         if name not in kinds:
             raise AdrwatchError(f"{name} is no option of a training run", fix=f"options: {', '.join(kinds)}")
-        if kinds[name] is tuple:
+        if kinds[name] is tuple and isinstance(value, list | tuple):
             found[name] = tuple(value)
         elif kinds[name] is float and isinstance(value, int):
             found[name] = float(value)
@@ -62,4 +67,17 @@ def load(path: Path | None, **given: Any) -> Options:
     unknown = set(options.without) - set(LEVELS)
     if unknown:
         raise AdrwatchError(f"no level {sorted(unknown)[0]}", fix=f"levels that can be left out: {', '.join(LEVELS)}")
+    _check(options)
     return options
+
+
+def _check(options: Options) -> None:
+    for name in ("negatives", "adr_share", "teacher_share"):
+        if not 0 <= getattr(options, name) <= 1 or (name == "adr_share" and options.adr_share == 1):
+            raise AdrwatchError(
+                f"option {name} is a share, not {getattr(options, name)}", fix="give it between 0 and 1"
+            )
+    if options.unlabelled and not options.teacher:
+        raise AdrwatchError(
+            "posts without labels teach nothing by themselves", fix="give --teacher a checkpoint as well"
+        )

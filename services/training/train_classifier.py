@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,14 +25,14 @@ from services.training.fitting import (
     shuffled_batches,
     sizes_of,
     tensors,
-    trunk_of,
 )
 from services.training.loop import Judged, Say, run
 from services.training.networks import Classifier
 from services.training.options import Options
+from services.training.scoring import logits, taught_probabilities
 from shared.corpora.readers import LabelledPost
 from shared.corpora.splits import Split
-from shared.models.classifier import BALANCED, calibrated, post_logits
+from shared.models.classifier import BALANCED, calibrated
 from shared.models.features import FeatureBuilder
 from shared.scores import auroc, average_precision, brier, decisions
 from shared.text.parse import default_parser
@@ -44,50 +42,66 @@ _SMOOTHING = 0.03
 
 
 class ClassifierTask:
-    """Tweets, of which the newest train months judge, and forum sentences, which only help to train."""
+    """Tweets, of which the newest train months judge; beside them, forum sentences and posts that only a teacher has judged."""
 
     name = "classify"
 
     def __init__(
-        self, tweets: Split[LabelledPost], forum: Sequence[LabelledPost], builder: FeatureBuilder, options: Options
+        self,
+        tweets: Split[LabelledPost],
+        forum: Sequence[LabelledPost],
+        unlabelled: Sequence[str],
+        builder: FeatureBuilder,
+        options: Options,
     ) -> None:
         self._options = options
         self._builder = builder
-        self._posts = [*tweets.train, *(forum if options.forum else ())]
-        self._tweets = len(tweets.train)
         self._held_out = tweets.held_out
-        parser = default_parser()
+        labelled = [*tweets.train, *(forum if options.forum else ())]
+        texts = [*(post.text for post in labelled), *unlabelled]
+        self._tweets, self._labelled = len(tweets.train), len(labelled)
+        self._positive = np.asarray([post.label == 1 for post in labelled] + [False] * len(unlabelled))
+        self._targets = self._positive * (1 - 2 * _SMOOTHING) + _SMOOTHING
+        if options.teacher:
+            told = taught_probabilities(Path(options.teacher), texts)
+            share = np.where(np.arange(len(texts)) < len(labelled), options.teacher_share, 1.0)
+            self._targets = (1 - share) * self._targets + share * told
+        self._weights = np.where(
+            (np.arange(len(texts)) >= len(tweets.train)) & (np.arange(len(texts)) < len(labelled)), options.forum, 1.0
+        )
         # Training reads the first window of a long post; serving reads all and keeps the highest.
-        self._windows = [one.windows[0] for one in readings(builder, parser, [post.text for post in self._posts])]
+        self._windows = [one.windows[0] for one in readings(builder, default_parser(), texts)]
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
-        """All positives and a share of the negatives; forum sentences, whose label means nearly the same, not in the last epoch."""
+        """All positives, a share of the negatives, all posts of the teacher.
+
+        Forum sentences, whose label means nearly the same, are not in the last epoch.
+        """
         chosen = [
             index
-            for index, post in enumerate(self._posts)
-            if (index < self._tweets or epoch < epochs - 1)
-            and (post.label or generator.random() < self._options.negatives)
+            for index, positive in enumerate(self._positive)
+            if not self._tweets <= index < (self._labelled if epoch == epochs - 1 else self._tweets)
+            and (positive or index >= self._labelled or generator.random() < self._options.negatives)
         ]
         sizes = [self._windows[index].pieces + 2 for index in chosen]
         return [[chosen[place] for place in batch] for batch in shuffled_batches(sizes, _PIECES_A_BATCH, generator)]
 
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
-        """Cross entropy with a little smoothing; forum sentences count less."""
+        """Cross entropy with the labels, smoothed a little, or what the teacher made of them; forum sentences count less."""
         with torch.autocast(device().type, torch.bfloat16):
-            logits = model(*tensors([self._windows[index] for index in batch]))[:, 0].float()
-        labels = torch.tensor([float(self._posts[index].label) for index in batch], device=logits.device)
-        weights = torch.tensor(
-            [1.0 if index < self._tweets else self._options.forum for index in batch], device=logits.device
+            said = model(*tensors([self._windows[index] for index in batch]))[:, 0].float()
+        target, weights = (
+            torch.tensor(values[list(batch)], dtype=torch.float32, device=said.device)
+            for values in (self._targets, self._weights)
         )
-        target = labels * (1 - 2 * _SMOOTHING) + _SMOOTHING
-        return (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weights).mean()
+        return (functional.binary_cross_entropy_with_logits(said, target, reduction="none") * weights).mean()
 
     def judge(self, model: nn.Module) -> Judged:
         """Average precision on the held-out months, which uses the whole ranking; calibration and thresholds of each policy."""
         gold = np.asarray([post.label for post in self._held_out])
-        logits = score(model, self._builder, [post.text for post in self._held_out])
-        found = calibration(logits, gold)
-        probabilities = calibrated(logits, found.temperature, found.bias)
+        said = logits(model, self._builder, [post.text for post in self._held_out])
+        found = calibration(said, gold)
+        probabilities = calibrated(said, found.temperature, found.bias)
         threshold = found.policies[BALANCED]
         counts = decisions(gold, probabilities >= threshold)
         precision = average_precision(gold, probabilities)
@@ -100,31 +114,24 @@ class ClassifierTask:
 
 
 def train(
-    tweets: Split[LabelledPost], forum: Split[LabelledPost], options: Options, out: Path, say: Say
+    tweets: Split[LabelledPost],
+    forum: Split[LabelledPost],
+    unlabelled: Sequence[str],
+    options: Options,
+    out: Path,
+    say: Say,
 ) -> dict[str, Any]:
-    """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
+    """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content.
+
+    `unlabelled`: posts whose label only the teacher says.
+    """
     parser = default_parser()
     spec = feature_spec(parser, options.without)
-    task = ClassifierTask(tweets, forum.train, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
+    builder = FeatureBuilder(load_tokenizer(options.encoder), spec)
+    task = ClassifierTask(tweets, forum.train, unlabelled, builder, options)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)
     model = Classifier(build_trunk(options.encoder, sizes, freeze=options.freeze))
     if options.start:
         continue_from(model, Path(options.start))
     return run(task, model, options, out, identity(model, sizes, spec, parser, options), say)
-
-
-def logits_of(trained: dict[str, Any], texts: Sequence[str]) -> NDArray[np.float64]:
-    """The logits of a checkpoint's model in PyTorch."""
-    model = Classifier(trunk_of(trained))
-    model.load_state_dict(trained["state"])
-    builder = FeatureBuilder(Tokenizer.from_str(trained["tokenizer"]), trained["spec"])
-    return score(model.to(device()).eval(), builder, texts)
-
-
-def score(model: nn.Module, builder: FeatureBuilder, texts: Sequence[str]) -> NDArray[np.float64]:
-    """The logit of each text, by the model in PyTorch."""
-    encoded = builder.encode(texts, default_parser().parse(texts))
-    with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):
-        outputs = [model(*tensors([window for _, window in rows])).float().cpu().numpy() for rows in encoded.rows]
-    return post_logits(encoded, outputs)

@@ -28,10 +28,11 @@ from services.training.fitting import (
 from services.training.loop import Judged, Say, run
 from services.training.networks import Extractor
 from services.training.options import Options
+from services.training.scoring import emissions, taught_tags
 from shared.corpora.readers import AnnotatedPost
 from shared.corpora.splits import TYPES, Split
-from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, post_emissions, spans_of_posts
-from shared.models.features import FeatureBuilder, Pieces, Window
+from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, TAGS, spans_of_posts
+from shared.models.features import FeatureBuilder, Pieces
 from shared.scores import strict, total
 from shared.text.parse import default_parser
 
@@ -77,20 +78,35 @@ class ExtractorTask:
 
     name = "extract"
 
-    def __init__(self, corpora: dict[str, Split[AnnotatedPost]], builder: FeatureBuilder, options: Options) -> None:
+    def __init__(
+        self,
+        corpora: dict[str, Split[AnnotatedPost]],
+        unlabelled: Sequence[str],
+        builder: FeatureBuilder,
+        options: Options,
+    ) -> None:
         self._corpora = corpora
         self._builder = builder
         posts = [post for split in corpora.values() for post in split.train]
         if options.adr_share:
             posts = balanced(posts, options.adr_share, random.Random(options.seed))
-        self._examples: list[tuple[Window, Tensor]] = []
-        read = readings(builder, default_parser(), [post.text for post in posts])
-        for post, reading in zip(posts, read, strict=True):
-            tags = tags_of(post, reading.pieces, TYPES)
-            self._examples.extend(
-                (window, torch.from_numpy(tags[window.first : window.first + window.pieces]))
-                for window in reading.windows
-            )
+        posts += [AnnotatedPost(text, (), frozenset()) for text in unlabelled]
+        texts = [post.text for post in posts]
+        read = readings(builder, default_parser(), texts)
+        targets = [targets_of(post, reading.pieces, TYPES) for post, reading in zip(posts, read, strict=True)]
+        if options.teacher:
+            told = taught_tags(Path(options.teacher), texts, TYPES, [reading.pieces.starts for reading in read])
+            # Of a type that no post is annotated with, a teacher of the same corpora knows nothing either.
+            annotated = np.any([known.any(axis=(0, 2)) for known in targets], axis=0)[None, :, None]
+            targets = [
+                blended(known, says * annotated, options.teacher_share)
+                for known, says in zip(targets, told, strict=True)
+            ]
+        self._examples = [
+            (window, torch.from_numpy(target[window.first : window.first + window.pieces]))
+            for reading, target in zip(read, targets, strict=True)
+            for window in reading.windows
+        ]
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
         """All examples."""
@@ -99,8 +115,8 @@ class ExtractorTask:
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
         """Cross entropy over the known tags."""
         with torch.autocast(device().type, torch.bfloat16):
-            emissions = model(*tensors([self._examples[index][0] for index in batch]))
-        return tag_loss(emissions.float(), [self._examples[index][1] for index in batch])
+            said = model(*tensors([self._examples[index][0] for index in batch]))
+        return tag_loss(said.float(), [self._examples[index][1] for index in batch])
 
     def judge(self, model: nn.Module) -> Judged:
         """Mean over the corpora of the strict F1 of reactions on held-out posts; the outside bias of each type."""
@@ -108,11 +124,16 @@ class ExtractorTask:
         return Judged(score, {"outside_bias": biases}, str(report))
 
 
-def train(corpora: dict[str, Split[AnnotatedPost]], options: Options, out: Path, say: Say) -> dict[str, Any]:
-    """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
+def train(
+    corpora: dict[str, Split[AnnotatedPost]], unlabelled: Sequence[str], options: Options, out: Path, say: Say
+) -> dict[str, Any]:
+    """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content.
+
+    `unlabelled`: posts whose tags only the teacher says.
+    """
     parser = default_parser()
     spec = feature_spec(parser, options.without)
-    task = ExtractorTask(corpora, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
+    task = ExtractorTask(corpora, unlabelled, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)
     model = Extractor(build_trunk(options.encoder, sizes, freeze=options.freeze), len(TYPES))
@@ -123,9 +144,14 @@ def train(corpora: dict[str, Split[AnnotatedPost]], options: Options, out: Path,
 
 
 def balanced(posts: Sequence[AnnotatedPost], share: float, generator: random.Random) -> list[AnnotatedPost]:
-    """As many posts as there can be of which `share` have a reaction (corpus balancing, Applied Sciences 12(1), 491, 2022)."""
+    """As many posts as there can be of which `share` have a reaction (corpus balancing, Applied Sciences 12(1), 491, 2022).
+
+    Posts of which nobody said whether they have one are left out.
+    """
     groups: dict[bool, list[AnnotatedPost]] = {True: [], False: []}
     for post in posts:
+        if REACTION not in post.types:
+            continue
         groups[any(mention.type == REACTION for mention in post.mentions)].append(post)
     size = min(len(groups[True]) / share, len(groups[False]) / (1 - share))
     return [
@@ -134,14 +160,29 @@ def balanced(posts: Sequence[AnnotatedPost], share: float, generator: random.Ran
     ]
 
 
-def tag_loss(emissions: Tensor, tags: Sequence[Tensor]) -> Tensor:
-    """Mean cross entropy over the known tags; emissions [rows, pieces, 3 * types] have [CLS] first."""
+def targets_of(post: AnnotatedPost, pieces: Pieces, types: Sequence[str]) -> NDArray[np.float16]:
+    """The tags of `tags_of` as probabilities [pieces, types, 3], zeros where a tag is unknown."""
+    known: NDArray[np.float16] = (tags_of(post, pieces, types)[:, :, None] == np.arange(TAGS)).astype(np.float16)
+    return known
+
+
+def blended(known: NDArray[np.float16], told: NDArray[np.float16], share: float) -> NDArray[np.float16]:
+    """What is known, mixed with a `share` of what a teacher tells; where only one of the two says something, that one."""
+    both = known.any(axis=2, keepdims=True) & told.any(axis=2, keepdims=True)
+    weight = np.where(both, np.float16(share), np.float16(0))
+    mixed: NDArray[np.float16] = known * (1 - weight) + told * np.where(both, weight, np.float16(1))
+    return mixed
+
+
+def tag_loss(emissions: Tensor, targets: Sequence[Tensor]) -> Tensor:
+    """Mean cross entropy over the known tags; emissions [rows, pieces, 3 * types] have [CLS] first, `targets` have not."""
     rows, size, width = emissions.shape
-    target = torch.full((rows, size, width // 3), IGNORED)
-    for row, of_window in enumerate(tags):
-        target[row, 1 : len(of_window) + 1] = of_window
-    target = target.to(emissions.device)
-    return functional.cross_entropy(emissions.reshape(-1, 3), target.reshape(-1), ignore_index=IGNORED)
+    wanted = torch.zeros((rows, size, width // TAGS, TAGS))
+    for row, of_window in enumerate(targets):
+        wanted[row, 1 : len(of_window) + 1] = of_window
+    wanted = wanted.to(emissions.device)
+    losses = -(wanted * functional.log_softmax(emissions.reshape(wanted.shape), dim=3)).sum()
+    return losses / wanted.any(dim=3).sum().clamp(min=1)
 
 
 def choose_biases(
@@ -151,13 +192,8 @@ def choose_biases(
     posts = [post for split in corpora.values() for post in split.held_out]
     names = [name for name, split in corpora.items() for _ in split.held_out]
     texts = [post.text for post in posts]
-    encoded = builder.encode(texts, default_parser().parse(texts))
-    outputs = []
-    with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):
-        for rows in encoded.rows:
-            outputs.append(model(*tensors([window for _, window in rows])).float().cpu().numpy())
-    emissions = post_emissions(encoded, outputs)
-    found = {bias: spans_of_posts(encoded.pieces, emissions, texts, TYPES, [bias] * len(TYPES)) for bias in _BIASES}
+    encoded, said = emissions(model, builder, texts)
+    found = {bias: spans_of_posts(encoded.pieces, said, texts, TYPES, [bias] * len(TYPES)) for bias in _BIASES}
 
     def score(kind: str, bias: float, corpus: str | None = None, by: Callable[..., Any] = strict) -> float:
         counts = [

@@ -123,7 +123,8 @@ class FeatureBuilder:
         self._spec = spec
         self._labels = {label: index + 1 for index, label in enumerate(spec.labels)}
         self._tags = {tag: index + 1 for index, tag in enumerate(spec.tags)}
-        self._cls, self._sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+        # BERT's names of the two; MPNet and RoBERTa have others.
+        self._cls, self._sep = (_number(tokenizer, names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
 
     def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
         """Inputs for all posts, read and arranged."""
@@ -230,6 +231,10 @@ class FeatureBuilder:
             group.append(window)
         if group:
             yield group
+
+
+def _number(tokenizer: Tokenizer, names: Sequence[str]) -> int:
+    return next(number for name in names if (number := tokenizer.token_to_id(name)) is not None)
 
 
 def pad(group: Sequence[Window], size: int) -> Inputs:

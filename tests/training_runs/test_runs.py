@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
 
 from services.cli import build
 from services.training import loop
+from services.training.train_extractor import balanced, blended
+from shared.corpora.readers import AnnotatedPost, Mention
 from shared.errors import AdrwatchError
 from tests.training_runs.corpora import collection, encoder
 
@@ -81,6 +85,82 @@ def test_the_classifier_begins_with_the_extractor_and_is_exported_with_it(
     result = run("models", "verify", "--repository", repository, "--json")
     assert result.exit_code == 0, result.output
     assert not any(check["wrong"] for check in json.loads(result.output)["checks"])
+
+
+@pytest.fixture(scope="module")
+def teacher(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Extractor and classifier of another architecture than those that learn from them."""
+    folder = tmp_path_factory.mktemp("teacher")
+    large, config = encoder(folder / "mpnet", "mpnet"), eager(folder)
+    for task, epochs in (("extract", 12), ("classify", 6)):
+        words = ("--data", data, "--encoder", large, "--out", folder / f"{task}.pt", "--epochs", epochs)
+        result = run("train", task, *words, "--config", config)
+        assert result.exit_code == 0, result.output
+    return folder / "extract.pt", folder / "classify.pt"
+
+
+def test_a_small_model_learns_from_a_larger_one_and_from_posts_without_labels(
+    data: Path, small: Path, teacher: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for task, knows, epochs in zip(("extract", "classify"), teacher, (12, 6), strict=True):
+        out = tmp_path / f"{task}.pt"
+        words = ("--data", data, "--encoder", small, "--out", out, "--epochs", epochs, "--config", eager(tmp_path))
+        result = run("train", task, *words, "--teacher", knows, "--unlabelled", 30)
+        assert result.exit_code == 0, result.output
+        assert checkpoint(knows)["encoder_config"]["model_type"] == "mpnet"
+        assert checkpoint(out)["encoder_config"]["model_type"] == "bert"
+        assert checkpoint(out)["options"]["teacher"] == str(knows)
+        assert checkpoint(out)["score"] > 0.5
+
+
+def test_a_classifier_that_hears_its_teacher_alone_says_what_the_teacher_says(
+    data: Path, small: Path, teacher: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The teacher is wrong on purpose: labels and teacher disagree, and the share decides whom the pupil believes."""
+    wrong = checkpoint(teacher[1])
+    wrong["state"] = {name: -value if name.startswith("head.1") else value for name, value in wrong["state"].items()}
+    wrong["temperature"], wrong["bias"] = 1.0, 0.0
+    torch.save(wrong, tmp_path / "wrong.pt")
+    for share, least, most in ((1.0, 0.0, 0.55), (0.0, 0.8, 1.0)):
+        config = tmp_path / "share.toml"
+        config.write_text(f"rate = 20\npatience = 50\nteacher_share = {share}\n")
+        out = tmp_path / f"{share}.pt"
+        words = ("--data", data, "--encoder", small, "--out", out, "--epochs", 4, "--config", config)
+        result = run("train", "classify", *words, "--teacher", tmp_path / "wrong.pt")
+        assert result.exit_code == 0, result.output
+        assert least <= checkpoint(out)["score"] <= most, share
+
+
+def test_a_teacher_of_another_task_is_refused(
+    data: Path, small: Path, teacher: tuple[Path, Path], tmp_path: Path
+) -> None:
+    words = ("--data", data, "--encoder", small, "--out", tmp_path / "out.pt", "--epochs", 1)
+    with pytest.raises(AdrwatchError, match="is an extractor"):
+        run("train", "classify", *words, "--teacher", teacher[0])
+    with pytest.raises(AdrwatchError, match="is no extractor"):
+        run("train", "extract", *words, "--teacher", teacher[1])
+    (tmp_path / "notes.txt").write_text("not a checkpoint")
+    with pytest.raises(AdrwatchError, match="is no checkpoint"):
+        run("train", "extract", *words, "--teacher", tmp_path / "notes.txt")
+
+
+def test_what_is_known_and_what_is_told_are_mixed_only_where_both_speak() -> None:
+    known, told = np.zeros((3, 1, 3), np.float16), np.zeros((3, 1, 3), np.float16)
+    known[0, 0, 1] = known[1, 0, 1] = 1
+    told[0, 0] = told[2, 0] = (0.5, 0.25, 0.25)
+    mixed = blended(known, told, 0.5)
+    assert mixed[:, 0].tolist() == [[0.25, 0.625, 0.125], [0, 1, 0], [0.5, 0.25, 0.25]]
+
+
+def test_balancing_leaves_out_posts_of_which_nobody_said_whether_they_have_a_reaction() -> None:
+    reaction = frozenset({"reaction"})
+    posts = [AnnotatedPost("a rash", (Mention(2, 6, "reaction"),), reaction) for _ in range(10)]
+    posts += [AnnotatedPost("quiet", (), reaction) for _ in range(90)]
+    posts += [AnnotatedPost("case report", (), frozenset({"drug"})) for _ in range(500)]
+    for share in (0.1, 0.35, 0.5):
+        chosen = balanced(posts, share, random.Random(1))
+        assert sum(bool(post.mentions) for post in chosen) / len(chosen) == pytest.approx(share, abs=0.02)
+        assert all("reaction" in post.types for post in chosen)
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(

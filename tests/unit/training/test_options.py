@@ -28,6 +28,10 @@ def test_the_command_line_goes_over_the_file_and_the_file_over_the_defaults(tmp_
         ('epochs = "seven"\n', "option epochs must be of type int"),
         ('without = ["syntax"]\n', "no level syntax"),
         ("epochs = = 7\n", "not valid TOML"),
+        ("adr_share = 1.0\n", "adr_share is a share"),
+        ("teacher_share = -0.1\n", "teacher_share is a share"),
+        ("without = 3\n", "option without must be of type tuple"),
+        ("unlabelled = 100\n", "give --teacher|teach nothing by themselves"),
     ],
 )
 def test_a_wrong_file_names_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
