@@ -84,7 +84,8 @@ class Settings(BaseSettings):
     policy: str = Field(
         "balanced",
         pattern="^(recall|balanced|precision)$",
-        description="what the classifier's threshold favours: recall (finds 90 %), balanced, or precision (90 % are right)",
+        description="what the classifier's threshold was chosen for: recall, balanced, or precision (docs/models); posts that "
+        "state something grave always pass from that of recall on",
     )
     gated: bool = Field(
         True, description="false asks both models about every post, to measure what screen and classifier hold back"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from services.evaluation.attribution_report import AttributionReport
+from services.evaluation.options import AsJson, Save, Seed, show
 
 
 class RelationFormat(StrEnum):
@@ -45,11 +44,9 @@ def evaluate_attribute(
     served: Annotated[
         bool, typer.Option("--with-models", help="Posts only: also through screen, classifier and extractor.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 13,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON rather than Markdown.")] = False,
-    save: Annotated[
-        Path | None, typer.Option(help="Also write NAME.json and NAME.md at this path without suffix.")
-    ] = None,
+    seed: Seed = 13,
+    as_json: AsJson = False,
+    save: Save = None,
 ) -> None:
     """Score attribution with annotated entities: pairs against three baselines, and for posts assertion, person and flags.
 
@@ -69,14 +66,4 @@ def evaluate_attribute(
         raise AdrwatchError("--with-models works with --format posts only", fix="leave --with-models out")
     else:
         reports = attribution_report.of_corpus(layout.value, data, parts, seed)
-    _show(reports, as_json, save)
-
-
-def _show(reports: list[AttributionReport], as_json: bool, save: Path | None) -> None:
-    as_list = "[" + ",\n".join(report.json() for report in reports) + "]\n"
-    as_text = "\n".join(report.markdown() for report in reports)
-    typer.echo(as_list if as_json else as_text)
-    if save is not None:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        save.with_suffix(".json").write_text(as_list, encoding="utf-8")
-        save.with_suffix(".md").write_text(as_text, encoding="utf-8")
+    show(reports, as_json, save)

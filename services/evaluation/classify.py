@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, show
+from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
 
 
 def register(group: typer.Typer) -> None:
@@ -26,7 +26,8 @@ def evaluate_classify(
 ) -> None:
     """Precision, recall, F1, AUROC, AP, Brier score and calibration error of the classifier.
 
-    With the folder of all corpora as --data: on the dev splits of the English ones. Formats: docs/evaluation.md.
+    With the folder of all corpora as --data: on the dev splits of the English ones. Formats: docs/evaluation.md. The threshold
+    is that of ADRWATCH_POLICY.
 
     Example: adrwatch evaluate classify --data unseen.tsv --format en_tweets --json
     """
@@ -37,5 +38,8 @@ def evaluate_classify(
     from shared.settings import current
 
     sets = labelled(data, layout)
-    folder = model or current().model_repository / NAME
-    show([evaluate_classifier(posts, name, folder, seed) for name, posts in sets.items()], as_json, save, plots)
+    settings = current()
+    folder = model or settings.model_repository / NAME
+    reports = [evaluate_classifier(posts, name, folder, seed, settings.policy) for name, posts in sets.items()]
+    show(reports, as_json, save)
+    draw(reports, plots)

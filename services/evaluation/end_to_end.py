@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, show
+from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
 
 
 def register(group: typer.Typer) -> None:
@@ -44,4 +44,5 @@ def evaluate_end_to_end(
         reports = [evaluate_mixed(data, prevalence, settings, seed)]
     else:
         reports = [evaluate_posts(posts, name, settings, seed) for name, posts in annotated(data, layout).items()]
-    show(reports, as_json, save, plots)
+    show(reports, as_json, save)
+    draw(reports, plots)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, show
+from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
 
 
 def register(group: typer.Typer) -> None:
@@ -38,4 +38,6 @@ def evaluate_extract(
 
     sets = annotated(data, layout)
     folder = model or current().model_repository / NAME
-    show([evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()], as_json, save, plots)
+    reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]
+    show(reports, as_json, save)
+    draw(reports, plots)

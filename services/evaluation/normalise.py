@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from services.evaluation.options import AsJson, Save, Seed, show
 from shared.corpora.phrases import PhraseFormat
 
 
@@ -19,23 +20,18 @@ def evaluate_normalise(
     data: Annotated[Path, typer.Option(help="The corpus of coded phrases that the model was trained on, or another.")],
     model: Annotated[Path, typer.Option(help="Folder that `adrwatch train normalise` wrote.")],
     layout: Annotated[PhraseFormat, typer.Option("--format", help="Format of the corpus.")] = PhraseFormat.SMM4H2017,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 13,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON rather than Markdown.")] = False,
+    seed: Seed = 13,
+    as_json: AsJson = False,
+    save: Save = None,
 ) -> None:
     """Accuracy@1 and @5, share mapped and accuracy among mapped: on the held-out part of the training data, or on other data.
 
     Example: adrwatch evaluate normalise --data train.tsv --model normaliser
     """
-    import msgspec
-
     from services.evaluation.normalise_scores import evaluate
     from shared.corpora.phrases import read_phrases
     from shared.vocabulary.reactions import default_vocabulary
     from shared.vocabulary.trained import TrainedNormaliser
 
     normaliser = TrainedNormaliser.load(model, default_vocabulary())
-    report = evaluate(read_phrases(data, layout), data.name, layout, normaliser, seed)
-    typer.echo(
-        msgspec.json.format(msgspec.json.encode(report), indent=2).decode() if as_json else report.markdown(),
-        nl=as_json,
-    )
+    show([evaluate(read_phrases(data, layout), data.name, layout, normaliser, seed)], as_json, save)

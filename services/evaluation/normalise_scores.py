@@ -33,6 +33,10 @@ class NormaliserReport(msgspec.Struct, frozen=True, kw_only=True):
     phrases_per_second: float
     rows: list[Row]
 
+    def json(self) -> str:
+        """Indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
+
     def markdown(self) -> str:
         """A heading, a line that identifies the run, and a table."""
         lines = [
@@ -105,16 +109,16 @@ def evaluate(
 
 def _unique(outcomes: NDArray[np.float64], keys: Sequence[int]) -> tuple[NDArray[np.float64], list[int]]:
     """One row a phrase; where its rows name several concepts, the share of them that is right."""
-    order = sorted(set(keys))
-    places = np.asarray([order.index(key) for key in keys])
+    order, places = np.unique(np.asarray(keys), return_inverse=True)
     sums = np.zeros((len(order), outcomes.shape[1]))
     np.add.at(sums, places, outcomes)
-    return sums / np.bincount(places)[:, None], order
+    return sums / np.bincount(places)[:, None], order.tolist()
 
 
 def _rows(of: str, outcomes: NDArray[np.float64], keys: Sequence[int], seed: int) -> list[Row]:
     """The four scores with intervals over phrases."""
-    groups = [np.flatnonzero(np.asarray(keys) == key) for key in sorted(set(keys))]
+    _, places = np.unique(np.asarray(keys), return_inverse=True)
+    groups = np.split(np.argsort(places, kind="stable"), np.cumsum(np.bincount(places))[:-1])
 
     def row(metric: str, score: Callable[[NDArray[np.float64]], float]) -> Row:
         def of_phrases(chosen: NDArray[np.int64]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -38,8 +38,18 @@ def check_outputs(plots: Path | None) -> None:
         raise AdrwatchError(f"{plots} is a file", fix="give --plots a folder")
 
 
-def show(reports: Sequence[Report], as_json: bool, save: Path | None, plots: Path | None = None) -> None:
-    """Print the reports; with `save` also write them as JSON and Markdown, with `plots` draw them."""
+class Shown(Protocol):
+    """Any report."""
+
+    def json(self) -> str:
+        """All of it, indented."""
+
+    def markdown(self) -> str:
+        """For people."""
+
+
+def show(reports: Sequence[Shown], as_json: bool, save: Path | None) -> None:
+    """Print the reports; with `save` also write them as JSON and Markdown."""
     as_list = "[" + ",\n".join(report.json() for report in reports) + "]\n"
     as_text = "\n".join(report.markdown() for report in reports)
     typer.echo(as_list if as_json else as_text)
@@ -48,9 +58,13 @@ def show(reports: Sequence[Report], as_json: bool, save: Path | None, plots: Pat
         # Not with_suffix: a name such as 2026.11 has no suffix to replace.
         save.with_name(f"{save.name}.json").write_text(as_list, encoding="utf-8")
         save.with_name(f"{save.name}.md").write_text(as_text, encoding="utf-8")
+
+
+def draw(reports: Sequence[Report], plots: Path | None) -> None:
+    """Draw the curves and confusions of the reports, where plots are asked for."""
     if plots is not None:
-        from services.evaluation.plots import draw
+        from services.evaluation.plots import draw as drawn
 
         for report in reports:
-            for path in draw(report, plots):
+            for path in drawn(report, plots):
                 typer.echo(f"drew {path}", err=True)

@@ -58,7 +58,7 @@ def _precision_recall(axes: Axes, report: Report) -> None:
     axes.step(recall, precision, where="pre", color="tab:blue")
     value = {row.metric: row.value for row in report.rows if row.value is not None}
     if "precision" in value and "recall" in value:
-        label = f"at the threshold {report.sizes['threshold']:g}"
+        [label] = [f"at the {name}, {size:g}" for name, size in report.sizes.items() if name.startswith("threshold")]
         axes.plot([value["recall"]], [value["precision"]], "o", color="tab:red", label=label)
         axes.legend(loc="best")
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))

@@ -26,10 +26,11 @@ from shared.mention_scores import (
     pairings,
     places,
 )
-from shared.models.classifier import ClassifierFeatures
+from shared.models.classifier import BALANCED, ClassifierFeatures
 from shared.models.extractor import ExtractorFeatures
 from shared.models.features import Encoded
 from shared.models.metadata import check_parser
+from shared.models.repository import version_folder
 from shared.models.session import OnnxModel
 from shared.ranking_scores import calibration, calibration_curve, precision_recall_curve, ranking
 from shared.resampling import Estimate, count_scores, estimates, together
@@ -43,9 +44,16 @@ STRICT, OVERLAPPING = "strict", "overlapping"
 MICRO, DISCONTINUOUS = "all types", "discontinuous"
 
 
-def evaluate_classifier(posts: Sequence[LabelledPost], name: str, folder: Path, seed: int) -> Report:
-    """Precision, recall, F1 of the positive class, AUROC, average precision, Brier score, calibration error; with intervals."""
-    features, model = ClassifierFeatures.load(folder), OnnxModel.of_folder(folder)
+def evaluate_classifier(
+    posts: Sequence[LabelledPost], name: str, folder: Path, seed: int, policy: str = BALANCED
+) -> Report:
+    """Precision, recall, F1 of the positive class, AUROC, average precision, Brier score, calibration error; with intervals.
+
+    At the threshold of `policy` alone: the pipeline lets grave posts pass from a lower one (services.pipeline.steps.classify).
+    """
+    # The active version is looked up once: features and graph are of one.
+    folder = version_folder(folder)
+    features, model = ClassifierFeatures.load(folder, policy), OnnxModel.of_folder(folder)
     parser = default_parser()
     check_parser(features.metadata, parser.version)
     began = time.monotonic()
@@ -78,7 +86,7 @@ def evaluate_classifier(posts: Sequence[LabelledPost], name: str, folder: Path, 
         features.metadata,
         seed,
         seconds,
-        {"posts": len(posts), "positive": int(labels.sum()), "threshold": features.threshold},
+        {"posts": len(posts), "positive": int(labels.sum()), f"threshold of {policy}": features.threshold},
         rows("posts", estimates(len(posts), scores, seed)),
         errors=sampled(wrong, [post.id for post in posts], seed),
         precision_recall=precision_recall_curve(labels, probabilities),
@@ -93,6 +101,7 @@ def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, 
 
     Mentions are whole. A post counts for the types that its corpus annotates; what is predicted of other types is left out.
     """
+    folder = version_folder(folder)
     features, model = ExtractorFeatures.load(folder), OnnxModel.of_folder(folder)
     types = [kind for kind in features.metadata.types if any(kind in post.types for post in posts)]
     if not types:

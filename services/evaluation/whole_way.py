@@ -20,6 +20,7 @@ from services.evaluation.pairs import LEVELS, Gold, Stated, counts, gold_of
 from services.evaluation.reports import Report, Row, sampled
 from services.evaluation.served import rows
 from services.pipeline.process import Tools, process
+from services.pipeline.steps.classify import passes
 from services.pipeline.steps.normalise import Reported
 from shared.corpora.mixing import mixed_tweets
 from shared.corpora.readers import AnnotatedPost
@@ -71,8 +72,8 @@ def evaluate_posts(
         lines += rows(level, estimates(len(posts), count_scores(table), seed))
     errors = [
         (kind, position)
-        for position, (expected, each, found) in enumerate(zip(gold, reported, stated, strict=True))
-        for kind in _errors(expected, each, found, tools.classifier.threshold)
+        for position, (post, expected, each, found) in enumerate(zip(posts, gold, reported, stated, strict=True))
+        for kind in _errors(post.text, expected, each, found, tools)
     ]
     return Report.of(
         "end-to-end",
@@ -98,7 +99,7 @@ async def _reported(
     ]
     found: dict[str, Reported] = {}
     names = (classifier.NAME, extractor.NAME)
-    with ModelPool(settings.model_repository, names, len(os.sched_getaffinity(0))) as models:
+    with ModelPool(settings.model_repository, names, len(os.sched_getaffinity(0)), tools.number) as models:
         for batch in batches(messages, settings.batch_size, name):
             reported, _ = await process(batch, tools, models.infer)
             found.update((each.outcome.post_id, each) for each in reported)
@@ -128,7 +129,7 @@ def _sizes(gold: Sequence[Gold], reported: Sequence[Reported | None]) -> dict[st
     }
 
 
-def _errors(gold: Gold, reported: Reported | None, stated: Sequence[Stated], threshold: float) -> Iterator[str]:
+def _errors(text: str, gold: Gold, reported: Reported | None, stated: Sequence[Stated], tools: Tools) -> Iterator[str]:
     """The kinds of error of one post, by where the way went wrong."""
     if reported is None:
         yield "step failed"
@@ -136,7 +137,9 @@ def _errors(gold: Gold, reported: Reported | None, stated: Sequence[Stated], thr
         status, probability = reported.outcome.status, reported.outcome.probability
         if status.startswith("screened:"):
             yield f"report missed: {status}"
-        elif probability is not None and probability < threshold:
+        elif probability is not None and not passes(
+            probability, text, tools.classifier, tools.vocabularies.designated_names
+        ):
             yield "report missed: classified negative"
         else:
             yield "report missed: no pair"

@@ -22,7 +22,7 @@ from pathlib import Path
 from services.models.server import Server, connected
 from services.models.verify import same_tensors, verify
 from services.models.versions import load
-from shared.errors import AdrwatchError
+from shared.errors import AdrwatchError, DependencyAway
 from shared.models.configuration import MODELS, Features, touch_configuration, write_configuration
 from shared.models.repository import Active, locked, read_active, write_active
 
@@ -72,11 +72,7 @@ def _go(repository: Path, wanted: Active, addresses: Sequence[str], drain: float
             for server in servers:
                 _beside(server, repository, _versions(repository, both), new, say)
         except Exception:
-            # Triton passes over files that it has read before, though it serves another configuration by now.
-            for model in MODELS:
-                touch_configuration(repository / model)
-            for server in servers:
-                _reload(server)
+            _retreat(repository, servers, say)
             raise
         _write(repository, _versions(repository, both))
         write_active(repository, wanted)
@@ -94,6 +90,18 @@ def _go(repository: Path, wanted: Active, addresses: Sequence[str], drain: float
                     fix="adrwatch models rollback",
                 )
             say(f"{server.address} serves version {new} alone")
+
+
+def _retreat(repository: Path, servers: Sequence[Server], say: Say) -> None:
+    """Every server goes back to what the files say. One that cannot is named; the others go back all the same."""
+    # Triton passes over files that it has read before, though it serves another configuration by now.
+    for model in MODELS:
+        touch_configuration(repository / model)
+    for server in servers:
+        try:
+            _reload(server)
+        except DependencyAway as error:
+            say(f"{server.address} may serve both versions until it is restarted: {error.message}")
 
 
 def _verified(repository: Path, number: int, say: Say) -> None:

@@ -33,7 +33,8 @@ class Server:
 
     def loaded(self, model: str) -> set[int]:
         """The versions that are ready."""
-        index = self._client.get_model_repository_index(client_timeout=_TIMEOUT, as_json=True).get("models", [])
+        with self._answers():
+            index = self._client.get_model_repository_index(client_timeout=_TIMEOUT, as_json=True).get("models", [])
         return {int(one["version"]) for one in index if one["name"] == model and one.get("state") == "READY"}
 
     def serve(self, model: str, versions: Mapping[int, Features]) -> None:
@@ -42,19 +43,23 @@ class Server:
         The server goes on answering meanwhile: it changes over when the new state is ready, and keeps the old one when that
         fails. Nothing is written.
         """
-        config = self._client.get_model_config(model, client_timeout=_TIMEOUT, as_json=True)["config"]
+        with self._answers():
+            config = self._client.get_model_config(model, client_timeout=_TIMEOUT, as_json=True)["config"]
         config["version_policy"] = {"specific": {"versions": [str(number) for number in sorted(versions)]}}
         own = {key: {"string_value": value} for key, value in parameters(versions).items()}
         config["parameters"] = {**config.get("parameters", {}), **own}
-        self._client.load_model(model, config=json.dumps(config), client_timeout=LOAD_TIMEOUT)
+        with self._answers():
+            self._client.load_model(model, config=json.dumps(config), client_timeout=LOAD_TIMEOUT)
 
     def reload(self, model: str) -> None:
         """Serve what the files of the model say; versions that they do not name are let go of."""
-        self._client.load_model(model, client_timeout=LOAD_TIMEOUT)
+        with self._answers():
+            self._client.load_model(model, client_timeout=LOAD_TIMEOUT)
 
     def inferences(self, model: str, number: int) -> int:
         """How many rows a version has answered since it was loaded."""
-        found = self._client.get_inference_statistics(model, str(number), client_timeout=_TIMEOUT, as_json=True)
+        with self._answers():
+            found = self._client.get_inference_statistics(model, str(number), client_timeout=_TIMEOUT, as_json=True)
         return sum(int(one.get("inference_count", 0)) for one in found.get("model_stats", []))
 
     def canaries(self, features: Features, folder: Path, number: int) -> list[str]:
@@ -62,12 +67,25 @@ class Server:
         name = features.metadata.name
 
         def infer(inputs: Inputs) -> Mapping[str, NDArray[Any]]:
-            answer = self._client.infer(name, _tensors(inputs), str(number), client_timeout=_TIMEOUT)
+            with self._answers():
+                answer = self._client.infer(name, _tensors(inputs), str(number), client_timeout=_TIMEOUT)
             return {one.name: answer.as_numpy(one.name) for one in answer.get_response().outputs}
 
         expected = read_release(folder).canaries
         posts = [canary.text for canary in expected]
         return differences(expected, answers(features, infer, posts, default_parser()))
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        """What goes wrong with a call is DependencyAway with this server's address and its own reason."""
+        try:
+            yield
+        except InferenceServerException as error:
+            reason = str(error.message()).splitlines()[0]
+            raise DependencyAway(
+                f"Triton at {self.address}: {reason}",
+                fix="start it (`adrwatch up`) or mend ADRWATCH_TRITON_URL; --offline changes files only",
+            ) from error
 
 
 def _tensors(inputs: Inputs) -> list[grpc.InferInput]:
@@ -81,16 +99,10 @@ def _tensors(inputs: Inputs) -> list[grpc.InferInput]:
 
 @contextmanager
 def connected(address: str) -> Iterator[Server]:
-    """The server at `host:port`. What goes wrong with it is DependencyAway with its address and its own reason."""
+    """The server at `host:port`."""
     client = grpc.InferenceServerClient(address)
     try:
         yield Server(address, client)
-    except InferenceServerException as error:
-        reason = str(error.message()).splitlines()[0]
-        raise DependencyAway(
-            f"Triton at {address}: {reason}",
-            fix="start it (`adrwatch up`) or mend ADRWATCH_TRITON_URL; --offline changes files only",
-        ) from error
     finally:
         client.close()
 

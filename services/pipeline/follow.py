@@ -47,6 +47,9 @@ class FollowingHandler:
         self._make = make
         # Another version may have been activated since `tools` was loaded.
         self._seen: Stamp | None = None
+        # The version that Triton does not serve yet, loaded once, and the stamp for which that was told.
+        self._coming: Tools | None = None
+        self._told: Stamp | None = None
         self._use(tools)
 
     async def handle(self, records: list[Record]) -> BatchResult:
@@ -89,7 +92,9 @@ class FollowingHandler:
             if number != self._tools.number:
                 await self._go_over(number)
         except DependencyAway as error:
-            log.warning("the active version is not served yet", error=error.message)
+            if stamp != self._told:
+                log.warning("the active version is not served yet", error=error.message)
+            self._told = stamp
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a version, posts are not at fault and go on
             # Until the file is replaced again, or Triton lets go of the version in use.
             self._seen = stamp
@@ -98,8 +103,11 @@ class FollowingHandler:
             self._seen = stamp
 
     async def _go_over(self, number: int) -> None:
-        tools = await asyncio.to_thread(self._tools.with_version, self._repository, number)
+        if self._coming is None or self._coming.number != number:
+            self._coming = await asyncio.to_thread(self._tools.with_version, self._repository, number)
+        tools = self._coming
         await check_models(self._url, number, tools.metadata)
+        self._coming = None
         before, connection = self._tools, self._triton
         self._use(tools)
         await connection.close()

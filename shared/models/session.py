@@ -18,7 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from shared.errors import AdrwatchError
-from shared.models.repository import GRAPH, read_active, version_folder
+from shared.models.repository import GRAPH, version_folder
 
 # Seconds. A thread whose model is done has to ask the thread that parses for the interpreter; with Python's own 5 ms, a core stood
 # idle meanwhile (measured: 8 % of the throughput of a back-test on two cores).
@@ -70,10 +70,9 @@ class ModelPool:
     Stands in for Triton, whose instances share out the requests of a batch in the same way.
     """
 
-    def __init__(self, repository: Path, names: Iterable[str], threads: int, version: int | None = None) -> None:
-        """Loads a version of the models, else the active one. Raises AdrwatchError where one is missing."""
-        number = str(version or read_active(repository).version)
-        self._models = {name: OnnxModel(repository / name / number / GRAPH) for name in names}
+    def __init__(self, repository: Path, names: Iterable[str], threads: int, version: int) -> None:
+        """Loads a version of the models. Raises AdrwatchError where one is missing."""
+        self._models = {name: OnnxModel(repository / name / str(version) / GRAPH) for name in names}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="model")
 
     def __enter__(self) -> Self:

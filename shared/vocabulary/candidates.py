@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +33,6 @@ class Candidate:
     score: float
     source: str
     phrase: str = ""
-
-
-class CandidateSource(Protocol):
-    """Whatever proposes concepts for a phrase."""
-
-    def candidates(self, phrase: str, limit: int = 5) -> list[Candidate]:
-        """At most `limit` concepts, the likeliest first, each once."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,11 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
         start = widened(statement, span.start, span.end)
         if status(statement, start, span.end) != "asserted":
             continue
+        # What was taken in before the reaction belongs to its first fragment.
+        fragments = ((start, span.fragments[0][1]), *span.fragments[1:]) if span.fragments else ()
         for drug in responsible(statement, named, start, span.end):
             # One span may be of both types: it is one reaction.
-            pair = AssertedPair(drug, Span(start, span.end), span.score, span.fragments)
+            pair = AssertedPair(drug, Span(start, span.end), span.score, fragments)
             found.setdefault((drug.span.start, start, span.end), pair)
     return list(found.values())
 

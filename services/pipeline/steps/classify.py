@@ -11,6 +11,15 @@ from shared.models.classifier import NAME, ClassifierFeatures
 from shared.text.parse import Parser
 
 
+def passes(probability: float, text: str, features: ClassifierFeatures, designated: Collection[str] = ()) -> bool:
+    """Whether a post with this probability is taken for a report.
+
+    One that states something grave, or uses a name that is `designated`, passes from the lower threshold of the policy `recall`
+    on: the classifier has seen few deaths and stays in hospital, and the single-report queue must not miss them.
+    """
+    return probability >= features.threshold or (probability >= features.grave_threshold and grave(text, designated))
+
+
 async def classify(
     documents: Sequence[Document],
     features: ClassifierFeatures,
@@ -22,9 +31,6 @@ async def classify(
 ) -> list[Document]:
     """Set `probability` and `positive` of the documents that the screen let through; the others are left as they are.
 
-    A post that states something grave, or uses a name that is `designated`, passes from the lower threshold of the policy
-    `recall` on: the classifier has seen few deaths and stays in hospital, and the single-report queue must not miss them.
-
     Without `gated` every document is asked about, the screened ones too. `infer(model, inputs)` asks the server for one batch.
     Its errors (DependencyAway) leave this function: the caller tries the whole batch again.
     """
@@ -33,7 +39,5 @@ async def classify(
         encoded, outputs = await ask(asked, NAME, features, parser, infer)
         for document, probability in zip(asked, features.probabilities(encoded, outputs).tolist(), strict=True):
             document.probability = probability
-            document.positive = probability >= features.threshold or (
-                probability >= features.grave_threshold and grave(document.post.text, designated)
-            )
+            document.positive = passes(probability, document.post.text, features, designated)
     return list(documents)

@@ -94,10 +94,10 @@ def test_a_sign_of_illness_that_the_extractor_is_surer_of_is_no_reaction() -> No
     assert len(pairs(text, drugs, [reaction, TypedSpan(start, end, "symptom", 0.4)])) == 1
 
 
-def test_the_words_of_a_discontinuous_reaction_are_those_of_its_fragments() -> None:
-    text = "lipitor gave me pain in legs and arms"
-    head, tail = text.index("pain"), text.index("arms")
-    span = TypedSpan(head, len(text), "reaction", 0.9, ((head, head + 4), (tail, len(text))))
+def test_a_negation_before_a_discontinuous_reaction_belongs_to_its_first_fragment() -> None:
+    text = "on lipitor i can't sleep at all these nights"
+    head, tail = text.index("sleep"), text.index("nights")
+    span = TypedSpan(head, len(text), "reaction", 0.9, ((head, head + 5), (tail, len(text))))
     [pair] = pairs(text, default_lexicon().find(text), [span])
-    assert [text[start:end] for start, end in pair.fragments] == ["pain", "arms"]
-    assert (pair.reaction.start, pair.reaction.end) == (head, len(text))
+    assert [text[start:end] for start, end in pair.fragments] == ["can't sleep", "nights"]
+    assert (pair.reaction.start, pair.reaction.end) == (text.index("can't"), len(text))

@@ -107,7 +107,7 @@ def test_reading_it_needs_no_scikit_learn(folder: Path, monkeypatch: pytest.Monk
 
 
 def test_evaluation_scores_the_held_out_part_only(data: Path, folder: Path) -> None:
-    report = json.loads(command("evaluate", "normalise", "--data", str(data), "--model", str(folder), "--json"))
+    [report] = json.loads(command("evaluate", "normalise", "--data", str(data), "--model", str(folder), "--json"))
     _, held_out = split(read_phrases(data, PhraseFormat.SMM4H2017), HoldOut.PHRASES)
     assert (report["rows_scored"], report["part"], report["seen"]) == (len(held_out), "held out: phrases", 0.0)
     assert report["phrases"] == len({phrase_hash(pair.phrase) for pair in held_out})
