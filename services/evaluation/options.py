@@ -50,14 +50,25 @@ class Shown(Protocol):
 
 def show(reports: Sequence[Shown], as_json: bool, save: Path | None) -> None:
     """Print the reports; with `save` also write them as JSON and Markdown."""
-    as_list = "[" + ",\n".join(report.json() for report in reports) + "]\n"
-    as_text = "\n".join(report.markdown() for report in reports)
-    typer.echo(as_list if as_json else as_text)
+    typer.echo(_json(reports) if as_json else _markdown(reports))
     if save is not None:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        # Not with_suffix: a name such as 2026.11 has no suffix to replace.
-        save.with_name(f"{save.name}.json").write_text(as_list, encoding="utf-8")
-        save.with_name(f"{save.name}.md").write_text(as_text, encoding="utf-8")
+        keep(reports, save)
+
+
+def keep(reports: Sequence[Shown], save: Path) -> None:
+    """Write reports as JSON and Markdown, at a path without suffix."""
+    save.parent.mkdir(parents=True, exist_ok=True)
+    # Not with_suffix: a name such as 2026.11 has no suffix to replace.
+    save.with_name(f"{save.name}.json").write_text(_json(reports), encoding="utf-8")
+    save.with_name(f"{save.name}.md").write_text(_markdown(reports), encoding="utf-8")
+
+
+def _json(reports: Sequence[Shown]) -> str:
+    return "[" + ",\n".join(report.json() for report in reports) + "]\n"
+
+
+def _markdown(reports: Sequence[Shown]) -> str:
+    return "\n".join(report.markdown() for report in reports)
 
 
 def draw(reports: Sequence[Report], plots: Path | None) -> None:

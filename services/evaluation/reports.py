@@ -5,19 +5,15 @@ A report holds numbers and ids of posts, never their text.
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import random
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from shared.models.metadata import Metadata
+from shared.provenance import content_hash, git_revision, versions
 
 # Ids of posts kept of each kind of error, and shown of it in Markdown.
 SAMPLE, SHOWN = 50, 5
@@ -104,19 +100,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             task=task,
             data=data,
-            data_hash=hashlib.blake2b(msgspec.json.encode(content), digest_size=8).hexdigest(),
+            data_hash=content_hash(content),
             model="+".join(model.name for model in models),
             model_version="+".join(model.version for model in models),
             feature_digest="+".join(model.digest for model in models),
             seed=seed,
-            git_revision=_git_revision(),
+            git_revision=git_revision(),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             posts_per_second=round(len(content) / seconds, 1) if seconds else 0.0,
             sizes=dict(sizes),
             rows=[Row(row.of, row.metric, None if row.value != row.value else row.value, row.interval) for row in rows],
-            versions=_versions(),
+            versions=versions(_PACKAGES),
             **further,
         )
+
+    def anonymous(self) -> Report:
+        """The same without the ids of posts."""
+        return msgspec.structs.replace(self, errors=[Errors(each.kind, each.count, []) for each in self.errors])
 
     def json(self) -> str:
         """Indented JSON."""
@@ -158,29 +158,3 @@ def sampled(errors: Iterable[tuple[str, int]], ids: Sequence[str], seed: int) ->
             posts = sorted(random.Random(seed).sample(posts, SAMPLE))
         found.append(Errors(kind, len(positions), [ids[position] or f"#{position + 1}" for position in posts]))
     return found
-
-
-def _versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue  # run from a checkout that is not installed: the revision tells
-    return found
-
-
-def _git_revision() -> str:
-    """Short revision of the checkout this program runs from, `-dirty` where it was changed; `unknown` where it is not one."""
-    try:
-        run = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return run.stdout.strip()

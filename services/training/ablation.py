@@ -1,25 +1,26 @@
-"""What each level of the classifier is worth: variants trained alike on the same posts, scored on held-out months."""
+"""What decides how good the models are: each level of the classifier, and the recogniser's share of posts with a reaction."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from services.training import train_classifier
+from services.training import train_classifier, train_extractor
 from services.training.options import Options
 from services.training.scoring import logits, network
-from shared.corpora.readers import LabelledPost
+from services.training.study import Say, study, table
+from shared.corpora.readers import AnnotatedPost, LabelledPost
 from shared.corpora.splits import Split
 from shared.models.classifier import calibrated
+from shared.provenance import content_hash
 from shared.scores import auroc, average_precision, decisions
 
 # The systems of Frontiers in Economics and Management 2(3), 2021, by the levels that they lack.
-VARIANTS: dict[str, tuple[str, ...]] = {
+LEVELS: dict[str, tuple[str, ...]] = {
     "CNN": ("words", "pairs", "classes", "lstm"),
     "BiLSTM": ("characters", "pairs", "classes", "bert"),
     "CNN-BiLSTM": ("pairs", "classes", "bert"),
@@ -29,6 +30,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "all three levels": ("classes",),
     "all three and word classes": (),
 }
+# The shares of Applied Sciences 12(1), 491, 2022; 0: the posts as they come.
+SHARES = {"as they come": 0.0, "22 %": 0.22, "35 %": 0.35, "50 %": 0.5}
 
 
 def ablate(
@@ -38,52 +41,54 @@ def ablate(
     seeds: Sequence[int],
     variants: Sequence[str],
     folder: Path,
-    say: Callable[[str], None],
+    say: Say,
 ) -> str:
-    """Train each variant with each seed and give a Markdown table. What `folder` holds already is not made again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for variant in variants:
-        found = []
-        for seed in seeds:
-            file = folder / f"{variant.replace(' ', '-')}-{seed}.json"
-            if not file.is_file():
-                chosen = replace(options, without=VARIANTS[variant], seed=seed)
-                file.write_text(json.dumps(_one(tweets, forum, chosen, folder, say)))
-            found.append(json.loads(file.read_text()))
-        rows.append((variant, found))
-    return table(rows)
+    """Train the classifier without some of its levels; a Markdown table of its scores.
 
-
-def _one(
-    tweets: Split[LabelledPost], forum: Split[LabelledPost], options: Options, folder: Path, say: Callable[[str], None]
-) -> dict[str, float]:
-    """F1, AUROC and average precision on the half of the held-out posts that did not choose epoch and threshold."""
+    F1, AUROC and average precision are those on the half of the held-out posts that did not choose epoch and threshold.
+    """
     choosing = replace(tweets, held_out=tweets.held_out[::2])
     scoring = tweets.held_out[1::2]
-    checkpoint = folder / "running.pt"
-    best = train_classifier.train(choosing, forum, [], options, checkpoint, say)
-    checkpoint.unlink()
-    said = logits(*network(best), [post.text for post in scoring])
     gold = np.asarray([post.label for post in scoring])
-    probabilities = calibrated(said, best["temperature"], best["bias"])
-    counts = decisions(gold, probabilities >= best["policies"]["balanced"])
-    return {
-        "F1": counts.f1,
-        "AUROC": auroc(gold, probabilities),
-        "AP": average_precision(gold, probabilities),
-    }
+    tasks: dict[bool, train_classifier.ClassifierTask] = {}
+
+    def make(chosen: Options, checkpoint: Path) -> dict[str, float]:
+        # Posts are read once for all variants that read the same of them.
+        classes = "classes" in chosen.without
+        if classes not in tasks:
+            tasks[classes] = train_classifier.prepare(choosing, forum, [], chosen)
+        best = train_classifier.train(tasks[classes], chosen, checkpoint, say)
+        said = logits(*network(best), [post.text for post in scoring])
+        probabilities = calibrated(said, best["temperature"], best["bias"])
+        return {
+            "F1": decisions(gold, probabilities >= best["policies"]["balanced"]).f1,
+            "AUROC": auroc(gold, probabilities),
+            "AP": average_precision(gold, probabilities),
+        }
+
+    data = content_hash([(post.text, post.label) for post in (*tweets.train, *tweets.held_out, *forum.train)])
+    chosen = {name: replace(options, without=LEVELS[name]) for name in variants}
+    return table(study(chosen, seeds, make, data, folder, say))
 
 
-def table(rows: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> str:
-    """Mean and standard deviation over the seeds of each variant."""
-    names = ("F1", "AUROC", "AP")
-    lines = [f"| levels | seeds | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
-    for variant, found in rows:
-        cells = []
-        for name in names:
-            values = [one[name] for one in found]
-            spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-            cells.append(f"{np.mean(values):.3f}{spread}")
-        lines.append(f"| {variant} | {len(found)} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def balance(
+    tweets: Split[AnnotatedPost],
+    options: Options,
+    seeds: Sequence[int],
+    shares: Sequence[str],
+    folder: Path,
+    say: Say,
+) -> str:
+    """Train the extractor on tweets of which some share has a reaction; a Markdown table of its scores.
+
+    The strict F1 of reactions on held-out tweets, which are as they come; the outside bias is chosen on the same tweets.
+    """
+
+    def make(chosen: Options, checkpoint: Path) -> dict[str, float]:
+        task = train_extractor.prepare({"tweets": tweets}, [], chosen)
+        best: dict[str, Any] = train_extractor.train(task, chosen, checkpoint, say)
+        return {"posts": task.posts, "with a reaction": task.with_reaction, "reaction, strict F1": best["score"]}
+
+    held = [(post.text, [asdict(mention) for mention in post.mentions]) for post in (*tweets.train, *tweets.held_out)]
+    chosen = {name: replace(options, adr_share=SHARES[name]) for name in shares}
+    return table(study(chosen, seeds, make, content_hash(held), folder, say))

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from services.groups import models
-from services.training import normalise_command, options
+from services.training import normalise_command, options, study_commands
 from services.training.extra import with_extra
-from shared.errors import AdrwatchError
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
 
@@ -35,6 +34,7 @@ Share = Annotated[float | None, typer.Option(min=0, max=0.99, help="Share of pos
 def register(app: typer.Typer) -> None:
     """Add the group `train`."""
     normalise_command.register(train_app)
+    study_commands.register(train_app)
     app.add_typer(train_app, name="train")
 
 
@@ -84,7 +84,7 @@ def train_extract(
     chosen = options.load(config, **given, adr_share=adr_share)
     training = with_extra("services.training.train_extractor")
     drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
-    training.train(splits.extraction(data), drawn, chosen, out, typer.echo)
+    training.train(training.prepare(splits.extraction(data), drawn, chosen), chosen, out, typer.echo)
 
 
 @train_app.command("classify")
@@ -114,38 +114,7 @@ def train_classify(
     training = with_extra("services.training.train_classifier")
     tweets, forum = splits.learnable(data)
     drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
-    training.train(tweets, forum, drawn, chosen, out, typer.echo)
-
-
-@train_app.command("ablate")
-def train_ablate(
-    data: Data,
-    folder: Annotated[Path, typer.Option(help="Results by variant and seed; what is there is not made again.")],
-    config: Config = None,
-    encoder: Encoder = None,
-    epochs: Epochs = None,
-    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "13,14,15",
-    variants: Annotated[list[str] | None, typer.Option(help="Variants, all of them without.")] = None,
-) -> None:
-    """Train the classifier without some of its levels and print what each level is worth.
-
-    Example: adrwatch train ablate --data ../shared/data --config services/training/configs/ablate.toml --folder ablation
-    """
-    from shared.corpora import splits
-
-    chosen = options.load(config, encoder=encoder, epochs=epochs)
-    training = with_extra("services.training.ablation")
-    unknown = set(variants or ()) - set(training.VARIANTS)
-    if unknown:
-        raise AdrwatchError(f"no variant {sorted(unknown)[0]}", fix=f"variants: {', '.join(training.VARIANTS)}")
-    tweets, forum = splits.learnable(data)
-    numbers = [int(seed) for seed in seeds.split(",")]
-    wanted = variants or list(training.VARIANTS)
-
-    def say(text: str) -> None:
-        typer.echo(text, err=True)
-
-    typer.echo(training.ablate(tweets, forum, chosen, numbers, wanted, folder, say), nl=False)
+    training.train(training.prepare(tweets, forum, drawn, chosen), chosen, out, typer.echo)
 
 
 @train_app.command("calibrate")

@@ -113,25 +113,20 @@ class ClassifierTask:
         )
 
 
-def train(
-    tweets: Split[LabelledPost],
-    forum: Split[LabelledPost],
-    unlabelled: Sequence[str],
-    options: Options,
-    out: Path,
-    say: Say,
-) -> dict[str, Any]:
-    """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content.
+def prepare(
+    tweets: Split[LabelledPost], forum: Split[LabelledPost], unlabelled: Sequence[str], options: Options
+) -> ClassifierTask:
+    """Read all posts, as runs with these options want them. `unlabelled`: posts whose label only the teacher says."""
+    builder = FeatureBuilder(load_tokenizer(options.encoder), feature_spec(default_parser(), options.without))
+    return ClassifierTask(tweets, forum.train, unlabelled, builder, options)
 
-    `unlabelled`: posts whose label only the teacher says.
-    """
-    parser = default_parser()
-    spec = feature_spec(parser, options.without)
-    builder = FeatureBuilder(load_tokenizer(options.encoder), spec)
-    task = ClassifierTask(tweets, forum.train, unlabelled, builder, options)
+
+def train(task: ClassifierTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
+    """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
+    spec = feature_spec(default_parser(), options.without)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)
     model = Classifier(build_trunk(options.encoder, sizes, freeze=options.freeze))
     if options.start:
         continue_from(model, Path(options.start))
-    return run(task, model, options, out, identity(model, sizes, spec, parser, options), say)
+    return run(task, model, options, out, identity(model, sizes, spec, default_parser(), options), say)

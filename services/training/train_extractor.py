@@ -90,6 +90,7 @@ class ExtractorTask:
         posts = [post for split in corpora.values() for post in split.train]
         if options.adr_share:
             posts = balanced(posts, options.adr_share, random.Random(options.seed))
+        self.posts, self.with_reaction = len(posts), sum(map(_has_reaction, posts))
         posts += [AnnotatedPost(text, (), frozenset()) for text in unlabelled]
         texts = [post.text for post in posts]
         read = readings(builder, default_parser(), texts)
@@ -124,22 +125,21 @@ class ExtractorTask:
         return Judged(score, {"outside_bias": biases}, str(report))
 
 
-def train(
-    corpora: dict[str, Split[AnnotatedPost]], unlabelled: Sequence[str], options: Options, out: Path, say: Say
-) -> dict[str, Any]:
-    """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content.
+def prepare(corpora: dict[str, Split[AnnotatedPost]], unlabelled: Sequence[str], options: Options) -> ExtractorTask:
+    """Read all posts, as runs with these options want them. `unlabelled`: posts whose tags only the teacher says."""
+    builder = FeatureBuilder(load_tokenizer(options.encoder), feature_spec(default_parser(), options.without))
+    return ExtractorTask(corpora, unlabelled, builder, options)
 
-    `unlabelled`: posts whose tags only the teacher says.
-    """
-    parser = default_parser()
-    spec = feature_spec(parser, options.without)
-    task = ExtractorTask(corpora, unlabelled, FeatureBuilder(load_tokenizer(options.encoder), spec), options)
+
+def train(task: ExtractorTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
+    """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
+    spec = feature_spec(default_parser(), options.without)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)
     model = Extractor(build_trunk(options.encoder, sizes, freeze=options.freeze), len(TYPES))
     if options.start:
         continue_from(model, Path(options.start))
-    content = {**identity(model, sizes, spec, parser, options), "types": TYPES}
+    content = {**identity(model, sizes, spec, default_parser(), options), "types": TYPES}
     return run(task, model, options, out, content, say)
 
 
@@ -152,7 +152,7 @@ def balanced(posts: Sequence[AnnotatedPost], share: float, generator: random.Ran
     for post in posts:
         if REACTION not in post.types:
             continue
-        groups[any(mention.type == REACTION for mention in post.mentions)].append(post)
+        groups[_has_reaction(post)].append(post)
     size = min(len(groups[True]) / share, len(groups[False]) / (1 - share))
     return [
         *generator.sample(groups[True], int(size * share)),
@@ -172,6 +172,10 @@ def blended(known: NDArray[np.float16], told: NDArray[np.float16], share: float)
     weight = np.where(both, np.float16(share), np.float16(0))
     mixed: NDArray[np.float16] = known * (1 - weight) + told * np.where(both, weight, np.float16(1))
     return mixed
+
+
+def _has_reaction(post: AnnotatedPost) -> bool:
+    return any(mention.type == REACTION for mention in post.mentions)
 
 
 def tag_loss(emissions: Tensor, targets: Sequence[Tensor]) -> Tensor:

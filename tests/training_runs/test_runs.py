@@ -195,13 +195,18 @@ def test_a_run_does_not_go_on_with_other_options(data: Path, small: Path, tmp_pa
         run("train", "classify", "--data", data, "--encoder", small, "--out", out, "--epochs", 1)
 
 
-def test_the_ablation_prints_a_table_and_makes_nothing_twice(data: Path, small: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "ablation"
-    words = ("train", "ablate", "--data", data, "--encoder", small, "--epochs", 1, "--folder", folder, "--seeds", "1,2")
-    first = run(*words, "--variants", "CNN", "--variants", "all three levels")
+@pytest.mark.parametrize(
+    ("study", "variants"), [("ablate", ("CNN", "all three levels")), ("balance", ("as they come", "50 %"))]
+)
+def test_a_study_prints_a_table_and_makes_nothing_twice(
+    study: str, variants: tuple[str, str], data: Path, small: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / study
+    words = ("train", study, "--data", data, "--encoder", small, "--epochs", 1, "--folder", folder, "--seeds", "1,2")
+    first = run(*words, "--variants", variants[0], "--variants", variants[1])
     assert first.exit_code == 0, first.output
-    assert "| CNN | 2 |" in first.stdout
+    assert f"| {variants[0]} | 1, 2 |" in first.stdout
     assert len(list(folder.glob("*.json"))) == 4
-    again = run(*words, "--variants", "CNN", "--variants", "all three levels")
+    again = run(*words, "--variants", variants[0], "--variants", variants[1])
     assert again.stdout == first.stdout
     assert "epoch" not in again.stderr

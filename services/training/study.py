@@ -1,0 +1,88 @@
+"""Tables of short runs that differ in one thing. Each run's result is a file, so that nothing is trained twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.training.options import Options
+from shared.errors import AdrwatchError
+from shared.provenance import git_revision, versions
+
+Say = Callable[[str], None]
+# Trains with the options, writing its checkpoint at the path, and gives the scores.
+Make = Callable[[Options, Path], Mapping[str, float]]
+_PACKAGES = ("adrwatch", "torch", "transformers", "numpy", "spacy")
+
+
+def study(
+    variants: Mapping[str, Options], seeds: Sequence[int], make: Make, data: str, folder: Path, say: Say
+) -> list[dict[str, Any]]:
+    """The results of all variants with all seeds, in order; those that `folder` holds are not made again.
+
+    `data`: the hash of what is learned from and scored on. Raises AdrwatchError where a result in `folder` is of other data
+    or options.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name, options in variants.items():
+        for seed in seeds:
+            chosen = replace(options, seed=seed)
+            file = folder / f"{name.replace(' ', '-')}-{seed}.json"
+            made_of = {"variant": name, "data": data, "options": json.loads(json.dumps(asdict(chosen)))}
+            if not file.is_file():
+                file.write_text(json.dumps(made_of | _run(chosen, make, file.with_suffix(".pt"), say), indent=1) + "\n")
+            result = json.loads(file.read_text())
+            differing = [key for key, value in made_of.items() if result.get(key) != value]
+            if differing:
+                raise AdrwatchError(
+                    f"{file} is of a run with other {' and '.join(differing)}",
+                    fix="give another --folder, or remove the file",
+                )
+            found.append(result)
+    return found
+
+
+def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, Any]:
+    began = time.monotonic()
+    say(f"{checkpoint.stem} begins")
+    scores = make(options, checkpoint)
+    checkpoint.unlink(missing_ok=True)
+    return {
+        "scores": {name: round(float(value), 4) for name, value in scores.items()},
+        "seconds": round(time.monotonic() - began),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": git_revision(),
+        "versions": versions(_PACKAGES),
+    }
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """Mean and standard deviation over the seeds of each variant, and what the runs were made of, as Markdown."""
+    by_variant: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        by_variant.setdefault(result["variant"], []).append(result)
+    names = list(results[0]["scores"])
+    lines = [f"| variant | seeds | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
+    for variant, found in by_variant.items():
+        cells = []
+        for name in names:
+            values = [one["scores"][name] for one in found]
+            spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+            # Scores are at most 1; what is more is a count.
+            cells.append(f"{np.mean(values):.3f}{spread}" if max(values) <= 1 else f"{np.mean(values):,.0f}")
+        seeds = ", ".join(str(one["options"]["seed"]) for one in found)
+        lines.append(f"| {variant} | {seeds} | {' | '.join(cells)} |")
+    made = {(one["data"], one["revision"], one["time"][:10], one["versions"].get("torch")) for one in results}
+    lines += [
+        "",
+        *(f"Data {data}, revision {revision}, {day}, PyTorch {torch}." for data, revision, day, torch in sorted(made)),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,88 @@
+"""The commands `adrwatch train ablate|balance`: tables of short runs that differ in one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.training import options
+from services.training.extra import with_extra
+from shared.errors import AdrwatchError
+
+Data = Annotated[Path, typer.Option(help="Folder with classification/ and ner/ (docs/evaluation.md).")]
+Folder = Annotated[Path, typer.Option(help="Results by variant and seed; what is there is not made again.")]
+Seeds = Annotated[str, typer.Option(help="Seeds, with commas between.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file of options, the same for all variants.")]
+Encoder = Annotated[str | None, typer.Option(help="Python package, folder or Hugging Face name of an encoder.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training posts.")]
+Variants = Annotated[list[str] | None, typer.Option(help="Only these variants [default: all].")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the group `train`."""
+    group.command("ablate")(train_ablate)
+    group.command("balance")(train_balance)
+
+
+def train_ablate(
+    data: Data,
+    folder: Folder = Path("ablation"),
+    seeds: Seeds = "13,14,15",
+    variants: Variants = None,
+    config: Config = None,
+    encoder: Encoder = None,
+    epochs: Epochs = None,
+) -> None:
+    """Train the classifier without some of its levels and print what each level is worth.
+
+    Example: adrwatch train ablate --data ../shared/data --config services/training/configs/ablate.toml --folder ablation
+    """
+    from shared.corpora import splits
+
+    chosen = options.load(config, encoder=encoder, epochs=epochs)
+    training = with_extra("services.training.ablation")
+    wanted = _known(variants, list(training.LEVELS))
+    tweets, forum = splits.learnable(data)
+    typer.echo(training.ablate(tweets, forum, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+
+
+def train_balance(
+    data: Data,
+    folder: Folder = Path("balance"),
+    seeds: Seeds = "13,14,15",
+    variants: Variants = None,
+    config: Config = None,
+    encoder: Encoder = None,
+    epochs: Epochs = None,
+) -> None:
+    """Train the extractor on tweets of which 22, 35 or 50 % have a reaction and print how well it finds reactions.
+
+    Example: adrwatch train balance --data ../shared/data --config services/training/configs/balance.toml --folder balance
+    """
+    from shared.corpora import splits
+
+    chosen = options.load(config, encoder=encoder, epochs=epochs)
+    training = with_extra("services.training.ablation")
+    wanted = _known(variants, list(training.SHARES))
+    tweets = splits.extraction(data)["tweets"]
+    typer.echo(training.balance(tweets, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+
+
+def _known(chosen: list[str] | None, names: list[str]) -> list[str]:
+    unknown = set(chosen or ()) - set(names)
+    if unknown:
+        raise AdrwatchError(f"no variant {sorted(unknown)[0]}", fix=f"variants: {', '.join(names)}")
+    return chosen or names
+
+
+def _numbers(seeds: str) -> list[int]:
+    try:
+        return [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise AdrwatchError(f"--seeds {seeds} is no list of numbers", fix="give them as in 13,14,15") from None
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

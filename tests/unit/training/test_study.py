@@ -1,0 +1,67 @@
+"""Tables of runs that differ in one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.training.options import Options
+from services.training.study import study, table
+from shared.errors import AdrwatchError
+
+VARIANTS = {"CNN": Options(without=("words",)), "all three": Options()}
+
+
+class Runs:
+    """Counts the runs, and breaks off the one that is told to."""
+
+    def __init__(self, breaks: int = 0) -> None:
+        self.made: list[Options] = []
+        self._breaks = breaks
+
+    def __call__(self, options: Options, checkpoint: Path) -> dict[str, float]:
+        self.made.append(options)
+        checkpoint.write_text("weights")
+        if len(self.made) == self._breaks:
+            raise KeyboardInterrupt
+        return {"AP": 0.4 + options.seed / 100 + (0.1 if not options.without else 0), "posts": 1200}
+
+
+def say(text: str) -> None:
+    """Nobody listens."""
+
+
+def test_a_study_that_was_stopped_makes_only_what_is_missing(tmp_path: Path) -> None:
+    stopped = Runs(breaks=3)
+    with pytest.raises(KeyboardInterrupt):
+        study(VARIANTS, [1, 2], stopped, "hash", tmp_path, say)
+    rest = Runs()
+    results = study(VARIANTS, [1, 2], rest, "hash", tmp_path, say)
+    assert [(one.without, one.seed) for one in rest.made] == [((), 1), ((), 2)]
+    assert [(one["variant"], one["options"]["seed"]) for one in results] == [
+        *(("CNN", 1), ("CNN", 2)),
+        *(("all three", 1), ("all three", 2)),
+    ]
+    assert not list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("variants", "data", "said"),
+    [(VARIANTS, "other", "other data"), ({"CNN": Options(without=("words",), epochs=9)}, "hash", "other options")],
+)
+def test_results_of_other_data_or_options_are_not_taken_for_these(
+    tmp_path: Path, variants: dict[str, Options], data: str, said: str
+) -> None:
+    study(VARIANTS, [1], Runs(), "hash", tmp_path, say)
+    with pytest.raises(AdrwatchError, match=said):
+        study(variants, [1], Runs(), data, tmp_path, say)
+
+
+def test_the_table_tells_mean_and_spread_and_what_the_runs_were_made_of(tmp_path: Path) -> None:
+    results = [one | {"versions": {"torch": "2.x"}} for one in study(VARIANTS, [1, 3], Runs(), "d1", tmp_path, say)]
+    lines = table(results).splitlines()
+    assert lines[0] == "| variant | seeds | AP | posts |"
+    assert "| CNN | 1, 3 | 0.420 ± 0.014 | 1,200 |" in lines
+    assert "| all three | 1, 3 | 0.520 ± 0.014 | 1,200 |" in lines
+    assert lines[-1].startswith("Data d1, revision ")
