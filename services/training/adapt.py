@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel
 
-from services.training.fitting import Optimiser, encoder_folder, load_tokenizer, padded, shuffled_batches
+from services.training.fitting import Optimiser, device, encoder_folder, load_tokenizer, padded, shuffled_batches
 
 # Share of the pieces to be guessed, and what is put in their place: the mask, sometimes any piece, else themselves.
 _GUESSED, _MASKED, _RANDOM = 0.15, 0.8, 0.1
@@ -77,6 +77,7 @@ def adapt(
     sizes = [len(found) for found in train]
     steps = epochs * sum(1 for _ in shuffled_batches(sizes, _PIECES_A_BATCH, random.Random(seed)))
     rates = {name: _RATE for name, parameter in model.named_parameters() if parameter.requires_grad}
+    model.to(device())
     optimiser = Optimiser(model, model, rates, steps, accumulate=_ACCUMULATE)
     say(f"adapt: {len(train)} posts, {sum(sizes)} pieces, {steps} batches")
     began, losses = time.monotonic(), []
@@ -130,7 +131,7 @@ class _Masker:
 
 
 def _loss(model: Guesser, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
-    hidden, seen, places, target = batch
+    hidden, seen, places, target = (part.to(device()) for part in batch)
     return functional.cross_entropy(model(hidden, seen, places).float(), target, ignore_index=_NOT_ASKED)
 
 

@@ -17,10 +17,14 @@ train_app = typer.Typer(no_args_is_help=True, help="Train the served models and 
 
 Data = Annotated[Path, typer.Option(help="Folder with classification/, ner/ and replay/ (docs/evaluation.md).")]
 Out = Annotated[Path, typer.Option(help="Checkpoint to write; a run that was stopped goes on from it.")]
-Config = Annotated[Path | None, typer.Option(help="TOML file of options, such as configs/classify.toml.")]
+Config = Annotated[
+    Path | None, typer.Option(help="TOML file of options, such as services/training/configs/classify.toml.")
+]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training posts.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights and order.")]
-Encoder = Annotated[str | None, typer.Option(help="Python package, folder or Hugging Face name of a BERT encoder.")]
+Encoder = Annotated[
+    str | None, typer.Option(help="Python package, folder or Hugging Face name of an encoder of the BERT family.")
+]
 Start = Annotated[str | None, typer.Option(help="Checkpoint to begin with (the extractor's, for the classifier).")]
 Freeze = Annotated[int | None, typer.Option(min=0, help="Lowest layers of the encoder that are not trained.")]
 Without = Annotated[list[str] | None, typer.Option(help=f"Leave out a level: {', '.join(options.LEVELS)}.")]
@@ -74,7 +78,7 @@ def train_extract(
 ) -> None:
     """Train the extractor on the annotated corpora.
 
-    Example: adrwatch train extract --data ../shared/data --config configs/extract.toml --out extractor.pt
+    Example: adrwatch train extract --data ../shared/data --config services/training/configs/extract.toml --teacher t.pt
     """
     from shared.corpora import splits
     from shared.corpora.unlabelled import drawn_unlabelled
@@ -103,7 +107,7 @@ def train_classify(
 ) -> None:
     """Train the classifier on tweets (split by time) and PsyTAR sentences.
 
-    Example: adrwatch train classify --data ../shared/data --config configs/classify.toml --start extractor.pt
+    Example: adrwatch train classify --data ../shared/data --start extractor.pt --teacher t.pt
     """
     from shared.corpora import splits
     from shared.corpora.unlabelled import drawn_unlabelled

@@ -83,6 +83,8 @@ def run(task: Task, model: Any, options: Options, out: Path, content: dict[str, 
             loss = task.loss(model, batch)
             optimiser.step(loss)
             losses.append(loss.item())
+            if not np.isfinite(losses[-1]):
+                raise AdrwatchError(f"the loss of epoch {epoch} is no number", fix="give a smaller `rate` in --config")
             if len(losses) % _REPORT_EVERY == 0:
                 rate = len(losses) / (time.monotonic() - began)
                 left = (len(plan[epoch]) - len(losses)) / rate

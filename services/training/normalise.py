@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,10 @@ class Config:
         if path is None:
             return cls()
         try:
-            config = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), cls)
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+            if further := set(found) - {each.name for each in fields(cls)}:
+                raise ValueError(f"no option {sorted(further)[0]}")
+            config = msgspec.convert(found, cls)
         except (OSError, ValueError) as error:
             raise AdrwatchError(f"{path} is no training configuration: {error}", fix=_FIX) from None
         unknown = set(config.groups) - set(GROUPS)

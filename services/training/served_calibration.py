@@ -13,7 +13,7 @@ from shared.corpora.readers import LabelledPost
 from shared.models import classifier
 from shared.models.classifier import ClassifierFeatures, post_logits
 from shared.models.configuration import FEATURES, write_configuration
-from shared.models.metadata import METADATA
+from shared.models.metadata import METADATA, check_parser
 from shared.models.release import record
 from shared.models.repository import GRAPH, locked, read_active, replace_file
 from shared.models.session import OnnxModel
@@ -44,6 +44,7 @@ def calibrate(repository: Path, number: int, version: str, posts: Sequence[Label
 
 def _logits(folder: Path, posts: Sequence[LabelledPost]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     features, model = ClassifierFeatures.load(folder), OnnxModel(folder / GRAPH)
+    check_parser(features.metadata, default_parser().version)
     texts = [post.text for post in posts]
     parts = []
     for start in range(0, len(texts), _CHUNK):

@@ -31,7 +31,7 @@ from services.training.options import Options
 from services.training.scoring import emissions, taught_tags
 from shared.corpora.readers import AnnotatedPost
 from shared.corpora.splits import TYPES, Split
-from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, TAGS, spans_of_posts
+from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, REACTION, TAGS, spans_of_posts
 from shared.models.features import FeatureBuilder, Pieces
 from shared.scores import strict, total
 from shared.text.parse import default_parser
@@ -40,7 +40,6 @@ from shared.text.parse import default_parser
 IGNORED = -100
 _PIECES_A_BATCH = 1024
 _BIASES = (-1.0, -0.5, 0.0, 0.5, 1.0)
-REACTION = "reaction"
 
 
 def tags_of(post: AnnotatedPost, pieces: Pieces, types: Sequence[str]) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.training.export import export
@@ -22,16 +22,19 @@ def make_version(
     number: int | None = None,
     eight_bit: bool = True,
     half: bool = False,
-    scores: Mapping[str, Mapping[str, float]] | None = None,
     say: Callable[[str], None],
 ) -> int:
     """Write a version into the repository and record it; returns its number. Nothing is activated, except where nothing is yet.
 
-    `number`: one to write over, else the next. `scores`: by model. Raises AdrwatchError where a model is left without a graph.
+    `number`: one to write over, else the next. Raises AdrwatchError where it is in use, or a model is left without a graph.
     """
     repository.mkdir(parents=True, exist_ok=True)
     with locked(repository):
         first = not (repository / ACTIVE).is_file()
+        if not first and number == read_active(repository).version:
+            raise AdrwatchError(
+                f"version {number} is active", fix="leave --number out, or activate another version before"
+            )
         there = set.union(*(numbers(repository / name) for name in MODELS))
         number = number or max(there, default=0) + 1
         made = set()
@@ -50,7 +53,7 @@ def make_version(
                 shutil.copytree(repository / name / str(read_active(repository).version), folder)
                 say(f"{name} is that of the active version")
         for name in MODELS:
-            record(repository / name / str(number), name, default_parser(), (scores or {}).get(name))
+            record(repository / name / str(number), name, default_parser())
         if first:
             write_active(repository, Active(number))
         if number == read_active(repository).version:

@@ -85,6 +85,17 @@ def test_the_classifier_begins_with_the_extractor_and_is_exported_with_it(
     result = run("models", "verify", "--repository", repository, "--json")
     assert result.exit_code == 0, result.output
     assert not any(check["wrong"] for check in json.loads(result.output)["checks"])
+    with pytest.raises(AdrwatchError, match="version 1 is active"):
+        run("models", "export", out, "--version", "1.1", "--number", 1, "--repository", repository)
+
+
+def test_rates_that_are_too_high_end_the_run_and_are_named(data: Path, small: Path, tmp_path: Path) -> None:
+    config = tmp_path / "wild.toml"
+    config.write_text("rate = 1e30\n")
+    words = ("--data", data, "--encoder", small, "--out", tmp_path / "out.pt", "--config", config)
+    with pytest.raises(AdrwatchError, match="no number") as refusal:
+        run("train", "classify", *words)
+    assert "rate" in refusal.value.fix
 
 
 @pytest.fixture(scope="module")
