@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,14 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "BERT + syntax": ("characters", "classes"),
     "all three levels": ("classes",),
     "all three and word classes": (),
+}
+# Model A of Applied Sciences 12(1), 491, 2022, and the way to Model B.
+RECOGNISERS: dict[str, Options] = {
+    "BiLSTM-CRF (Model A)": Options(without=("bert", "pairs", "classes"), crf=True),
+    "BiLSTM": Options(without=("bert", "pairs", "classes")),
+    "BERT": Options(without=("characters", "pairs", "classes")),
+    "BERT + characters + syntax": Options(without=("classes",)),
+    "all levels and word classes (Model B)": Options(),
 }
 # The shares of Applied Sciences 12(1), 491, 2022; 0: the posts as they come.
 SHARES = {"as they come": 0.0, "22 %": 0.22, "35 %": 0.35, "50 %": 0.5}
@@ -72,23 +80,36 @@ def ablate(
 
 
 def balance(
+    tweets: Split[AnnotatedPost], options: Options, seeds: Sequence[int], shares: Sequence[str], folder: Path, say: Say
+) -> str:
+    """Train the extractor on tweets of which some share has a reaction; a Markdown table of its scores."""
+    chosen = {name: replace(options, adr_share=SHARES[name]) for name in shares}
+    return _recognise(tweets, chosen, seeds, folder, say)
+
+
+def recognisers(
     tweets: Split[AnnotatedPost],
     options: Options,
     seeds: Sequence[int],
-    shares: Sequence[str],
+    variants: Sequence[str],
     folder: Path,
     say: Say,
 ) -> str:
-    """Train the extractor on tweets of which some share has a reaction; a Markdown table of its scores.
+    """Train the extractor with more and more levels, and with chains of tags; a Markdown table of its scores."""
+    kinds = {name: RECOGNISERS[name] for name in variants}
+    chosen = {name: replace(options, without=kind.without, crf=kind.crf) for name, kind in kinds.items()}
+    return _recognise(tweets, chosen, seeds, folder, say)
 
-    The strict F1 of reactions on held-out tweets, which are as they come; the outside bias is chosen on the same tweets.
-    """
+
+def _recognise(
+    tweets: Split[AnnotatedPost], variants: Mapping[str, Options], seeds: Sequence[int], folder: Path, say: Say
+) -> str:
+    """The strict F1 of reactions on held-out tweets as they come; epoch and outside bias are chosen on the same tweets."""
 
     def make(chosen: Options, checkpoint: Path) -> dict[str, float]:
         task = train_extractor.prepare({"tweets": tweets}, [], chosen)
         best: dict[str, Any] = train_extractor.train(task, chosen, checkpoint, say)
         return {"posts": task.posts, "with a reaction": task.with_reaction, "reaction, strict F1": best["score"]}
 
-    held = [(post.text, [asdict(mention) for mention in post.mentions]) for post in (*tweets.train, *tweets.held_out)]
-    chosen = {name: replace(options, adr_share=SHARES[name]) for name in shares}
-    return table(study(chosen, seeds, make, content_hash(held), folder, say))
+    posts = [(post.text, [asdict(mention) for mention in post.mentions]) for post in (*tweets.train, *tweets.held_out)]
+    return table(study(variants, seeds, make, content_hash(posts), folder, say))

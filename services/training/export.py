@@ -20,6 +20,7 @@ from services.training.half import halved
 from services.training.networks import Classifier, Extractor
 from services.training.products import Products
 from services.training.ranges import measured
+from shared.errors import AdrwatchError
 from shared.models import classifier, extractor
 from shared.models.features import FeatureBuilder, FeatureSpec, Inputs
 from shared.models.metadata import METADATA, TOKENIZER, Metadata
@@ -83,6 +84,8 @@ def _batches(posts: Path, builder: FeatureBuilder) -> list[Inputs]:
 def _network(trained: dict[str, Any]) -> tuple[nn.Module, str, str]:
     trunk = trunk_of(trained, attention="eager")
     network: nn.Module
+    if trained["options"].get("crf"):
+        raise AdrwatchError("an extractor with chains of tags is not served", fix="train it without `crf`")
     if "types" in trained:
         network = Extractor(trunk, len(trained["types"]))
         name, output = extractor.NAME, extractor.OUTPUT

@@ -21,9 +21,10 @@ class Options:
     the encoder that stay. `rate`: factor on all learning rates. `patience`: epochs without gain before the run ends.
     `without`: levels left out (`LEVELS`). `negatives`: share of the negatives that an epoch of the classifier reads. `forum`:
     weight of sentences from forums beside tweets, 0 for none. `adr_share`: share of posts with a reaction among those that an
-    extractor learns from, 0 for as they come. `teacher`: a checkpoint of a (larger) model of the same task; where posts have
-    labels, its word counts for `teacher_share` of the target, and `unlabelled` posts without labels are learned from it alone
-    (knowledge distillation: Hinton, Vinyals and Dean, arXiv:1503.02531).
+    extractor learns from, 0 for as they come. `crf`: an extractor with chains of tags, only to compare. `teacher`: a checkpoint
+    of a (larger) model of the same task; where posts have labels, its word counts for `teacher_share` of the target, and
+    `unlabelled` posts without labels are learned from it alone (knowledge distillation: Hinton, Vinyals and Dean,
+    arXiv:1503.02531).
     """
 
     encoder: str = DEFAULT_ENCODER
@@ -37,6 +38,7 @@ class Options:
     negatives: float = 1.0
     forum: float = 0.5
     adr_share: float = 0.0
+    crf: bool = False
     teacher: str = ""
     teacher_share: float = 0.7
     unlabelled: int = 0
@@ -77,6 +79,8 @@ def _check(options: Options) -> None:
             raise AdrwatchError(
                 f"option {name} is a share, not {getattr(options, name)}", fix="give it between 0 and 1"
             )
+    if options.crf and options.teacher:
+        raise AdrwatchError("chains of tags are not learned from a teacher", fix="leave out either crf or teacher")
     if options.unlabelled and not options.teacher:
         raise AdrwatchError(
             "posts without labels teach nothing by themselves", fix="give --teacher a checkpoint as well"

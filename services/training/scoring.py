@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
+from services.training.crf import CrfExtractor
 from services.training.fitting import device, tensors, trunk_of
 from services.training.networks import Classifier, Extractor
 from shared.errors import AdrwatchError
@@ -39,7 +40,8 @@ def load(checkpoint: Path) -> dict[str, Any]:
 def network(trained: dict[str, Any]) -> tuple[nn.Module, FeatureBuilder]:
     """The network of a checkpoint with its weights, ready to be asked, and what reads posts for it."""
     trunk = trunk_of(trained)
-    model = Extractor(trunk, len(trained["types"])) if "types" in trained else Classifier(trunk)
+    extractor = CrfExtractor if trained["options"].get("crf") else Extractor
+    model = extractor(trunk, len(trained["types"])) if "types" in trained else Classifier(trunk)
     model.load_state_dict(trained["state"])
     return model.to(device()).eval(), FeatureBuilder(Tokenizer.from_str(trained["tokenizer"]), trained["spec"])
 

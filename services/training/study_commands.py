@@ -1,4 +1,4 @@
-"""The commands `adrwatch train ablate|balance`: tables of short runs that differ in one thing."""
+"""The commands `adrwatch train ablate|balance|recognisers`: tables of short runs that differ in one thing."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def register(group: typer.Typer) -> None:
     """Add the commands to the group `train`."""
     group.command("ablate")(train_ablate)
     group.command("balance")(train_balance)
+    group.command("recognisers")(train_recognisers)
 
 
 def train_ablate(
@@ -68,6 +69,28 @@ def train_balance(
     wanted = _known(variants, list(training.SHARES))
     tweets = splits.extraction(data)["tweets"]
     typer.echo(training.balance(tweets, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+
+
+def train_recognisers(
+    data: Data,
+    folder: Folder = Path("recognisers"),
+    seeds: Seeds = "13,14,15",
+    variants: Variants = None,
+    config: Config = None,
+    encoder: Encoder = None,
+    epochs: Epochs = None,
+) -> None:
+    """Train extractors from a BiLSTM-CRF to all levels on tweets and print how well each finds reactions.
+
+    Example: adrwatch train recognisers --data ../shared/data --config services/training/configs/balance.toml
+    """
+    from shared.corpora import splits
+
+    chosen = options.load(config, encoder=encoder, epochs=epochs)
+    training = with_extra("services.training.ablation")
+    wanted = _known(variants, list(training.RECOGNISERS))
+    tweets = splits.extraction(data)["tweets"]
+    typer.echo(training.recognisers(tweets, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
 
 
 def _known(chosen: list[str] | None, names: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.training.crf import CrfExtractor
 from services.training.fitting import (
     build_trunk,
     continue_from,
@@ -113,10 +114,14 @@ class ExtractorTask:
         return list(shuffled_batches([w.pieces + 2 for w, _ in self._examples], _PIECES_A_BATCH, generator))
 
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
-        """Cross entropy over the known tags."""
+        """Cross entropy over the known tags, or over the chains of tags."""
+        inputs = tensors([self._examples[index][0] for index in batch])
         with torch.autocast(device().type, torch.bfloat16):
-            said = model(*tensors([self._examples[index][0] for index in batch]))
-        return tag_loss(said.float(), [self._examples[index][1] for index in batch])
+            said = model(*inputs).float()
+        targets = _padded([self._examples[index][1] for index in batch], said)
+        return (
+            model.chain_loss(said, inputs[1], targets) if isinstance(model, CrfExtractor) else tag_loss(said, targets)
+        )
 
     def judge(self, model: nn.Module) -> Judged:
         """Mean over the corpora of the strict F1 of reactions on held-out posts; the outside bias of each type."""
@@ -135,7 +140,8 @@ def train(task: ExtractorTask, options: Options, out: Path, say: Say) -> dict[st
     spec = feature_spec(default_parser(), options.without)
     torch.manual_seed(options.seed)
     sizes = sizes_of(spec, options.without)
-    model = Extractor(build_trunk(options.encoder, sizes, freeze=options.freeze), len(TYPES))
+    kind = CrfExtractor if options.crf else Extractor
+    model = kind(build_trunk(options.encoder, sizes, freeze=options.freeze), len(TYPES))
     if options.start:
         continue_from(model, Path(options.start))
     content = {**identity(model, sizes, spec, default_parser(), options), "types": TYPES}
@@ -177,15 +183,19 @@ def _has_reaction(post: AnnotatedPost) -> bool:
     return any(mention.type == REACTION for mention in post.mentions)
 
 
-def tag_loss(emissions: Tensor, targets: Sequence[Tensor]) -> Tensor:
-    """Mean cross entropy over the known tags; emissions [rows, pieces, 3 * types] have [CLS] first, `targets` have not."""
+def tag_loss(emissions: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross entropy over the known tags; emissions [rows, pieces, 3 * types], targets [rows, pieces, types, 3]."""
+    losses = -(targets * functional.log_softmax(emissions.reshape(targets.shape), dim=3)).sum()
+    return losses / targets.any(dim=3).sum().clamp(min=1)
+
+
+def _padded(targets: Sequence[Tensor], emissions: Tensor) -> Tensor:
+    """The targets of windows as one tensor that goes with the emissions, which have [CLS] first."""
     rows, size, width = emissions.shape
     wanted = torch.zeros((rows, size, width // TAGS, TAGS))
     for row, of_window in enumerate(targets):
         wanted[row, 1 : len(of_window) + 1] = of_window
-    wanted = wanted.to(emissions.device)
-    losses = -(wanted * functional.log_softmax(emissions.reshape(wanted.shape), dim=3)).sum()
-    return losses / wanted.any(dim=3).sum().clamp(min=1)
+    return wanted.to(emissions.device)
 
 
 def choose_biases(

@@ -18,6 +18,7 @@ from shared.events import Post, now
 from shared.models import extractor
 from shared.settings import PACKAGE_ROOT, Settings, load
 from tests.benchmarks import baseline, latency, posts
+from tests.benchmarks.alone import classifier_rate
 from tests.benchmarks.live import Live
 from tests.benchmarks.machine import machine, revision, versions
 from tests.benchmarks.results import SERIES, Latency, Part, Result, Run, rates
@@ -61,16 +62,18 @@ def measure(plan: Plan, command: str, say: Say) -> Result:
         batch=settings.batch_size,
         runs=tuple(bench.runs),
         latency=bench.latency,
+        classifier=tuple(bench.classifier),
     )
 
 
 class Bench:
-    """The rounds of one run. `runs`, `versions` and `latency` fill as it goes."""
+    """The rounds of one run. `runs`, `versions`, `latency` and `classifier` fill as it goes."""
 
     def __init__(self, plan: Plan, settings: Settings, stream: Sequence[Post], say: Say) -> None:
         self.runs: list[Run] = []
         self.versions: dict[str, str] = {}
         self.latency: Latency | None = None
+        self.classifier: list[float] = []
         self._plan = plan
         self._settings = settings
         self._stream = stream
@@ -143,6 +146,9 @@ class Bench:
         with Live(self._settings, plan.folder, gated=gated, workers=plan.workers, say=self._say) as live:
             self._note(live.throughput(part, number))
             self.versions |= live.versions()
+            if gated:
+                self.classifier.append(classifier_rate(live.settings, part, plan.workers))
+                self._say(f"round {number}: the classifier alone {self.classifier[-1]:.1f} posts/s")
             if gated and plan.latency and number == plan.rounds:
                 self.latency = self._half_load(live, part)
 

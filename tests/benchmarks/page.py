@@ -115,6 +115,8 @@ def _speed(result: Result) -> str:
     machine = result.machine
     if machine.load > _BUSY * machine.cores:
         title += f"**The machine was busy** when the run began (load {machine.load:.2f}): do not trust these figures.\n"
+    if result.classifier:
+        rows.append(("the classifier alone: requests to Triton", ranged(result.classifier), ""))
     return f"{title}\n{table(('', 'posts/s', 'times (a)'), rows)}"
 
 

@@ -81,7 +81,10 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run. `versions` go by program, `workers` are the pipeline's, `batch` is the posts of a micro-batch."""
+    """A whole run. `versions` go by program, `workers` are the pipeline's, `batch` is the posts of a micro-batch.
+
+    `classifier`: posts a second of the classifier alone, through Triton, round by round.
+    """
 
     command: str
     at: datetime
@@ -93,6 +96,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     runs: tuple[Run, ...]
     latency: Latency | None = None
+    classifier: tuple[float, ...] = ()
 
     @property
     def rounds(self) -> int:

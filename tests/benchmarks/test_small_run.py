@@ -33,6 +33,8 @@ def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_noth
     live = result.runs[1]
     assert live.memory.keys() == {"ingest replay", "pipeline", "alerting"}
     assert all(size > 10 << 20 for sizes in live.memory.values() for size in sizes)
+    assert len(result.classifier) == 1
+    assert result.classifier[0] > 0
     assert result.latency is not None
     assert result.latency.outcome.samples == result.latency.sent
     assert 0 < result.latency.mention.samples <= result.latency.sent

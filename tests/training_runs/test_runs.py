@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from services.cli import build
 from services.training import loop
+from services.training.crf import CrfExtractor
 from services.training.train_extractor import balanced, blended
 from shared.corpora.readers import AnnotatedPost, Mention
 from shared.errors import AdrwatchError
@@ -174,6 +176,56 @@ def test_balancing_leaves_out_posts_of_which_nobody_said_whether_they_have_a_rea
         assert all("reaction" in post.types for post in chosen)
 
 
+def test_a_chain_of_tags_sums_over_all_legal_paths() -> None:
+    """Against all paths of three pieces, one by one; the fourth place is padding."""
+    torch.manual_seed(3)
+    model = CrfExtractor(Given(torch.randn(1, 6, 4)), 1)
+    torch.nn.init.normal_(model.transitions)
+    model.head[0].p = 0.0
+    lengths = torch.tensor([[5]])
+    model.train()
+    scores = model(torch.zeros(1), lengths).detach()
+    weights = {path: _weight(path, scores[0, 1:4], model.transitions[0]) for path in product(range(3), repeat=3)}
+    legal = {path: w for path, w in weights.items() if path[0] != 2 and (0, 2) not in pairwise(path)}
+    total = torch.stack(list(legal.values())).logsumexp(0)
+    targets = torch.zeros(1, 6, 1, 3)
+    # The second piece goes on in the word of the first, which begins a mention: it is inside without being said so.
+    targets[0, 1, 0, 1] = targets[0, 3, 0, 0] = 1
+    loss = model.chain_loss(scores, lengths, targets)
+    assert loss.item() == pytest.approx((total - legal[1, 2, 0]).item() / 3, abs=1e-4)
+    model.eval()
+    found = model(torch.zeros(1), lengths)[0, 1:4].exp()
+    for place, tag in product(range(3), range(3)):
+        share = sum((w - total).exp().item() for path, w in legal.items() if path[place] == tag)
+        assert found[place, tag].item() == pytest.approx(share, abs=1e-4)
+
+
+class Given(torch.nn.Module):
+    """In a trunk's place: gives the vectors that it was made with."""
+
+    def __init__(self, vectors: torch.Tensor) -> None:
+        super().__init__()
+        self.vectors, self.width = vectors, vectors.shape[2]
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.vectors, None
+
+
+def _weight(path: tuple[int, ...], scores: torch.Tensor, transitions: torch.Tensor) -> torch.Tensor:
+    steps = [transitions[before, after] for before, after in pairwise(path)]
+    return (sum(steps) + sum(scores[place, tag] for place, tag in enumerate(path))).detach()
+
+
+def test_an_extractor_with_chains_is_not_served(data: Path, small: Path, tmp_path: Path) -> None:
+    config = tmp_path / "crf.toml"
+    config.write_text("crf = true\nrate = 20\n")
+    out = tmp_path / "out.pt"
+    assert run("train", "extract", "--data", data, "--encoder", small, "--out", out, "--config", config).exit_code == 0
+    assert checkpoint(out)["score"] > 0.2
+    with pytest.raises(AdrwatchError, match="is not served"):
+        run("models", "export", out, "--version", "1", "--repository", tmp_path / "models")
+
+
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
     data: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +259,12 @@ def test_a_run_does_not_go_on_with_other_options(data: Path, small: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("study", "variants"), [("ablate", ("CNN", "all three levels")), ("balance", ("as they come", "50 %"))]
+    ("study", "variants"),
+    [
+        ("ablate", ("CNN", "all three levels")),
+        ("balance", ("as they come", "50 %")),
+        ("recognisers", ("BiLSTM-CRF (Model A)", "BERT")),
+    ],
 )
 def test_a_study_prints_a_table_and_makes_nothing_twice(
     study: str, variants: tuple[str, str], data: Path, small: Path, tmp_path: Path
