@@ -65,6 +65,13 @@ def _outputs(model: nn.Module, encoded: Encoded) -> list[NDArray[np.float32]]:
         return [model(*tensors([window for _, window in rows])).float().cpu().numpy() for rows in encoded.rows]
 
 
+def _teacher(trained: dict[str, Any]) -> tuple[nn.Module, FeatureBuilder]:
+    """In half precision: it is asked about many posts, and its last digits matter to nobody."""
+    model, builder = network(trained)
+    model.trunk.encoder.to(torch.bfloat16)
+    return model, builder
+
+
 def taught_probabilities(teacher: Path, texts: Sequence[str]) -> NDArray[np.float64]:
     """The calibrated probability of each text by the classifier in `teacher`. Raises AdrwatchError for another checkpoint."""
     trained = load(teacher)
@@ -72,7 +79,7 @@ def taught_probabilities(teacher: Path, texts: Sequence[str]) -> NDArray[np.floa
         raise AdrwatchError(
             f"{teacher} is an extractor", fix="give a checkpoint of `adrwatch train classify` as teacher"
         )
-    return calibrated(logits(*network(trained), texts), trained["temperature"], trained["bias"])
+    return calibrated(logits(*_teacher(trained), texts), trained["temperature"], trained["bias"])
 
 
 def taught_tags(
@@ -89,7 +96,7 @@ def taught_tags(
             f"{teacher} is no extractor of all types wanted: {', '.join(types)}",
             fix="give a checkpoint of `adrwatch train extract` as teacher",
         )
-    encoded, found = emissions(*network(trained), texts)
+    encoded, found = emissions(*_teacher(trained), texts)
     columns = [trained["types"].index(name) for name in types]
     told = []
     for wanted, pieces, of_post in zip(starts, encoded.pieces, found, strict=True):
