@@ -87,6 +87,14 @@ def test_the_classifier_begins_with_the_extractor_and_is_exported_with_it(
     result = run("models", "verify", "--repository", repository, "--json")
     assert result.exit_code == 0, result.output
     assert not any(check["wrong"] for check in json.loads(result.output)["checks"])
+    words = ("--data", data, "--repository", repository, "--number", 1, "--version", "1.0.1", "--json")
+    result = run("train", "calibrate", *words)
+    assert result.exit_code == 0, result.output
+    fitted = json.loads(result.output)["policies"]
+    assert fitted["recall"] <= fitted["balanced"] <= fitted["precision"]
+    metadata = json.loads((repository / "adr_classifier" / "1" / "metadata.json").read_text())
+    assert (metadata["version"], metadata["policies"]) == ("1.0.1", fitted)
+    assert run("models", "verify", "--repository", repository).exit_code == 0
     with pytest.raises(AdrwatchError, match="version 1 is active"):
         run("models", "export", out, "--version", "1.1", "--number", 1, "--repository", repository)
 
