@@ -13,7 +13,8 @@ import numpy as np
 from services.evaluation.reports import Row
 from services.pipeline.steps.attribute import pairs, responsible
 from shared.assertion.text import Statement
-from shared.corpora.relations import Place, RelatedText
+from shared.corpora.readers import Place
+from shared.corpora.relations import RelatedText
 from shared.events import Concept, Span
 from shared.models.decode import Span as TypedSpan
 from shared.scores import Counts, bootstrap, total

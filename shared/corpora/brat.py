@@ -6,7 +6,7 @@ brat: https://brat.nlplab.org/standoff.html. Discontinuous mentions are whole, o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +87,12 @@ def read_twimed(path: Path) -> list[AnnotatedPost]:
     One with a negative outcome is a reaction, one that is the reason to use is an indication, one with both is both; others
     are left out. Relations hold between the mention of the drug and that of the role.
     """
+    return [_twimed_post(text, notes, name) for name, text, notes in twimed_documents(path)]
+
+
+def twimed_documents(path: Path) -> Iterator[tuple[str, str, Notes]]:
+    """Name, text and notes of each document of TwiMed, in the order of their names."""
     files = read_members(path)
-    posts = []
     for name in sorted(name for name in files if name.endswith(".txt")):
         # The archive holds the notes twice; published scores are on those with both annotators' judgements conflated.
         if _is_copy(name, files):
@@ -97,9 +101,7 @@ def read_twimed(path: Path) -> list[AnnotatedPost]:
         if notes_name not in files:
             raise AdrwatchError(f"{path} lacks {notes_name}", fix="give each .txt its .ann beside it")
         text = decoded(files[name], path / name)
-        notes = parse(decoded(files[notes_name], path / notes_name), len(text), path / notes_name)
-        posts.append(_twimed_post(text, notes, Path(name).stem))
-    return posts
+        yield Path(name).stem, text, parse(decoded(files[notes_name], path / notes_name), len(text), path / notes_name)
 
 
 def parse(notes: str, length: int, path: Path) -> Notes:

@@ -56,9 +56,9 @@ def test_conflated_annotations_are_preferred_and_texts_without_a_candidate_pair_
 @pytest.mark.parametrize(
     ("notes", "reason"),
     [
-        ("T1\tDrug zero 6\tDrugol", "line 1: not a brat entity"),
-        ("T1\tDrug 0 600\tDrugol", "line 1: an entity lies outside"),
-        ("R1\tOutcome-negative Arg1:T1 Arg2:T2", "line 1: a relation names an entity"),
+        ("T1\tDrug zero 6\tDrugol", "line 1: not a brat mention"),
+        ("T1\tDrug 0 600\tDrugol", "line 1: a mention lies outside"),
+        ("R1\tOutcome-negative Arg1:T1 Arg2:T2", "line 1: a relation to a mention that is not there"),
     ],
 )
 def test_broken_notes_name_file_and_line_and_never_the_text(tmp_path: Path, notes: str, reason: str) -> None:
@@ -69,7 +69,7 @@ def test_broken_notes_name_file_and_line_and_never_the_text(tmp_path: Path, note
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tar.xz").write_text("no archive")
-    with pytest.raises(AdrwatchError, match="no readable tar archive"):
+    with pytest.raises(AdrwatchError, match="not readable as"):
         read_twimed(tmp_path / "x.tar.xz")
     with pytest.raises(AdrwatchError, match="no corpus file"):
         read_twimed(tmp_path / "absent.tar.xz")
@@ -107,9 +107,9 @@ def test_a_drug_with_a_dose_alone_is_a_candidate_that_did_nothing(tmp_path: Path
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("1|Rash.|Rash|0|4|drugol", "6 fields"),
-        ("1|Rash of drugol.|Rash|x|4|drugol|8|14", "must be offsets"),
-        ("1|Rash of drugol.|hives|0|5|drugol|8|14", "lacks the phrase"),
+        ("1|Rash.|Rash|0|4|drugol", "needs 8 fields"),
+        ("1|Rash of drugol.|Rash|x|4|drugol|8|14", "needs 8 fields"),
+        ("1|Rash of drugol.|hives|0|5|drugol|8|14", "does not hold its mentions"),
     ],
 )
 def test_a_broken_relation_names_file_and_line(tmp_path: Path, line: str, reason: str) -> None:
