@@ -71,7 +71,7 @@ def test_posts_are_reported_in_sections_without_their_words(tmp_path: Path) -> N
 
 
 def test_a_corpus_gives_a_report_for_each_half_and_the_same_hash_each_time(tmp_path: Path) -> None:
-    lines = [f"{number}|Drugol-{number} gave hives.|hives|14|19|Drugol|0|6" for number in range(12)]
+    lines = [f"{number}|Drugol-{number:02} gave hives.|hives|15|20|Drugol|0|6" for number in range(12)]
     (tmp_path / "DRUG-AE.rel.xz").write_bytes(lzma.compress("\n".join(lines).encode()))
     (tmp_path / "DRUG-DOSE.rel").write_text("")
     arguments = ("--format", "ade_corpus_v2", "--data", str(tmp_path))

@@ -20,7 +20,7 @@ def test_every_task_gets_a_report_and_its_curves_and_none_names_a_post(tmp_path:
     twimed = data / "ner" / "twimed_pubmed" / "pubmed_1000_brat.tar.xz"
     twimed.parent.mkdir(parents=True)
     tarred(twimed, files)
-    lines = [f"{number}|Drugol-{number} gave hives.|hives|14|19|Drugol|0|6" for number in range(12)]
+    lines = [f"{number}|Drugol-{number:02} gave hives.|hives|15|20|Drugol|0|6" for number in range(12)]
     write(data / "ner" / "ade_corpus_v2" / "DRUG-AE.rel", "\n".join(lines))
     write(data / "ner" / "ade_corpus_v2" / "DRUG-DOSE.rel", "")
 
