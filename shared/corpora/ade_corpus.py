@@ -34,6 +34,8 @@ def read_ade_corpus(path: Path) -> list[AnnotatedPost]:
     sentences: dict[tuple[str, str], list[tuple[Mention, Mention]]] = {}
     bases: dict[tuple[str, str], set[int]] = {}
     for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
         if negative := _NEGATIVE.fullmatch(line):
             sentences.setdefault((negative[1], negative[2]), [])
             continue
