@@ -48,8 +48,8 @@ def evaluate_mixed(data: Path, prevalence: float, settings: Settings, seed: int)
     if mixture.learned:
         notes.insert(
             1,
-            f"Of the {mixture.positive} posts with a reaction the classifier's training part holds {mixture.learned}: "
-            "a model trained on them finds them more easily than new ones.",
+            f"Of the {mixture.positive} posts with a reaction the published training part of the classifier's tweets holds "
+            f"{mixture.learned}; `adrwatch train` leaves them out, other training would find them more easily than new ones.",
         )
     return evaluate_posts(mixture.posts, f"en_tweets at {prevalence:.0%}", settings, seed, notes)
 
