@@ -175,7 +175,7 @@ def test_end_to_end_mixes_tweets_of_the_folder_of_all_corpora_and_says_how(tmp_p
     sizes = report["sizes"]
     assert sizes["posts with a reaction"] / sizes["posts"] == pytest.approx(0.2, abs=0.02)
     assert any("drawn by seed 13" in note for note in report["notes"])
-    assert any("training part holds" in note for note in report["notes"])
+    assert any("training part of the classifier's tweets holds" in note for note in report["notes"])
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
