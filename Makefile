@@ -65,15 +65,14 @@ bench: $(VENV)/.run $(BASELINE)/.made ## measure posts/s, latency and memory bes
 	@$(BIN)/python -m tests.benchmarks.run $(STREAM) --baseline-python $(BASELINE)/bin/python $(ARGS)
 
 # Normalisers are trained here, for what they learn from may not be shipped; the two studies are made of the results in docs/models.
-models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 15 minutes)
+models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 5 minutes)
 	@test -d "$(DATA)/ner" || { echo "give the folder of the corpora: make models-report DATA=FOLDER (docs/evaluation.md)" >&2; exit 2; }
 	$(BASELINE)/bin/adrwatch evaluate all --data $(DATA) --out $(REPORT)
 	@for part in rows phrases; do \
 	  $(BASELINE)/bin/adrwatch train normalise --data $(DATA)/normalisation/smm4h2017/train.tsv --hold-out $$part --out .adrwatch/normaliser-$$part && \
 	  $(BASELINE)/bin/adrwatch evaluate normalise --data $(DATA)/normalisation/smm4h2017/train.tsv --model .adrwatch/normaliser-$$part \
 	    --save $(REPORT)/normalise-$$part > /dev/null || exit 1; done
-	$(BASELINE)/bin/adrwatch train ablate --data $(DATA) --config services/training/configs/ablate.toml --folder docs/models/ablation > $(REPORT)/ablation.md
-	$(BASELINE)/bin/adrwatch train balance --data $(DATA) --config services/training/configs/balance.toml --folder docs/models/balance > $(REPORT)/balance.md
+	@for study in ablation recognisers balance; do $(BASELINE)/bin/adrwatch train table docs/models/$$study > $(REPORT)/$$study.md || exit 1; done
 
 clean: ## remove the environment and everything that `adrwatch up` left in this folder
 	rm -rf $(VENV) $(BASELINE) .adrwatch .mypy_cache .ruff_cache .pytest_cache

@@ -50,6 +50,15 @@ def study(
     return found
 
 
+def stored(folder: Path) -> list[dict[str, Any]]:
+    """All results that a folder holds, in the order in which they were made. Raises AdrwatchError for other files."""
+    try:
+        found = [json.loads(file.read_text()) for file in folder.glob("*.json")]
+        return sorted(found, key=lambda one: (one["time"], one["variant"], one["options"]["seed"]))
+    except (ValueError, KeyError, TypeError):
+        raise AdrwatchError(f"{folder} holds files that are no results", fix="give the --folder of a study") from None
+
+
 def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, Any]:
     began = time.monotonic()
     say(f"{checkpoint.stem} begins")
@@ -65,7 +74,12 @@ def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, 
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """Mean and standard deviation over the seeds of each variant, and what the runs were made of, as Markdown."""
+    """Mean and standard deviation over the seeds of each variant, and what the runs were made of, as Markdown.
+
+    Raises AdrwatchError where there is no result.
+    """
+    if not results:
+        raise AdrwatchError("there is no result", fix="run a study: adrwatch train ablate|balance|recognisers")
     by_variant: dict[str, list[Mapping[str, Any]]] = {}
     for result in results:
         by_variant.setdefault(result["variant"], []).append(result)

@@ -1,4 +1,4 @@
-"""The commands `adrwatch train ablate|balance|recognisers`: tables of short runs that differ in one thing."""
+"""The commands `adrwatch train ablate|balance|recognisers|table`: tables of short runs that differ in one thing."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def register(group: typer.Typer) -> None:
     group.command("ablate")(train_ablate)
     group.command("balance")(train_balance)
     group.command("recognisers")(train_recognisers)
+    group.command("table")(train_table)
 
 
 def train_ablate(
@@ -91,6 +92,16 @@ def train_recognisers(
     wanted = _known(variants, list(training.RECOGNISERS))
     tweets = splits.extraction(data)["tweets"]
     typer.echo(training.recognisers(tweets, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+
+
+def train_table(folder: Annotated[Path, typer.Argument(help="Folder with the results of a study.")]) -> None:
+    """Print the table of the results that a folder holds; nothing is trained.
+
+    Example: adrwatch train table docs/models/ablation
+    """
+    from services.training.study import stored, table
+
+    typer.echo(table(stored(folder)), nl=False)
 
 
 def _known(chosen: list[str] | None, names: list[str]) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from services.cli import build
 from services.training.options import Options
 from services.training.study import study, table
 from shared.errors import AdrwatchError
@@ -65,3 +67,15 @@ def test_the_table_tells_mean_and_spread_and_what_the_runs_were_made_of(tmp_path
     assert "| CNN | 1, 3 | 0.420 ± 0.014 | 1,200 |" in lines
     assert "| all three | 1, 3 | 0.520 ± 0.014 | 1,200 |" in lines
     assert lines[-1].startswith("Data d1, revision ")
+    printed = CliRunner().invoke(build(), ["train", "table", str(tmp_path)], catch_exceptions=False)
+    assert printed.stdout.splitlines()[:3] == lines[:3]
+    for folder, said in ((tmp_path / "absent", "no result"), (_foreign(tmp_path), "are no results")):
+        refused = CliRunner().invoke(build(), ["train", "table", str(folder)])
+        assert isinstance(refused.exception, AdrwatchError)
+        assert said in str(refused.exception)
+
+
+def _foreign(folder: Path) -> Path:
+    (folder / "other").mkdir()
+    (folder / "other" / "a.json").write_text("[1]")
+    return folder / "other"
