@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -35,7 +36,7 @@ def study(
     for name, options in variants.items():
         for seed in seeds:
             chosen = replace(options, seed=seed)
-            file = folder / f"{name.replace(' ', '-')}-{seed}.json"
+            file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{seed}.json"
             made_of = {"variant": name, "data": data, "options": json.loads(json.dumps(asdict(chosen)))}
             if not file.is_file():
                 file.write_text(json.dumps(made_of | _run(chosen, make, file.with_suffix(".pt"), say), indent=1) + "\n")

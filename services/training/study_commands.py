@@ -83,7 +83,7 @@ def train_recognisers(
 ) -> None:
     """Train extractors from a BiLSTM-CRF to all levels on tweets and print how well each finds reactions.
 
-    Example: adrwatch train recognisers --data ../shared/data --config services/training/configs/balance.toml
+    Example: adrwatch train recognisers --data ../shared/data --config services/training/configs/recognisers.toml
     """
     from shared.corpora import splits
 
