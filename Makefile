@@ -64,7 +64,7 @@ $(BASELINE)/.made: $(VENV)/.made pyproject.toml
 bench: $(VENV)/.run $(BASELINE)/.made ## measure posts/s, latency and memory beside a plain PyTorch pipeline (STREAM=FILE, ARGS="--rounds 1")
 	@$(BIN)/python -m tests.benchmarks.run $(STREAM) --baseline-python $(BASELINE)/bin/python $(ARGS)
 
-# Normalisers are trained here, for what they learn from may not be shipped; the two studies are made of the results in docs/models.
+# Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)
 	@test -d "$(DATA)/ner" || { echo "give the folder of the corpora: make models-report DATA=FOLDER (docs/evaluation.md)" >&2; exit 2; }
 	$(BASELINE)/bin/adrwatch evaluate all --data $(DATA) --out $(REPORT)
