@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import importlib.util
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tokenizers import Tokenizer
@@ -20,7 +20,9 @@ from services.training.options import DEFAULT_ENCODER, Options
 from shared.errors import AdrwatchError
 from shared.models.features import CLASS_INPUTS, LEVEL_INPUTS, FeatureBuilder, FeatureSpec, Reading, Window, pad
 from shared.models.orthography import KINDS
-from shared.text.parse import SpacyParser
+from shared.text.parse import SpacyParser, default_parser
+
+N = TypeVar("N", bound=nn.Module)
 
 # Learning rates: the encoder knows English already, the levels above it start from nothing.
 _ENCODER_RATE, _HEAD_RATE, _LAYER_DECAY, _WEIGHT_DECAY = 6e-5, 1e-3, 0.9, 0.01
@@ -84,13 +86,29 @@ def sizes_of(spec: FeatureSpec, without: Sequence[str]) -> Sizes:
     return sizes
 
 
-def identity(model: Any, sizes: Sizes, spec: FeatureSpec, parser: SpacyParser, options: Options) -> dict[str, Any]:
-    """What a checkpoint needs beside weights: it is exported without the encoder's folder."""
-    return {
+def feature_builder(options: Options) -> FeatureBuilder:
+    """What reads posts for a network that these options begin."""
+    return FeatureBuilder(load_tokenizer(options.encoder), feature_spec(default_parser(), options.without))
+
+
+def begun(options: Options, make: Callable[[Trunk], N]) -> tuple[N, dict[str, Any]]:
+    """A network to train, from `options.start` where it is given, and what its checkpoint needs beside weights.
+
+    With that, a checkpoint is exported without the encoder's folder.
+    """
+    parser = default_parser()
+    spec = feature_spec(parser, options.without)
+    sizes = sizes_of(spec, options.without)
+    torch.manual_seed(options.seed)
+    trunk = build_trunk(options.encoder, sizes, freeze=options.freeze)
+    model = make(trunk)
+    if options.start:
+        continue_from(model, Path(options.start))
+    return model, {
         "sizes": asdict(sizes),
         "spec": spec,
         "parser": parser.version,
-        "encoder_config": model.trunk.encoder.config.to_dict(),
+        "encoder_config": trunk.encoder.config.to_dict(),
         "tokenizer": load_tokenizer(options.encoder).to_str(),
     }
 

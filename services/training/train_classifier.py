@@ -14,18 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.training.calibration import calibration
-from services.training.fitting import (
-    build_trunk,
-    continue_from,
-    device,
-    feature_spec,
-    identity,
-    load_tokenizer,
-    readings,
-    shuffled_batches,
-    sizes_of,
-    tensors,
-)
+from services.training.fitting import begun, device, feature_builder, readings, shuffled_batches, tensors
 from services.training.loop import Judged, Say, run
 from services.training.networks import Classifier
 from services.training.options import Options
@@ -117,16 +106,10 @@ def prepare(
     tweets: Split[LabelledPost], forum: Split[LabelledPost], unlabelled: Sequence[str], options: Options
 ) -> ClassifierTask:
     """Read all posts, as runs with these options want them. `unlabelled`: posts whose label only the teacher says."""
-    builder = FeatureBuilder(load_tokenizer(options.encoder), feature_spec(default_parser(), options.without))
-    return ClassifierTask(tweets, forum.train, unlabelled, builder, options)
+    return ClassifierTask(tweets, forum.train, unlabelled, feature_builder(options), options)
 
 
 def train(task: ClassifierTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
     """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
-    spec = feature_spec(default_parser(), options.without)
-    torch.manual_seed(options.seed)
-    sizes = sizes_of(spec, options.without)
-    model = Classifier(build_trunk(options.encoder, sizes, freeze=options.freeze))
-    if options.start:
-        continue_from(model, Path(options.start))
-    return run(task, model, options, out, identity(model, sizes, spec, default_parser(), options), say)
+    model, content = begun(options, Classifier)
+    return run(task, model, options, out, content, say)

@@ -14,18 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.training.crf import CrfExtractor
-from services.training.fitting import (
-    build_trunk,
-    continue_from,
-    device,
-    feature_spec,
-    identity,
-    load_tokenizer,
-    readings,
-    shuffled_batches,
-    sizes_of,
-    tensors,
-)
+from services.training.fitting import begun, device, feature_builder, readings, shuffled_batches, tensors
 from services.training.loop import Judged, Say, run
 from services.training.networks import Extractor
 from services.training.options import Options
@@ -133,21 +122,14 @@ class ExtractorTask:
 
 def prepare(corpora: dict[str, Split[AnnotatedPost]], unlabelled: Sequence[str], options: Options) -> ExtractorTask:
     """Read all posts, as runs with these options want them. `unlabelled`: posts whose tags only the teacher says."""
-    builder = FeatureBuilder(load_tokenizer(options.encoder), feature_spec(default_parser(), options.without))
-    return ExtractorTask(corpora, unlabelled, builder, options)
+    return ExtractorTask(corpora, unlabelled, feature_builder(options), options)
 
 
 def train(task: ExtractorTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
     """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
-    spec = feature_spec(default_parser(), options.without)
-    torch.manual_seed(options.seed)
-    sizes = sizes_of(spec, options.without)
     kind = CrfExtractor if options.crf else Extractor
-    model = kind(build_trunk(options.encoder, sizes, freeze=options.freeze), len(TYPES))
-    if options.start:
-        continue_from(model, Path(options.start))
-    content = {**identity(model, sizes, spec, default_parser(), options), "types": TYPES}
-    return run(task, model, options, out, content, say)
+    model, content = begun(options, lambda trunk: kind(trunk, len(TYPES)))
+    return run(task, model, options, out, {**content, "types": TYPES}, say)
 
 
 def balanced(posts: Sequence[AnnotatedPost], share: float, generator: random.Random) -> list[AnnotatedPost]:

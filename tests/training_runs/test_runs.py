@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from services.cli import build
 from services.training import loop
 from services.training.crf import CrfExtractor
+from services.training.scoring import taught_tags
 from services.training.train_extractor import balanced, blended
 from shared.corpora.readers import AnnotatedPost, Mention
 from shared.errors import AdrwatchError
@@ -150,6 +151,13 @@ def test_a_classifier_that_hears_its_teacher_alone_says_what_the_teacher_says(
         result = run("train", "classify", *words, "--teacher", tmp_path / "wrong.pt")
         assert result.exit_code == 0, result.output
         assert least <= checkpoint(out)["score"] <= most, share
+
+
+def test_a_teacher_tells_of_the_words_that_begin_where_its_own_do(teacher: tuple[Path, Path]) -> None:
+    """Of the pieces at 0, 1 and 4, the second begins in the midst of a word."""
+    [tags] = taught_tags(teacher[0], ["day 3 on prozac"], ("reaction", "drug"), [np.array([0, 1, 4])])
+    assert tags.shape == (3, 2, 3)
+    assert tags.sum(axis=2).round(2).tolist() == [[1, 1], [0, 0], [1, 1]]
 
 
 def test_a_teacher_of_another_task_is_refused(
