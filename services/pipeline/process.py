@@ -14,6 +14,7 @@ from services.pipeline.steps.attribute import attribute
 from services.pipeline.steps.classify import classify
 from services.pipeline.steps.document import Document, Failure
 from services.pipeline.steps.extract import extract
+from services.pipeline.steps.fill_in import fill_in
 from services.pipeline.steps.normalise import Reported, Vocabularies, normalise
 from services.pipeline.steps.screen import screen
 from shared.events import Post
@@ -28,6 +29,7 @@ from shared.text.parse import Parser, default_parser
 from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
 from shared.vocabulary.normaliser import ReactionNormaliser
+from shared.vocabulary.terms import ReactionTerms, default_terms
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Tools:
     extractor: ExtractorFeatures
     parser: Parser
     lexicon: DrugLexicon
+    terms: ReactionTerms
     vocabularies: Vocabularies
     number: int
     gated: bool = True
@@ -55,6 +58,7 @@ class Tools:
             *_features(settings.model_repository, number, settings.policy),
             default_parser(),
             lexicon(settings),
+            default_terms(),
             Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names),
             number,
             settings.gated,
@@ -108,6 +112,7 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
         designated=tools.vocabularies.designated_names,
     )
     documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
+    documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version)
-    return reported, failed + unattributed + unnamed
+    return reported, failed + unfilled + unattributed + unnamed

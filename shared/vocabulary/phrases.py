@@ -31,8 +31,13 @@ _SUFFIXES = ("iness", "ness", "ings", "ing", "edly", "ies", "ied", "ed", "es", "
 def words(phrase: str) -> list[str]:
     """The words of a phrase, lower-case, drawn-out letters shortened, hashtags and quotes without their marks."""
     # Released corpora and some sources part "do n't"; people do not.
-    text = model_text(phrase).translate(_STRAIGHT).replace(" n't", "n't")
-    return [_DRAWN_OUT.sub(r"\1\1", word) for word in _WORD.findall(text)]
+    return [word for word, _, _ in located_words(phrase.translate(_STRAIGHT).replace(" n't", "n't"))]
+
+
+def located_words(text: str) -> list[tuple[str, int, int]]:
+    """The words of a text as `words` gives them, each with its characters [start, end) in the text."""
+    straight = model_text(text).translate(_STRAIGHT)
+    return [(_DRAWN_OUT.sub(r"\1\1", m.group()), m.start(), m.end()) for m in _WORD.finditer(straight)]
 
 
 def normal_form(phrase: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.pipeline.steps.document import UNKNOWN_DRUG, AssertedPair, Document, Failure, each
+from services.pipeline.steps.document import REACTIONS, UNKNOWN_DRUG, AssertedPair, Document, Failure, each
 from shared.assertion.relation import caused, closeness, joined
 from shared.assertion.status import status, widened
 from shared.assertion.text import Statement
@@ -22,8 +22,6 @@ from shared.vocabulary.phrases import says_nothing
 DRUG = "drug"
 # What the medicine is taken for, and signs of illness that it did not cause.
 INDICATIONS = frozenset({"indication", "symptom"})
-# The extractor's types that are reactions: those to a medicine, and those to stopping it.
-REACTIONS = frozenset({"reaction", "withdrawal"})
 # A name that only the extractor holds for a medicine needs this score to be one.
 _SURE_DRUG = 0.5
 # Names looked at for one reaction: in a long list of medicines the far ones are not to blame.

@@ -33,7 +33,7 @@ class Document:
 
     `screened`: reason of the screen, or None where the post goes on. `drugs`: medicines that the lexicon found.
     `readings`: what models read of it, by digest. `probability`, `positive`: the classifier's, once asked. `spans`: the
-    extractor's, of type reaction, withdrawal, drug or indication. `pairs`: what the post asserts, before concepts are known.
+    extractor's, and reactions by name where a grave post had none. `pairs`: what the post asserts, before concepts are known.
     """
 
     post: Post
@@ -63,6 +63,8 @@ class Failure:
 
 
 T = TypeVar("T")
+# The extractor's types that are reactions: those to a medicine, and those to stopping it.
+REACTIONS = frozenset({"reaction", "withdrawal"})
 UNKNOWN_DRUG = Concept(UNMAPPED, UNMAPPED)
 
 
