@@ -35,6 +35,7 @@ COMMANDS: tuple[str, ...] = (
     "services.pipeline.cli",
     "services.alerting.cli",
     "deploy.reconcile.command",
+    "services.signals.cli",
     "services.backtest.cli",
     "services.settings_command",
     "services.vocabulary.cli",

@@ -42,7 +42,7 @@ def number(value: np.float64 | float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _divide(top: Floats | Counts, bottom: Floats | Counts) -> Floats:
+def divide(top: Floats | Counts, bottom: Floats | Counts) -> Floats:
     """Quotient, NaN where the divisor is 0."""
     result = np.full(np.shape(top), np.nan)
     return np.divide(top, bottom, out=result, where=np.asarray(bottom) != 0)
@@ -57,23 +57,54 @@ def _log_interval(value: Floats, variance: Floats) -> Interval:
 def expected(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
     """E = (a+b)(a+c)/N, the count of the pair if drug and reaction were independent. NaN for an empty table."""
     drug = np.asarray(a + b, dtype=np.float64)
-    return _divide(drug * (a + c), a + b + c + d)
+    return divide(drug * (a + c), a + b + c + d)
 
 
 def prr(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
     """Proportional reporting ratio (Evans et al. 2001): [a/(a+b)] / [c/(c+d)]."""
-    value = _divide(_divide(a, a + b), _divide(c, c + d))
+    value = divide(divide(a, a + b), divide(c, c + d))
     one = np.ones(np.shape(a))
-    variance = _divide(one, a) - _divide(one, a + b) + _divide(one, c) - _divide(one, c + d)
+    variance = divide(one, a) - divide(one, a + b) + divide(one, c) - divide(one, c + d)
     # With a = a+b and c = c+d the variance is 0 up to rounding, which may fall below.
     return _log_interval(value, np.maximum(variance, 0.0))
 
 
 def ror(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
     """Reporting odds ratio (van Puijenbroek et al. 2002): ad/(bc)."""
-    value = _divide(np.asarray(a, dtype=np.float64) * d, np.asarray(b, dtype=np.float64) * c)
+    value = divide(np.asarray(a, dtype=np.float64) * d, np.asarray(b, dtype=np.float64) * c)
     one = np.ones(np.shape(a))
-    return _log_interval(value, _divide(one, a) + _divide(one, b) + _divide(one, c) + _divide(one, d))
+    return _log_interval(value, divide(one, a) + divide(one, b) + divide(one, c) + divide(one, d))
+
+
+def rrr(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
+    """Relative reporting ratio a/E: for ranking only, without an interval."""
+    return divide(np.asarray(a, dtype=np.float64), expected(a, b, c, d))
+
+
+def yule_q(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
+    """Yule's Q = (ROR-1)/(ROR+1) = (ad-bc)/(ad+bc), with Wald's interval; absent where a cell is 0."""
+    concordant, discordant = np.asarray(a, dtype=np.float64) * d, np.asarray(b, dtype=np.float64) * c
+    value = divide(concordant - discordant, concordant + discordant)
+    one = np.ones(np.shape(a))
+    variance = divide(one, a) + divide(one, b) + divide(one, c) + divide(one, d)
+    half_width = Z / 2 * (1 - value**2) * np.sqrt(variance)
+    return Interval(value, value - half_width, value + half_width)
+
+
+def poisson_llr(a: Floats | Counts, expected_count: Floats) -> Floats:
+    """Log likelihood ratio of a Poisson count above its expectation: a ln(a/E) - (a-E) where a > E, else 0."""
+    ratio = divide(np.asarray(a, dtype=np.float64), expected_count)
+    above = ratio > 1
+    # The larger of the ratio and 1 has a logarithm wherever there is a ratio.
+    value = a * np.log(np.maximum(ratio, 1.0)) - (a - expected_count)
+    return np.where(np.isnan(ratio), np.nan, np.where(above, value, 0.0))
+
+
+def chi2(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
+    """Pearson's chi-squared without correction: N (ad-bc)^2 / product of the margins. NaN if a margin is 0."""
+    a_, b_, c_, d_ = (np.asarray(x, dtype=np.float64) for x in (a, b, c, d))
+    squared = (a_ + b_ + c_ + d_) * (a_ * d_ - b_ * c_) ** 2
+    return divide(squared, (a_ + b_) * (c_ + d_) * (a_ + c_) * (b_ + d_))
 
 
 def chi2_yates(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
@@ -82,15 +113,17 @@ def chi2_yates(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
     a_, b_, c_, d_ = wide
     total = a_ + b_ + c_ + d_
     distance = np.maximum(np.abs(a_ * d_ - b_ * c_) - total / 2, 0.0)
-    return _divide(total * distance**2, (a_ + b_) * (c_ + d_) * (a_ + c_) * (b_ + d_))
+    return divide(total * distance**2, (a_ + b_) * (c_ + d_) * (a_ + c_) * (b_ + d_))
 
 
 def ic(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
-    """Information component log2((a+1/2)/(E+1/2)) with its credibility interval (Norén et al. 2013).
+    """Information component log2((a+1/2)/(E+1/2)) with its credibility interval (Norén et al. 2013); `lower` is IC025."""
+    return shrunk(a, expected(a, b, c, d))
 
-    The bounds are log2 of the 2.5 % and 97.5 % quantiles of Gamma(shape a + 1/2, rate E + 1/2); `lower` is IC025.
-    """
-    shape = np.asarray(a, dtype=np.float64) + SHRINKAGE
-    rate = expected(a, b, c, d) + SHRINKAGE
+
+def shrunk(observed: Counts, expected_count: Floats) -> Interval:
+    """log2((O+1/2)/(E+1/2)); the bounds are log2 of the 2.5 % and 97.5 % quantiles of Gamma(shape O + 1/2, rate E + 1/2)."""
+    shape = np.asarray(observed, dtype=np.float64) + SHRINKAGE
+    rate = expected_count + SHRINKAGE
     bounds = (np.log2(gammaincinv(shape, tail) / rate) for tail in (TAIL, 1 - TAIL))
     return Interval(np.log2(shape / rate), *bounds)

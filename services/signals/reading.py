@@ -1,0 +1,185 @@
+"""A user's own table, CSV, TSV or Parquet: counts of pairs (drug, reaction, a, b, c, d), or reports (report, drug, reaction).
+
+Every row that cannot be is named with its line; no measure is computed from a table of which a part was left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import lzma
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from shared.errors import AdrwatchError
+from shared.signals.counts import Pairs, Reports
+from shared.signals.measures import expected
+
+CELLS = ("a", "b", "c", "d")
+COUNTS = ("drug", "reaction", *CELLS)
+REPORTS = ("report", "drug", "reaction")
+_SHOWN = 10
+_MOST = 2**53
+_FIX = "name the columns drug, reaction, a, b, c, d or report, drug, reaction; or map them: --columns report=CASE,drug=NAME"
+
+
+def read_table(path: Path, names: Mapping[str, str], stratum: str | None = None) -> Pairs | Reports:
+    """The table in a file. `names`: our name of a column → the file's, where they differ; `stratum`: a further column of reports.
+
+    Raises AdrwatchError for a file that cannot be read, one without the columns, an empty one, and rows that cannot be.
+    """
+    with _rows(path) as (header, rows):
+        at = _places(path, header, names)
+        if all(name in at for name in COUNTS):
+            if stratum is not None:
+                raise AdrwatchError(
+                    f"{path} holds counts, which have no strata", fix="leave --stratum out, or give reports"
+                )
+            return _counts(path, rows, [at[name] for name in COUNTS])
+        if not all(name in at for name in REPORTS):
+            raise AdrwatchError(f"{path} has the columns {', '.join(header)}", fix=_FIX)
+        wanted = [at[name] for name in REPORTS]
+        if stratum is not None:
+            if stratum not in header:
+                raise AdrwatchError(f"{path} has no column {stratum}", fix=f"columns are {', '.join(header)}")
+            wanted.append(header.index(stratum))
+        return _reports(path, rows, wanted)
+
+
+def _places(path: Path, header: Sequence[str], names: Mapping[str, str]) -> dict[str, int]:
+    lowered = [name.strip().lower() for name in header]
+    if missing := [name for name in names.values() if name.lower() not in lowered]:
+        raise AdrwatchError(f"{path} has no column {missing[0]}", fix=f"columns are {', '.join(header)}")
+    wanted = {name: names.get(name, name).lower() for name in (*COUNTS, *REPORTS)}
+    return {name: lowered.index(theirs) for name, theirs in wanted.items() if theirs in lowered}
+
+
+def _counts(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], places: Sequence[int]) -> Pairs:
+    drugs: dict[str, int] = {}
+    reactions: dict[str, int] = {}
+    pairs: dict[tuple[int, int], int] = {}
+    cells: list[list[int]] = []
+    wrong = _Wrong(path)
+    for line, row in rows:
+        try:
+            fields = [row[place] for place in places]
+            counts = [_count(field) for field in fields[2:]]
+            names = [_name(field) for field in fields[:2]]
+        except (IndexError, ValueError) as error:
+            wrong.add(line, str(error) if isinstance(error, ValueError) else "has too few fields")
+            continue
+        pair = (drugs.setdefault(names[0], len(drugs)), reactions.setdefault(names[1], len(reactions)))
+        if pair in pairs:
+            wrong.add(line, f"repeats the pair of line {pairs[pair]}")
+        pairs.setdefault(pair, line)
+        cells.append(counts)
+    wrong.check(len(cells))
+    a, b, c, d = np.asarray(cells, dtype=np.int64).T
+    drug, reaction = np.asarray(list(pairs), dtype=np.int64).T
+    return Pairs(list(drugs), list(reactions), drug, reaction, a, b, c, d, expected(a, b, c, d))
+
+
+def _reports(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], places: Sequence[int]) -> Reports:
+    codes: list[dict[str, int]] = [{} for _ in places]
+    columns: list[list[int]] = [[] for _ in places]
+    strata: dict[int, int] = {}
+    wrong = _Wrong(path)
+    for line, row in rows:
+        try:
+            # A report without its stratum is in a stratum of those; any other field must say something.
+            fields = [_name(row[place], empty=i == len(REPORTS)) for i, place in enumerate(places)]
+        except (IndexError, ValueError) as error:
+            wrong.add(line, str(error) if isinstance(error, ValueError) else "has too few fields")
+            continue
+        for known, column, field in zip(codes, columns, fields, strict=True):
+            column.append(known.setdefault(field, len(known)))
+        if len(places) > len(REPORTS) and strata.setdefault(columns[0][-1], columns[3][-1]) != columns[3][-1]:
+            wrong.add(line, "puts its report into a second stratum")
+    wrong.check(len(columns[0]))
+    report, drug, reaction, *stratum = (np.asarray(column, dtype=np.int64) for column in columns)
+    return Reports(list(codes[1]), list(codes[2]), report, drug, reaction, stratum[0] if stratum else None)
+
+
+class _Wrong:
+    """The rows that cannot be."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._first: list[str] = []
+        self._number = 0
+
+    def add(self, line: int, what: str) -> None:
+        self._number += 1
+        if len(self._first) < _SHOWN:
+            self._first.append(f"line {line} {what}")
+
+    def check(self, good: int) -> None:
+        """Raise AdrwatchError where there was a wrong row, or no row at all."""
+        if self._number:
+            more = f"; and {self._number - _SHOWN} more" if self._number > _SHOWN else ""
+            raise AdrwatchError(f"{self._path}: {'; '.join(self._first)}{more}", fix="mend or remove these lines")
+        if not good:
+            raise AdrwatchError(f"{self._path} has no rows", fix="give a table with one pair or report at least")
+
+
+def _count(field: Any) -> int:
+    text = str(field).strip()
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"has {text!r} where a count should be") from None
+    if not value.is_integer() or not 0 <= value < _MOST:
+        raise ValueError(f"has {text}, and counts are whole numbers from 0 on")
+    return int(value)
+
+
+def _name(field: Any, *, empty: bool = False) -> str:
+    text = "" if field is None else str(field).strip()
+    if not text and not empty:
+        raise ValueError("has an empty name")
+    return text
+
+
+@contextmanager
+def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, Sequence[Any]]]]]:
+    """The header and the rows of a file, each with its line (of Parquet: its number)."""
+    if not path.is_file():
+        raise AdrwatchError(f"there is no file {path}", fix="give a CSV, TSV or Parquet file")
+    if path.suffix == ".parquet":
+        import duckdb
+
+        with duckdb.connect() as connection:
+            try:
+                connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            except duckdb.Error as error:
+                raise AdrwatchError(f"{path} is no Parquet file: {error}", fix="give CSV, TSV or Parquet") from None
+            yield [column[0] for column in connection.description or ()], enumerate(_fetched(connection), start=1)
+        return
+    try:
+        with _text(path) as stream:
+            first = stream.readline()
+            delimiter = "\t" if first.count("\t") > first.count(",") else ","
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
+            header = next(reader, [])
+            yield header, ((reader.line_num, row) for row in reader if row)
+    except (csv.Error, UnicodeDecodeError, lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
+        raise AdrwatchError(
+            f"{path} cannot be read as CSV: {error}", fix="give UTF-8 text, plain, .gz or .xz"
+        ) from None
+
+
+def _fetched(found: Any) -> Iterator[Sequence[Any]]:
+    while rows := found.fetchmany(10_000):
+        yield from rows
+
+
+def _text(path: Path) -> IO[str]:
+    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
+    stream: IO[str] = opener(path, "rt", encoding="utf-8-sig", newline="")
+    return io.StringIO(stream.read()) if path.suffix in (".xz", ".gz") else stream

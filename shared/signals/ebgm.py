@@ -1,0 +1,202 @@
+"""Empirical Bayes geometric mean of the multi-item gamma Poisson shrinker (DuMouchel 1999, doi:10.1080/00031305.1999.10474456).
+
+Over all pairs the ratio of observed to expected count is thought to follow a mixture of two gamma distributions, whose five
+parameters are fitted by maximum likelihood to the counts of the pairs that were observed at least once. Each pair's own ratio is
+then judged with that mixture as its prior: EBGM is the geometric mean of what results, EB05 and EB95 its 5 % and 95 % quantiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import betaln, digamma, expit, gammainc, gammaincinv, gammaln, logit
+
+from shared.signals.measures import Counts, Floats, Interval
+
+# Where the search begins: alpha and beta of the two components, and the share of the first. The first is DuMouchel's own.
+STARTS: tuple[tuple[float, float, float, float, float], ...] = (
+    (0.2, 0.1, 2.0, 4.0, 1 / 3),
+    (2.0, 1.0, 1.0, 2.0, 0.5),
+    (0.5, 0.5, 4.0, 4.0, 0.2),
+    (1.0, 0.1, 2.0, 2.0, 0.1),
+    (3.0, 0.5, 2.0, 2.0, 0.05),
+)
+# Two starts agree when their log likelihoods differ by less: the surface is flat, so the parameters themselves need not.
+_AGREE = 0.01
+_BOUND = 12.0
+# Squashing (DuMouchel and Pregibon 2001): of each count the pairs most expected stay, the rest is averaged in bins.
+_KEPT, _BINS = 100, 1_000
+_TAILS = (0.05, 0.95)
+_STEPS, _CLOSE = 60, 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A mixture of two gamma distributions (shape alpha, rate beta); `share` is that of the first."""
+
+    alpha1: float
+    beta1: float
+    alpha2: float
+    beta2: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The best of several searches.
+
+    `negative_log_likelihood`: of each start, NaN where it failed. `agreeing`: how many found the best.
+    """
+
+    prior: Prior
+    negative_log_likelihood: tuple[float, ...]
+    agreeing: int
+
+    @property
+    def best(self) -> float:
+        """The least negative log likelihood."""
+        return min(value for value in self.negative_log_likelihood if value == value)
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether two starts at least ended at the same height: without that no EBGM should be published."""
+        return self.agreeing >= 2
+
+
+def squash(n: Counts, expected: Floats) -> tuple[Floats, Floats, Floats]:
+    """Counts, expected counts and weights of fewer points that have nearly the likelihood of all pairs."""
+    parts: list[tuple[Floats, Floats, Floats]] = []
+    for count in np.unique(n):
+        of_count = np.sort(expected[n == count])
+        apart = max(len(of_count) - _KEPT, 0)
+        # As many in each bin as it takes for at most so many bins.
+        size = max(1, -(-apart // _BINS))
+        starts = np.arange(0, apart, size)
+        sizes = np.diff(np.append(starts, apart))
+        means = np.add.reduceat(of_count[:apart], starts) / sizes if apart else np.empty(0)
+        points = np.concatenate([means, of_count[apart:]])
+        weights = np.concatenate([sizes, np.ones(len(of_count) - apart)])
+        parts.append((np.full(len(points), float(count)), points, weights))
+    counts, points, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return counts, points, weights
+
+
+def negative_log_likelihood(prior: Prior, n: Floats | Counts, expected: Floats, weights: Floats | None = None) -> float:
+    """Of counts of at least 1, each component truncated at zero by itself."""
+    theta = np.append(np.log([prior.alpha1, prior.beta1, prior.alpha2, prior.beta2]), logit(prior.share))
+    return _objective(
+        theta, np.asarray(n, dtype=np.float64), expected, np.ones(len(n)) if weights is None else weights
+    )[0]
+
+
+def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float, float, float]] = STARTS) -> Fit | None:
+    """The prior of greatest likelihood for the pairs with a count of at least 1, from each of `starts`; None where none ended.
+
+    Counts and expected counts are of all pairs, in any order; zeros are left out. Large tables are squashed.
+    """
+    observed = (n > 0) & (expected > 0)
+    if not observed.any():
+        return None
+    points = squash(n[observed], expected[observed])
+    found: list[tuple[float, Floats]] = []
+    for start in starts:
+        theta = np.append(np.log(start[:4]), logit(start[4]))
+        with np.errstate(all="ignore"):
+            result = minimize(
+                _objective, theta, points, "L-BFGS-B", jac=True, bounds=[(-_BOUND, _BOUND)] * 5,
+                options={"maxiter": 2_000, "maxfun": 5_000, "ftol": 1e-13, "gtol": 1e-7},
+            )  # fmt: skip
+        found.append((float(result.fun) if np.isfinite(result.fun) else np.nan, np.asarray(result.x)))
+    heights = tuple(height for height, _ in found)
+    if all(np.isnan(heights)):
+        return None
+    best = int(np.nanargmin(heights))
+    agreeing = sum(height - heights[best] < _AGREE for height in heights if height == height)
+    alpha1, beta1, alpha2, beta2 = (float(value) for value in np.exp(found[best][1][:4]))
+    return Fit(Prior(alpha1, beta1, alpha2, beta2, float(expit(found[best][1][4]))), heights, agreeing)
+
+
+def posterior(prior: Prior, n: Counts, expected: Floats) -> Interval:
+    """EBGM, EB05 and EB95 of each pair; NaN where a pair has no expected count."""
+    absent = ~(expected > 0)
+    expected = np.where(absent, np.nan, expected)
+    counts = n.astype(np.float64)
+    shapes = (prior.alpha1 + counts, prior.alpha2 + counts)
+    rates = (prior.beta1 + expected, prior.beta2 + expected)
+    first = expit(
+        logit(prior.share)
+        + _log_marginal(prior.alpha1, prior.beta1, n, expected)
+        - _log_marginal(prior.alpha2, prior.beta2, n, expected)
+    )
+    logs = [digamma(shape) - np.log(rate) for shape, rate in zip(shapes, rates, strict=True)]
+    value = np.exp(first * logs[0] + (1 - first) * logs[1])
+    lower, upper = (_quantile(tail, first, shapes, rates) for tail in _TAILS)
+    return Interval(value, lower, upper)
+
+
+def _log_marginal(alpha: float, beta: float, n: Floats | Counts, expected: Floats) -> Floats:
+    """Log of the negative binomial probability of `n`, without the factor that both components share."""
+    # gammaln(alpha + n) - gammaln(alpha) - gammaln(n + 1), without the cancellation of large terms.
+    combined = -betaln(alpha, n + 1.0) - np.log(alpha + n)
+    result: Floats = combined - alpha * np.log1p(expected / beta) + n * np.log(expected / (beta + expected))
+    return result
+
+
+def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> tuple[float, Floats]:
+    """The negative log likelihood and its gradient by the logarithms of alphas and betas and the log odds of the share."""
+    share = float(expit(theta[4]))
+    logs, by_alpha, by_beta = [], [], []
+    for alpha, beta in np.exp(theta[:4]).reshape(2, 2):
+        none = -alpha * np.log1p(expected / beta)
+        # Probability of no report over that of some: the truncation.
+        odds = 1 / np.expm1(np.maximum(-none, 1e-300))
+        logs.append(_log_marginal(alpha, beta, n, expected) - np.log(-np.expm1(np.minimum(none, -1e-300))))
+        by_alpha.append(alpha * (digamma(alpha + n) - digamma(alpha)) + none * (1 + odds))
+        slope = alpha * expected / (beta + expected)
+        by_beta.append(slope * (1 + odds) - n * beta / (beta + expected))
+    first, second = np.log(share) + logs[0], np.log1p(-share) + logs[1]
+    together = np.logaddexp(first, second)
+    ours = np.exp(first - together)
+    gradient = [
+        weights @ part
+        for part in (
+            ours * by_alpha[0],
+            ours * by_beta[0],
+            (1 - ours) * by_alpha[1],
+            (1 - ours) * by_beta[1],
+            ours - share,
+        )
+    ]
+    return -float(weights @ together), -np.asarray(gradient)
+
+
+def _quantile(tail: float, first: Floats, shapes: tuple[Floats, Floats], rates: tuple[Floats, Floats]) -> Floats:
+    """The quantiles of mixtures of two gamma distributions. They lie between those of the components: Newton, kept in between."""
+    of_one, of_other = (gammaincinv(shape, tail) / rate for shape, rate in zip(shapes, rates, strict=True))
+    low, high = np.minimum(of_one, of_other), np.maximum(of_one, of_other)
+    at = first * of_one + (1 - first) * of_other
+    todo = np.flatnonzero(high - low > _CLOSE * high)
+    for _ in range(_STEPS):
+        if not len(todo):
+            break
+        x, share = at[todo], first[todo]
+        one, other = ((shape[todo], rate[todo]) for shape, rate in zip(shapes, rates, strict=True))
+        below = share * gammainc(one[0], one[1] * x) + (1 - share) * gammainc(other[0], other[1] * x) - tail
+        low[todo] = np.where(below < 0, x, low[todo])
+        high[todo] = np.where(below >= 0, x, high[todo])
+        density = share * _density(x, *one) + (1 - share) * _density(x, *other)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = x - below / density
+        inside = (step > low[todo]) & (step < high[todo])
+        following = np.where(inside, step, (low[todo] + high[todo]) / 2)
+        at[todo] = following
+        todo = todo[np.abs(following - x) > _CLOSE * x]
+    return at
+
+
+def _density(x: Floats, shape: Floats, rate: Floats) -> Floats:
+    result: Floats = np.exp(shape * np.log(rate * x) - rate * x - gammaln(shape)) / x
+    return result

@@ -1,0 +1,82 @@
+"""Many pairs at once: false discovery rates, and the family-wise level of the likelihood ratio test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import lambertw, pdtrc
+from scipy.stats import chi2
+
+from shared.signals.measures import Counts, Floats
+
+LEAST_P = 1e-4
+_HEIGHTS = 48
+_PRECISION = 1e-4
+# A count that has a height exactly is found through a logarithm and back.
+_ROUNDING = 1e-9
+
+
+def false_discovery_rate(p: Floats) -> Floats:
+    """Each p-value adjusted by Benjamini and Hochberg 1995: raise what is at most q and q of that is expected to be false.
+
+    NaN stays NaN and is not counted among the tests.
+    """
+    adjusted = np.full(p.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    ranks = np.arange(1, len(order) + 1)
+    scaled = p[order] * (len(order) / ranks)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted
+
+
+def chi2_p(statistic: Floats) -> Floats:
+    """The p-value of a chi-squared with one degree of freedom; NaN stays NaN."""
+    result: Floats = chi2.sf(statistic, 1)
+    return result
+
+
+class FamilyWise:
+    """The chance that any of all pairs reaches a Poisson likelihood ratio when no drug has to do with any reaction.
+
+    The likelihood ratio test of Huang, Zalkikar and Tiwari (2011, doi:10.1198/jasa.2011.ap10243) takes the distribution of the
+    greatest ratio from a simulation. With the counts of pairs as independent Poisson variables it is a product, and is computed
+    exactly here: the ratio of a pair reaches a height when its count reaches the least integer that has it.
+    """
+
+    def __init__(self, drug: Counts, reaction: Counts, total: int) -> None:
+        """Margins: the reports of each drug, of each reaction, and of all. Pairs that were never reported belong to the family."""
+        drugs, of_drugs = np.unique(drug[drug > 0], return_counts=True)
+        reactions, of_reactions = np.unique(reaction[reaction > 0], return_counts=True)
+        self._expected: Floats = np.outer(drugs, reactions).ravel() / max(total, 1)
+        self._pairs = np.outer(of_drugs, of_reactions).ravel().astype(np.float64)
+
+    def chance(self, height: float) -> float:
+        """The probability that the greatest ratio is at least `height`, which is above 0."""
+        over: Any = (height / self._expected - 1) / np.e
+        needed = np.ceil(self._expected * np.exp(lambertw(over).real + 1) - _ROUNDING)
+        return float(-np.expm1(self._pairs @ np.log1p(-pdtrc(needed - 1, self._expected))))
+
+    def critical(self, alpha: float = 0.05) -> float:
+        """The least height that is reached with a probability of `alpha` at most; 0 where there is no pair."""
+        if not len(self._expected):
+            return 0.0
+        low, high = 0.0, 1.0
+        while self.chance(high) > alpha:
+            low, high = high, 2 * high
+        while high - low > _PRECISION:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.chance(middle) > alpha else (low, middle)
+        return high
+
+    def p(self, llr: Floats) -> Floats:
+        """Family-wise p-values, rounded up to the next of a few dozen exact ones; NaN stays NaN.
+
+        Nothing below `LEAST_P` is told apart.
+        """
+        if not len(self._expected):
+            return np.full(llr.shape, np.nan)
+        heights = np.linspace(self.critical(0.999), self.critical(LEAST_P), _HEIGHTS)
+        chances = np.array([1.0, *(self.chance(height) for height in heights)])
+        return np.where(np.isnan(llr), np.nan, chances[np.searchsorted(heights, llr, side="right")])
