@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,12 @@ from shared.corpora.readers import AnnotatedPost
 from shared.corpora.splits import TYPES, Split
 from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, REACTION, TAGS, spans_of_posts
 from shared.models.features import FeatureBuilder, Pieces
-from shared.scores import strict, total
+from shared.scores import Counts, strict, total
 from shared.text.parse import default_parser
 
 # Label of a piece whose tag is unknown: it begins no word, or its corpus does not annotate the type.
 IGNORED = -100
 _PIECES_A_BATCH = 1024
-# A sentence of a case report is annotated with nine types, a tweet with two or three: unweighted, the reports would decide.
-_WEIGHTS = [1.0 if name in (REACTION, PART) else 0.25 for name in TYPES]
 _BIASES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
@@ -168,8 +166,14 @@ def _has_reaction(post: AnnotatedPost) -> bool:
 
 
 def tag_loss(emissions: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross entropy over the known tags; emissions [rows, pieces, 3 * types], targets [rows, pieces, types, 3]."""
-    weights = targets.any(dim=3) * torch.tensor(_WEIGHTS, device=targets.device)
+    """Weighted mean cross entropy over the known tags; emissions [rows, pieces, 3 * types], targets [rows, pieces, types, 3].
+
+    At each piece the reaction weighs as much as all other known types together: a sentence of a case report is annotated with
+    nine types, a tweet with two or three, and unweighted the reports would decide.
+    """
+    known = targets.any(dim=3).float()
+    others = known * torch.tensor([name != REACTION for name in TYPES], device=targets.device)
+    weights = known - others + others / others.sum(dim=2, keepdim=True).clamp(min=1)
     losses = -(targets * functional.log_softmax(emissions.reshape(targets.shape), dim=3)).sum(dim=3)
     return (losses * weights).sum() / weights.sum().clamp(min=1)
 
@@ -186,29 +190,33 @@ def _padded(targets: Sequence[Tensor], emissions: Tensor) -> Tensor:
 def choose_biases(
     model: nn.Module, builder: FeatureBuilder, corpora: dict[str, Split[AnnotatedPost]]
 ) -> tuple[list[float], float, dict[str, float]]:
-    """Per type the outside bias of best strict F1 on the held-out posts; the mean F1 over the corpora's reactions."""
+    """Per type the outside bias of best strict F1 on the held-out posts, and that F1 of reactions.
+
+    F1 is a mean over the corpora that annotate the type: the larger ones would decide for all where counts were added up.
+    """
     posts = [post for split in corpora.values() for post in split.held_out]
     names = [name for name, split in corpora.items() for _ in split.held_out]
     texts = [post.text for post in posts]
     encoded, said = emissions(model, builder, texts)
     found = {bias: spans_of_posts(encoded.pieces, said, texts, TYPES, [bias] * len(TYPES)) for bias in _BIASES}
 
-    def score(kind: str, bias: float, corpus: str | None = None, by: Callable[..., Any] = strict) -> float:
-        counts = [
-            by([s.places for s in spans if s.type == kind], [m.places for m in post.mentions if m.type == kind])
-            for post, spans, name in zip(posts, found[bias], names, strict=True)
-            if kind in post.types and corpus in (None, name)
-        ]
-        return float(np.nan_to_num(total(counts).f1)) if counts else 0.0
+    def scores(kind: str, bias: float) -> dict[str, float]:
+        counts: dict[str, list[Counts]] = {}
+        for post, spans, name in zip(posts, found[bias], names, strict=True):
+            if kind in post.types:
+                ours = [s.places for s in spans if s.type == kind]
+                counts.setdefault(name, []).append(strict(ours, [m.places for m in post.mentions if m.type == kind]))
+        return {name: float(np.nan_to_num(total(each).f1)) for name, each in counts.items()}
+
+    def score(kind: str, bias: float) -> float:
+        return float(np.mean(list(scores(kind, bias).values()) or [0.0]))
 
     # Parts have no score of their own; they make reactions.
     kinds = [REACTION if kind == PART else kind for kind in TYPES]
     biases = {kind: max(_BIASES, key=lambda bias: (score(kind, bias), -abs(bias))) for kind in set(kinds)}
     report = {f"{kind}{biases[kind]:+.1f}": round(score(kind, biases[kind]), 3) for kind in dict.fromkeys(kinds)}
-    annotated = [name for name, split in corpora.items() if any(REACTION in post.types for post in split.held_out)]
-    for name in annotated:
-        report[name] = round(score(REACTION, biases[REACTION], name), 3)
-    return [biases[kind] for kind in kinds], float(np.mean([report[name] for name in annotated])), report
+    report |= {name: round(value, 3) for name, value in scores(REACTION, biases[REACTION]).items()}
+    return [biases[kind] for kind in kinds], score(REACTION, biases[REACTION]), report
 
 
 def _last_pieces(words: NDArray[np.int64], pieces: Pieces) -> NDArray[np.int64]:
