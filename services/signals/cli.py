@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shared.errors import AdrwatchError
 
+if TYPE_CHECKING:
+    from services.signals.writing import Columns, Names
+    from shared.signals.table import MeasuredTable
+
 group = typer.Typer(help="Measures of disproportionality of your own counts or reports.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="reports: CSV, TSV (also .gz, .xz) or Parquet with report, drug, reaction")]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option("--columns", help="what the file calls its columns: report=CASEID,drug=DRUG,reaction=AE"),
+]
+Csv = Annotated[Path | None, typer.Option("--csv", help="write all rows to this CSV file")]
+Parquet = Annotated[Path | None, typer.Option("--parquet", help="write all rows to this Parquet file")]
+Json = Annotated[bool, typer.Option("--json", help="print all rows, one JSON object a line")]
+Most = Annotated[int, typer.Option("--most", min=1, help="rows that are shown")]
 
 
 def register(app: typer.Typer) -> None:
@@ -18,40 +34,30 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="signals")
 
 
-@group.callback()
-def signals() -> None:
-    """Measures of disproportionality of your own counts or reports."""
-
-
 @group.command("table")
 def table(
-    file: Annotated[
-        Path, typer.Argument(help="counts (drug, reaction, a, b, c, d) or reports (report, drug, reaction)")
-    ],
-    columns: Annotated[
-        str | None, typer.Option(help="what the file calls its columns, such as report=CASEID,drug=DRUG,reaction=AE")
-    ] = None,
+    file: Annotated[Path, typer.Argument(help="reports as above, or counts: drug, reaction, a, b, c, d")],
+    columns: ColumnNames = None,
     stratum: Annotated[
         str | None, typer.Option(help="column of reports: expected counts are summed over its values (Mantel-Haenszel)")
     ] = None,
     without: Annotated[
         str | None, typer.Option(help="leave out all reports that name this drug, which may mask others")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="write all pairs to this CSV file")] = None,
-    parquet: Annotated[Path | None, typer.Option(help="write all pairs to this Parquet file")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print all pairs, one JSON object a line")] = False,
-    by: Annotated[str, typer.Option(help="column by which the pairs that are shown are chosen")] = "eb05",
-    most: Annotated[int, typer.Option(min=1, help="pairs that are shown")] = 20,
+    csv: Csv = None,
+    parquet: Parquet = None,
+    as_json: Json = False,
+    by: Annotated[str, typer.Option(help="column by which the rows that are shown are chosen")] = "eb05",
+    most: Most = 20,
 ) -> None:
-    """Compute every measure of every pair: PRR, ROR, RRR, Q, chi-squared, IC, EBGM, LRT, with their intervals and corrections.
+    """Every measure of every pair: PRR, ROR, RRR, Q, chi-squared, IC, EBGM, LRT, with their intervals and corrections.
 
     Counts are of distinct reports. Rows that cannot be are named with their lines, and nothing is computed: exit code 2.
 
     Example: adrwatch signals table reports.csv.xz --columns report=CASEID,drug=DRUG,reaction=AE --csv measures.csv
     """
     from services.signals.reading import read_table
-    from services.signals.writing import json_lines, top, write
-    from shared.console import tables
+    from services.signals.writing import of_pairs
     from shared.signals.counts import Reports, count
     from shared.signals.table import measure
 
@@ -64,27 +70,153 @@ def table(
         except KeyError:
             raise AdrwatchError(f"no report names {without}", fix="write the drug as the file does") from None
     measured = measure(count(found) if isinstance(found, Reports) else found)
-    if by not in measured.columns:
-        raise AdrwatchError(f"there is no column {by}", fix=f"--by is one of {', '.join(measured.columns)}")
-    if csv is not None:
-        write(measured, csv, "csv")
-    if parquet is not None:
-        write(measured, parquet, "parquet")
-    if as_json:
-        for line in json_lines(measured):
-            print(line)
-    elif csv is None and parquet is None:
-        tables().print(top(measured, by, most))
+    shown = ("a", "expected", "prr", "ror_lower", "ic025", "eb05", "chi2_yates", "llr_p")
+    _put(of_pairs(measured.pairs), measured.columns, shown, by, most, csv, parquet, as_json)
     _tell(measured)
 
 
+@group.command("changes")
+def changes(
+    file: File,
+    columns: ColumnNames = None,
+    until: Annotated[
+        str | None, typer.Option(help="last day of the window [default: the last day of the reports]")
+    ] = None,
+    window: Annotated[int, typer.Option(min=1, help="days of the window")] = 28,
+    control: Annotated[int, typer.Option(min=1, help="days of the control window before it")] = 364,
+    alpha: Annotated[float, typer.Option(help="level of the sequential test")] = 0.05,
+    csv: Csv = None,
+    parquet: Parquet = None,
+    as_json: Json = False,
+    by: Annotated[str, typer.Option(help="column by which the rows that are shown are chosen")] = "tic025",
+    most: Most = 20,
+) -> None:
+    """Which pairs have changed: temporal IC, surge of the newest day, sequential test (MaxSPRT). Reports need a column `date`.
+
+    Each pair in the window is compared with the same pair in the control window before it.
+
+    Example: adrwatch signals changes reports.csv --until 2026-03-31 --window 7 --control 84
+    """
+    import numpy as np
+
+    from services.signals.reading import read_dated
+    from services.signals.writing import of_pairs
+    from shared.signals.over_time import Span
+    from shared.signals.over_time import changes as changed
+
+    if not 0 < alpha < 1:
+        raise AdrwatchError(f"--alpha {alpha} is no level", fix="give it between 0 and 1")
+    reports, day = read_dated(file, _names(columns))
+    epoch = date(1970, 1, 1)
+    end = int(np.max(day)) + 1 if until is None else (_day(until) - epoch).days + 1
+    span = Span(end - window - control, end - window, end)
+    found = changed(reports, day, span, alpha)
+    first, last = (epoch + timedelta(days=days) for days in (span.change, span.end - 1))
+    print(f"window {first} to {last}, against the {control} days before it", file=sys.stderr)
+    shown = ("a", "control_a", "tic", "tic025", "newest_day", "surge_fdr", "max_llr", "critical")
+    _put(of_pairs(found.pairs), found.columns, shown, by, most, csv, parquet, as_json)
+
+
+@group.command("together")
+def together(
+    file: File,
+    columns: ColumnNames = None,
+    least: Annotated[int, typer.Option(min=1, help="reports of both drugs and the reaction at least")] = 3,
+    csv: Csv = None,
+    parquet: Parquet = None,
+    as_json: Json = False,
+    by: Annotated[str, typer.Option(help="column by which the rows that are shown are chosen")] = "omega025",
+    most: Most = 20,
+) -> None:
+    """Two drugs whose reports together name a reaction more than each by itself: Omega, support, confidence, lift.
+
+    Omega025 above 0 is the usual sign of an interaction.
+
+    Example: adrwatch signals together reports.csv --least 5 --json
+    """
+    from services.signals.reading import read_reports
+    from shared.signals.together import MOST_DRUGS
+    from shared.signals.together import together as both
+
+    found = both(read_reports(file, _names(columns)), least)
+    names = dict(
+        zip(("drug", "other_drug", "reaction"), [list(each) for each in zip(*found.names, strict=True)], strict=False)
+    )
+    if found.skipped:
+        print(f"adrwatch: {found.skipped} reports name over {MOST_DRUGS} drugs: no pairs of these", file=sys.stderr)
+    if not names:
+        print(f"adrwatch: no two drugs and a reaction have {least} reports", file=sys.stderr)
+        return
+    shown = ("n", "both", "expected", "omega", "omega025", "confidence", "lift")
+    _put(names, found.columns, shown, by, most, csv, parquet, as_json)
+
+
+@group.command("groups")
+def groups(
+    file: Annotated[Path, typer.Argument(help="reports as above, or counts: drug, reaction, a, b, c, d")],
+    columns: ColumnNames = None,
+    least: Annotated[int, typer.Option(min=1, help="reports that a drug must have")] = 50,
+    likeness: Annotated[float, typer.Option(min=0.05, max=1, help="mean cosine from which drugs are one group")] = 0.6,
+    as_json: Json = False,
+) -> None:
+    """Drugs whose reactions are alike, and the reactions that they share: the same substance, a class, an indication.
+
+    Example: adrwatch signals groups reports.csv.xz --columns report=CASEID,drug=DRUG,reaction=AE --least 200
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.table import Table as Grid
+
+    from services.signals.reading import read_table
+    from shared.console import tables
+    from shared.signals.counts import Reports, count
+    from shared.signals.profiles import groups as grouped
+
+    found = read_table(file, _names(columns))
+    listed = grouped(count(found) if isinstance(found, Reports) else found, least, likeness)
+    if as_json:
+        for each in listed:
+            print(json.dumps(asdict(each), ensure_ascii=False))
+        return
+    grid = Grid("likeness", "drugs", "shared reactions", title=f"{len(listed)} groups", title_justify="left")
+    for each in listed:
+        grid.add_row(f"{each.likeness:.2f}", ", ".join(each.drugs), ", ".join(each.shared))
+    tables().print(grid)
+
+
+def _put(
+    names: Names,
+    columns: Columns,
+    shown: Sequence[str],
+    by: str,
+    most: int,
+    csv: Path | None,
+    parquet: Path | None,
+    as_json: bool,
+) -> None:
+    from services.signals.writing import json_lines, top, write
+    from shared.console import tables
+
+    if by not in columns:
+        raise AdrwatchError(f"there is no column {by}", fix=f"--by is one of {', '.join(columns)}")
+    for path, form in ((csv, "csv"), (parquet, "parquet")):
+        if path is not None:
+            write(names, columns, path, form)
+    if as_json:
+        for line in json_lines(names, columns):
+            print(line)
+    elif csv is None and parquet is None:
+        tables().print(top(names, columns, shown, by, most))
+
+
 def _names(columns: str | None) -> dict[str, str]:
-    from services.signals.reading import COUNTS, REPORTS
+    from services.signals.reading import COUNTS, DATE, REPORTS
 
     names: dict[str, str] = {}
     for part in (columns or "").split(","):
         name, _, theirs = part.partition("=")
-        if part and (name.strip() not in (*COUNTS, *REPORTS) or not theirs.strip()):
+        if part and (name.strip() not in (*COUNTS, *REPORTS, DATE) or not theirs.strip()):
             raise AdrwatchError(
                 f"--columns has {part!r}", fix="write our name = yours: report=CASEID,drug=DRUG,reaction=AE"
             )
@@ -93,15 +225,18 @@ def _names(columns: str | None) -> dict[str, str]:
     return names
 
 
-def _tell(measured: object) -> None:
-    """What a reader must know of the prior of EBGM, to standard error."""
-    from shared.signals.table import MeasuredTable
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise AdrwatchError(f"--until {text!r} is no day", fix="write it as 2026-03-31") from None
 
-    assert isinstance(measured, MeasuredTable)  # noqa: S101
-    fit = measured.fit
-    if fit is None or not fit.trustworthy:
+
+def _tell(measured: MeasuredTable) -> None:
+    """What a reader must know of EBGM and of p-values, to standard error."""
+    if measured.fit is None or not measured.fit.trustworthy:
         print("adrwatch: no EBGM, for fewer than two searches for its prior agree: too few pairs", file=sys.stderr)
-    elif not measured.pairs.of_reports:
+    if not measured.pairs.of_reports:
         print(
             "adrwatch: no p-values of the likelihood ratio test, which needs reports rather than counts",
             file=sys.stderr,

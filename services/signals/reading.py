@@ -9,12 +9,15 @@ import csv
 import gzip
 import io
 import lzma
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.errors import AdrwatchError
 from shared.signals.counts import Pairs, Reports
@@ -25,6 +28,8 @@ COUNTS = ("drug", "reaction", *CELLS)
 REPORTS = ("report", "drug", "reaction")
 _SHOWN = 10
 _MOST = 2**53
+DATE = "date"
+_EPOCH = date(1970, 1, 1)
 _FIX = "name the columns drug, reaction, a, b, c, d or report, drug, reaction; or map them: --columns report=CASE,drug=NAME"
 
 
@@ -48,14 +53,36 @@ def read_table(path: Path, names: Mapping[str, str], stratum: str | None = None)
             if stratum not in header:
                 raise AdrwatchError(f"{path} has no column {stratum}", fix=f"columns are {', '.join(header)}")
             wanted.append(header.index(stratum))
-        return _reports(path, rows, wanted)
+        return _reports(path, rows, wanted, _stratum)[0]
+
+
+def read_reports(path: Path, names: Mapping[str, str]) -> Reports:
+    """Rows of reports; raises AdrwatchError as `read_table` does, and for a file of counts."""
+    found = read_table(path, names)
+    if isinstance(found, Pairs):
+        raise AdrwatchError(
+            f"{path} holds counts, and this needs reports", fix="give the columns report, drug, reaction"
+        )
+    return found
+
+
+def read_dated(path: Path, names: Mapping[str, str]) -> tuple[Reports, NDArray[np.int64]]:
+    """Rows of reports and the day of each, since 1970-01-01. A report has one day. Raises AdrwatchError as `read_table` does."""
+    with _rows(path) as (header, rows):
+        at = _places(path, header, names)
+        if missing := [name for name in (*REPORTS, DATE) if name not in at]:
+            raise AdrwatchError(f"{path} has no column {missing[0]}", fix=_FIX + ",date=DATE")
+        reports, dates = _reports(path, rows, [at[name] for name in (*REPORTS, DATE)], _date)
+        days = np.array([(date.fromisoformat(day) - _EPOCH).days for day in dates], dtype=np.int64)
+        assert reports.stratum is not None  # noqa: S101
+        return replace(reports, stratum=None), days[reports.stratum]
 
 
 def _places(path: Path, header: Sequence[str], names: Mapping[str, str]) -> dict[str, int]:
     lowered = [name.strip().lower() for name in header]
     if missing := [name for name in names.values() if name.lower() not in lowered]:
         raise AdrwatchError(f"{path} has no column {missing[0]}", fix=f"columns are {', '.join(header)}")
-    wanted = {name: names.get(name, name).lower() for name in (*COUNTS, *REPORTS)}
+    wanted = {name: names.get(name, name).lower() for name in (*COUNTS, *REPORTS, DATE)}
     return {name: lowered.index(theirs) for name, theirs in wanted.items() if theirs in lowered}
 
 
@@ -84,25 +111,29 @@ def _counts(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], places: Seque
     return Pairs(list(drugs), list(reactions), drug, reaction, a, b, c, d, expected(a, b, c, d))
 
 
-def _reports(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], places: Sequence[int]) -> Reports:
+def _reports(
+    path: Path, rows: Iterator[tuple[int, Sequence[Any]]], places: Sequence[int], fourth: Callable[[Any], str]
+) -> tuple[Reports, list[str]]:
+    """Reports, with a fourth column, of which each report has one value, as strata; and the names of these."""
     codes: list[dict[str, int]] = [{} for _ in places]
     columns: list[list[int]] = [[] for _ in places]
     strata: dict[int, int] = {}
     wrong = _Wrong(path)
     for line, row in rows:
         try:
-            # A report without its stratum is in a stratum of those; any other field must say something.
-            fields = [_name(row[place], empty=i == len(REPORTS)) for i, place in enumerate(places)]
+            fields = [_name(row[place]) for place in places[: len(REPORTS)]]
+            fields += [fourth(row[place]) for place in places[len(REPORTS) :]]
         except (IndexError, ValueError) as error:
             wrong.add(line, str(error) if isinstance(error, ValueError) else "has too few fields")
             continue
         for known, column, field in zip(codes, columns, fields, strict=True):
             column.append(known.setdefault(field, len(known)))
         if len(places) > len(REPORTS) and strata.setdefault(columns[0][-1], columns[3][-1]) != columns[3][-1]:
-            wrong.add(line, "puts its report into a second stratum")
+            wrong.add(line, "gives its report a second stratum or date")
     wrong.check(len(columns[0]))
     report, drug, reaction, *stratum = (np.asarray(column, dtype=np.int64) for column in columns)
-    return Reports(list(codes[1]), list(codes[2]), report, drug, reaction, stratum[0] if stratum else None)
+    names = list(codes[3]) if stratum else []
+    return Reports(list(codes[1]), list(codes[2]), report, drug, reaction, stratum[0] if stratum else None), names
 
 
 class _Wrong:
@@ -138,11 +169,24 @@ def _count(field: Any) -> int:
     return int(value)
 
 
-def _name(field: Any, *, empty: bool = False) -> str:
-    text = "" if field is None else str(field).strip()
-    if not text and not empty:
+def _stratum(field: Any) -> str:
+    """As it stands; reports without a stratum are in a stratum of those."""
+    return "" if field is None else str(field).strip()
+
+
+def _name(field: Any) -> str:
+    if not (text := _stratum(field)):
         raise ValueError("has an empty name")
     return text
+
+
+def _date(field: Any) -> str:
+    """The day of a date or a time, as a date of ISO 8601."""
+    text = _stratum(field)
+    try:
+        return datetime.fromisoformat(text).date().isoformat()
+    except ValueError:
+        raise ValueError(f"has {text!r} where a date such as 2026-03-01 should be") from None
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""A table of measures as CSV, Parquet, JSON lines, or the top of it for people."""
+"""A table of figures as CSV, Parquet, JSON lines, or the top of it for people."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +13,57 @@ import numpy as np
 from rich.table import Table as Grid
 
 from shared.errors import AdrwatchError
-from shared.signals.table import MeasuredTable
+from shared.signals.counts import Pairs
+from shared.signals.measures import Counts, Floats
 
-_SHOWN = ("a", "expected", "prr", "ror_lower", "ic025", "eb05", "chi2_yates", "llr_p")
+# Columns of names and of figures, of one length each.
+Names = Mapping[str, Sequence[str]]
+Columns = Mapping[str, Counts | Floats]
 
 
-def write(table: MeasuredTable, path: Path, form: str) -> None:
-    """Write all pairs to `path`, `form` being csv or parquet. Raises AdrwatchError where the file cannot be written."""
-    columns = {"drug": np.asarray(table.pairs.drugs, dtype=object)[table.pairs.drug]}
-    columns["reaction"] = np.asarray(table.pairs.reactions, dtype=object)[table.pairs.reaction]
-    columns |= table.columns
+def write(names: Names, columns: Columns, path: Path, form: str) -> None:
+    """Write all rows to `path`, `form` being csv or parquet. Raises AdrwatchError where the file cannot be written."""
     target = str(path).replace("'", "''")
     options = "FORMAT parquet" if form == "parquet" else "FORMAT csv, HEADER"
+    table = {name: np.asarray(list(values), dtype=object) for name, values in names.items()} | dict(columns)
     try:
         with duckdb.connect() as connection:
             # DuckDB reads NaN of numpy as NULL: an empty field, not a number.
-            connection.register("measures", columns)
+            connection.register("measures", table)
             connection.execute(f"COPY measures TO '{target}' ({options})")
     except duckdb.Error as error:
         raise AdrwatchError(f"{path} cannot be written: {error}", fix="give a file in a folder that exists") from None
 
 
-def json_lines(table: MeasuredTable) -> Iterator[str]:
-    """One object a pair; null where a table cannot give a value."""
-    columns = {name: values.tolist() for name, values in table.columns.items()}
-    for i, (drug, reaction) in enumerate(zip(table.pairs.drug.tolist(), table.pairs.reaction.tolist(), strict=True)):
-        row: dict[str, Any] = {"drug": table.pairs.drugs[drug], "reaction": table.pairs.reactions[reaction]}
-        for name, values in columns.items():
-            row[name] = None if isinstance(values[i], float) and math.isnan(values[i]) else values[i]
-        yield json.dumps(row, ensure_ascii=False)
+def json_lines(names: Names, columns: Columns) -> Iterator[str]:
+    """One object a row; null where a table cannot give a value."""
+    values = [column.tolist() for column in columns.values()]
+    for row in zip(*names.values(), *values, strict=True):
+        given = (None if isinstance(value, float) and math.isnan(value) else value for value in row)
+        yield json.dumps(dict(zip((*names, *columns), given, strict=True)), ensure_ascii=False)
 
 
-def top(table: MeasuredTable, by: str, number: int) -> Grid:
-    """The pairs with the greatest value of a column."""
-    values = table.columns[by]
-    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:number]
-    grid = Grid(title=f"{len(table.pairs):,} pairs, the first {len(order)} by {by}", title_justify="left")
-    grid.add_column("drug")
-    grid.add_column("reaction")
-    shown = _SHOWN if by in _SHOWN else (*_SHOWN, by)
+def top(names: Names, columns: Columns, shown: Sequence[str], by: str, most: int) -> Grid:
+    """The rows with the greatest value of a column. `shown`: the columns that people see beside that."""
+    values = columns[by]
+    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:most]
+    grid = Grid(title=f"{len(values):,} rows, the first {len(order)} by {by}", title_justify="left")
+    for name in names:
+        grid.add_column(name)
+    shown = shown if by in shown else (*shown, by)
     for name in shown:
         grid.add_column(name, justify="right")
     for i in order.tolist():
-        names = (table.pairs.drugs[table.pairs.drug[i]], table.pairs.reactions[table.pairs.reaction[i]])
-        grid.add_row(*names, *(_short(table.columns[name][i]) for name in shown))
+        grid.add_row(*(of[i] for of in names.values()), *(_short(columns[name][i]) for name in shown))
     return grid
+
+
+def of_pairs(pairs: Pairs) -> dict[str, Sequence[str]]:
+    """The names of pairs as columns."""
+    return {
+        "drug": [pairs.drugs[code] for code in pairs.drug.tolist()],
+        "reaction": [pairs.reactions[code] for code in pairs.reaction.tolist()],
+    }
 
 
 def _short(value: Any) -> str:
