@@ -13,6 +13,7 @@ TASKS = (
     "services.evaluation.end_to_end",
     "services.evaluation.attribute",
     "services.evaluation.normalise",
+    "services.evaluation.signals",
     "services.evaluation.everything",
 )
 

@@ -56,12 +56,12 @@ def table(
 
     Example: adrwatch signals table reports.csv.xz --columns report=CASEID,drug=DRUG,reaction=AE --csv measures.csv
     """
-    from services.signals.reading import read_table
+    from services.signals.reading import column_names, read_table
     from services.signals.writing import of_pairs
     from shared.signals.counts import Reports, count
     from shared.signals.table import measure
 
-    found = read_table(file, _names(columns), stratum)
+    found = read_table(file, column_names(columns), stratum)
     if without is not None:
         if not isinstance(found, Reports):
             raise AdrwatchError(f"{file} holds counts, from which no drug can be taken out", fix="give reports")
@@ -99,14 +99,14 @@ def changes(
     """
     import numpy as np
 
-    from services.signals.reading import read_dated
+    from services.signals.reading import column_names, read_dated
     from services.signals.writing import of_pairs
     from shared.signals.over_time import Span
     from shared.signals.over_time import changes as changed
 
     if not 0 < alpha < 1:
         raise AdrwatchError(f"--alpha {alpha} is no level", fix="give it between 0 and 1")
-    reports, day = read_dated(file, _names(columns))
+    reports, day = read_dated(file, column_names(columns))
     epoch = date(1970, 1, 1)
     end = int(np.max(day)) + 1 if until is None else (_day(until) - epoch).days + 1
     span = Span(end - window - control, end - window, end)
@@ -134,11 +134,11 @@ def together(
 
     Example: adrwatch signals together reports.csv --least 5 --json
     """
-    from services.signals.reading import read_reports
+    from services.signals.reading import column_names, read_reports
     from shared.signals.together import MOST_DRUGS
     from shared.signals.together import together as both
 
-    found = both(read_reports(file, _names(columns)), least)
+    found = both(read_reports(file, column_names(columns)), least)
     names = dict(
         zip(("drug", "other_drug", "reaction"), [list(each) for each in zip(*found.names, strict=True)], strict=False)
     )
@@ -168,12 +168,12 @@ def groups(
 
     from rich.table import Table as Grid
 
-    from services.signals.reading import read_table
+    from services.signals.reading import column_names, read_table
     from shared.console import tables
     from shared.signals.counts import Reports, count
     from shared.signals.profiles import groups as grouped
 
-    found = read_table(file, _names(columns))
+    found = read_table(file, column_names(columns))
     listed = grouped(count(found) if isinstance(found, Reports) else found, least, likeness)
     if as_json:
         for each in listed:
@@ -208,21 +208,6 @@ def _put(
             print(line)
     elif csv is None and parquet is None:
         tables().print(top(names, columns, shown, by, most))
-
-
-def _names(columns: str | None) -> dict[str, str]:
-    from services.signals.reading import COUNTS, DATE, REPORTS
-
-    names: dict[str, str] = {}
-    for part in (columns or "").split(","):
-        name, _, theirs = part.partition("=")
-        if part and (name.strip() not in (*COUNTS, *REPORTS, DATE) or not theirs.strip()):
-            raise AdrwatchError(
-                f"--columns has {part!r}", fix="write our name = yours: report=CASEID,drug=DRUG,reaction=AE"
-            )
-        if part:
-            names[name.strip()] = theirs.strip()
-    return names
 
 
 def _day(text: str) -> date:

@@ -33,6 +33,20 @@ _EPOCH = date(1970, 1, 1)
 _FIX = "name the columns drug, reaction, a, b, c, d or report, drug, reaction; or map them: --columns report=CASE,drug=NAME"
 
 
+def column_names(columns: str | None) -> dict[str, str]:
+    """What an option such as `report=CASEID,drug=DRUG` says: our name → the file's. Raises AdrwatchError for another form."""
+    names: dict[str, str] = {}
+    for part in (columns or "").split(","):
+        name, _, theirs = part.partition("=")
+        if part and (name.strip() not in (*COUNTS, *REPORTS, DATE) or not theirs.strip()):
+            raise AdrwatchError(
+                f"--columns has {part!r}", fix="write our name = yours: report=CASEID,drug=DRUG,reaction=AE"
+            )
+        if part:
+            names[name.strip()] = theirs.strip()
+    return names
+
+
 def read_table(path: Path, names: Mapping[str, str], stratum: str | None = None) -> Pairs | Reports:
     """The table in a file. `names`: our name of a column → the file's, where they differ; `stratum`: a further column of reports.
 

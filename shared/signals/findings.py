@@ -9,9 +9,11 @@ import numpy as np
 
 from shared.events import UNMAPPED, Measure, Table
 from shared.signals import measures as m
-from shared.signals.measures import Counts, Interval
+from shared.signals.criteria import CRITERIA, Flags, Verdict
+from shared.signals.measures import Counts
 from shared.signals.rules import HOUR_MS, Rules
-from shared.signals.windows import NONE, Flags, Ledger
+from shared.signals.table import measure_cells
+from shared.signals.windows import NONE, Ledger
 
 
 @dataclass(frozen=True)
@@ -29,53 +31,17 @@ class Finding:
     examples: tuple[str, ...]
 
 
-class Measured:
-    """The measures of an array of tables."""
-
-    def __init__(self, a: Counts, b: Counts, c: Counts, d: Counts) -> None:
-        self.a, self.b, self.c, self.d = a, b, c, d
-        self.expected = m.expected(a, b, c, d)
-        self.chi2 = m.chi2_yates(a, b, c, d)
-        self.prr, self.ror, self.ic = m.prr(a, b, c, d), m.ror(a, b, c, d), m.ic(a, b, c, d)
-
-    def table(self, i: int) -> Table:
-        """The i-th table."""
-        return Table(int(self.a[i]), int(self.b[i]), int(self.c[i]), int(self.d[i]))
-
-    def at(self, i: int) -> dict[str, Measure]:
-        """The i-th table's measures by the names that alerts carry."""
-        intervals: dict[str, Interval] = {"prr": self.prr, "ror": self.ror, "ic": self.ic}
-        single = {"chi2": Measure(m.number(self.chi2[i])), "expected": Measure(m.number(self.expected[i]))}
-        return {name: interval.at(i) for name, interval in intervals.items()} | single
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one rule says of each pair: it fires, or it abstains because its measure is absent."""
-
-    fires: Flags
-    abstains: Flags
-
-
-def evans(measured: Measured, rules: Rules) -> Verdict:
-    """Evans' criteria: PRR, chi-squared and the count of reports."""
-    rule, prr, chi2 = rules.evans, measured.prr.value, measured.chi2
-    fires = (prr >= rule.prr.value) & (chi2 >= rule.chi2.value) & (measured.a >= rule.reports.value)
-    return Verdict(fires, np.isnan(prr) | np.isnan(chi2))
-
-
-def ror(measured: Measured, rules: Rules) -> Verdict:
-    """The lower bound of the reporting odds ratio and the count of reports."""
-    fires = (measured.ror.lower > rules.ror.lower.value) & (measured.a >= rules.ror.reports.value)
-    return Verdict(fires, np.isnan(measured.ror.value))
-
-
-def ic025(measured: Measured, rules: Rules) -> Verdict:
-    """The lower bound of the information component."""
-    return Verdict(measured.ic.lower > rules.ic025.lower.value, np.isnan(measured.ic.lower))
-
-
-CRITERIA: dict[str, Callable[[Measured, Rules], Verdict]] = {"evans": evans, "ror": ror, "ic025": ic025}
+# The measures of an alert: value and bounds by the columns of `shared.signals.table`.
+MEASURES: dict[str, tuple[str, ...]] = {
+    "expected": ("expected",),
+    "prr": ("prr", "prr_lower", "prr_upper"),
+    "ror": ("ror", "ror_lower", "ror_upper"),
+    "rrr": ("rrr",),
+    "q": ("q", "q_lower", "q_upper"),
+    "chi2": ("chi2_yates",),
+    "ic": ("ic", "ic025", "ic975"),
+    "llr": ("llr",),
+}
 
 
 def decide(verdicts: Iterable[Verdict], authors: Counts, rules: Rules) -> Flags:
@@ -94,14 +60,15 @@ class Assessment:
         self._ledger, self._pairs, self._end_ms, self._hours, self._rules = ledger, pairs, end_ms, hours, rules
         self._window = ledger.window(end_ms - hours * HOUR_MS, end_ms)
         a, b, c, d, self._valid = self._window.tables(pairs)
-        self._measured = Measured(a, b, c, np.maximum(d, 0))
+        d = np.maximum(d, 0)
+        self._columns = measure_cells(a, b, c, d, m.expected(a, b, c, d))
         self._authors = self._window.authors(pairs, rules.counting.posts_without_author.value == "each")
-        self._verdicts = {name: criterion(self._measured, rules) for name, criterion in CRITERIA.items()}
+        self._verdicts = {name: CRITERIA[name](self._columns, rules) for name in rules.policy.rules.value}
         self.raised = decide(self._verdicts.values(), self._authors, rules) & self._valid
 
     def finding(self, i: int) -> Finding | None:
         """The i-th pair; None when no report of it counts, or its table cannot be."""
-        if not self._valid[i] or self._measured.a[i] == 0:
+        if not self._valid[i] or self._columns["a"][i] == 0:
             return None
         pair = int(self._pairs[i])
         drug, reaction = self._ledger.vocabulary.pair_names(pair)
@@ -111,9 +78,12 @@ class Assessment:
             reaction=reaction,
             end_ms=self._end_ms,
             window_hours=self._hours,
-            table=self._measured.table(i),
+            table=Table(*(int(self._columns[cell][i]) for cell in ("a", "b", "c", "d"))),
             authors=int(self._authors[i]),
-            measures=self._measured.at(i),
+            measures={
+                name: Measure(*(m.number(self._columns[column][i]) for column in columns))
+                for name, columns in MEASURES.items()
+            },
             rules=fired,
             examples=self._window.posts(pair, self._rules.counting.examples.value),
         )

@@ -16,6 +16,8 @@ from shared.events import Measure
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+# Cells of tables: floats where some of them cannot be.
+Cells = Counts | Floats
 
 # The 97.5 % quantile of the normal distribution, and the tail it leaves.
 Z = 1.959963985
@@ -54,13 +56,13 @@ def _log_interval(value: Floats, variance: Floats) -> Interval:
     return Interval(value, value * np.exp(-half_width), value * np.exp(half_width))
 
 
-def expected(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
+def expected(a: Cells, b: Cells, c: Cells, d: Cells) -> Floats:
     """E = (a+b)(a+c)/N, the count of the pair if drug and reaction were independent. NaN for an empty table."""
     drug = np.asarray(a + b, dtype=np.float64)
     return divide(drug * (a + c), a + b + c + d)
 
 
-def prr(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
+def prr(a: Cells, b: Cells, c: Cells, d: Cells) -> Interval:
     """Proportional reporting ratio (Evans et al. 2001): [a/(a+b)] / [c/(c+d)]."""
     value = divide(divide(a, a + b), divide(c, c + d))
     one = np.ones(np.shape(a))
@@ -69,19 +71,19 @@ def prr(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
     return _log_interval(value, np.maximum(variance, 0.0))
 
 
-def ror(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
+def ror(a: Cells, b: Cells, c: Cells, d: Cells) -> Interval:
     """Reporting odds ratio (van Puijenbroek et al. 2002): ad/(bc)."""
     value = divide(np.asarray(a, dtype=np.float64) * d, np.asarray(b, dtype=np.float64) * c)
     one = np.ones(np.shape(a))
     return _log_interval(value, divide(one, a) + divide(one, b) + divide(one, c) + divide(one, d))
 
 
-def rrr(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
+def rrr(a: Cells, b: Cells, c: Cells, d: Cells) -> Floats:
     """Relative reporting ratio a/E: for ranking only, without an interval."""
     return divide(np.asarray(a, dtype=np.float64), expected(a, b, c, d))
 
 
-def yule_q(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
+def yule_q(a: Cells, b: Cells, c: Cells, d: Cells) -> Interval:
     """Yule's Q = (ROR-1)/(ROR+1) = (ad-bc)/(ad+bc), with Wald's interval; absent where a cell is 0."""
     concordant, discordant = np.asarray(a, dtype=np.float64) * d, np.asarray(b, dtype=np.float64) * c
     value = divide(concordant - discordant, concordant + discordant)
@@ -100,14 +102,14 @@ def poisson_llr(a: Floats | Counts, expected_count: Floats) -> Floats:
     return np.where(np.isnan(ratio), np.nan, np.where(above, value, 0.0))
 
 
-def chi2(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
+def chi2(a: Cells, b: Cells, c: Cells, d: Cells) -> Floats:
     """Pearson's chi-squared without correction: N (ad-bc)^2 / product of the margins. NaN if a margin is 0."""
     a_, b_, c_, d_ = (np.asarray(x, dtype=np.float64) for x in (a, b, c, d))
     squared = (a_ + b_ + c_ + d_) * (a_ * d_ - b_ * c_) ** 2
     return divide(squared, (a_ + b_) * (c_ + d_) * (a_ + c_) * (b_ + d_))
 
 
-def chi2_yates(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
+def chi2_yates(a: Cells, b: Cells, c: Cells, d: Cells) -> Floats:
     """Chi-squared with Yates' correction: N max(|ad-bc| - N/2, 0)^2 / product of the margins. NaN if a margin is 0."""
     wide = [np.asarray(x, dtype=np.float64) for x in (a, b, c, d)]
     a_, b_, c_, d_ = wide
@@ -116,12 +118,12 @@ def chi2_yates(a: Counts, b: Counts, c: Counts, d: Counts) -> Floats:
     return divide(total * distance**2, (a_ + b_) * (c_ + d_) * (a_ + c_) * (b_ + d_))
 
 
-def ic(a: Counts, b: Counts, c: Counts, d: Counts) -> Interval:
+def ic(a: Cells, b: Cells, c: Cells, d: Cells) -> Interval:
     """Information component log2((a+1/2)/(E+1/2)) with its credibility interval (Norén et al. 2013); `lower` is IC025."""
     return shrunk(a, expected(a, b, c, d))
 
 
-def shrunk(observed: Counts, expected_count: Floats) -> Interval:
+def shrunk(observed: Cells, expected_count: Floats) -> Interval:
     """log2((O+1/2)/(E+1/2)); the bounds are log2 of the 2.5 % and 97.5 % quantiles of Gamma(shape O + 1/2, rate E + 1/2)."""
     shape = np.asarray(observed, dtype=np.float64) + SHRINKAGE
     rate = expected_count + SHRINKAGE

@@ -20,6 +20,7 @@ HOUR_MS = 60 * MINUTE_MS
 Words = Annotated[str, Meta(min_length=1)]
 Hours = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
+Level = Annotated[float, Meta(gt=0, lt=1)]
 Code = Annotated[str, Meta(pattern=r"^[a-z_.]+:[A-Za-z_0-9.]+$")]
 Test = Annotated[str, Meta(pattern=r"^tests/.+\.py::test_.+$")]
 
@@ -100,9 +101,42 @@ class Ic025Rules(_Part, frozen=True, kw_only=True):
     lower: Rule[float]
 
 
+class QRules(_Part, frozen=True, kw_only=True):
+    """The criterion on Yule's Q."""
+
+    lower: Rule[float]
+
+
+class Eb05Rules(_Part, frozen=True, kw_only=True):
+    """The criterion on the 5 % quantile of the empirical Bayes posterior."""
+
+    lower: Rule[float]
+
+
+class MhraRules(_Part, frozen=True, kw_only=True):
+    """The criteria on EBGM."""
+
+    ebgm: Rule[float]
+    eb05: Rule[float]
+    reports: Rule[Count]
+
+
+class Chi2Rules(_Part, frozen=True, kw_only=True):
+    """The criterion on chi-squared over many pairs."""
+
+    rate: Rule[Level]
+
+
+class LlrRules(_Part, frozen=True, kw_only=True):
+    """The criterion on the likelihood ratio over many pairs."""
+
+    p: Rule[Level]
+
+
 class PolicyRules(_Part, frozen=True, kw_only=True):
     """When a pair raises, and when it is published again."""
 
+    rules: Rule[Annotated[tuple[Literal["evans", "ror", "ic025", "q"], ...], Meta(min_length=1)]]
     raise_when: Rule[Literal["all", "any"]]
     authors: Rule[Count]
     cool_down_hours: Rule[Hours]
@@ -158,6 +192,11 @@ class Rules(_Part, frozen=True, kw_only=True):
     evans: EvansRules
     ror: RorRules
     ic025: Ic025Rules
+    q: QRules
+    eb05: Eb05Rules
+    mhra: MhraRules
+    chi2: Chi2Rules
+    llr: LlrRules
     policy: PolicyRules
     single_report: SingleReportRules
     suppression: Suppression = Suppression()
@@ -190,7 +229,7 @@ class Rules(_Part, frozen=True, kw_only=True):
 
     def values(self) -> Iterator[tuple[str, Rule[Any]]]:
         """Every rule with a value, by its dotted key, in the order of the file."""
-        for part in ("time", "counting", "evans", "ror", "ic025", "policy"):
+        for part in ("time", "counting", "evans", "ror", "ic025", "q", "eb05", "mhra", "chi2", "llr", "policy"):
             group = getattr(self, part)
             for name in group.__struct_fields__:
                 yield f"{part}.{name}", getattr(group, name)

@@ -25,31 +25,36 @@ class MeasuredTable:
     fit: ebgm.Fit | None
 
 
-def measure(pairs: Pairs) -> MeasuredTable:
-    """Every measure that a table at one moment has. Measures over an expected count take that of the pairs, stratified or not.
-
-    Reports that name drug and reaction, but never as a pair, may leave fewer than none for d: such a table has no measure over d.
-    """
-    a, b, c, expected = pairs.a, pairs.b, pairs.c, pairs.expected
-    d = np.where(pairs.d >= 0, pairs.d, np.nan)
-    chi2, yates = m.chi2(a, b, c, d), m.chi2_yates(a, b, c, d)
-    llr = m.poisson_llr(a, expected)
-    p = chi2_p(yates)
-    fit = ebgm.fit(a, expected)
-    shrunk = (
-        ebgm.posterior(fit.prior, a, expected)
-        if fit is not None and fit.trustworthy
-        else Interval(*[np.full(len(pairs), np.nan)] * 3)
-    )
-    columns: dict[str, Counts | Floats] = {"a": a, "b": b, "c": c, "d": pairs.d, "expected": expected}
+def measure_cells(a: Counts, b: Counts, c: Counts, d: Counts | Floats, expected: Floats) -> dict[str, Counts | Floats]:
+    """The measures that each table has by itself; over an expected count they take that given, stratified or not."""
+    columns: dict[str, Counts | Floats] = {"a": a, "b": b, "c": c, "d": d, "expected": expected}
     columns |= _named("prr", m.prr(a, b, c, d))
     columns |= _named("ror", m.ror(a, b, c, d))
     columns["rrr"] = m.divide(a.astype(np.float64), expected)
     columns |= _named("q", m.yule_q(a, b, c, d))
-    columns |= {"chi2": chi2, "chi2_yates": yates, "chi2_p": p, "chi2_fdr": false_discovery_rate(p)}
+    columns |= {"chi2": m.chi2(a, b, c, d), "chi2_yates": m.chi2_yates(a, b, c, d)}
     columns |= _named("ic", m.shrunk(a, expected), "ic025", "ic975")
+    columns["llr"] = m.poisson_llr(a, expected)
+    return columns
+
+
+def measure(pairs: Pairs) -> MeasuredTable:
+    """Every measure that a table at one moment has, those that need all pairs included.
+
+    Reports that name drug and reaction, but never as a pair, may leave fewer than none for d: such a table has no measure over d.
+    """
+    d = np.where(pairs.d >= 0, pairs.d, np.nan)
+    columns = measure_cells(pairs.a, pairs.b, pairs.c, d, pairs.expected) | {"d": pairs.d}
+    p = chi2_p(np.asarray(columns["chi2_yates"]))
+    columns |= {"chi2_p": p, "chi2_fdr": false_discovery_rate(p)}
+    columns["llr_p"] = _family_wise(pairs, np.asarray(columns["llr"]))
+    fit = ebgm.fit(pairs.a, pairs.expected)
+    shrunk = (
+        ebgm.posterior(fit.prior, pairs.a, pairs.expected)
+        if fit is not None and fit.trustworthy
+        else Interval(*[np.full(len(pairs), np.nan)] * 3)
+    )
     columns |= _named("ebgm", shrunk, "eb05", "eb95")
-    columns |= {"llr": llr, "llr_p": _family_wise(pairs, llr)}
     return MeasuredTable(pairs, columns, fit)
 
 

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import AdrwatchError
 from shared.events import Mention
 from shared.settings import PACKAGE_ROOT, load
-from shared.signals.findings import CRITERIA
+from shared.signals.criteria import CRITERIA
 from shared.signals.rules import check_rules, load_rules
 from shared.signals.rules_page import render
 from tests.unit.signals.signal_rows import RULES_FILE, rules_with

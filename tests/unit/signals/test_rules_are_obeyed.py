@@ -65,6 +65,13 @@ def test_each_threshold_decides(key):
     assert raised(rules_with(**{name: fails})) == []
 
 
+def test_only_the_rules_of_the_policy_decide():
+    unmet = {"ic025__lower": 9.0}
+    [finding] = raised(rules_with(policy__rules=["ror", "q"], **unmet))
+    assert finding.rules == ("ror", "q")
+    assert raised(rules_with(policy__rules=["ic025"], **unmet)) == []
+
+
 def test_the_policy_decides_between_all_and_any():
     unmet = {"ic025__lower": 9.0}
     assert raised(rules_with(**unmet)) == []

@@ -1,0 +1,165 @@
+"""The report of `adrwatch evaluate signals`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from services.evaluation.controls import Control, Judged, by_outcome, judge, read_controls, read_terms
+from services.evaluation.reports import Row, table
+from shared.provenance import content_hash, git_revision
+from shared.scores import auroc, bootstrap
+from shared.signals.counts import Reports, count
+from shared.signals.rules import Rules
+from shared.signals.table import measure
+from shared.vocabulary.drugs import default_lexicon
+
+TERMS = Path(__file__).parent / "data" / "outcomes.csv"
+_EPOCH = date(1970, 1, 1)
+
+
+class SignalsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Measures and rules against one reference set on one set of reports."""
+
+    data: str
+    reference: str
+    data_hash: str
+    rule_version: str
+    seed: int
+    git_revision: str
+    time: str
+    sizes: dict[str, int]
+    rows: list[Row]
+
+    def json(self) -> str:
+        """Indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
+
+    def markdown(self) -> str:
+        """A heading, a line that identifies the run, and the table of scores."""
+        sizes = ", ".join(f"{name} {value:,}" for name, value in self.sizes.items())
+        lines = [
+            f"## signals: {self.reference} on {self.data}",
+            "",
+            f"Data {self.data_hash} ({sizes}); rules {self.rule_version}; seed {self.seed}; revision {self.git_revision}; "
+            f"{self.time}.",
+            "",
+            *table(self.rows),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def report(
+    file: Path,
+    reports: Reports,
+    day: NDArray[np.int64] | None,
+    reference: Path,
+    terms: Path | None,
+    rules: Rules,
+    seed: int,
+) -> SignalsReport:
+    """Score all measures and rules. `day`: the day of each row, since 1970-01-01, where reports have one."""
+    controls = read_controls(reference)
+    matched = by_outcome(reports, controls, read_terms(terms or TERMS), default_lexicon())
+    judged = judge(measure(count(matched)), controls, rules)
+    rows = [*_of_measures(judged, seed), *_of_rules(judged, seed)]
+    if day is not None:
+        rows += _of_time(matched, day, controls, rules)
+    positive = judged.labels == 1
+    return SignalsReport(
+        data=file.name,
+        reference=reference.name,
+        data_hash=content_hash([file.read_bytes().hex(), reference.read_bytes().hex()]),
+        rule_version=rules.stamp,
+        seed=seed,
+        git_revision=git_revision(),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        sizes={
+            "reports": len(np.unique(reports.report)),
+            "positive controls": int(positive.sum()),
+            "of these reported": int((positive & judged.reported).sum()),
+            "negative controls": int((~positive).sum()),
+            "of those reported": int((~positive & judged.reported).sum()),
+        },
+        rows=rows,
+    )
+
+
+def _of_measures(judged: Judged, seed: int) -> list[Row]:
+    """AUROC over all controls, and over those alone that somebody reported."""
+    rows = []
+    for kept, among in ((np.ones_like(judged.reported), ""), (judged.reported, ", reported controls")):
+        labels = judged.labels[kept]
+        for name, scores in judged.scores.items():
+            mine = scores[kept]
+
+            def drawn(index: Any, labels: NDArray[np.int64] = labels, mine: NDArray[np.float64] = mine) -> float:
+                return auroc(labels[index], mine[index])
+
+            value = auroc(labels, mine)
+            interval = bootstrap(len(labels), drawn, seed) if value == value else None
+            rows.append(Row(name, f"AUROC{among}", None if value != value else round(value, 4), interval))
+    return rows
+
+
+def _of_rules(judged: Judged, seed: int) -> list[Row]:
+    rows = []
+    positive = judged.labels == 1
+    for name, flags in judged.flags.items():
+        for metric, right, among in (
+            ("sensitivity", flags, positive),
+            ("specificity", ~flags, ~positive),
+            ("PPV", positive, flags),
+        ):
+            cases = right[among].astype(np.float64)
+            if not len(cases):
+                rows.append(Row(name, metric, None, None))
+                continue
+
+            def drawn(index: Any, cases: NDArray[np.float64] = cases) -> float:
+                return float(cases[index].mean())
+
+            rows.append(Row(name, metric, round(float(cases.mean()), 4), bootstrap(len(cases), drawn, seed)))
+    return rows
+
+
+def _of_time(reports: Reports, day: NDArray[np.int64], controls: Sequence[Control], rules: Rules) -> list[Row]:
+    """By month: how many positive controls each rule ever found, and the median days from a pair's first report until then."""
+    positive = [control for control in controls if control.positive]
+    found: dict[str, dict[int, int]] = {}
+    for end in _month_ends(int(day.min()), int(day.max())):
+        kept = day < end
+        until = replace(reports, report=reports.report[kept], drug=reports.drug[kept], reaction=reports.reaction[kept])
+        for name, flags in judge(measure(count(until)), positive, rules).flags.items():
+            for at in np.flatnonzero(flags).tolist():
+                found.setdefault(name, {}).setdefault(at, end)
+    first = {}
+    drugs, reactions = ({name: i for i, name in enumerate(names)} for names in (reports.drugs, reports.reactions))
+    for at, control in enumerate(positive):
+        mine = day[
+            (reports.drug == drugs.get(control.drug, -1)) & (reports.reaction == reactions.get(control.outcome, -1))
+        ]
+        if len(mine):
+            first[at] = int(mine.min())
+    rows = []
+    for name, detected in found.items():
+        waited = [end - first[at] for at, end in detected.items()]
+        rows.append(Row(name, "positive controls found by some month", float(len(waited)), None))
+        rows.append(Row(name, "median days from first report to detection", float(np.median(waited)), None))
+    return rows
+
+
+def _month_ends(first: int, last: int) -> list[int]:
+    """The first days of the months after each month that the days cover."""
+    moment, ends = (_EPOCH + timedelta(days=first)).replace(day=1), []
+    while (moment - _EPOCH).days <= last:
+        moment = (moment + timedelta(days=32)).replace(day=1)
+        ends.append((moment - _EPOCH).days)
+    return ends
