@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BASELINE := .venv-baseline
+VIGIPY := .venv-vigipy
 REPORT := docs/models/report
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format train bench models-report clean
+.PHONY: help demo test test-training check format train bench bench-signals models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,6 +65,13 @@ $(BASELINE)/.made: $(VENV)/.made pyproject.toml
 bench: $(VENV)/.run $(BASELINE)/.made ## measure posts/s, latency and memory beside a plain PyTorch pipeline (STREAM=FILE, ARGS="--rounds 1")
 	@$(BIN)/python -m tests.benchmarks.run $(STREAM) --baseline-python $(BASELINE)/bin/python $(ARGS)
 
+$(VIGIPY)/.made: $(VENV)/.made
+	@$(PYTHON) -m venv $(VIGIPY)
+	@$(VIGIPY)/bin/pip install --quiet --disable-pip-version-check 'vigipy>=3.5,<4' && touch $@
+
+bench-signals: $(VENV)/.run $(VIGIPY)/.made ## measure the statistics of a million pairs on one core beside the package vigipy
+	@$(BIN)/python -m tests.benchmarks.signals --vigipy-python $(VIGIPY)/bin/python $(ARGS)
+
 # Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)
 	@test -d "$(DATA)/ner" || { echo "give the folder of the corpora: make models-report DATA=FOLDER (docs/evaluation.md)" >&2; exit 2; }
@@ -75,4 +83,4 @@ models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the se
 	@for study in ablation recognisers balance; do $(BASELINE)/bin/adrwatch train table docs/models/$$study > $(REPORT)/$$study.md || exit 1; done
 
 clean: ## remove the environment and everything that `adrwatch up` left in this folder
-	rm -rf $(VENV) $(BASELINE) .adrwatch .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BASELINE) $(VIGIPY) .adrwatch .mypy_cache .ruff_cache .pytest_cache

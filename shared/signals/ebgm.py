@@ -28,7 +28,9 @@ STARTS: tuple[tuple[float, float, float, float, float], ...] = (
 _AGREE = 0.01
 _BOUND = 12.0
 # Squashing (DuMouchel and Pregibon 2001): of each count the pairs most expected stay, the rest is averaged in bins.
-_KEPT, _BINS = 100, 1_000
+_KEPT, _BINS = 100, 200
+# Tables of up to so many pairs are fitted once more as they are, from the best that their squashed form gave.
+_WHOLE = 50_000
 _TAILS = (0.05, 0.95)
 _STEPS, _CLOSE = 60, 1e-9
 
@@ -46,7 +48,7 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The best of several searches.
+    """The best of several searches, on squashed counts.
 
     `negative_log_likelihood`: of each start, NaN where it failed. `agreeing`: how many found the best.
     """
@@ -101,22 +103,28 @@ def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float,
     if not observed.any():
         return None
     points = squash(n[observed], expected[observed])
-    found: list[tuple[float, Floats]] = []
-    for start in starts:
-        theta = np.append(np.log(start[:4]), logit(start[4]))
-        with np.errstate(all="ignore"):
-            result = minimize(
-                _objective, theta, points, "L-BFGS-B", jac=True, bounds=[(-_BOUND, _BOUND)] * 5,
-                options={"maxiter": 2_000, "maxfun": 5_000, "ftol": 1e-13, "gtol": 1e-7},
-            )  # fmt: skip
-        found.append((float(result.fun) if np.isfinite(result.fun) else np.nan, np.asarray(result.x)))
+    found = [_search(np.append(np.log(start[:4]), logit(start[4])), points) for start in starts]
     heights = tuple(height for height, _ in found)
     if all(np.isnan(heights)):
         return None
     best = int(np.nanargmin(heights))
     agreeing = sum(height - heights[best] < _AGREE for height in heights if height == height)
-    alpha1, beta1, alpha2, beta2 = (float(value) for value in np.exp(found[best][1][:4]))
-    return Fit(Prior(alpha1, beta1, alpha2, beta2, float(expit(found[best][1][4]))), heights, agreeing)
+    theta = found[best][1]
+    if observed.sum() <= _WHOLE:
+        whole = (n[observed].astype(np.float64), expected[observed], np.ones(int(observed.sum())))
+        theta = _search(theta, whole)[1]
+    alpha1, beta1, alpha2, beta2 = (float(value) for value in np.exp(theta[:4]))
+    return Fit(Prior(alpha1, beta1, alpha2, beta2, float(expit(theta[4]))), heights, agreeing)
+
+
+def _search(theta: Floats, points: tuple[Floats, Floats, Floats]) -> tuple[float, Floats]:
+    """The height (NaN where there is none) and place at which a search from `theta` ends."""
+    with np.errstate(all="ignore"):
+        result = minimize(
+            _objective, theta, points, "L-BFGS-B", jac=True, bounds=[(-_BOUND, _BOUND)] * 5,
+            options={"maxiter": 2_000, "maxfun": 5_000, "ftol": 1e-13, "gtol": 1e-7},
+        )  # fmt: skip
+    return float(result.fun) if np.isfinite(result.fun) else np.nan, np.asarray(result.x)
 
 
 def posterior(prior: Prior, n: Counts, expected: Floats) -> Interval:
