@@ -36,6 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "services.alerting.cli",
     "deploy.reconcile.command",
     "services.signals.cli",
+    "services.background.cli",
     "services.backtest.cli",
     "services.settings_command",
     "services.vocabulary.cli",

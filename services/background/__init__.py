@@ -1,0 +1,1 @@
+"""Background data: reports of reporting systems and hospitals in one compact store, to set social evidence beside."""
