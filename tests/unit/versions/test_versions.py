@@ -148,13 +148,14 @@ def test_versions_of_other_tensors_cannot_stand_side_by_side_in_a_server(
     monkeypatch.setattr("services.models.roll.verify", lambda *_: iter(()))
     file = repository / "adr_ner" / "2" / METADATA
     metadata = json.loads(file.read_text())
-    file.write_text(json.dumps({**metadata, "types": [*metadata["types"], "dose"], "outside_bias": [0.0] * 5}))
+    types = [*metadata["types"], "severity"]
+    file.write_text(json.dumps({**metadata, "types": types, "outside_bias": [0.0] * len(types)}))
     with pytest.raises(Refused, match="other tensors than version 1"):
         activate(repository, 2, ["127.0.0.1:1"], 0, silent)
     assert read_active(repository) == Active(1)
     activate(repository, 2, (), 0, silent)
     config = text_format.Parse((repository / "adr_ner" / "config.pbtxt").read_text(), ModelConfig())
-    assert list(config.output[0].dims) == [-1, 15]
+    assert list(config.output[0].dims) == [-1, 3 * len(types)]
 
 
 def test_a_server_that_does_not_answer_changes_nothing(repository: Path) -> None:
