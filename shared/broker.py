@@ -125,6 +125,11 @@ class TopicReader:
                 elif time.monotonic() - heard > _SILENCE_SECONDS:
                     raise KafkaTimeoutError
 
+    def is_whole(self) -> bool:
+        """Whether the topic still holds its first record."""
+        with self._reading():
+            return not any(self._consumer.beginning_offsets(self._places).values())
+
     def follow(self) -> Iterator[Stored]:
         """What comes from where reading stopped; never ends."""
         with self._reading():

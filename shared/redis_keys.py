@@ -44,8 +44,13 @@ class Keys:
 
     @property
     def bucket_length(self) -> str:
-        """The bucket length with which the rows were written, in ms."""
+        """The bucket length with which the rows were written, in ms. Missing: Redis has lost them, or never had any."""
         return f"{self.prefix}:bucket-length"
+
+    @property
+    def rebuilding(self) -> str:
+        """Token of the process that makes all of this anew from the topics."""
+        return f"{self.prefix}:rebuilding"
 
     def rows(self, bucket: int) -> str:
         """Hash: post id → row, of one bucket (event time in ms // bucket length)."""

@@ -41,9 +41,12 @@ class Topic:
 
 
 POSTS = Topic("posts", Post, 4, 7 * DAY_MS, True, "public posts, masked")
-DELETIONS = Topic("deletions", Deletion, 1, 90 * DAY_MS, False, "posts taken back at their source")
+# Longer than anything that names a post, so that nothing that was deleted is ever counted again.
+DELETIONS = Topic("deletions", Deletion, 1, 400 * DAY_MS, False, "posts taken back at their source")
 # As many partitions as POSTS: an outcome goes to its post's partition number, which keeps event time in order there.
-OUTCOMES = Topic("outcomes", Outcome, 4, 90 * DAY_MS, False, "one record a post: what became of it")
+# As long as a bucket is kept and its longest window reaches back (97 and 90 days by the shipped rules): what Redis loses is made
+# anew from here.
+OUTCOMES = Topic("outcomes", Outcome, 4, 200 * DAY_MS, False, "one record a post: what became of it")
 MENTIONS = Topic("mentions", Mention, 4, 90 * DAY_MS, False, "asserted drug-reaction pairs, partitioned by drug")
 ALERTS = Topic("alerts", Alert, 1, 365 * DAY_MS, False, "signals and single reports")
 DEAD_LETTERS = Topic("dead-letters", DeadLetter, 1, 14 * DAY_MS, True, "messages that could not be processed")

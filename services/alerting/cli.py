@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 alerts = typer.Typer(help="Look at signals and single reports.", no_args_is_help=True)
 rules = typer.Typer(help="Look at the rules of alerting and test changed ones.", no_args_is_help=True)
 
+windows = typer.Typer(help="Check what Redis holds against the topics, or make it anew.", no_args_is_help=True)
+
 Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for machines")]
 
 
@@ -35,6 +37,7 @@ def register(app: typer.Typer) -> None:
     groups.worker.command("alerting")(run_worker)
     app.add_typer(alerts, name="alerts")
     app.add_typer(rules, name="rules")
+    app.add_typer(windows, name="windows")
 
 
 def run_worker() -> None:
@@ -147,6 +150,65 @@ def check_rule_file(file: Annotated[Path, typer.Argument(help="a rule file")]) -
 
     loaded = load_rules(file)
     print(f"{file} is right: version {loaded.version}, stamp {loaded.stamp}")
+
+
+@windows.command("verify")
+def verify_windows(as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
+    """Compare the rows in Redis with those that the topics give. Exits with 1 where they differ.
+
+    Posts are named by hashes. Outcomes that alerting has not read yet are left out.
+
+    Example: adrwatch windows verify --json
+    """
+    import msgspec
+
+    from services.alerting.verify import compare
+    from shared import settings
+    from shared.signals.rules import load_rules
+
+    current = settings.current()
+    found = compare(current, load_rules(current.rules_file))
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        print(f"{found.expected:,} rows by the topics, {found.held:,} in Redis; {found.unread:,} posts not read yet")
+        for kind, number in sorted(found.kinds.items()):
+            print(f"{kind}: {number:,}")
+        if not found.alike:
+            print(f"such as {', '.join(found.examples)}")
+            print("  fix: stop the alerting workers, run `adrwatch windows rebuild`, start them again", file=sys.stderr)
+    if not found.alike:
+        raise typer.Exit(1)
+
+
+@windows.command("rebuild")
+def rebuild_windows(as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
+    """Make everything that alerting keeps in Redis anew from the topics. Its workers must be stopped.
+
+    A worker that starts does the same by itself where Redis has lost the windows.
+
+    Example: adrwatch windows rebuild && adrwatch windows verify
+    """
+    import msgspec
+
+    from services.alerting.rebuild import rebuild, require_stopped
+    from shared import settings
+    from shared.signals.rules import load_rules
+
+    current = settings.current()
+    rules = load_rules(current.rules_file)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    require_stopped(current, say)
+    found = rebuild(current, rules, say)
+    if found is None:
+        print("another process has just done it", file=sys.stderr)
+    elif as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        print(f"{found.buckets:,} buckets, {found.signals:,} signals; {found.deletions:,} deletions handled again")
 
 
 def _moment(text: str | None) -> datetime | None:

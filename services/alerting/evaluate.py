@@ -18,6 +18,7 @@ from services.alerting.outbox import LostPartitionError, Partition, Stream
 from services.alerting.rows import RowStore
 from services.alerting.signals import SignalPublisher
 from shared import metrics
+from shared.errors import AdrwatchError
 from shared.logs import logger
 from shared.redis_keys import Keys
 from shared.signals.findings import Finding, evaluate
@@ -64,6 +65,11 @@ class Evaluator:
         if not self._checked:
             await self._store.check()
             self._checked = True
+        elif await self._store.lost():
+            # Counts of what came since would be far too small; a worker that starts makes the windows anew.
+            raise AdrwatchError(
+                "Redis has lost the windows", fix="start the worker again, or run `adrwatch windows rebuild`"
+            )
         try:
             await self._tick()
         except LostPartitionError:

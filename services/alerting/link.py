@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from redis import exceptions
@@ -25,6 +25,7 @@ AWAY = (
     exceptions.MasterDownError,
 )
 TIMEOUT = 10.0
+_SCANNED = 1000
 
 Stage = Callable[[Any], None]
 
@@ -48,6 +49,17 @@ class RedisLink:
             if isinstance(client, RedisCluster):
                 return [await self._execute(client.pipeline(), stage) for stage in stages]
             return await self._at_once(client, stages)
+        except AWAY as error:
+            raise DependencyAway(
+                f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
+            ) from error
+
+    async def names(self, pattern: str) -> AsyncIterator[bytes]:
+        """The names of all keys that fit a pattern, of every node. Raises DependencyAway."""
+        try:
+            client = await self._connected()
+            async for name in client.scan_iter(match=pattern, count=_SCANNED):
+                yield name
         except AWAY as error:
             raise DependencyAway(
                 f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"

@@ -35,7 +35,7 @@ return 1
 # Lua unpacks some thousand arguments at most: so many fields in one command, so many pairs in one publication.
 MOST = 1000
 
-_encode = msgspec.msgpack.Encoder().encode
+encode_episodes = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Episodes).decode
 
 
@@ -105,7 +105,7 @@ class Partition:
     ) -> None:
         """Keep at most MOST pairs' episodes and publish alerts and the tombstones of signals that are `gone`."""
         pending = {alert.id: encode(alert) for alert in alerts} | dict.fromkeys(gone, b"")
-        kept = {join(*pair): _encode(found) for pair, found in episodes.items() if found}
+        kept = {join(*pair): encode_episodes(found) for pair, found in episodes.items() if found}
         emptied = [join(*pair) for pair, found in episodes.items() if not found]
         await self._fenced(_hset(2, kept) + _hdel(2, emptied) + _hset(3, pending))
         self._pending |= pending

@@ -5,8 +5,7 @@ watermark, so that whoever sees a watermark also sees the rows below it. What a 
 
 Memory, measured on Redis 7.0 with 50,000 reports of 1.3 pairs in 1,080 buckets: 360 bytes a report, of which 190 are the row
 and the rest its index entry; a quarter of a million reports in the kept time need 90 MB. What is kept per pair is small: some
-hundred bytes for each pair that ever raised. After a loss of Redis, set the group of alerting back by the kept time and
-let it read again: every write is repeatable.
+hundred bytes for each pair that ever raised. After a loss of Redis everything is made anew from the topics (`rebuild.py`).
 """
 
 from __future__ import annotations
@@ -90,6 +89,11 @@ class RowStore:
                 f"the rows in Redis lie in buckets of {int(found) // 60_000} minutes, the rules say {length // 60_000}",
                 fix="set ADRWATCH_REDIS_PREFIX to a new one and rewind the group of alerting",
             )
+
+    async def lost(self) -> bool:
+        """Whether Redis holds no windows: none were ever written, or they were lost."""
+        [[found]] = await self._link.run(lambda pipe: pipe.get(self.keys.bucket_length))
+        return found is None
 
     async def write(self, batch: Batch) -> int:
         """Apply a batch; one round trip unless a post moved, lost its pairs or was deleted. Gives the number of new rows."""

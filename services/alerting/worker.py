@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import msgspec
+import tenacity
+
 from services.alerting.clock import EventClock
 from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
 from services.alerting.link import RedisLink
+from services.alerting.rebuild import needed, rebuild
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.upstream import PipelineProgress
 from services.alerting.watermark import Idleness
+from shared.errors import DependencyAway
+from shared.logs import configure, logger
 from shared.redis_keys import Keys
 from shared.settings import Settings
-from shared.signals.rules import load_rules
+from shared.signals.rules import Rules, load_rules
 from shared.stream import Worker
 from shared.topics import DELETIONS, MENTIONS, OUTCOMES
 
+log = logger("alerting")
+
 
 def build(settings: Settings) -> Worker:
-    """A worker of the group of alerting; its `run` blocks. Raises AdrwatchError for wrong rules or a missing address."""
+    """A worker of the group of alerting; its `run` blocks. Makes the windows anew where Redis has lost them.
+
+    Raises AdrwatchError for wrong rules or a missing address.
+    """
     rules = load_rules(settings.rules_file)
+    _recover(settings, rules)
     link = RedisLink(settings.require("redis_url"))
     worker = Worker("alerting", settings)
     store = RowStore(link, Keys(settings.redis_prefix), rules)
@@ -35,3 +47,19 @@ def build(settings: Settings) -> Worker:
     worker.app.on_before_shutdown.connect(lambda *_, **__: upstream.close())
     worker.every(settings.evaluate_every, Evaluator(link, store, rules, worker, clock).tick, name="evaluate")
     return worker
+
+
+def _recover(settings: Settings, rules: Rules) -> None:
+    """Wait for Redis and the broker, and make the windows anew if Redis has lost them."""
+    configure("alerting", settings.log_level)
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(DependencyAway),
+        wait=tenacity.wait_exponential_jitter(settings.retry_first, settings.retry_most),
+        before_sleep=lambda _: log.warning("Redis or the broker is away, trying again"),
+    )
+    for attempt in again:
+        with attempt:
+            if needed(settings, rules):
+                log.warning("Redis has lost the windows, making them anew")
+                found = rebuild(settings, rules, lambda text: log.info("rebuild", step=text))
+                log.info("windows made anew", **(msgspec.structs.asdict(found) if found else {}))

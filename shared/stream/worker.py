@@ -27,6 +27,8 @@ from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, R
 from shared.topics import Topic
 
 log = logs.logger("worker")
+# So long the broker holds the place of a worker that is gone.
+SESSION_SECONDS = 20.0
 
 
 class Worker:
@@ -46,7 +48,7 @@ class Worker:
             consumer_group_instance_id=f"{group}-{settings.worker_id}",
             consumer_auto_offset_reset="earliest",
             broker_commit_interval=0.5,
-            broker_session_timeout=20.0,
+            broker_session_timeout=SESSION_SECONDS,
             broker_heartbeat_interval=3.0,
             # A batch that waits for a server that is away is not a dead consumer.
             broker_max_poll_interval=24 * 3600.0,

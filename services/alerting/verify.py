@@ -1,0 +1,105 @@
+"""Whether Redis holds the rows that the topics say it should: `adrwatch windows verify`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter as Tally
+from dataclasses import dataclass, field
+
+import msgspec
+
+from services.alerting.link import RedisLink
+from services.alerting.rebuild import committed
+from services.alerting.rows import RowStore
+from shared.broker import TopicReader
+from shared.errors import BadMessage
+from shared.events import Deletion, Outcome, decode, derived_id, now
+from shared.redis_keys import Keys
+from shared.settings import Settings
+from shared.signals.reports import row_of
+from shared.signals.rules import Rules
+from shared.signals.windows import Row, to_ms
+from shared.topics import DELETIONS, OUTCOMES
+
+_SHOWN = 10
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """Rows by the topics and by Redis. `kinds`: differences by kind; `examples`: hashes of some posts that differ."""
+
+    expected: int
+    held: int
+    unread: int
+    kinds: dict[str, int]
+    examples: list[str]
+
+    @property
+    def alike(self) -> bool:
+        """Whether there is no difference."""
+        return not self.kinds
+
+
+@dataclass
+class _Topics:
+    rows: dict[str, Row] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+
+
+def compare(settings: Settings, rules: Rules) -> Compared:
+    """Read the topics and Redis and compare. Posts of outcomes that alerting has not read yet are left out, and counted.
+
+    Raises DependencyAway, AdrwatchError.
+    """
+    wanted = _of_topics(settings)
+    held, kept_from = asyncio.run(_of_redis(settings, rules))
+    expected = {post: row for post, row in wanted.rows.items() if kept_from is None or row.at_ms >= kept_from}
+    kinds: Tally[str] = Tally()
+    examples: list[str] = []
+    for post in sorted((expected.keys() | held.keys()) - wanted.unread):
+        ours, theirs = held.get(post), expected.get(post)
+        if ours == theirs or (theirs is None and ours is not None and kept_from is not None and ours.at_ms < kept_from):
+            continue
+        kinds["missing in Redis" if ours is None else "not in the topics" if theirs is None else "different"] += 1
+        if len(examples) < _SHOWN:
+            examples.append(derived_id(post))
+    return Compared(len(expected), len(held), len(wanted.unread), dict(kinds), examples)
+
+
+def _of_topics(settings: Settings) -> _Topics:
+    """The last outcome of each post as far as alerting has read, but for deleted posts."""
+    found = _Topics()
+    read = committed(settings, OUTCOMES)
+    latest_allowed = now().timestamp() + settings.future_limit
+    with TopicReader(settings, OUTCOMES) as reader:
+        for stored in reader.to_end():
+            try:
+                outcome = decode(stored.value or b"", Outcome)
+            except BadMessage:
+                continue
+            if stored.offset >= read.get(stored.partition, 0):
+                found.unread.add(outcome.post_id)
+                continue
+            found.rows.pop(outcome.post_id, None)
+            row = row_of(outcome)
+            if row is not None and to_ms(outcome.created_at) <= latest_allowed * 1000:
+                found.rows[outcome.post_id] = row
+    with TopicReader(settings, DELETIONS) as reader:
+        for stored in reader.to_end():
+            try:
+                found.rows.pop(decode(stored.value or b"", Deletion).id, None)
+            except BadMessage:
+                continue
+    return found
+
+
+async def _of_redis(settings: Settings, rules: Rules) -> tuple[dict[str, Row], int | None]:
+    """All rows by post, and the start of the first bucket that is kept (None: nothing was let go yet)."""
+    link, keys = RedisLink(settings.require("redis_url")), Keys(settings.redis_prefix)
+    try:
+        store = RowStore(link, keys, rules)
+        rows = await store.read(await store.versions(0, 1 << 40))
+        [[until]] = await link.run(lambda pipe: pipe.hvals(keys.evaluated_until))
+    finally:
+        await link.close()
+    kept_from = rules.time.kept_from(min(map(int, until))) if until else None
+    return {row.post_id: row for found in rows.values() for row in found}, kept_from
