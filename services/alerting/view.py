@@ -136,7 +136,10 @@ def card(alert: Alert, codes: Mapping[str, str] | None = None) -> Grid:
             "reaction only": str(alert.table.c),
             "neither": str(alert.table.d),
         }
-        names = {"prr": "PRR", "ror": "ROR", "ic": "IC", "chi2": "chi-squared", "expected": "expected"}
+        names = {
+            "prr": "PRR", "ror": "ROR", "rrr": "RRR", "q": "Yule's Q", "ic": "IC", "chi2": "chi-squared (Yates)",
+            "llr": "log likelihood ratio",
+        }  # fmt: skip
         lines |= {names.get(name, name): interval(measure) for name, measure in alert.measures.items()}
     lines["examples"] = "\n".join(alert.examples) or "none"
     for name, value in lines.items():
