@@ -34,6 +34,7 @@ COMMANDS: tuple[str, ...] = (
     "services.ingest.cli",
     "services.pipeline.cli",
     "services.alerting.cli",
+    "services.cases.cli",
     "deploy.reconcile.command",
     "services.signals.cli",
     "services.background.cli",

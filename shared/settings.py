@@ -68,6 +68,21 @@ class Settings(BaseSettings):
         None, min_length=16, description="key of the author hash, 16 characters or more"
     )
 
+    database_url: str | None = Field(
+        None,
+        pattern=r"^(sqlite|postgresql)(\+\w+)?://\S+$",
+        description="where cases are kept: postgresql://user@host/name; unset, a file in data_dir",
+    )
+    audit_secret: SecretStr | None = Field(
+        None, min_length=16, description="key of the audit trail, 16 characters or more"
+    )
+    audit_anchors: Path | None = Field(
+        None, description="file outside the database that keeps the trail's head; unset, one in data_dir"
+    )
+    actor: str | None = Field(
+        None, min_length=1, max_length=100, description="who acts on cases; unset, the system's user"
+    )
+
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )
@@ -133,7 +148,7 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).removeprefix("ADRWATCH_").upper()
         unknown = first["type"] == "extra_forbidden"
-        quoted = "" if unknown or name == "AUTHOR_SECRET" else f", got {plain_address(first.get('input'))!r}"
+        quoted = "" if unknown or name.endswith("_SECRET") else f", got {plain_address(first.get('input'))!r}"
         raise AdrwatchError(
             f"setting ADRWATCH_{name}: {first['msg'].removeprefix('Value error, ')}{quoted}",
             fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),

@@ -1,0 +1,317 @@
+"""`adrwatch cases` and `adrwatch audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shared.errors import AdrwatchError
+
+if TYPE_CHECKING:
+    from services.cases.casebook import Casebook
+    from services.cases.database import Database
+
+cases = typer.Typer(help="Individual cases: open, assess, follow.", no_args_is_help=True)
+audit = typer.Typer(help="The audit trail of cases: verify it, export it.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="a case's id")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for machines")]
+Reason = Annotated[str, typer.Option("--reason", help="why; it stands in the audit trail, so name no person in it")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the groups `cases` and `audit`."""
+    app.add_typer(cases, name="cases")
+    app.add_typer(audit, name="audit")
+
+
+@cases.command("open")
+def open_case(
+    alert: Annotated[str, typer.Argument(metavar="ALERT", help="id of an item of the single-report queue")],
+    reason: Reason = "opened from the single-report queue",
+    as_json: Json = False,
+) -> None:
+    """Open a case from an item of the single-report queue; of an item that has one already, that one is given.
+
+    Example: adrwatch cases open 2a572d25309cd2184f6f
+    """
+    from services.cases.queue import item
+    from shared import settings
+    from shared.signals.rules import load_rules
+
+    current = settings.current()
+    single = load_rules(current.rules_file).single_report
+    found = item(current, alert)
+    serious, situations = (
+        tuple(name for name in found.rules if name in part.criteria) for part in (single.serious, single.situations)
+    )
+    with _book() as book:
+        _show(book.open(found, serious, situations, reason), as_json)
+
+
+@cases.command("list")
+def list_cases(
+    state: Annotated[str | None, typer.Option(help="only cases in this state")] = None, as_json: Json = False
+) -> None:
+    """List cases, the newest first.
+
+    Example: adrwatch cases list --state "under assessment"
+    """
+    import msgspec
+
+    from services.cases.view import grid
+    from shared.console import tables
+
+    _check_state(state)
+    with _book() as book:
+        found = book.all(state)
+    if as_json:
+        for case in found:
+            print(msgspec.json.encode(msgspec.structs.replace(case, narrative="")).decode())
+    elif found:
+        tables().print(grid(found))
+    else:
+        print("no cases")
+
+
+@cases.command("show")
+def show_case(case_id: Id, reason: Reason = "assessment", as_json: Json = False) -> None:
+    """Show everything of one case. The look is recorded in the audit trail.
+
+    Example: adrwatch cases show 4f0c1d2e3b5a69788796
+    """
+    import msgspec
+
+    from services.cases.view import card
+    from shared.console import tables
+
+    with _book() as book:
+        case, comments = book.look(case_id, reason)
+    if as_json:
+        print(msgspec.json.encode({"case": case, "comments": comments}).decode())
+    else:
+        tables().print(card(case, comments))
+
+
+@cases.command("state")
+def set_state(
+    case_id: Id,
+    state: Annotated[str, typer.Argument(help="new, triaged, under assessment, confirmed, refuted or closed")],
+    reason: Annotated[str, typer.Option("--reason", help="why; it stands in the audit trail")],
+    as_json: Json = False,
+) -> None:
+    """Bring a case to its next state. A closed case is never opened again.
+
+    Example: adrwatch cases state 4f0c1d2e3b5a69788796 triaged --reason "a patient is identifiable"
+    """
+    _check_state(state)
+    with _book() as book:
+        _show(book.move(case_id, state, reason), as_json)  # type: ignore[arg-type]
+
+
+@cases.command("assess")
+def assess(
+    case_id: Id,
+    reason: Annotated[str, typer.Option("--reason", help="why; it stands in the audit trail")],
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option(help="reporter, patient, product or reaction = met, 'not met' or unknown; several times"),
+    ] = None,
+    serious: Annotated[
+        list[str] | None,
+        typer.Option(help="a criterion of seriousness = confirmed or rejected, such as death=confirmed"),
+    ] = None,
+    awareness: Annotated[str | None, typer.Option(help="day 0, such as 2026-03-01")] = None,
+    who_umc: Annotated[str | None, typer.Option(help="category of the WHO-UMC system: see `cases forms`")] = None,
+    naranjo: Annotated[
+        str | None, typer.Option(help="ten answers with commas between: yes, no or unknown (`cases forms`)")
+    ] = None,
+    narrative: Annotated[Path | None, typer.Option(help="file with the narrative, in your own words")] = None,
+    assignee: Annotated[str | None, typer.Option(help="who assesses it")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is known of a case. Day 0, with all four minimum criteria met, starts the clocks.
+
+    Example: adrwatch cases assess ID --criterion patient=met --serious death=confirmed --awareness 2026-03-01 --reason "call back"
+    """
+    from datetime import date
+
+    import msgspec
+
+    from shared.cases.causality import naranjo_score
+    from shared.cases.causality import who_umc as category
+    from shared.cases.model import Case, judged
+
+    changed: dict[str, Any] = {}
+    if awareness is not None:
+        try:
+            changed["awareness"] = date.fromisoformat(awareness)
+        except ValueError:
+            raise AdrwatchError(f"--awareness {awareness!r} is no day", fix="write it as 2026-03-01") from None
+    if who_umc is not None:
+        changed["who_umc"] = category(who_umc).name
+    if naranjo is not None:
+        answers = tuple(answer.strip().lower() for answer in naranjo.split(","))
+        naranjo_score(answers)
+        changed["naranjo"] = answers
+    if narrative is not None:
+        changed["narrative"] = _text(narrative)
+    if assignee is not None:
+        changed["assignee"] = assignee
+
+    def how(case: Case) -> Case:
+        case = judged(case, criteria=_pairs("--criterion", criterion), seriousness=_pairs("--serious", serious))
+        return msgspec.structs.replace(case, **changed)
+
+    with _book() as book:
+        _show(book.change(case_id, "assess", reason, how), as_json)
+
+
+@cases.command("comment")
+def comment(case_id: Id, text: Annotated[str, typer.Argument(help="what is to be noted")]) -> None:
+    """Add a comment to a case.
+
+    Example: adrwatch cases comment 4f0c1d2e3b5a69788796 "asked the reporter for the dose"
+    """
+    with _book() as book:
+        book.comment(case_id, text)
+
+
+@cases.command("forms")
+def show_forms() -> None:
+    """Print the questions of Naranjo's scale and the categories of the WHO-UMC system.
+
+    Example: adrwatch cases forms
+    """
+    from shared.cases.causality import forms
+
+    print("Naranjo's scale, answers in this order (points for yes, no):")
+    for number, question in enumerate(forms().naranjo, start=1):
+        print(f"{number:>3}. {question.text} ({question.yes:+d}, {question.no:+d})")
+    print("\nWHO-UMC:")
+    for category in forms().who_umc:
+        print(f"  {category.name}: {'; '.join(category.needs)}")
+
+
+@cases.command("upgrade")
+def upgrade() -> None:
+    """Bring the tables of the database up to this program's version. Make a backup first.
+
+    Example: adrwatch cases upgrade
+    """
+    from services.cases.database import Database
+    from shared import settings
+
+    database = Database.connected(settings.current())
+    database.upgrade()
+    print(f"{database.address} is up to date")
+    database.close()
+
+
+@audit.command("verify")
+def verify(as_json: Json = False) -> None:
+    """Look for rows that were altered, removed, cut off at the end, or rewritten. Exits with 1 where there are any.
+
+    Example: adrwatch audit verify
+    """
+    import json
+    from dataclasses import asdict
+
+    from services.cases.audit import Trail
+    from shared import settings
+
+    with _database() as database, database.reading() as connection:
+        rows, flaws = Trail.of(settings.current()).verify(connection)
+    if as_json:
+        print(json.dumps({"rows": rows, "flaws": [asdict(flaw) for flaw in flaws]}))
+    else:
+        print(f"{rows:,} rows")
+        for flaw in flaws:
+            print(f"row {flaw.seq}: {flaw.kind}: {flaw.detail}")
+        if not flaws:
+            print("the trail is whole")
+    if flaws:
+        raise typer.Exit(1)
+
+
+@audit.command("export")
+def export(
+    subject: Annotated[str | None, typer.Option(help="only rows about this, such as case:4f0c1d2e3b5a69788796")] = None,
+) -> None:
+    """Print all rows as JSON lines, in their order.
+
+    Example: adrwatch audit export > audit.jsonl
+    """
+    import msgspec
+
+    from services.cases.audit import read
+
+    with _database() as database, database.reading() as connection:
+        for row in read(connection):
+            if subject in (None, row.subject):
+                print(msgspec.json.encode(row).decode())
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    from services.cases.database import Database
+    from shared import settings
+
+    database = Database.opened(settings.current())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _book() -> Iterator[Casebook]:
+    import getpass
+
+    from services.cases.audit import Trail
+    from services.cases.casebook import Casebook
+    from shared import settings
+
+    current = settings.current()
+    with _database() as database:
+        yield Casebook(database, Trail.of(current), current.actor or getpass.getuser())
+
+
+def _show(case: Any, as_json: bool) -> None:
+    import msgspec
+
+    from services.cases.view import grid
+    from shared.console import tables
+
+    if as_json:
+        print(msgspec.json.encode(case).decode())
+    else:
+        tables().print(grid([case]))
+
+
+def _check_state(state: str | None) -> None:
+    from shared.cases.model import TRANSITIONS
+
+    if state is not None and state not in TRANSITIONS:
+        raise AdrwatchError(f"there is no state {state}", fix=f"states are {', '.join(TRANSITIONS)}")
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    found = {}
+    for pair in given or []:
+        name, sign, word = pair.partition("=")
+        if not sign:
+            raise AdrwatchError(f"{option} {pair!r} says nothing", fix="write NAME=WORD, such as patient=met")
+        found[name.strip()] = word.strip()
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AdrwatchError(f"{path} cannot be read: {error}", fix="give a text file in UTF-8") from None

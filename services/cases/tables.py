@@ -1,0 +1,43 @@
+"""The tables of the database, as Alembic makes them (`migrations/`)."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text
+
+METADATA = MetaData()
+
+# `document` is the case as JSON; the other columns are what is searched by.
+CASES = Table(
+    "cases",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("post", String(40), nullable=True),
+    Column("opened_at", String(32), nullable=False),
+    Index("cases_by_state", "state"),
+    Index("cases_by_post", "post"),
+)
+COMMENTS = Table(
+    "comments",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("case_id", String(40), nullable=False, index=True),
+    Column("at", String(32), nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("text", Text, nullable=False),
+)
+# Rows are only ever added. `mac` chains each to the one before it.
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("after", String(64), nullable=False),
+    Column("mac", String(64), nullable=False),
+)

@@ -1,0 +1,74 @@
+"""Cases and the audit trail as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.table import Table as Grid
+
+from services.cases.casebook import Comment
+from shared.cases.causality import naranjo_score
+from shared.cases.clocks import deadlines
+from shared.cases.model import CRITERIA, Case
+
+
+def grid(cases: Iterable[Case]) -> Grid:
+    """Cases as a table."""
+    table = Grid(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False)
+    for name in ("id", "opened", "drug", "reaction", "state", "valid", "serious", "due", "assignee"):
+        table.add_column(name, no_wrap=name == "id", overflow="fold")
+    for case in cases:
+        due = deadlines(case)
+        table.add_row(
+            case.id,
+            f"{case.opened_at:%Y-%m-%d}",
+            case.drug.label,
+            case.reaction.label,
+            case.state,
+            case.valid,
+            _serious(case),
+            f"{due[0].due} {due[0].region}" if due else "",
+            case.assignee or "",
+        )
+    return table
+
+
+def card(case: Case, comments: Sequence[Comment]) -> Grid:
+    """Everything of one case, a line each."""
+    table = Grid(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    lines = {
+        "id": case.id,
+        "state": case.state,
+        "assignee": case.assignee or "nobody",
+        "opened": f"{case.opened_at:%Y-%m-%d %H:%M} UTC by {case.opened_by}",
+        "from": f"item {case.alert}, post {case.post or 'taken back'}",
+        "suspect drug": f"{case.drug.label} ({case.drug.id})",
+        "reaction": f"{case.reaction.label} ({case.reaction.id})",
+        "minimum criteria": ", ".join(f"{name} {case.criteria.get(name, 'unknown')}" for name in CRITERIA),
+        "valid": case.valid,
+        "serious": _serious(case),
+        "criteria of seriousness": ", ".join(f"{name} {word}" for name, word in case.seriousness.items()) or "none",
+        "special situations": ", ".join(case.situations) or "none",
+        "day 0": str(case.awareness or "not known"),
+        "due": "\n".join(_due(case)) or "no clock runs",
+        "WHO-UMC": case.who_umc or "not assessed",
+        "Naranjo": "{} ({})".format(*naranjo_score(case.naranjo)) if case.naranjo else "not assessed",
+        "narrative": case.narrative or "none",
+    }
+    for name, value in lines.items():
+        table.add_row(name, value)
+    for comment in comments:
+        table.add_row(f"{comment.at[:16].replace('T', ' ')} {comment.actor}", comment.text)
+    return table
+
+
+def _serious(case: Case) -> str:
+    return {True: "yes", False: "no", None: "suggested"}[case.serious]
+
+
+def _due(case: Case) -> Iterable[str]:
+    for deadline in deadlines(case):
+        yield f"{deadline.due} {deadline.region}" + (" (if serious)" if deadline.provisional else "")

@@ -1,0 +1,1 @@
+"""Individual cases: one post or thread about one patient, as a person assesses it. Pure."""

@@ -1,0 +1,109 @@
+"""What is known of an individual case, and how it may change. Pure.
+
+A case is opened by a person from a single report. Nothing in it is text of the post: the narrative is the assessor's own.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+from shared.errors import AdrwatchError
+from shared.events import Concept
+
+State = Literal["new", "triaged", "under assessment", "confirmed", "refuted", "closed"]
+Met = Literal["met", "not met", "unknown"]
+Judgement = Literal["suggested", "confirmed", "rejected"]
+
+# What may follow what (SIGNALS: new, triaged, under assessment, confirmed or refuted, closed). A closed one is never opened again.
+TRANSITIONS: dict[State, tuple[State, ...]] = {
+    "new": ("triaged", "closed"),
+    "triaged": ("under assessment", "closed"),
+    "under assessment": ("confirmed", "refuted"),
+    "confirmed": ("under assessment", "closed"),
+    "refuted": ("under assessment", "closed"),
+    "closed": (),
+}
+# The four minimum criteria of a valid report (ICH E2D; EMA GVP module VI).
+CRITERIA = ("reporter", "patient", "product", "reaction")
+# Criteria of seriousness (ICH E2A), by the names of the signal rules, with the sixth that a person judges.
+SERIOUSNESS = (
+    "death",
+    "life_threatening",
+    "hospitalisation",
+    "disability",
+    "congenital_anomaly",
+    "medically_important",
+)
+# A designated event is by itself medically important.
+_SUGGESTS = {"designated_event": "medically_important"}
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One case. `awareness` is day 0: when somebody first knew of all four minimum criteria. `naranjo`: answers in order."""
+
+    id: str
+    opened_at: datetime
+    opened_by: str
+    drug: Concept
+    reaction: Concept
+    alert: str | None = None
+    post: str | None = None
+    state: State = "new"
+    assignee: str | None = None
+    criteria: dict[str, Met] = {}
+    seriousness: dict[str, Judgement] = {}
+    situations: tuple[str, ...] = ()
+    awareness: date | None = None
+    naranjo: tuple[str, ...] = ()
+    who_umc: str | None = None
+    narrative: str = ""
+
+    @property
+    def valid(self) -> Met:
+        """Whether all four minimum criteria are met; `not met` where one is not, `unknown` where nobody knows of one."""
+        found = [self.criteria.get(name, "unknown") for name in CRITERIA]
+        return "not met" if "not met" in found else "unknown" if "unknown" in found else "met"
+
+    @property
+    def serious(self) -> bool | None:
+        """Whether a person confirmed a criterion of seriousness; None while one is only suggested."""
+        judged = set(self.seriousness.values())
+        return True if "confirmed" in judged else None if "suggested" in judged else False
+
+
+def suggested(criteria: tuple[str, ...]) -> dict[str, Judgement]:
+    """What the criteria that a mention carries suggest, for a person to confirm or reject."""
+    names = [_SUGGESTS.get(name, name) for name in criteria]
+    return {name: "suggested" for name in SERIOUSNESS if name in names}
+
+
+def moved(case: Case, state: State) -> Case:
+    """The case in another state. Raises AdrwatchError for a step that is none."""
+    allowed = TRANSITIONS[case.state]
+    if state not in allowed:
+        follow = " or ".join(allowed) or "nothing; open a new case instead"
+        raise AdrwatchError(
+            f"case {case.id} is {case.state} and cannot become {state}", fix=f"after {case.state} comes {follow}"
+        )
+    return msgspec.structs.replace(case, state=state)
+
+
+def judged(case: Case, *, criteria: dict[str, str] | None = None, seriousness: dict[str, str] | None = None) -> Case:
+    """The case with what a person says of its criteria. Raises AdrwatchError for a name or a word that is none."""
+    for given, names, words in (
+        (criteria, CRITERIA, ("met", "not met", "unknown")),
+        (seriousness, SERIOUSNESS, ("confirmed", "rejected")),
+    ):
+        for name, word in (given or {}).items():
+            if name not in names:
+                raise AdrwatchError(f"there is no criterion {name}", fix=f"criteria are {', '.join(names)}")
+            if word not in words:
+                raise AdrwatchError(f"{name} cannot be {word!r}", fix=f"write {', '.join(words)}")
+    return msgspec.convert(
+        msgspec.to_builtins(case)
+        | {"criteria": case.criteria | (criteria or {}), "seriousness": case.seriousness | (seriousness or {})},
+        Case,
+    )

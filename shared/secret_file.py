@@ -1,0 +1,68 @@
+"""Secrets that a setting gives, or that are made once and kept in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from shared.errors import AdrwatchError
+
+LEAST = 16
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What a secret is called in errors, the variable that gives it, and what is lost with it."""
+
+    name: str
+    variable: str
+    loss: str
+
+
+def kept(secret: Secret, given: SecretStr | None, path: Path) -> str:
+    """The secret: as given, else that in the file, which is made where it is not there.
+
+    Raises AdrwatchError if the file can be read by others, is too short, or can be neither read nor made.
+    """
+    if given is not None:
+        return given.get_secret_value()
+    try:
+        if not path.exists():
+            _create(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AdrwatchError(
+            f"the {secret.name} {path} cannot be used: {getattr(error, 'strerror', 'it is no text')}",
+            fix=f"set {secret.variable}, or ADRWATCH_DATA_DIR to a folder that can be written",
+        ) from error
+    if mode & 0o077:
+        raise AdrwatchError(f"the {secret.name} {path} is open to other users", fix=f"chmod 600 {path}")
+    if len(found) < LEAST:
+        raise AdrwatchError(
+            f"the {secret.name} {path} is shorter than {LEAST} characters",
+            fix=f"restore it from a backup; {secret.loss}",
+        )
+    return found
+
+
+def _create(path: Path) -> None:
+    """Write a random secret whole or not at all; of two processes that try at once, the first wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)
+    except FileExistsError:
+        return
+    finally:
+        Path(name).unlink()
