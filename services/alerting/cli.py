@@ -191,7 +191,8 @@ def rebuild_windows(as_json: Annotated[bool, typer.Option("--json", help="one JS
     """
     import msgspec
 
-    from services.alerting.rebuild import rebuild, require_stopped
+    from services.alerting.group import require_stopped
+    from services.alerting.rebuild import rebuild
     from shared import settings
     from shared.signals.rules import load_rules
 

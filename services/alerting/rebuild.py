@@ -19,19 +19,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import tenacity
 from kafka import KafkaProducer
-from kafka.errors import CoordinatorNotAvailableError, KafkaError
+from kafka.errors import KafkaError
 
 from services.alerting.count import Counter
 from services.alerting.forget import Forgetter
+from services.alerting.group import Say, committed
 from services.alerting.link import RedisLink
 from services.alerting.outbox import MOST, encode_episodes
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.watermark import Idleness
-from shared.broker import Stored, TopicReader, admin, connect
-from shared.errors import AdrwatchError, BadMessage, DependencyAway
+from shared.broker import Stored, TopicReader, connect
+from shared.errors import BadMessage, DependencyAway
 from shared.events import Alert, decode
 from shared.redis_keys import Keys, join, split
 from shared.settings import Settings
@@ -39,10 +39,8 @@ from shared.signals.episodes import Episode
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.windows import to_ms
 from shared.stream import Output, Record
-from shared.stream.worker import SESSION_SECONDS
 from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
 
-Say = Callable[[str], None]
 _BATCH = 500
 # The lock outlives the longest wait for a server; it is renewed with every batch.
 _LOCK_MS = 60_000
@@ -88,14 +86,6 @@ def rebuild(settings: Settings, rules: Rules, say: Say) -> Rebuilt | None:
     Workers that are running must be stopped, or have found for themselves that Redis was lost.
     """
     return asyncio.run(_rebuild(settings, rules, say))
-
-
-def members(settings: Settings) -> int:
-    """How many workers the group of alerting has."""
-    group = _group(settings)
-    with admin(settings) as client:
-        found = client.describe_groups([group])
-    return len(found[group]["members"])
 
 
 async def _rebuild(settings: Settings, rules: Rules, say: Say) -> Rebuilt | None:
@@ -245,22 +235,6 @@ async def _mark_partial(settings: Settings, parts: _Parts) -> int:
     return len(versions)
 
 
-def committed(settings: Settings, topic: Topic) -> dict[int, int]:
-    """How far the group of alerting has read each partition of a topic; none where it never did."""
-    group, name = _group(settings), topic.name(settings.topic_prefix)
-    with admin(settings) as client:
-        try:
-            offsets = client.list_group_offsets({group: None})[group]
-        except CoordinatorNotAvailableError:
-            # A broker that never had a group makes the place for them when it is first asked.
-            raise DependencyAway("the broker does not know its groups yet") from None
-    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
-
-
-def _group(settings: Settings) -> str:
-    return f"{settings.topic_prefix}.alerting"
-
-
 def _record(settings: Settings, topic: Topic, stored: Stored) -> Record:
     name = topic.name(settings.topic_prefix)
     return Record(name, stored.partition, stored.offset, stored.key, stored.value or b"", stored.headers)
@@ -309,24 +283,3 @@ class _Producer:
                 await asyncio.to_thread(one.get, _LOCK_MS / 1000)
         except KafkaError as error:
             raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
-
-
-def require_stopped(settings: Settings, say: Say) -> None:
-    """Raise AdrwatchError while workers of alerting run: they would write between the steps.
-
-    The broker holds the place of a worker that was stopped for its session's time, so this waits a little longer than that.
-    """
-
-    def tell(state: tenacity.RetryCallState) -> None:
-        if state.attempt_number == 1:
-            say("waiting for the workers of alerting to be gone")
-
-    waits = tenacity.Retrying(
-        retry=tenacity.retry_if_result(bool),
-        wait=tenacity.wait_fixed(_WAIT_SECONDS),
-        stop=tenacity.stop_after_delay(SESSION_SECONDS + 5),
-        before_sleep=tell,
-        retry_error_callback=lambda state: state.outcome.result() if state.outcome else 0,
-    )
-    if running := waits(members, settings):
-        raise AdrwatchError(f"{running} workers of alerting are running", fix="stop them, then start them again")

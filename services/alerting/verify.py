@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from services.alerting.group import committed
 from services.alerting.link import RedisLink
-from services.alerting.rebuild import committed
 from services.alerting.rows import RowStore
 from shared.broker import TopicReader
 from shared.errors import BadMessage

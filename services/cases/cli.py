@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,16 @@ from shared.errors import AdrwatchError
 if TYPE_CHECKING:
     from services.cases.casebook import Casebook
     from services.cases.database import Database
+
+
+class Layout(StrEnum):
+    """Forms of exported cases."""
+
+    E2B = "e2b-r3"
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
 
 cases = typer.Typer(help="Individual cases: open, assess, follow.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail of cases: verify it, export it.", no_args_is_help=True)
@@ -181,6 +192,56 @@ def comment(case_id: Id, text: Annotated[str, typer.Argument(help="what is to be
         book.comment(case_id, text)
 
 
+@cases.command("export")
+def export_cases(
+    out: Annotated[Path, typer.Argument(help="file to write; for e2b-r3 one case, for the others all that are chosen")],
+    layout: Annotated[Layout, typer.Option("--format", help="form of the file")] = Layout.E2B,
+    case: Annotated[list[str] | None, typer.Option(help="id of a case; several times")] = None,
+    state: Annotated[str | None, typer.Option(help="all cases in this state")] = None,
+    sender: Annotated[str | None, typer.Option(help="e2b-r3: your identifier, as agreed with the receiver")] = None,
+    receiver: Annotated[str | None, typer.Option(help="e2b-r3: the receiver's identifier")] = None,
+    country: Annotated[str, typer.Option(help="e2b-r3: country of the report, ISO 3166, or EU")] = "EU",
+    llt: Annotated[str | None, typer.Option(help="e2b-r3: code of the MedDRA lowest level term")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="e2b-r3: folder of the ICH schema set, to check the message by (extra e2b)")
+    ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="e2b-r3: write what is incomplete, marked as no submission")
+    ] = False,
+    reason: Reason = "export",
+) -> None:
+    """Write cases as an E2B(R3) message or as a line listing. Each case that is written is recorded as read in the audit trail.
+
+    A message is refused, with all that is missing, where the case may not be submitted.
+
+    Example: adrwatch cases export case.xml --case 4f0c1d2e3b5a69788796 --sender ACME --receiver EVTEST
+    """
+    from services.cases import export as write
+    from shared import settings
+
+    _check_state(state)
+    with _book() as book:
+        chosen = case or [one.id for one in book.all(state)]
+        if layout is Layout.E2B:
+            if len(chosen) != 1 or not sender or not receiver:
+                raise AdrwatchError(
+                    "an E2B(R3) message is of one case, from a sender to a receiver",
+                    fix="give --case, --sender and --receiver",
+                )
+            found = book.look(chosen[0], reason)[0]
+            content = write.e2b(settings.current(), found, llt, sender, receiver, country, draft=draft)
+            if schema is not None:
+                write.check_schema(content, schema)
+            _write(out, content)
+            if draft:
+                print("a draft, not for submission")
+            return
+        listed = [book.look(one, reason)[0] for one in chosen]
+    render = {Layout.XLSX: write.xlsx, Layout.CSV: write.csv_listing, Layout.JSON: write.json_lines}[layout]
+    _write(out, render(listed))
+    print(f"{len(listed)} cases")
+
+
 @cases.command("forms")
 def show_forms() -> None:
     """Print the questions of Naranjo's scale and the categories of the WHO-UMC system.
@@ -308,6 +369,15 @@ def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
             raise AdrwatchError(f"{option} {pair!r} says nothing", fix="write NAME=WORD, such as patient=met")
         found[name.strip()] = word.strip()
     return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise AdrwatchError(
+            f"{path} cannot be written: {error.strerror}", fix="give a file in a folder that exists"
+        ) from None
 
 
 def _text(path: Path) -> str:

@@ -196,7 +196,7 @@ def _quantile(tail: float, first: Floats, shapes: tuple[Floats, Floats], rates: 
         low[todo] = np.where(below < 0, x, low[todo])
         high[todo] = np.where(below >= 0, x, high[todo])
         density = share * _density(x, *one) + (1 - share) * _density(x, *other)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = x - below / density
         inside = (step > low[todo]) & (step < high[todo])
         following = np.where(inside, step, (low[todo] + high[todo]) / 2)

@@ -84,6 +84,10 @@ class MedDra:
         """The lowest level terms of this name, current ones first; without case, marks and drawn-out letters."""
         return list(self._by_name.get(_normal(phrase), ()))
 
+    def term(self, code: str) -> LowestTerm | None:
+        """The lowest level term of a code, or None. Every preferred term is one as well."""
+        return self._by_code.get(code)
+
     def concept(self, code: str) -> Concept | None:
         """The preferred term of a code of a preferred or lowest level term, with or without `MedDRA:`; else None."""
         code = code.removeprefix(PREFIX)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared.text.clean import model_text
@@ -50,6 +50,21 @@ def stems(phrase: Iterable[str]) -> frozenset[str]:
     listed = list(phrase)
     kept = [word for word in listed if word not in _EMPTY]
     return frozenset(stem(word) for word in kept or listed)
+
+
+def without_empty_ends(listed: list[str]) -> Iterator[list[str]]:
+    """The words as they are, then with fewer of those at both ends that say nothing ("the worst night sweats"), the longest first.
+
+    What is left is all that matters, so "night sweats" are found before stems make "sweats" of them.
+    """
+    telling_places = [place for place, word in enumerate(listed) if word not in _EMPTY]
+    if not telling_places:
+        yield listed
+        return
+    first, last = telling_places[0], telling_places[-1] + 1
+    for size in range(len(listed), last - first - 1, -1):
+        for start in range(max(0, last - size), min(first, len(listed) - size) + 1):
+            yield listed[start : start + size]
 
 
 def stem(word: str) -> str:

@@ -1,7 +1,7 @@
 """Finds the preferred concept of a reaction as people write it, or none: what is not known is never guessed.
 
-The cascade, from strict to loose: the phrase itself; its stems; the same with misspelt words mended; its longest part
-that is known. A part is not taken out of a negated phrase: "not tired" is no fatigue.
+The cascade, from strict to loose: the phrase itself, or without words at its ends that say nothing; its stems; the same with
+misspelt words mended; its longest part that is known. A part is not taken out of a negated phrase: "not tired" is no fatigue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from shared.events import UNMAPPED, Concept
-from shared.vocabulary.phrases import KNOWN, negated, stems, telling, words
+from shared.vocabulary.phrases import KNOWN, negated, stems, telling, without_empty_ends, words
 from shared.vocabulary.table import DATA, read
 
 FILE = DATA / "reactions.tsv.xz"
@@ -122,9 +122,10 @@ class ReactionVocabulary:
         return vague or Match(NONE, "none")
 
     def _direct(self, listed: list[str]) -> Match | None:
-        concept = self._phrases.get(" ".join(listed))
-        if concept:
-            return Match(concept, "phrase")
+        for part in without_empty_ends(listed):
+            concept = self._phrases.get(" ".join(part))
+            if concept and (part == listed or concept.id not in EXACT_ONLY):
+                return Match(concept, "phrase")
         concept = self._stems.get(stems(listed))
         return Match(concept, "stems") if concept else None
 

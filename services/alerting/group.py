@@ -1,0 +1,62 @@
+"""The consumer group of alerting, as the broker knows it: how far it has read, and whether its workers are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tenacity
+from kafka.errors import CoordinatorNotAvailableError
+
+from shared.broker import admin
+from shared.errors import AdrwatchError, DependencyAway
+from shared.settings import Settings
+from shared.stream.worker import SESSION_SECONDS
+from shared.topics import Topic
+
+Say = Callable[[str], None]
+_WAIT_SECONDS = 1.0
+
+
+def committed(settings: Settings, topic: Topic) -> dict[int, int]:
+    """How far the group of alerting has read each partition of a topic; none where it never did."""
+    group, name = _group(settings), topic.name(settings.topic_prefix)
+    with admin(settings) as client:
+        try:
+            offsets = client.list_group_offsets({group: None})[group]
+        except CoordinatorNotAvailableError:
+            # A broker that never had a group makes the place for them when it is first asked.
+            raise DependencyAway("the broker does not know its groups yet") from None
+    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+
+
+def members(settings: Settings) -> int:
+    """How many workers the group of alerting has."""
+    group = _group(settings)
+    with admin(settings) as client:
+        found = client.describe_groups([group])
+    return len(found[group]["members"])
+
+
+def require_stopped(settings: Settings, say: Say) -> None:
+    """Raise AdrwatchError while workers of alerting run: they would write between the steps.
+
+    The broker holds the place of a worker that was stopped for its session's time, so this waits a little longer than that.
+    """
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        if state.attempt_number == 1:
+            say("waiting for the workers of alerting to be gone")
+
+    waits = tenacity.Retrying(
+        retry=tenacity.retry_if_result(bool),
+        wait=tenacity.wait_fixed(_WAIT_SECONDS),
+        stop=tenacity.stop_after_delay(SESSION_SECONDS + 5),
+        before_sleep=tell,
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else 0,
+    )
+    if running := waits(members, settings):
+        raise AdrwatchError(f"{running} workers of alerting are running", fix="stop them, then start them again")
+
+
+def _group(settings: Settings) -> str:
+    return f"{settings.topic_prefix}.alerting"

@@ -1,0 +1,145 @@
+"""Cases as files: E2B(R3) messages, line listings, JSON. Refused where a report may not be submitted, unless it is a draft."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import xlsxwriter
+
+from shared.cases.causality import naranjo_score
+from shared.cases.clocks import deadlines
+from shared.cases.e2b import Coding, Envelope, message, missing
+from shared.cases.model import SERIOUSNESS, Case
+from shared.errors import AdrwatchError
+from shared.settings import Settings
+from shared.vocabulary.meddra import PREFIX, MedDra
+
+LISTING = (
+    "id", "opened_at", "state", "drug", "reaction", "valid", "serious", *SERIOUSNESS, "situations", "awareness", "due",
+    "who_umc", "naranjo", "assignee", "narrative",
+)  # fmt: skip
+_SHOWN = 5
+# Cells that begin so would be run as formulas by spreadsheets.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def coding(settings: Settings, case: Case, llt: str | None) -> Coding | None:
+    """The MedDRA term of a case's reaction, from the user's dictionary: the one given, else the preferred term's own.
+
+    None without a dictionary, or where the reaction is not of it. Raises AdrwatchError for a term that the dictionary lacks.
+    """
+    if settings.meddra_folder is None:
+        if llt is not None:
+            raise AdrwatchError("--llt needs your MedDRA dictionary", fix="set ADRWATCH_MEDDRA_FOLDER")
+        return None
+    dictionary = MedDra.load(settings.meddra_folder, settings.meddra_version)
+    code = llt or (case.reaction.id.removeprefix(PREFIX) if case.reaction.id.startswith(PREFIX) else None)
+    if code is None:
+        return None
+    term = dictionary.term(code)
+    if term is None or not term.current:
+        what = "no lowest level term" if term is None else "a term that is not current"
+        raise AdrwatchError(
+            f"{code} is {what} of MedDRA {dictionary.version}", fix="give --llt the code of a current one"
+        )
+    return Coding(code, dictionary.version)
+
+
+def e2b(
+    settings: Settings, case: Case, llt: str | None, sender: str, receiver: str, country: str, *, draft: bool
+) -> bytes:
+    """The message of a case. Raises AdrwatchError with all that is missing, or where the source's terms forbid it."""
+    source = (case.post or "").partition(":")[0]
+    if source in settings.no_case_export:
+        raise AdrwatchError(
+            f"case {case.id} comes from {source}, whose terms do not allow case exports",
+            fix="see ADRWATCH_NO_CASE_EXPORT and the terms of the source",
+        )
+    found = coding(settings, case, llt)
+    lacking = missing(case, found)
+    if lacking and not draft:
+        raise AdrwatchError(
+            f"case {case.id} may not be submitted: {'; '.join(lacking)}", fix="complete it, or write a --draft"
+        )
+    return message(case, Envelope(sender, receiver, country, datetime.now(UTC)), found, draft=draft)
+
+
+def check_schema(content: bytes, folder: Path) -> None:
+    """Check a message by the ICH's schema set in a folder of the user. Raises AdrwatchError with what does not fit."""
+    try:
+        import e2br3
+    except ImportError:
+        raise AdrwatchError("--schema needs the package e2br3", fix="pip install 'adrwatch[e2b]'") from None
+    try:
+        errors = e2br3.validate(content, schema_dir=folder)
+    except (FileNotFoundError, ValueError, SyntaxError) as error:
+        raise AdrwatchError(
+            f"{folder} is no schema set of the ICH: {error}", fix="give the folder that holds multicacheschemas/"
+        ) from None
+    if errors:
+        shown = "; ".join(f"line {error.line}: {error.message}" for error in errors[:_SHOWN])
+        raise AdrwatchError(
+            f"the message does not fit the schema ({len(errors)} errors): {shown}", fix="report this bug"
+        )
+
+
+def listed(case: Case) -> dict[str, str]:
+    """A case as a row of a line listing."""
+    due = deadlines(case)
+    serious = {True: "yes", False: "no", None: "suggested"}[case.serious]
+    return {
+        "id": case.id,
+        "opened_at": case.opened_at.isoformat(timespec="seconds"),
+        "state": case.state,
+        "drug": case.drug.label,
+        "reaction": case.reaction.label,
+        "valid": case.valid,
+        "serious": serious,
+        **{name: case.seriousness.get(name, "") for name in SERIOUSNESS},
+        "situations": ", ".join(case.situations),
+        "awareness": str(case.awareness or ""),
+        "due": "; ".join(f"{deadline.region} {deadline.due}" for deadline in due),
+        "who_umc": case.who_umc or "",
+        "naranjo": "{} ({})".format(*naranjo_score(case.naranjo)) if case.naranjo else "",
+        "assignee": case.assignee or "",
+        "narrative": case.narrative,
+    }
+
+
+def csv_listing(cases: Sequence[Case]) -> bytes:
+    """A line listing as CSV in UTF-8."""
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, LISTING)
+    writer.writeheader()
+    for case in cases:
+        writer.writerow({name: _safe(value) for name, value in listed(case).items()})
+    return stream.getvalue().encode()
+
+
+def xlsx(cases: Sequence[Case]) -> bytes:
+    """A line listing as a workbook. Texts stay texts: a narrative that begins with = is no formula."""
+    stream = io.BytesIO()
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(stream, options) as book:
+        sheet = book.add_worksheet("cases")
+        sheet.write_row(0, 0, LISTING, book.add_format({"bold": True}))
+        for number, case in enumerate(cases, start=1):
+            sheet.write_row(number, 0, list(listed(case).values()))
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, max(len(cases), 1), len(LISTING) - 1)
+        sheet.autofit()
+    return stream.getvalue()
+
+
+def json_lines(cases: Sequence[Case]) -> bytes:
+    """One object a line."""
+    return b"".join(msgspec.json.encode(case) + b"\n" for case in cases)
+
+
+def _safe(value: str) -> str:
+    return f"'{value}" if value.startswith(_FORMULAS) else value

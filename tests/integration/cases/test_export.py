@@ -1,0 +1,223 @@
+"""Cases as files: an E2B(R3) message as an independent reader reads it, line listings, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from pathlib import Path
+
+import e2br3
+import msgspec
+import openpyxl
+import pytest
+
+from shared import settings
+from shared.cases.model import Case, judged
+from shared.errors import AdrwatchError
+from shared.events import Concept
+from tests.integration.cases.items import opened
+from tests.unit.vocabulary.dictionary import written
+
+NARRATIVE = "=A patient took amoxicillin, 500 mg, and went into shock <within> the hour & recovered."
+SEND = ("--sender", "ACME", "--receiver", "EVTEST")
+
+
+@pytest.fixture
+def meddra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "meddra"
+    folder.mkdir()
+    monkeypatch.setenv("ADRWATCH_MEDDRA_FOLDER", str(written(folder)))
+    settings.current.cache_clear()
+
+
+def complete(book, case_id: str) -> Case:
+    """A case that may be submitted."""
+
+    def how(case: Case) -> Case:
+        known = judged(
+            case,
+            criteria={"patient": "met", "reporter": "met"},
+            seriousness={"death": "rejected", "medically_important": "confirmed", "hospitalisation": "confirmed"},
+        )
+        return msgspec.structs.replace(
+            known,
+            awareness=date(2026, 3, 2),
+            narrative=NARRATIVE,
+            who_umc="probable",
+            naranjo=("yes", "yes", "yes", "unknown", "no", "unknown", "unknown", "unknown", "no", "no"),
+            reaction=Concept("MedDRA:90000031", "Nausea", version="90.1"),
+        )
+
+    return book.change(case_id, "assess", "all is known", how)
+
+
+def message(adrwatch, out: Path, *options: str) -> e2br3.Batch:
+    done = adrwatch("cases", "export", out, *SEND, *options)
+    assert done.exit_code == 0, done.exception or done.output
+    return e2br3.parse(out)
+
+
+def test_an_independent_reader_finds_everything_in_the_message(adrwatch, book, meddra, tmp_path):
+    case = complete(book, opened(book).id)
+    batch = message(adrwatch, tmp_path / "case.xml", "--case", case.id)
+    assert (batch.sender, batch.receiver, batch.batch_type.code) == ("ACME", "EVTEST", "1")
+    [one] = batch.messages
+    report = one.icsr
+    assert one.message_id == report.safety_report_id == report.worldwide_case_id == f"EU-ACME-{case.id}"
+    assert report.report_type.code == "1"
+    assert report.first_received_date.value == report.most_recent_date.value == date(2026, 3, 2)
+    assert report.narrative == NARRATIVE
+    assert report.patient.name.null_flavor == "MSK"
+    [source] = report.primary_sources
+    assert (source.qualification.code, source.country.code) == ("5", "EU")
+    [reaction] = report.reactions
+    assert (reaction.meddra.code, reaction.meddra.code_system_version) == ("90000031", "90.1")
+    assert (reaction.native_term, reaction.native_language) == ("Nausea", "eng")
+    assert (reaction.hospitalisation, reaction.other_medically_important) == (True, True)
+    assert {reaction.results_in_death.null_flavor, reaction.life_threatening.null_flavor} == {"NI"}
+    assert reaction.outcome.code == "0"
+    [drug] = report.drugs
+    assert (drug.product_name, drug.substances, drug.role.code) == ("amoxicillin", ["amoxicillin"], "1")
+    [related] = drug.relatedness
+    assert related.reaction_index == 0
+    assert [(a.method.original_text, a.result) for a in related.assessments] == [
+        ("WHO-UMC", "probable"), ("Naranjo", "probable (6)"),
+    ]  # fmt: skip
+    assert "own:1" not in (tmp_path / "case.xml").read_text(encoding="utf-8")
+
+
+def test_a_death_is_a_fatal_outcome_and_another_term_may_be_chosen(adrwatch, book, meddra, tmp_path):
+    case = complete(book, opened(book).id)
+    book.change(case.id, "assess", "r", lambda case: judged(case, seriousness={"death": "confirmed"}))
+    batch = message(adrwatch, tmp_path / "case.xml", "--case", case.id, "--llt", "90000041", "--country", "DE")
+    [reaction] = batch.messages[0].icsr.reactions
+    assert (reaction.results_in_death, reaction.outcome.code, reaction.meddra.code) == (True, "5", "90000041")
+    assert batch.messages[0].icsr.safety_report_id.startswith("DE-ACME-")
+
+
+def test_what_may_not_be_submitted_is_refused_with_all_that_is_missing(adrwatch, book, tmp_path):
+    case, out = opened(book), tmp_path / "case.xml"
+    done = adrwatch("cases", "export", out, "--case", case.id, *SEND)
+    assert isinstance(done.exception, AdrwatchError)
+    for what in ("criterion reporter is unknown", "criterion patient is unknown", "death is only suggested", "day 0 is not known",
+                 "no narrative", "no MedDRA term"):  # fmt: skip
+        assert what in done.exception.message
+    assert not out.exists()
+
+
+def test_a_draft_says_that_it_is_one(adrwatch, book, tmp_path):
+    case, out = opened(book), tmp_path / "draft.xml"
+    batch = message(adrwatch, out, "--case", case.id, "--draft")
+    text = out.read_text(encoding="utf-8")
+    assert "draft, not for submission" in text
+    assert '<processingCode code="D"' in text
+    report = batch.messages[0].icsr
+    assert report.narrative.null_flavor == "NI"
+    assert report.first_received_date.null_flavor == "UNK"
+    assert report.reactions[0].meddra.null_flavor == "NI"
+    assert report.reactions[0].results_in_death.null_flavor == "NI"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--case", "CASE"), "from a sender to a receiver"),
+        (SEND, "of one case"),
+        (("--case", "CASE", *SEND, "--llt", "90000043"), "a term that is not current"),
+        (("--case", "CASE", *SEND, "--llt", "1"), "no lowest level term"),
+        (("--case", "nobody", *SEND), "there is no case nobody"),
+    ],
+)
+def test_a_message_that_cannot_be_is_refused(adrwatch, book, meddra, tmp_path, options, message):
+    case = complete(book, opened(book).id)
+    opened(book, 2)
+    done = adrwatch(
+        "cases", "export", tmp_path / "x.xml", *(case.id if option == "CASE" else option for option in options)
+    )
+    assert isinstance(done.exception, AdrwatchError)
+    assert message in done.exception.message
+
+
+def test_a_source_whose_terms_forbid_it_gives_no_message_not_even_a_draft(
+    adrwatch, book, meddra, tmp_path, monkeypatch
+):
+    case = complete(book, opened(book).id)
+    monkeypatch.setenv("ADRWATCH_NO_CASE_EXPORT", '["own"]')
+    settings.current.cache_clear()
+    for more in ((), ("--draft",)):
+        done = adrwatch("cases", "export", tmp_path / "x.xml", "--case", case.id, *SEND, *more)
+        assert "whose terms do not allow case exports" in done.exception.message
+
+
+def test_a_dictionary_is_needed_to_choose_a_term(adrwatch, book, tmp_path):
+    case = complete(book, opened(book).id)
+    done = adrwatch("cases", "export", tmp_path / "x.xml", "--case", case.id, *SEND, "--llt", "90000041")
+    assert "needs your MedDRA dictionary" in done.exception.message
+
+
+SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:hl7-org:v3" elementFormDefault="qualified">
+<xs:element name="MCCI_IN200100UV01"><xs:complexType><xs:sequence>{content}</xs:sequence>
+<xs:attribute name="ITSVersion" use="required"/></xs:complexType></xs:element></xs:schema>"""
+ANYTHING = '<xs:any processContents="skip" maxOccurs="unbounded"/>'
+
+
+def test_a_folder_that_is_no_schema_set_is_named_and_nothing_is_written(adrwatch, book, meddra, tmp_path):
+    case, out = complete(book, opened(book).id), tmp_path / "case.xml"
+    place = tmp_path / "ich" / "multicacheschemas"
+
+    def exported():
+        return adrwatch("cases", "export", out, "--case", case.id, *SEND, "--schema", place.parent)
+
+    assert "is no schema set of the ICH" in exported().exception.message
+    place.mkdir(parents=True)
+    (place / "MCCI_IN200100UV01.xsd").write_text("no schema")
+    assert "is no schema set of the ICH" in exported().exception.message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("content", "fits"), [(ANYTHING, True), ('<xs:element name="other"/>', False)])
+def test_a_message_is_checked_by_the_schema_set_that_the_user_gives(adrwatch, book, meddra, tmp_path, content, fits):
+    case, out = complete(book, opened(book).id), tmp_path / "case.xml"
+    place = tmp_path / "ich" / "multicacheschemas"
+    place.mkdir(parents=True)
+    (place / "MCCI_IN200100UV01.xsd").write_text(SCHEMA.format(content=content))
+    done = adrwatch("cases", "export", out, "--case", case.id, *SEND, "--schema", place.parent)
+    assert out.exists() is fits
+    assert fits or "does not fit the schema" in done.exception.message
+
+
+def test_line_listings_hold_all_cases_and_run_no_formulas(adrwatch, book, tmp_path):
+    case = complete(book, opened(book).id)
+    opened(book, 2)
+    for layout in ("csv", "xlsx", "json"):
+        assert adrwatch("cases", "export", tmp_path / f"cases.{layout}", "--format", layout).exit_code == 0
+    rows = {row["id"]: row for row in csv.DictReader((tmp_path / "cases.csv").open(encoding="utf-8", newline=""))}
+    assert len(rows) == 2
+    assert rows[case.id]["narrative"] == "'" + NARRATIVE
+    assert rows[case.id]["due"] == "eu 2026-03-17; us 2026-03-17"
+    sheet = openpyxl.load_workbook(tmp_path / "cases.xlsx").active
+    table = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    cell = next(row for row in sheet.iter_rows(min_row=2) if row[0].value == case.id)[table[0].index("narrative")]
+    assert (cell.value, cell.data_type) == (NARRATIVE, "s")
+    lines = [json.loads(line) for line in (tmp_path / "cases.json").read_text(encoding="utf-8").splitlines()]
+    assert {line["id"] for line in lines} == set(rows)
+    one = adrwatch("cases", "export", tmp_path / "one.csv", "--format", "csv", "--case", case.id)
+    assert "1 cases" in one.stdout
+
+
+def test_an_export_is_recorded_as_a_look_at_each_case(adrwatch, book, tmp_path):
+    case = opened(book)
+    adrwatch("cases", "export", tmp_path / "cases.csv", "--format", "csv", "--reason", "weekly listing")
+    rows = [
+        json.loads(line) for line in adrwatch("audit", "export", "--subject", f"case:{case.id}").stdout.splitlines()
+    ]
+    assert [(row["action"], row["reason"]) for row in rows][-1] == ("read", "weekly listing")
+
+
+def test_a_file_that_cannot_be_written_is_named(adrwatch, book, tmp_path):
+    opened(book)
+    for layout in ("csv", "xlsx", "json"):
+        done = adrwatch("cases", "export", tmp_path / "no" / "folder", "--format", layout)
+        assert isinstance(done.exception, AdrwatchError), layout
+        assert "cannot be written" in done.exception.message
