@@ -8,24 +8,27 @@ import tenacity
 from kafka.errors import CoordinatorNotAvailableError
 
 from shared.broker import admin
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AdrwatchError
 from shared.settings import Settings
 from shared.stream.worker import SESSION_SECONDS
 from shared.topics import Topic
 
 Say = Callable[[str], None]
-_WAIT_SECONDS = 1.0
+_WAIT_SECONDS, _PATIENCE_SECONDS = 1.0, 20.0
 
 
 def committed(settings: Settings, topic: Topic) -> dict[int, int]:
     """How far the group of alerting has read each partition of a topic; none where it never did."""
     group, name = _group(settings), topic.name(settings.topic_prefix)
+    # A broker that never had a group makes the place for them when it is first asked.
+    patience = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
+        wait=tenacity.wait_fixed(_WAIT_SECONDS),
+        stop=tenacity.stop_after_delay(_PATIENCE_SECONDS),
+        reraise=True,
+    )
     with admin(settings) as client:
-        try:
-            offsets = client.list_group_offsets({group: None})[group]
-        except CoordinatorNotAvailableError:
-            # A broker that never had a group makes the place for them when it is first asked.
-            raise DependencyAway("the broker does not know its groups yet") from None
+        offsets = patience(client.list_group_offsets, {group: None})[group]
     return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
 
 
