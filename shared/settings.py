@@ -79,8 +79,10 @@ class Settings(BaseSettings):
     audit_anchors: Path | None = Field(
         None, description="file outside the database that keeps the trail's head; unset, one in data_dir"
     )
-    no_case_export: tuple[str, ...] = Field(
-        ("x",), description="sources whose terms do not allow that their posts become exported cases"
+    no_case_export: str = Field(
+        "x",
+        pattern=r"^([\w.-]+(,[\w.-]+)*)?$",
+        description="sources, with commas between, whose terms do not allow that their posts become exported cases",
     )
     actor: str | None = Field(
         None, min_length=1, max_length=100, description="who acts on cases; unset, the system's user"

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
 def up(
     pipeline: Annotated[int, typer.Option(min=0, help="number of pipeline workers")] = 1,
     alerting: Annotated[int, typer.Option(min=0, help="number of alerting workers")] = 1,
+    cases: Annotated[int, typer.Option(min=0, max=1, help="worker that takes deleted posts out of cases")] = 1,
     servers_only: Annotated[bool, typer.Option(help="only Kafka, Redis and Triton: no topics, no workers")] = False,
     data_dir: Annotated[Path | None, typer.Option(help="server data and logs [default: ADRWATCH_DATA_DIR]")] = None,
     maven_url: Annotated[str, typer.Option(envvar="ADRWATCH_MAVEN_URL", help="where Kafka's jars are")] = MAVEN_CENTRAL,
@@ -45,7 +46,7 @@ def up(
     progress = Console(stderr=as_json)
     stack = Stack(
         load(**overrides),
-        workers=() if servers_only else service_workers(pipeline=pipeline, alerting=alerting),
+        workers=() if servers_only else service_workers(pipeline=pipeline, alerting=alerting, cases=cases),
         topics=not servers_only,
         usual_ports=True,
         maven_url=maven_url,

@@ -100,6 +100,21 @@ class Casebook:
             )
         self._trail.anchor(row)
 
+    def forget(self, post: str) -> int:
+        """Take a post that was deleted at its source out of its cases; how many there were."""
+        with self._database.writing() as connection:
+            query = sa.select(CASES.c.document).where(CASES.c.post == derived_id(post))
+            found = [msgspec.json.decode(row.document, type=Case) for row in connection.execute(query)]
+            rows = [
+                self._write(
+                    connection, case, msgspec.structs.replace(case, post=None), "forget", "deleted at its source"
+                )
+                for case in found
+            ]
+        for row in rows:
+            self._trail.anchor(row)
+        return len(rows)
+
     def all(self, state: str | None = None) -> list[Case]:
         """All cases, the newest first; no narrative is shown of a list, so it is not recorded."""
         query = sa.select(CASES.c.document).order_by(CASES.c.opened_at.desc(), CASES.c.id)
@@ -112,7 +127,9 @@ class Casebook:
         old, new = msgspec.json.encode(before), msgspec.json.encode(after)
         row = self._trail.add(connection, self._actor, action, _subject(after.id), reason, digest(old), digest(new))
         connection.execute(
-            CASES.update().where(CASES.c.id == after.id).values(document=new.decode(), state=after.state)
+            CASES.update()
+            .where(CASES.c.id == after.id)
+            .values(document=new.decode(), state=after.state, post=derived_id(after.post) if after.post else None)
         )
         return row
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services import groups
 from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
@@ -36,8 +37,29 @@ Reason = Annotated[str, typer.Option("--reason", help="why; it stands in the aud
 
 def register(app: typer.Typer) -> None:
     """Add the groups `cases` and `audit`."""
+    groups.worker.command("cases")(run_worker)
     app.add_typer(cases, name="cases")
     app.add_typer(audit, name="audit")
+
+
+def run_worker() -> None:
+    """Take posts that were deleted at their source out of their cases.
+
+    Example: adrwatch worker cases
+    """
+    from services.cases.audit import Trail
+    from services.cases.casebook import Casebook
+    from services.cases.database import Database
+    from services.cases.forget import CaseForgetter
+    from shared import settings
+    from shared.stream import Worker
+    from shared.topics import DELETIONS
+
+    current = settings.current()
+    book = Casebook(Database.opened(current), Trail.of(current), "adrwatch")
+    worker = Worker("cases", current)
+    worker.batch_agent(DELETIONS, CaseForgetter(book).handle, stage="case-deletions")
+    worker.run()
 
 
 @cases.command("open")

@@ -55,7 +55,7 @@ def e2b(
 ) -> bytes:
     """The message of a case. Raises AdrwatchError with all that is missing, or where the source's terms forbid it."""
     source = (case.post or "").partition(":")[0]
-    if source in settings.no_case_export:
+    if source in settings.no_case_export.split(","):
         raise AdrwatchError(
             f"case {case.id} comes from {source}, whose terms do not allow case exports",
             fix="see ADRWATCH_NO_CASE_EXPORT and the terms of the source",

@@ -143,7 +143,7 @@ def test_a_source_whose_terms_forbid_it_gives_no_message_not_even_a_draft(
     adrwatch, book, meddra, tmp_path, monkeypatch
 ):
     case = complete(book, opened(book).id)
-    monkeypatch.setenv("ADRWATCH_NO_CASE_EXPORT", '["own"]')
+    monkeypatch.setenv("ADRWATCH_NO_CASE_EXPORT", "x,own")
     settings.current.cache_clear()
     for more in ((), ("--draft",)):
         done = adrwatch("cases", "export", tmp_path / "x.xml", "--case", case.id, *SEND, *more)

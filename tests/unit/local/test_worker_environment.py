@@ -1,0 +1,25 @@
+"""A child process gets every setting of its parent, whatever kind of value it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.workers import environment
+from shared.settings import Settings, load
+
+
+def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = load(
+        data_dir=tmp_path, author_secret="a secret of some length", audit_secret="another one of some length",
+        meddra_version="27.1", no_case_export="x,reddit", gated=False, retry_first=0.5,
+    )  # fmt: skip
+    addresses = {"kafka_bootstrap": "127.0.0.1:1", "redis_url": "redis://127.0.0.1:2/0", "triton_url": "127.0.0.1:3"}
+    for name, value in environment(parent, addresses).items():
+        monkeypatch.setenv(name, value)
+    child = load()
+    assert child == parent.model_copy(update=addresses)
+    assert set(Settings.model_fields) == set(child.model_dump())
