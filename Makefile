@@ -8,7 +8,7 @@ VIGIPY := .venv-vigipy
 REPORT := docs/models/report
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format train bench bench-signals models-report clean
+.PHONY: help demo test test-training check format train bench bench-signals bench-windows models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ $(VIGIPY)/.made: $(VENV)/.made
 
 bench-signals: $(VENV)/.run $(VIGIPY)/.made ## measure the statistics of a million pairs on one core beside the package vigipy
 	@$(BIN)/python -m tests.benchmarks.signals --vigipy-python $(VIGIPY)/bin/python $(ARGS)
+
+bench-windows: $(VENV)/.run ## measure how fast mentions come into the windows in Redis, and what they need there
+	@$(BIN)/python -m tests.benchmarks.windows $(ARGS)
 
 # Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)

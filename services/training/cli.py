@@ -78,7 +78,7 @@ def train_extract(
 ) -> None:
     """Train the extractor on the annotated corpora.
 
-    Example: adrwatch train extract --data ../shared/data --config services/training/configs/extract.toml --teacher t.pt
+    Example: adrwatch train extract --data ../shared/data --config services/training/configs/extract.toml --out e.pt
     """
     from shared.corpora import splits
     from shared.corpora.unlabelled import drawn_unlabelled

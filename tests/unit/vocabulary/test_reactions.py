@@ -59,6 +59,19 @@ def test_the_match_tells_which_step_of_the_cascade_found_it(phrase: str, how: st
     assert VOCABULARY.match(phrase).how == how
 
 
+@pytest.mark.parametrize(
+    ("phrase", "label"),
+    [
+        ("the worst night sweats", "Night sweats"),
+        ("so many night sweats lately", "Night sweats"),
+        ("night sweats", "Night sweats"),
+        ("sweats", "Hyperhidrosis"),
+    ],
+)
+def test_words_that_say_nothing_do_not_hide_a_longer_name(phrase: str, label: str) -> None:
+    assert VOCABULARY.match(phrase).concept.label == label
+
+
 @pytest.mark.parametrize("phrase", ["felt like death", "dead tired", "scared to death of needles", "to die for"])
 def test_figures_of_speech_are_no_deaths(phrase: str) -> None:
     assert VOCABULARY.match(phrase).concept.id != "ADRW:0009"
