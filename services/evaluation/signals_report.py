@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,8 +134,7 @@ def _of_time(reports: Reports, day: NDArray[np.int64], controls: Sequence[Contro
     positive = [control for control in controls if control.positive]
     found: dict[str, dict[int, int]] = {}
     for end in _month_ends(int(day.min()), int(day.max())):
-        kept = day < end
-        until = replace(reports, report=reports.report[kept], drug=reports.drug[kept], reaction=reports.reaction[kept])
+        until = reports.where(day < end)
         for name, flags in judge(measure(count(until)), positive, rules).flags.items():
             for at in np.flatnonzero(flags).tolist():
                 found.setdefault(name, {}).setdefault(at, end)

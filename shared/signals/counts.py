@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.signals.measures import Counts, Floats
 from shared.signals.measures import expected as expected_count
@@ -33,7 +34,10 @@ class Reports:
         if drug not in self.drugs:
             raise KeyError(drug)
         masking = np.unique(self.report[self.drug == list(self.drugs).index(drug)])
-        kept = ~np.isin(self.report, masking)
+        return self.where(~np.isin(self.report, masking))
+
+    def where(self, kept: NDArray[np.bool_]) -> Reports:
+        """The same with the rows that are `kept`."""
         return replace(
             self,
             report=self.report[kept],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,7 +44,8 @@ def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05) -> C
     - `max_llr`, `critical`: the greatest likelihood ratio on any day of the window, of the counts so far against the pair's rate in
       the control window, and the value that pairs without any change reach with probability `alpha`.
     """
-    inside, before = (_between(reports, day, *days) for days in ((span.change, span.end), (span.start, span.change)))
+    inside = reports.where((day >= span.change) & (day < span.end))
+    before = reports.where((day >= span.start) & (day < span.change))
     if not len(inside.report) or not len(before.report):
         which = "window" if not len(inside.report) else "control window"
         raise AdrwatchError(
@@ -123,14 +124,3 @@ def _looked_up(wanted: Pairs, there: Pairs) -> tuple[Counts, Floats]:
     of_drug[there.drug], of_reaction[there.reaction] = there.a + there.b, there.a + there.c
     product = of_drug[wanted.drug] * of_reaction[wanted.reaction] / max(there.total, 1)
     return np.where(found, there.a[place], 0), np.where(found, there.expected[place], product)
-
-
-def _between(reports: Reports, day: Counts, first: int, end: int) -> Reports:
-    kept = (day >= first) & (day < end)
-    return replace(
-        reports,
-        report=reports.report[kept],
-        drug=reports.drug[kept],
-        reaction=reports.reaction[kept],
-        stratum=None if reports.stratum is None else reports.stratum[kept],
-    )
