@@ -1,4 +1,4 @@
-"""`adrwatch cases` and `adrwatch audit`."""
+"""`adrwatch cases`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
     from services.cases.casebook import Casebook
-    from services.cases.database import Database
 
 
 class Layout(StrEnum):
@@ -28,7 +27,6 @@ class Layout(StrEnum):
 
 
 cases = typer.Typer(help="Individual cases: open, assess, follow.", no_args_is_help=True)
-audit = typer.Typer(help="The audit trail of cases: verify it, export it.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="a case's id")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for machines")]
@@ -36,10 +34,9 @@ Reason = Annotated[str, typer.Option("--reason", help="why; it stands in the aud
 
 
 def register(app: typer.Typer) -> None:
-    """Add the groups `cases` and `audit`."""
+    """Add the group `cases`, and its worker."""
     groups.worker.command("cases")(run_worker)
     app.add_typer(cases, name="cases")
-    app.add_typer(audit, name="audit")
 
 
 def run_worker() -> None:
@@ -295,72 +292,17 @@ def upgrade() -> None:
     database.close()
 
 
-@audit.command("verify")
-def verify(as_json: Json = False) -> None:
-    """Look for rows that were altered, removed, cut off at the end, or rewritten. Exits with 1 where there are any.
-
-    Example: adrwatch audit verify
-    """
-    import json
-    from dataclasses import asdict
-
-    from services.cases.audit import Trail
-    from shared import settings
-
-    with _database() as database, database.reading() as connection:
-        rows, flaws = Trail.of(settings.current()).verify(connection)
-    if as_json:
-        print(json.dumps({"rows": rows, "flaws": [asdict(flaw) for flaw in flaws]}))
-    else:
-        print(f"{rows:,} rows")
-        for flaw in flaws:
-            print(f"row {flaw.seq}: {flaw.kind}: {flaw.detail}")
-        if not flaws:
-            print("the trail is whole")
-    if flaws:
-        raise typer.Exit(1)
-
-
-@audit.command("export")
-def export(
-    subject: Annotated[str | None, typer.Option(help="only rows about this, such as case:4f0c1d2e3b5a69788796")] = None,
-) -> None:
-    """Print all rows as JSON lines, in their order.
-
-    Example: adrwatch audit export > audit.jsonl
-    """
-    import msgspec
-
-    from services.cases.audit import read
-
-    with _database() as database, database.reading() as connection:
-        for row in read(connection):
-            if subject in (None, row.subject):
-                print(msgspec.json.encode(row).decode())
-
-
-@contextmanager
-def _database() -> Iterator[Database]:
-    from services.cases.database import Database
-    from shared import settings
-
-    database = Database.opened(settings.current())
-    try:
-        yield database
-    finally:
-        database.close()
-
-
 @contextmanager
 def _book() -> Iterator[Casebook]:
     import getpass
 
     from services.cases.audit import Trail
     from services.cases.casebook import Casebook
+    from services.cases.database import Database
     from shared import settings
 
     current = settings.current()
-    with _database() as database:
+    with Database.used(current) as database:
         yield Casebook(database, Trail.of(current), current.actor or getpass.getuser())
 
 

@@ -49,6 +49,16 @@ class Database:
         return database
 
     @classmethod
+    @contextmanager
+    def used(cls, settings: Settings) -> Iterator[Database]:
+        """As `opened`, closed at the end."""
+        database = cls.opened(settings)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    @classmethod
     def connected(cls, settings: Settings) -> Database:
         """The database as it is. Raises AdrwatchError for an address that is none."""
         url = settings.database_url

@@ -91,7 +91,6 @@ def check_schema(content: bytes, folder: Path) -> None:
 def listed(case: Case) -> dict[str, str]:
     """A case as a row of a line listing."""
     due = deadlines(case)
-    serious = {True: "yes", False: "no", None: "suggested"}[case.serious]
     return {
         "id": case.id,
         "opened_at": case.opened_at.isoformat(timespec="seconds"),
@@ -99,7 +98,7 @@ def listed(case: Case) -> dict[str, str]:
         "drug": case.drug.label,
         "reaction": case.reaction.label,
         "valid": case.valid,
-        "serious": serious,
+        "serious": case.serious_word,
         **{name: case.seriousness.get(name, "") for name in SERIOUSNESS},
         "situations": ", ".join(case.situations),
         "awareness": str(case.awareness or ""),

@@ -27,7 +27,7 @@ def grid(cases: Iterable[Case]) -> Grid:
             case.reaction.label,
             case.state,
             case.valid,
-            _serious(case),
+            case.serious_word,
             f"{due[0].due} {due[0].region}" if due else "",
             case.assignee or "",
         )
@@ -49,7 +49,7 @@ def card(case: Case, comments: Sequence[Comment]) -> Grid:
         "reaction": f"{case.reaction.label} ({case.reaction.id})",
         "minimum criteria": ", ".join(f"{name} {case.criteria.get(name, 'unknown')}" for name in CRITERIA),
         "valid": case.valid,
-        "serious": _serious(case),
+        "serious": case.serious_word,
         "criteria of seriousness": ", ".join(f"{name} {word}" for name, word in case.seriousness.items()) or "none",
         "special situations": ", ".join(case.situations) or "none",
         "day 0": str(case.awareness or "not known"),
@@ -63,10 +63,6 @@ def card(case: Case, comments: Sequence[Comment]) -> Grid:
     for comment in comments:
         table.add_row(f"{comment.at[:16].replace('T', ' ')} {comment.actor}", comment.text)
     return table
-
-
-def _serious(case: Case) -> str:
-    return {True: "yes", False: "no", None: "suggested"}[case.serious]
 
 
 def _due(case: Case) -> Iterable[str]:

@@ -73,6 +73,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         judged = set(self.seriousness.values())
         return True if "confirmed" in judged else None if "suggested" in judged else False
 
+    @property
+    def serious_word(self) -> str:
+        """The same for people."""
+        return {True: "yes", False: "no", None: "suggested"}[self.serious]
+
 
 def suggested(criteria: tuple[str, ...]) -> dict[str, Judgement]:
     """What the criteria that a mention carries suggest, for a person to confirm or reject."""

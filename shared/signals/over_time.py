@@ -9,9 +9,9 @@ import numpy as np
 from shared.errors import AdrwatchError
 from shared.signals.change import DAYS_A_WEEK, surge_p, temporal_ic, weekday_season
 from shared.signals.counts import Pairs, Reports, count
-from shared.signals.measures import Counts, Floats
+from shared.signals.measures import Counts, Floats, poisson_llr
 from shared.signals.multiplicity import false_discovery_rate
-from shared.signals.sequential import critical_value, max_llr
+from shared.signals.sequential import critical_value
 
 # The epoch, 1970-01-01, was a Thursday; Monday is 0.
 _WEEKDAY_OF_EPOCH = 3
@@ -74,7 +74,7 @@ def _sequential(by_day: Counts, span: Span, season: Floats, alpha: float) -> tup
     control = span.change - span.start
     rate = by_day[:, :control].sum(axis=1) / season[:control].sum()
     expected = rate[:, None] * np.cumsum(season[control:])[None]
-    ratios = max_llr(np.cumsum(by_day[:, control:], axis=1), expected)
+    ratios = poisson_llr(np.cumsum(by_day[:, control:], axis=1), expected)
     known = rate > 0
     llr, critical = np.full(len(rate), np.nan), np.full(len(rate), np.nan)
     llr[known] = ratios[known].max(axis=1)

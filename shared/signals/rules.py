@@ -95,20 +95,8 @@ class RorRules(_Part, frozen=True, kw_only=True):
     reports: Rule[Count]
 
 
-class Ic025Rules(_Part, frozen=True, kw_only=True):
-    """The criterion on the information component."""
-
-    lower: Rule[float]
-
-
-class QRules(_Part, frozen=True, kw_only=True):
-    """The criterion on Yule's Q."""
-
-    lower: Rule[float]
-
-
-class Eb05Rules(_Part, frozen=True, kw_only=True):
-    """The criterion on the 5 % quantile of the empirical Bayes posterior."""
+class LowerRules(_Part, frozen=True, kw_only=True):
+    """The criterion on the lower bound of a measure."""
 
     lower: Rule[float]
 
@@ -191,9 +179,9 @@ class Rules(_Part, frozen=True, kw_only=True):
     counting: CountingRules
     evans: EvansRules
     ror: RorRules
-    ic025: Ic025Rules
-    q: QRules
-    eb05: Eb05Rules
+    ic025: LowerRules
+    q: LowerRules
+    eb05: LowerRules
     mhra: MhraRules
     chi2: Chi2Rules
     llr: LlrRules

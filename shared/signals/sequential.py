@@ -14,15 +14,9 @@ from scipy.special import lambertw
 from scipy.stats import poisson
 
 from shared.errors import AdrwatchError
-from shared.signals.measures import Counts, Floats, poisson_llr
 
 # Beyond this critical value the chance of reaching it is below any alpha in use.
 _LOWEST, _HIGHEST = 1e-6, 20.0
-
-
-def max_llr(events: Counts, expected: Floats) -> Floats:
-    """The statistic at each look: `events` and `expected` are cumulative since the surveillance began."""
-    return poisson_llr(events, expected)
 
 
 @functools.lru_cache(maxsize=1_024)

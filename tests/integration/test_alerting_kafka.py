@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +103,21 @@ class Instance:
             time.sleep(0.2)
 
 
-@pytest.fixture
-def instance(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path) -> Iterator[Instance]:
-    made = Instance(kafka, redis_url, topic_prefix, tmp_path)
+@contextmanager
+def running(kafka: str, redis_url: str, prefix: str, folder: Path) -> Iterator[Instance]:
+    """An instance whose workers are gone at the end."""
+    made = Instance(kafka, redis_url, prefix, folder)
     yield made
     for worker in made.workers:
         worker.kill()
         worker.wait()
     made.producer.close()
+
+
+@pytest.fixture
+def instance(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path) -> Iterator[Instance]:
+    with running(kafka, redis_url, topic_prefix, tmp_path) as made:
+        yield made
 
 
 def test_signals_survive_kills_and_are_those_of_the_pure_functions(instance: Instance) -> None:

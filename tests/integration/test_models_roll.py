@@ -72,6 +72,7 @@ class Live:
     repository: Path
     sent: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _sending: threading.Thread = field(init=False)
 
     @property
     def kafka(self) -> str:
@@ -81,14 +82,13 @@ class Live:
     def triton(self) -> str:
         return self.stack.addresses["triton_url"]
 
-    def start_posts(self) -> threading.Thread:
+    def start_posts(self) -> None:
         def keep_sending() -> None:
             while not self._stopped.wait(0.1):
                 self.send(12)
 
-        thread = threading.Thread(target=keep_sending)
-        thread.start()
-        return thread
+        self._sending = threading.Thread(target=keep_sending)
+        self._sending.start()
 
     def send(self, count: int) -> None:
         began = datetime(2026, 6, 1, tzinfo=UTC)
@@ -102,7 +102,9 @@ class Live:
         self.sent += count
 
     def stop_posts(self) -> None:
+        """Only when the last ones are sent does `sent` say how many there are."""
         self._stopped.set()
+        self._sending.join()
 
     def of(self, kind: str) -> list[tuple[int, Any]]:
         """All outcomes or mentions in the order of their topic, each with its partition."""
@@ -146,12 +148,11 @@ def live(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path, reposito
         settings, servers=["kafka", "redis", "triton"], workers=service_workers(pipeline=1), topics=True
     ) as stack:
         live = Live(stack, topic_prefix, repository)
-        thread = live.start_posts()
+        live.start_posts()
         try:
             yield live
         finally:
             live.stop_posts()
-            thread.join()
 
 
 def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by_one_version(

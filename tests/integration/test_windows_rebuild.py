@@ -17,18 +17,14 @@ from shared.events import Deletion, encode, now
 from shared.redis_keys import Keys
 from shared.settings import load
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS
-from tests.integration.test_alerting_kafka import END, Instance
+from tests.integration.test_alerting_kafka import END, Instance, running
 from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, several_days, small_rules
 
 
 @pytest.fixture
 def instance(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path) -> Iterator[Instance]:
-    made = Instance(kafka, redis_url, topic_prefix, tmp_path)
-    yield made
-    for worker in made.workers:
-        worker.kill()
-        worker.wait()
-    made.producer.close()
+    with running(kafka, redis_url, topic_prefix, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

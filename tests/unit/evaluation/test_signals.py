@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,16 +15,9 @@ from services.evaluation.controls import Control, by_outcome, read_controls
 from shared.errors import AdrwatchError
 from shared.signals.counts import Reports, count
 from shared.vocabulary.drugs import default_lexicon
+from tests.csv_files import write
 
 HEADER = "exposureName,outcomeName,groundTruth"
-
-
-def write(path: Path, header: str, rows: list[tuple]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header.split(","))
-        writer.writerows(rows)
-    return path
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from shared.errors import AdrwatchError
-from shared.signals.sequential import critical_value, max_llr, reached
+from shared.signals.measures import poisson_llr
+from shared.signals.sequential import critical_value, reached
 
 # Kulldorff et al. 2011, table 1, and the values of the R package Sequential (alpha = 0.05).
 PUBLISHED = {1: 2.853937, 2: 3.046977, 5: 3.297183, 10: 3.467952, 20: 3.628123, 50: 3.819903, 100: 3.952321}
@@ -28,7 +29,7 @@ def test_simulated_surveillance_without_any_effect_rejects_in_one_of_twenty():
     for _ in range(4_000):
         moments = np.cumsum(generator.exponential(size=60))
         moments = moments[moments < planned]
-        rejected += bool((max_llr(np.arange(1, len(moments) + 1), moments) >= critical).any())
+        rejected += bool((poisson_llr(np.arange(1, len(moments) + 1), moments) >= critical).any())
     assert rejected / 4_000 == pytest.approx(0.05, abs=0.012)
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from services.cli import build
 from shared.errors import AdrwatchError
+from tests.csv_files import write
 
 FIRST = date(2025, 1, 1)
 DAYS = 140
@@ -27,14 +28,6 @@ def adrwatch(*arguments):
 
 def lines(*arguments) -> list[dict]:
     return [json.loads(line) for line in adrwatch(*arguments, "--json").stdout.splitlines()]
-
-
-def write(path: Path, header: str, rows: list[tuple]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header.split(","))
-        writer.writerows(rows)
-    return path
 
 
 @pytest.fixture(scope="module")
