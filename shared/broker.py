@@ -81,13 +81,14 @@ def require_topics(settings: Settings, topics: Sequence[Topic]) -> None:
 
 @dataclass(frozen=True)
 class Stored:
-    """A record as it lies in a topic."""
+    """A record as it lies in a topic; `written_ms` is its time, in ms since the epoch."""
 
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    written_ms: int = 0
 
 
 class TopicReader:
@@ -125,10 +126,11 @@ class TopicReader:
                 elif time.monotonic() - heard > _SILENCE_SECONDS:
                     raise KafkaTimeoutError
 
-    def is_whole(self) -> bool:
-        """Whether the topic still holds its first record."""
+    def shortened(self) -> set[int]:
+        """The partitions whose first records the topic has let go of."""
         with self._reading():
-            return not any(self._consumer.beginning_offsets(self._places).values())
+            firsts = self._consumer.beginning_offsets(self._places)
+        return {place.partition for place, offset in firsts.items() if offset > 0}
 
     def follow(self) -> Iterator[Stored]:
         """What comes from where reading stopped; never ends."""
@@ -151,7 +153,9 @@ class TopicReader:
     def _poll(self) -> Iterator[Stored]:
         for records in self._consumer.poll(timeout_ms=_POLL_MS).values():
             for record in records:
-                yield Stored(record.partition, record.offset, record.key, record.value, tuple(record.headers))
+                yield Stored(
+                    record.partition, record.offset, record.key, record.value, tuple(record.headers), record.timestamp
+                )
 
 
 def _prefixes(names: Sequence[str], topic: Topic) -> list[str]:

@@ -204,9 +204,7 @@ def rebuild_windows(as_json: Annotated[bool, typer.Option("--json", help="one JS
 
     require_stopped(current, say)
     found = rebuild(current, rules, say)
-    if found is None:
-        print("another process has just done it", file=sys.stderr)
-    elif as_json:
+    if as_json:
         print(msgspec.json.encode(found).decode())
     else:
         print(f"{found.buckets:,} buckets, {found.signals:,} signals; {found.deletions:,} deletions handled again")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import exceptions
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.lock import Lock
 
 from shared.errors import DependencyAway
 
@@ -26,6 +28,7 @@ AWAY = (
 )
 TIMEOUT = 10.0
 _SCANNED = 1000
+_POLL_SECONDS = 1.0
 
 Stage = Callable[[Any], None]
 
@@ -44,26 +47,24 @@ class RedisLink:
         A stage's effects are there before the next one's: on a single server all travel as one pipeline in this order;
         a cluster, whose nodes work side by side, gets one pipeline a stage. Raises DependencyAway.
         """
-        try:
+        with _answering():
             client = await self._connected()
             if isinstance(client, RedisCluster):
                 return [await self._execute(client.pipeline(), stage) for stage in stages]
             return await self._at_once(client, stages)
-        except AWAY as error:
-            raise DependencyAway(
-                f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
-            ) from error
 
     async def names(self, pattern: str) -> AsyncIterator[bytes]:
         """The names of all keys that fit a pattern, of every node. Raises DependencyAway."""
-        try:
+        with _answering():
             client = await self._connected()
             async for name in client.scan_iter(match=pattern, count=_SCANNED):
                 yield name
-        except AWAY as error:
-            raise DependencyAway(
-                f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
-            ) from error
+
+    async def lock(self, name: str, seconds: float) -> HeldLock:
+        """A lock that nobody has taken yet; it goes by itself when its holder has not renewed it for so long."""
+        with _answering():
+            client = await self._connected()
+            return HeldLock(client.lock(name, timeout=seconds, sleep=_POLL_SECONDS, thread_local=False))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,3 +97,40 @@ class RedisLink:
         stage(pipeline)
         replies: list[Any] = await pipeline.execute()
         return replies
+
+
+class HeldLock:
+    """One process at a time, by a key in Redis. All methods raise DependencyAway."""
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+
+    async def take(self, wait: bool) -> bool:
+        """Take it, and wait for it if told so; False where another process has it."""
+        with _answering():
+            return bool(await self._lock.acquire(blocking=wait))
+
+    async def renew(self) -> None:
+        """Keep it for its full time from now on; an error where another process has taken it since."""
+        with _answering():
+            await self._lock.reacquire()
+
+    async def release(self) -> None:
+        """Let it go, if it is still ours."""
+        with _answering():
+            if await self._lock.owned():
+                await self._lock.release()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except exceptions.LockError as error:
+        raise DependencyAway(
+            "another process has taken the lock in Redis", fix="wait until it is done, then try again"
+        ) from error
+    except AWAY as error:
+        raise DependencyAway(
+            f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
+        ) from error

@@ -1,11 +1,10 @@
 """What Redis holds, made anew from the topics: after Redis lost it, or where `adrwatch windows verify` finds a difference.
 
-The order of steps, each repeatable: one process takes the lock; all keys of the instance go; outcomes become rows again and
-mentions the index of single reports, by the code that handles them live, but nothing is published; episodes of signals and older
-single reports come back from the alerts that were published; deletions are handled once more, tombstones included, for one that
-came while Redis was empty found nothing to take back; buckets whose windows reach back to before the topic begins are marked as
-evaluated, for their counts would be too small; last comes the mark that tells workers that the windows are whole. A crash in
-between leaves that mark out, and the next start begins anew.
+The order of steps, each repeatable: one process takes the lock; all keys of the instance go; outcomes become rows again, by the
+code that counts them live; episodes and single reports come back from the alerts that were published (`restore.py`); deletions
+are handled once more, tombstones included, for one that came while Redis was empty found nothing to take back; buckets whose
+windows reach back to before the topic begins are marked as evaluated, for their counts would be too small; last comes the mark
+that tells workers that the windows are whole. A crash in between leaves that mark out, and the next start begins anew.
 
 Workers evaluate the other buckets again. That publishes nothing twice: an episode that was published is found, not opened.
 """
@@ -13,8 +12,9 @@ Workers evaluate the other buckets again. That publishes nothing twice: an episo
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import statistics
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,26 +25,26 @@ from kafka.errors import KafkaError
 from services.alerting.count import Counter
 from services.alerting.forget import Forgetter
 from services.alerting.group import Say, committed
-from services.alerting.link import RedisLink
-from services.alerting.outbox import MOST, encode_episodes
+from services.alerting.link import HeldLock, RedisLink
+from services.alerting.outbox import MOST
+from services.alerting.restore import Published, Restorer
 from services.alerting.rows import RowStore
-from services.alerting.singles import SingleReports
 from services.alerting.watermark import Idleness
 from shared.broker import Stored, TopicReader, connect
 from shared.errors import BadMessage, DependencyAway
-from shared.events import Alert, decode
-from shared.redis_keys import Keys, join, split
+from shared.events import Outcome, decode
+from shared.redis_keys import Keys
 from shared.settings import Settings
-from shared.signals.episodes import Episode
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.windows import to_ms
 from shared.stream import Output, Record
-from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
+from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic
 
 _BATCH = 500
 # The lock outlives the longest wait for a server; it is renewed with every batch.
-_LOCK_MS = 60_000
-_WAIT_SECONDS = 1.0
+_LOCK_SECONDS = 60.0
+# Of each partition that has lost its beginning: so many posts tell when it begins now, whichever of them comes late.
+_FIRST_POSTS = 9
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -60,16 +60,42 @@ class Rebuilt(msgspec.Struct, frozen=True):
 
 @dataclass
 class _Parts:
+    settings: Settings
     link: RedisLink
     store: RowStore
     keys: Keys
     rules: Rules
-    token: str
+    lock: HeldLock
+    say: Say
 
 
-def needed(settings: Settings, rules: Rules) -> bool:
-    """Whether Redis has lost the windows of an instance that has read outcomes before. Raises DependencyAway, AdrwatchError."""
+def rebuild(settings: Settings, rules: Rules, say: Say) -> Rebuilt:
+    """Make everything in Redis anew. Workers that are running must be stopped, or have found out that Redis was lost.
 
+    Raises DependencyAway, also where another process took the lock meanwhile, and AdrwatchError.
+    """
+
+    async def run() -> Rebuilt:
+        async with _alone(settings, rules, say) as parts:
+            return await _steps(parts)
+
+    return asyncio.run(run())
+
+
+def recover(settings: Settings, rules: Rules, say: Say) -> Rebuilt | None:
+    """As `rebuild`, if Redis has lost the windows of an instance that has read outcomes before; None if it has not.
+
+    Of several workers that start at the same time the first one does it, for all.
+    """
+
+    async def run() -> Rebuilt | None:
+        async with _alone(settings, rules, say) as parts:
+            return await _steps(parts) if await parts.store.lost() else None
+
+    return asyncio.run(run()) if _lost(settings, rules) and any(committed(settings, OUTCOMES).values()) else None
+
+
+def _lost(settings: Settings, rules: Rules) -> bool:
     async def look() -> bool:
         link = RedisLink(settings.require("redis_url"))
         try:
@@ -77,57 +103,50 @@ def needed(settings: Settings, rules: Rules) -> bool:
         finally:
             await link.close()
 
-    return asyncio.run(look()) and any(committed(settings, OUTCOMES).values())
+    return asyncio.run(look())
 
 
-def rebuild(settings: Settings, rules: Rules, say: Say) -> Rebuilt | None:
-    """Make everything in Redis anew; None where another process has just done it. Raises DependencyAway, AdrwatchError.
-
-    Workers that are running must be stopped, or have found for themselves that Redis was lost.
-    """
-    return asyncio.run(_rebuild(settings, rules, say))
-
-
-async def _rebuild(settings: Settings, rules: Rules, say: Say) -> Rebuilt | None:
+@asynccontextmanager
+async def _alone(settings: Settings, rules: Rules, say: Say) -> AsyncIterator[_Parts]:
+    """What the steps need, while no other process does them."""
     link, keys = RedisLink(settings.require("redis_url")), Keys(settings.redis_prefix)
-    parts = _Parts(link, RowStore(link, keys, rules), keys, rules, uuid.uuid4().hex)
     try:
-        if not await _locked(parts, say):
-            return None
+        lock = await link.lock(keys.rebuilding, _LOCK_SECONDS)
+        if not await lock.take(wait=False):
+            say("another process makes the windows anew; waiting")
+            await lock.take(wait=True)
         try:
-            return await _steps(settings, parts, say)
+            yield _Parts(settings, link, RowStore(link, keys, rules), keys, rules, lock, say)
         finally:
-            await link.run(lambda pipe: pipe.delete(keys.rebuilding))
+            # A lock on a server that is away goes by itself.
+            with suppress(DependencyAway):
+                await lock.release()
     finally:
         await link.close()
 
 
-async def _locked(parts: _Parts, say: Say) -> bool:
-    """Take the lock; False where another process had it and has finished meanwhile."""
-    waited = False
-    while True:
-        [[taken]] = await parts.link.run(
-            lambda pipe: pipe.set(parts.keys.rebuilding, parts.token, nx=True, px=_LOCK_MS)
-        )
-        if taken:
-            return not waited or await parts.store.lost()
-        if not waited:
-            say("another process makes the windows anew; waiting")
-            waited = True
-        await asyncio.sleep(_WAIT_SECONDS)
-
-
-async def _steps(settings: Settings, parts: _Parts, say: Say) -> Rebuilt:
-    say("letting go of what Redis holds")
+async def _steps(parts: _Parts) -> Rebuilt:
+    parts.say("letting go of what Redis holds")
     await _forget_all(parts)
-    counter = Counter(parts.store, Idleness(parts.rules.time.idle_seconds.value), lambda: None, settings.future_limit)
-    outcomes = await _feed(settings, parts, OUTCOMES, counter.handle, say)
-    singles = SingleReports(parts.link, parts.keys, parts.rules, _send_nothing)
-    mentions = await _feed(settings, parts, MENTIONS, singles.handle, say)
-    alerts, signals = await _signals(settings, parts, say)
-    with _Producer(settings) as send:
-        deletions = await _feed(settings, parts, DELETIONS, Forgetter(parts.link, parts.store, send).handle, say)
-    buckets = await _mark_partial(settings, parts)
+    idleness, beginning = Idleness(parts.rules.time.idle_seconds.value), _Beginning(parts.rules)
+    counter = Counter(parts.store, idleness, lambda: None, parts.settings.future_limit)
+
+    async def count(records: list[Record]) -> None:
+        beginning.see(records)
+        await counter.handle(records)
+
+    outcomes = await _feed(parts, OUTCOMES, count)
+    whole_from = beginning.whole_from(_shortened(parts))
+    published = Published()
+    alerts = await _feed(parts, ALERTS, published.add)
+    restorer = Restorer(parts.link, parts.keys, parts.rules)
+    signals = await restorer.episodes(published, whole_from)
+    mentions = await _feed(parts, MENTIONS, restorer.items(published))
+    await restorer.items_without_mention(published)
+    with _Producer(parts.settings) as send:
+        deletions = await _feed(parts, DELETIONS, Forgetter(parts.link, parts.store, send).handle)
+    buckets = await _mark_partial(parts, whole_from)
+    await parts.lock.renew()
     await parts.store.check()
     return Rebuilt(outcomes, mentions, alerts, deletions, signals, buckets)
 
@@ -144,94 +163,65 @@ async def _forget_all(parts: _Parts) -> None:
                 pipe.execute_command("UNLINK", name)
 
         await parts.link.run(unlink)
+        await parts.lock.renew()
 
 
-async def _feed(settings: Settings, parts: _Parts, topic: Topic, handle: Any, say: Say) -> int:
+async def _feed(parts: _Parts, topic: Topic, handle: Callable[[list[Record]], Awaitable[Any]]) -> int:
     """Hand all records of a topic to its handler; those that cannot be read lie in the dead letters since they were read first."""
     read = 0
-    with TopicReader(settings, topic) as reader:
+    with TopicReader(parts.settings, topic) as reader:
         # What comes while the first pass is on its way is read in a second one, which is short.
         for _ in range(2):
             for batch in _batches(reader.to_end()):
-                await handle([_record(settings, topic, stored) for stored in batch if stored.value is not None])
-                await parts.link.run(lambda pipe: pipe.pexpire(parts.keys.rebuilding, _LOCK_MS))
+                await handle([_record(parts.settings, topic, stored) for stored in batch])
+                await parts.lock.renew()
                 read += len(batch)
-    say(f"{read:,} records of {topic.name(settings.topic_prefix)}")
+    parts.say(f"{read:,} records of {topic.name(parts.settings.topic_prefix)}")
     return read
 
 
-async def _signals(settings: Settings, parts: _Parts, say: Say) -> tuple[int, int]:
-    """Episodes as they were last published, and which posts they name."""
-    latest: dict[str, Alert] = {}
-    read = 0
-    with TopicReader(settings, ALERTS) as reader:
-        for stored in reader.to_end():
-            read += 1
-            key = (stored.key or b"").decode(errors="replace")
-            latest.pop(key, None)
-            try:
-                if stored.value is not None:
-                    latest[key] = decode(stored.value, Alert)
-            except BadMessage:
-                continue
-    await _older_items(parts, [alert for alert in latest.values() if alert.kind == "single_report"])
-    episodes: dict[tuple[str, str], list[Episode]] = {}
-    for alert in latest.values():
-        if alert.kind == "disproportionality":
-            last = to_ms(alert.evaluated_at) - parts.rules.time.bucket_ms
-            episodes.setdefault((alert.drug.id, alert.reaction.id), []).append(
-                Episode(to_ms(alert.episode), last, alert)
-            )
+class _Beginning:
+    """Where the topic of outcomes begins, in event time."""
 
-    def keep(pipe: Any) -> None:
-        for (drug, reaction), found in episodes.items():
-            ordered = tuple(sorted(found, key=lambda episode: episode.first_ms))
-            partition = partition_of(drug, MENTIONS.partitions)
-            pipe.hset(parts.keys.episodes(partition), join(drug, reaction), encode_episodes(ordered))
-            for post in {post for episode in ordered for post in episode.alert.examples}:
-                pipe.sadd(parts.keys.evidence(post), join(drug, reaction))
-                pipe.pexpire(parts.keys.evidence(post), ALERTS.retention_ms)
+    def __init__(self, rules: Rules) -> None:
+        self._bucket_ms = rules.time.bucket_ms
+        self._reach = max(rules.time.windows_hours.value) * HOUR_MS // rules.time.bucket_ms
+        self._firsts: dict[int, list[int]] = {}
 
-    await parts.link.run(keep)
-    say(f"{len(episodes):,} pairs with signals of {read:,} records of {ALERTS.name(settings.topic_prefix)}")
-    return read, sum(map(len, episodes.values()))
+    def see(self, records: Sequence[Record]) -> None:
+        """Look at records, in their order."""
+        for record in records:
+            firsts = self._firsts.setdefault(record.partition, [])
+            if len(firsts) < _FIRST_POSTS:
+                with suppress(BadMessage):
+                    firsts.append(to_ms(decode(record.value, Outcome).created_at))
+
+    def whole_from(self, shortened: Collection[int]) -> int | None:
+        """The first bucket whose windows hold no time before the beginning; None where no partition has lost anything."""
+        begins = [
+            statistics.median_low(firsts)
+            for partition, firsts in self._firsts.items()
+            if partition in shortened and firsts
+        ]
+        return max(begins) // self._bucket_ms + self._reach if begins else None
 
 
-async def _older_items(parts: _Parts, items: Sequence[Alert]) -> None:
-    """Index the items that no mention is left of, so that a deletion still finds them. Their words are not known any more."""
-
-    def look(pipe: Any) -> None:
-        for item in items:
-            pipe.smembers(parts.keys.singles(item.examples[0]))
-
-    [known] = await parts.link.run(look)
-
-    def index(pipe: Any) -> None:
-        for item, members in zip(items, known, strict=True):
-            if item.id not in {split(member)[0] for member in members}:
-                singles = parts.keys.singles(item.examples[0])
-                words = parts.keys.first(item.id, item.drug.id, item.reaction.id)
-                pipe.sadd(singles, *(join(item.id, words, rule) for rule in item.rules))
-                pipe.pexpire(singles, ALERTS.retention_ms)
-
-    await parts.link.run(index)
+def _shortened(parts: _Parts) -> set[int]:
+    with TopicReader(parts.settings, OUTCOMES) as reader:
+        return reader.shortened()
 
 
-async def _mark_partial(settings: Settings, parts: _Parts) -> int:
-    """Mark the buckets whose windows reach back to before what the topic holds; the number of all buckets."""
+async def _mark_partial(parts: _Parts, whole_from: int | None) -> int:
+    """Mark the buckets before `whole_from` as evaluated; the number of all buckets."""
     versions = await parts.store.versions(0, 1 << 40)
-    with TopicReader(settings, OUTCOMES) as reader:
-        whole = reader.is_whole()
-    if whole or not versions:
-        return len(versions)
-    reach = max(parts.rules.time.windows_hours.value) * HOUR_MS // parts.rules.time.bucket_ms
-    partial = {str(bucket): version for bucket, version in versions.items() if bucket < min(versions) + reach}
+    partial = {str(bucket): version for bucket, version in versions.items() if bucket < (whole_from or 0)}
 
     def mark(pipe: Any) -> None:
         for partition in range(MENTIONS.partitions):
             pipe.hset(parts.keys.evaluated(partition), mapping=partial)
 
-    await parts.link.run(mark)
+    if partial:
+        await parts.link.run(mark)
     return len(versions)
 
 
@@ -249,10 +239,6 @@ def _batches(records: Iterable[Stored]) -> Iterator[list[Stored]]:
             batch = []
     if batch:
         yield batch
-
-
-async def _send_nothing(outputs: Sequence[Output]) -> None:
-    """What was published once is not published again."""
 
 
 class _Producer:
@@ -280,6 +266,6 @@ class _Producer:
                 for output in outputs
             ]
             for one in sent:
-                await asyncio.to_thread(one.get, _LOCK_MS / 1000)
+                await asyncio.to_thread(one.get, _LOCK_SECONDS)
         except KafkaError as error:
             raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error

@@ -11,9 +11,9 @@ import msgspec
 from services.alerting.group import committed
 from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
-from shared.broker import TopicReader
+from shared.broker import Stored, TopicReader
 from shared.errors import BadMessage
-from shared.events import Deletion, Outcome, decode, derived_id, now
+from shared.events import Deletion, Outcome, decode, derived_id
 from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.reports import row_of
@@ -46,7 +46,7 @@ class _Topics:
 
 
 def compare(settings: Settings, rules: Rules) -> Compared:
-    """Read the topics and Redis and compare. Posts of outcomes that alerting has not read yet are left out, and counted.
+    """Read the topics and Redis and compare. Posts that alerting has not read yet, or their deletion, are left out, and counted.
 
     Raises DependencyAway, AdrwatchError.
     """
@@ -69,27 +69,35 @@ def _of_topics(settings: Settings) -> _Topics:
     """The last outcome of each post as far as alerting has read, but for deleted posts."""
     found = _Topics()
     read = committed(settings, OUTCOMES)
-    latest_allowed = now().timestamp() + settings.future_limit
     with TopicReader(settings, OUTCOMES) as reader:
         for stored in reader.to_end():
             try:
                 outcome = decode(stored.value or b"", Outcome)
             except BadMessage:
                 continue
-            if stored.offset >= read.get(stored.partition, 0):
+            # Alerting refuses a post from the future, and takes one whose time has come by when it is read.
+            if stored.offset >= read.get(stored.partition, 0) or _from_the_future(outcome, stored, settings):
                 found.unread.add(outcome.post_id)
                 continue
             found.rows.pop(outcome.post_id, None)
-            row = row_of(outcome)
-            if row is not None and to_ms(outcome.created_at) <= latest_allowed * 1000:
+            if (row := row_of(outcome)) is not None:
                 found.rows[outcome.post_id] = row
+    read = committed(settings, DELETIONS)
     with TopicReader(settings, DELETIONS) as reader:
         for stored in reader.to_end():
             try:
-                found.rows.pop(decode(stored.value or b"", Deletion).id, None)
+                post = decode(stored.value or b"", Deletion).id
             except BadMessage:
                 continue
+            if stored.offset >= read.get(stored.partition, 0):
+                found.unread.add(post)
+            else:
+                found.rows.pop(post, None)
     return found
+
+
+def _from_the_future(outcome: Outcome, stored: Stored, settings: Settings) -> bool:
+    return to_ms(outcome.created_at) > stored.written_ms + settings.future_limit * 1000
 
 
 async def _of_redis(settings: Settings, rules: Rules) -> tuple[dict[str, Row], int | None]:

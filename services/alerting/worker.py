@@ -10,7 +10,7 @@ from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
 from services.alerting.link import RedisLink
-from services.alerting.rebuild import needed, rebuild
+from services.alerting.rebuild import recover
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.upstream import PipelineProgress
@@ -59,7 +59,6 @@ def _recover(settings: Settings, rules: Rules) -> None:
     )
     for attempt in again:
         with attempt:
-            if needed(settings, rules):
-                log.warning("Redis has lost the windows, making them anew")
-                found = rebuild(settings, rules, lambda text: log.info("rebuild", step=text))
-                log.info("windows made anew", **(msgspec.structs.asdict(found) if found else {}))
+            found = recover(settings, rules, lambda text: log.info("rebuild", step=text))
+            if found is not None:
+                log.warning("Redis had lost the windows, they are made anew", **msgspec.structs.asdict(found))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
+from kafka import KafkaAdminClient, TopicPartition
 
 from services.alerting import group
-from shared.errors import AdrwatchError
-from shared.events import Deletion, encode, now
+from services.alerting.rebuild import Rebuilt, rebuild, recover
+from shared.errors import AdrwatchError, DependencyAway
+from shared.events import Deletion, Outcome, encode, now
 from shared.redis_keys import Keys
-from shared.settings import load
-from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS
+from shared.settings import Settings, load
+from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, partition_of
 from tests.integration.test_alerting_kafka import END, Instance, running
-from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, several_days, small_rules
+from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, outcome, several_days, small_rules
 
 
 @pytest.fixture
@@ -48,6 +54,16 @@ def verified(instance: Instance) -> dict[str, Any]:
     done = instance.command("windows", "verify", "--json")
     assert done.returncode in (0, 1), done.stderr
     return json.loads(done.stdout)
+
+
+def settled(instance: Instance) -> None:
+    instance.wait_for(lambda: verified(instance)["unread"] == 0 and verified(instance)["held"], "all outcomes read")
+
+
+def settings_of(instance: Instance, redis_url: str) -> Settings:
+    return load(
+        kafka_bootstrap=instance.kafka, redis_url=redis_url, topic_prefix=instance.prefix, redis_prefix=instance.prefix
+    )
 
 
 def content(alerts: list[Any]) -> set[bytes]:
@@ -106,6 +122,12 @@ def test_verify_names_what_differs_and_rebuild_mends_it(
         group.require_stopped(load(kafka_bootstrap=instance.kafka, topic_prefix=instance.prefix), print)
     stop(worker)
 
+    instance.produce(DELETIONS, [("t:7", encode(Deletion(id="t:7", deleted_at=now())))])
+    tomorrow = outcome("t:tomorrow", 0, ("d1", "r1"))
+    tomorrow = msgspec.structs.replace(tomorrow, created_at=now() + timedelta(days=1))
+    instance.outcomes([tomorrow])
+    assert verified(instance)["kinds"] == {}, "what nobody has read yet is no difference"
+
     keys = Keys(instance.prefix)
     bucket = int(server.zrange(keys.buckets, 0, 0)[0])
     [first, second, third, *_] = [
@@ -125,7 +147,7 @@ def test_verify_names_what_differs_and_rebuild_mends_it(
     instance.workers.clear()
     rebuilt = instance.command("windows", "rebuild", "--json")
     assert rebuilt.returncode == 0, rebuilt.stderr
-    assert json.loads(rebuilt.stdout)["outcomes"] == 64
+    assert json.loads(rebuilt.stdout)["outcomes"] == 65
     assert verified(instance)["kinds"] == {}
 
 
@@ -141,4 +163,122 @@ def test_a_rebuild_that_is_cut_off_begins_anew(instance: Instance, server: Any) 
         server.delete(keys.rows(int(name)))
     instance.start(1)
     instance.wait_for(lambda: server.exists(keys.bucket_length), "the mark that all is there")
+    assert verified(instance)["kinds"] == {}
+
+
+def test_an_item_that_a_repost_has_taken_over_stays_after_a_rebuild(instance: Instance, server: Any) -> None:
+    posts = [mention(f"t:{n}", n * HOUR, serious=("death",), fingerprint="the same words") for n in range(3)]
+    other = mention("t:3", 4 * HOUR, reaction="r2", serious=("death",))
+
+    def say(event: Any) -> None:
+        topic, key = (DELETIONS, event.id) if isinstance(event, Deletion) else (MENTIONS, event.drug.id)
+        instance.produce(topic, [(key, encode(event))])
+
+    def items() -> list[tuple[str, ...] | None]:
+        """What stands in the topic, in its order: the posts of each item, None where one was taken back."""
+        alerts = iter(instance.alerts())
+        return [None if value is None else next(alerts).examples for _, value in instance.read(ALERTS)]
+
+    worker = instance.start(1)
+    instance.outcomes([*several_days(days=1, posts=10), *closing(30 * HOUR)])
+    say(posts[0])
+    instance.wait_for(lambda: items() == [("t:0",)], "the item")
+    say(Deletion(id="t:0", deleted_at=now()))
+    instance.wait_for(lambda: items() == [("t:0",), None], "its tombstone")
+    say(posts[1])
+    instance.wait_for(lambda: items() == [("t:0",), None, ("t:1",)], "the item of the repost")
+    settled(instance)
+    stop(worker)
+
+    wipe(server, instance.prefix)
+    instance.start(1)
+    instance.wait_for(lambda: server.exists(Keys(instance.prefix).bucket_length), "the windows")
+    assert items() == [("t:0",), None, ("t:1",)]
+    # Another repost opens nothing while this one is there, and its deletion takes the item back.
+    say(posts[2])
+    say(other)
+    instance.wait_for(lambda: items() == [("t:0",), None, ("t:1",), ("t:3",)], "the other item alone")
+    say(Deletion(id="t:1", deleted_at=now()))
+    instance.wait_for(lambda: items() == [("t:0",), None, ("t:1",), ("t:3",), None], "the tombstone")
+
+
+def test_of_workers_that_find_redis_empty_at_the_same_time_one_makes_the_windows_anew(
+    instance: Instance, server: Any, redis_url: str
+) -> None:
+    worker = instance.start(1)
+    instance.outcomes([*several_days(days=1, posts=60), *closing(30 * HOUR)])
+    settled(instance)
+    stop(worker)
+    wipe(server, instance.prefix)
+    settings, keys = settings_of(instance, redis_url), Keys(instance.prefix)
+    with ThreadPoolExecutor() as several:
+        made = list(several.map(lambda _: recover(settings, small_rules(), lambda text: None), range(3)))
+    assert [type(one) for one in made if one] == [Rebuilt]
+    assert not server.exists(keys.rebuilding), "the next one need not wait"
+    assert verified(instance)["kinds"] == {}
+
+
+def test_a_rebuild_whose_lock_was_taken_stops_and_leaves_the_lock_to_the_other(
+    instance: Instance, server: Any, redis_url: str
+) -> None:
+    worker = instance.start(1)
+    instance.outcomes([*several_days(days=1, posts=60), *closing(30 * HOUR)])
+    settled(instance)
+    stop(worker)
+    keys = Keys(instance.prefix)
+
+    def steal(text: str) -> None:
+        server.set(keys.rebuilding, "another")
+
+    with pytest.raises(DependencyAway, match="another process has taken the lock"):
+        rebuild(settings_of(instance, redis_url), small_rules(), steal)
+    assert server.get(keys.rebuilding) == b"another"
+
+
+def steady(hours: int) -> list[Outcome]:
+    """One pair comes up each hour for ever, more than it should, among others that do not."""
+    found = []
+    for hour in range(hours):
+        posts = [("d1", "r1"), *((f"d{2 + (hour + i) % 5}", f"r{2 + (hour * 3 + i) % 6}") for i in range(5))]
+        found += [
+            outcome(f"t:{hour}-{i}", hour * HOUR + i * 60_000, pair, author=f"a{hour}-{i}", fingerprint=f"g{hour}-{i}")
+            for i, pair in enumerate(posts)
+        ]
+    return found
+
+
+def shorten(instance: Instance, remaining: Sequence[Outcome], all_of_it: Sequence[Outcome]) -> None:
+    """Let the broker forget the oldest outcomes."""
+    total, left = (
+        Counter(partition_of(o.post_id, OUTCOMES.partitions) for o in some) for some in (all_of_it, remaining)
+    )
+    admin = KafkaAdminClient(bootstrap_servers=instance.kafka)
+    name = OUTCOMES.name(instance.prefix)
+    admin.delete_records({TopicPartition(name, number): total[number] - left[number] for number in total})
+    admin.close()
+
+
+def test_a_rebuild_from_a_topic_that_has_lost_its_beginning_publishes_nothing_again(
+    instance: Instance, server: Any
+) -> None:
+    days = steady(hours=240)
+    half = len(days) // 2
+    # A post that came days late is now the first of its partition.
+    stray = outcome("t:stray", 0, ("d1", "r2"), author="late", fingerprint="late")
+    stream = [*days[:half], stray, *days[half:], *closing(242 * HOUR)]
+    worker = instance.start(1)
+    instance.outcomes(stream)
+    settled(instance)
+    last = max(alert.evaluated_at for alert in expected_alerts(stream, 240 * HOUR, small_rules()))
+    instance.wait_for(lambda: any(alert.evaluated_at == last for alert in instance.alerts()), "the last alert")
+    before = [(alert.id, alert.evaluated_at) for alert in instance.alerts()]
+    assert len({alert_id for alert_id, _ in before}) == 1
+    stop(worker)
+
+    shorten(instance, stream[half:], stream)
+    wipe(server, instance.prefix)
+    instance.start(1)
+    until = Keys(instance.prefix).evaluated_until
+    instance.wait_for(lambda: server.hlen(until) == MENTIONS.partitions, "evaluation")
+    assert [(alert.id, alert.evaluated_at) for alert in instance.alerts()] == before
     assert verified(instance)["kinds"] == {}

@@ -22,6 +22,7 @@ class Lying(NamedTuple):
     key: bytes = b"k"
     value: bytes | None = b"v"
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 0
 
 
 class Consumer:
