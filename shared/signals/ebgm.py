@@ -32,7 +32,7 @@ _KEPT, _BINS = 100, 200
 # Tables of up to so many pairs are fitted once more as they are, from the best that their squashed form gave.
 _WHOLE = 50_000
 _TAILS = (0.05, 0.95)
-_STEPS, _CLOSE = 60, 1e-9
+_STEPS, _CLOSE, _NEAR = 60, 1e-9, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def posterior(prior: Prior, n: Counts, expected: Floats) -> Interval:
     )
     logs = [digamma(shape) - np.log(rate) for shape, rate in zip(shapes, rates, strict=True)]
     value = np.exp(first * logs[0] + (1 - first) * logs[1])
-    lower, upper = (_quantile(tail, first, shapes, rates) for tail in _TAILS)
+    lower, upper = (_quantile(tail, first, prior, n, rates) for tail in _TAILS)
     return Interval(value, lower, upper)
 
 
@@ -168,8 +168,9 @@ def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> t
     first, second = np.log(share) + logs[0], np.log1p(-share) + logs[1]
     together = np.logaddexp(first, second)
     ours = np.exp(first - together)
+    # Sums, not products of matrices: those depend on the number of threads, in their last digits and, on few cores, in their time.
     gradient = [
-        weights @ part
+        float((weights * part).sum())
         for part in (
             ours * by_alpha[0],
             ours * by_beta[0],
@@ -178,33 +179,38 @@ def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> t
             ours - share,
         )
     ]
-    return -float(weights @ together), -np.asarray(gradient)
+    return -float((weights * together).sum()), -np.asarray(gradient)
 
 
-def _quantile(tail: float, first: Floats, shapes: tuple[Floats, Floats], rates: tuple[Floats, Floats]) -> Floats:
-    """The quantiles of mixtures of two gamma distributions. They lie between those of the components: Newton, kept in between."""
-    of_one, of_other = (gammaincinv(shape, tail) / rate for shape, rate in zip(shapes, rates, strict=True))
+def _quantile(tail: float, first: Floats, prior: Prior, n: Counts, rates: tuple[Floats, Floats]) -> Floats:
+    """The quantiles of mixtures of two gamma distributions. They lie between those of the components: Halley, kept in between."""
+    heights, place = np.unique(n, return_inverse=True)
+    shapes = (prior.alpha1 + heights, prior.alpha2 + heights)
+    of_one, of_other = (gammaincinv(shape, tail)[place] / rate for shape, rate in zip(shapes, rates, strict=True))
     low, high = np.minimum(of_one, of_other), np.maximum(of_one, of_other)
     at = first * of_one + (1 - first) * of_other
+    logs = [gammaln(shape) for shape in shapes]
     todo = np.flatnonzero(high - low > _CLOSE * high)
     for _ in range(_STEPS):
         if not len(todo):
             break
-        x, share = at[todo], first[todo]
-        one, other = ((shape[todo], rate[todo]) for shape, rate in zip(shapes, rates, strict=True))
-        below = share * gammainc(one[0], one[1] * x) + (1 - share) * gammainc(other[0], other[1] * x) - tail
+        x, share, among = at[todo], first[todo], place[todo]
+        below, density, slope = np.full(len(x), -tail), np.zeros(len(x)), np.zeros(len(x))
+        for part, shape, rate, log in zip((share, 1 - share), shapes, rates, logs, strict=True):
+            own, times = shape[among], rate[todo]
+            own_density = part * np.exp((own - 1) * np.log(x) + own * np.log(times) - times * x - log[among])
+            below = below + part * gammainc(own, times * x)
+            density = density + own_density
+            slope = slope + own_density * ((own - 1) / x - times)
         low[todo] = np.where(below < 0, x, low[todo])
         high[todo] = np.where(below >= 0, x, high[todo])
-        density = share * _density(x, *one) + (1 - share) * _density(x, *other)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = x - below / density
+            newton = below / density
+            # Far away the second derivative is no guide, and must not end the search by a small step.
+            step = x - newton / np.clip(1 - newton * slope / density / 2, 0.5, 1.5)
         inside = (step > low[todo]) & (step < high[todo])
         following = np.where(inside, step, (low[todo] + high[todo]) / 2)
         at[todo] = following
-        todo = todo[np.abs(following - x) > _CLOSE * x]
+        # A step of Halley's leaves about its own third power.
+        todo = todo[~inside | (np.abs(following - x) > _NEAR * x)]
     return at
-
-
-def _density(x: Floats, shape: Floats, rate: Floats) -> Floats:
-    result: Floats = np.exp(shape * np.log(rate * x) - rate * x - gammaln(shape)) / x
-    return result

@@ -125,7 +125,13 @@ def ic(a: Cells, b: Cells, c: Cells, d: Cells) -> Interval:
 
 def shrunk(observed: Cells, expected_count: Floats) -> Interval:
     """log2((O+1/2)/(E+1/2)); the bounds are log2 of the 2.5 % and 97.5 % quantiles of Gamma(shape O + 1/2, rate E + 1/2)."""
-    shape = np.asarray(observed, dtype=np.float64) + SHRINKAGE
+    number = np.asarray(observed)
     rate = expected_count + SHRINKAGE
-    bounds = (np.log2(gammaincinv(shape, tail) / rate) for tail in (TAIL, 1 - TAIL))
-    return Interval(np.log2(shape / rate), *bounds)
+    # Of the shape alone; pairs by the million have few different counts.
+    heights, place = np.unique(number, return_inverse=True)
+    shape = heights.astype(np.float64) + SHRINKAGE
+    middle, lower, upper = (
+        np.log2(quantile)[place].reshape(number.shape) - np.log2(rate)
+        for quantile in (shape, gammaincinv(shape, TAIL), gammaincinv(shape, 1 - TAIL))
+    )
+    return Interval(middle, lower, upper)
