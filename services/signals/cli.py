@@ -220,7 +220,7 @@ def _day(text: str) -> date:
 def _tell(measured: MeasuredTable) -> None:
     """What a reader must know of EBGM and of p-values, to standard error."""
     if measured.fit is None or not measured.fit.trustworthy:
-        print("adrwatch: no EBGM, for fewer than two searches for its prior agree: too few pairs", file=sys.stderr)
+        print("adrwatch: no EBGM, for its prior cannot be told from so few pairs", file=sys.stderr)
     if not measured.pairs.of_reports:
         print(
             "adrwatch: no p-values of the likelihood ratio test, which needs reports rather than counts",

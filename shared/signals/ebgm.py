@@ -31,6 +31,11 @@ _BOUND = 12.0
 _KEPT, _BINS = 100, 200
 # Tables of up to so many pairs are fitted once more as they are, from the best that their squashed form gave.
 _WHOLE = 50_000
+# Five parameters are not fitted to fewer pairs than this.
+_LEAST = 20
+# Few pairs may be described best by components that are all but points, which would give intervals of no width. openEBGM
+# (exploreHypers, param_limit) calls alphas and betas above this unreasonable, too.
+_LIMIT = 100.0
 _TAILS = (0.05, 0.95)
 _STEPS, _CLOSE, _NEAR = 60, 1e-9, 1e-4
 
@@ -64,8 +69,9 @@ class Fit:
 
     @property
     def trustworthy(self) -> bool:
-        """Whether two starts at least ended at the same height: without that no EBGM should be published."""
-        return self.agreeing >= 2
+        """Whether two starts at least ended at the same height, at parameters within reason: else no EBGM should be published."""
+        prior = self.prior
+        return self.agreeing >= 2 and max(prior.alpha1, prior.beta1, prior.alpha2, prior.beta2) <= _LIMIT
 
 
 def squash(n: Counts, expected: Floats) -> tuple[Floats, Floats, Floats]:
@@ -95,13 +101,16 @@ def negative_log_likelihood(prior: Prior, n: Floats | Counts, expected: Floats, 
 
 
 def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float, float, float]] = STARTS) -> Fit | None:
-    """The prior of greatest likelihood for the pairs with a count of at least 1, from each of `starts`; None where none ended.
+    """The prior of greatest likelihood for the pairs with a count of at least 1, from each of `starts`.
 
-    Counts and expected counts are of all pairs, in any order; zeros are left out. Large tables are squashed.
+    None where no search ended, or pairs are too few. Counts and expected counts are of all pairs; zeros are left out. Large
+    tables are squashed. The same pairs in another order give the same prior to the last bit.
     """
-    observed = (n > 0) & (expected > 0)
-    if not observed.any():
+    observed = np.flatnonzero((n > 0) & (expected > 0))
+    if len(observed) < _LEAST:
         return None
+    # Sums of floats depend on the order of their terms.
+    observed = observed[np.lexsort((expected[observed], n[observed]))]
     points = squash(n[observed], expected[observed])
     found = [_search(np.append(np.log(start[:4]), logit(start[4])), points) for start in starts]
     heights = tuple(height for height, _ in found)
@@ -110,8 +119,8 @@ def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float,
     best = int(np.nanargmin(heights))
     agreeing = sum(height - heights[best] < _AGREE for height in heights if height == height)
     theta = found[best][1]
-    if observed.sum() <= _WHOLE:
-        whole = (n[observed].astype(np.float64), expected[observed], np.ones(int(observed.sum())))
+    if len(observed) <= _WHOLE:
+        whole = (n[observed].astype(np.float64), expected[observed], np.ones(len(observed)))
         theta = _search(theta, whole)[1]
     alpha1, beta1, alpha2, beta2 = (float(value) for value in np.exp(theta[:4]))
     return Fit(Prior(alpha1, beta1, alpha2, beta2, float(expit(theta[4]))), heights, agreeing)
@@ -168,9 +177,9 @@ def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> t
     first, second = np.log(share) + logs[0], np.log1p(-share) + logs[1]
     together = np.logaddexp(first, second)
     ours = np.exp(first - together)
-    # Sums, not products of matrices: those depend on the number of threads, in their last digits and, on few cores, in their time.
+    # Not as a dot product, whose last bits depend on how many threads a process has.
     gradient = [
-        float((weights * part).sum())
+        np.sum(weights * part)
         for part in (
             ours * by_alpha[0],
             ours * by_beta[0],
@@ -179,7 +188,7 @@ def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> t
             ours - share,
         )
     ]
-    return -float((weights * together).sum()), -np.asarray(gradient)
+    return -float(np.sum(weights * together)), -np.asarray(gradient)
 
 
 def _quantile(tail: float, first: Floats, prior: Prior, n: Counts, rates: tuple[Floats, Floats]) -> Floats:

@@ -56,7 +56,8 @@ class FamilyWise:
         """The probability that the greatest ratio is at least `height`, which is above 0."""
         over: Any = (height / self._expected - 1) / np.e
         needed = np.ceil(self._expected * np.exp(lambertw(over).real + 1) - _ROUNDING)
-        return float(-np.expm1(self._pairs @ np.log1p(-pdtrc(needed - 1, self._expected))))
+        # Not as a dot product, whose last bits depend on how many threads a process has.
+        return float(-np.expm1(np.sum(self._pairs * np.log1p(-pdtrc(needed - 1, self._expected)))))
 
     def critical(self, alpha: float = 0.05) -> float:
         """The least height that is reached with a probability of `alpha` at most; 0 where there is no pair."""

@@ -117,6 +117,21 @@ def test_where_searches_end_apart_no_fit_is_trusted():
     assert not ebgm.fit(n, expected, starts=ebgm.STARTS[:1]).trustworthy
 
 
+def test_a_prior_that_has_shrunk_to_points_is_not_trusted():
+    # Three pairs far above and many reported once: two points describe them best, and every interval would have no width.
+    n, expected = np.array([1] * 100 + [14, 15, 16]), np.concatenate([np.linspace(0.05, 0.5, 100), [1.8, 2.1, 3.0]])
+    found = ebgm.fit(n, expected)
+    assert found is not None
+    assert found.agreeing >= 2
+    assert not found.trustworthy
+
+
+def test_the_order_of_pairs_changes_no_bit_of_the_fit():
+    n, expected = drawn(5_000)
+    order = np.random.default_rng(3).permutation(len(n))
+    assert ebgm.fit(n, expected) == ebgm.fit(n[order], expected[order])
+
+
 @pytest.mark.parametrize(("n", "expected"), [([], []), ([0, 0], [1.0, 2.0]), ([2], [0.0])])
 def test_a_table_without_an_observed_pair_has_no_fit(n, expected):
     assert ebgm.fit(np.array(n, dtype=np.int64), np.array(expected, dtype=np.float64)) is None
