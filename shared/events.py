@@ -113,7 +113,7 @@ class Mention(Event, frozen=True, kw_only=True):
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """A measure of disproportionality with its interval at 95 %. What the table cannot give honestly is None."""
+    """A measure of disproportionality with its interval at 95 % (EBGM: EB05 and EB95). What counts cannot give honestly is None."""
 
     value: float | None
     lower: float | None = None
@@ -133,7 +133,8 @@ class Alert(Event, frozen=True, kw_only=True):
     """A signal (drug, reaction, episode) or an item of the single-report queue. An update repeats the id.
 
     `episode` is the start of the episode's first bucket (for a single report: the post's time); `evaluated_at` is the end of
-    the closed bucket. `examples` are post ids. `rules` fired, by the rule file's names.
+    the closed bucket. `examples` are post ids. `rules` fired, by the rule file's names. `overrides` are the rules that differ from
+    those that are shipped, such as `evans.prr=3.0`.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Alert(Event, frozen=True, kw_only=True):
     table: Table | None = None
     authors: int | None = None
     measures: dict[str, Measure] = {}
+    overrides: tuple[str, ...] = ()
 
 
 class DeadLetter(Event, frozen=True, kw_only=True):

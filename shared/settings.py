@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(Path("~/.cache/adrwatch"), description="downloads that every instance shares")
     model_repository: Path = Field(PACKAGE_ROOT / "triton_models", description="folder of the Triton models")
     rules_file: Path = Field(
-        PACKAGE_ROOT / "shared" / "signals" / "rules.toml", description="TOML table of the alerting rules"
+        PACKAGE_ROOT / "shared" / "signals" / "rules.toml",
+        description="TOML file with the rules of alerting that differ from the shipped ones",
     )
 
     meddra_folder: Path | None = Field(

@@ -18,7 +18,8 @@ from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert
 from shared.redis_keys import Keys
 from shared.settings import Settings
-from shared.signals.rules import TimeRules, load_rules
+from shared.signals.rule_parts import TimeRules
+from shared.signals.rules import load_rules
 from shared.signals.windows import from_ms, to_ms
 
 STANDSTILL = 90.0  # seconds; longer than a worker that was killed needs to come back

@@ -87,7 +87,8 @@ class _Demo:
         with Follower(self._settings, sample_rows(self._say)) as follower:
             state = self._replay(follower)
             verdict = sample.compare(truth, state.alerts)
-            print(self._output("alerts", ["alerts", "list"], {"COLUMNS": str(out.width)}).rstrip())
+            for words in (["alerts", "list"], ["alerts", "list", "--measures"]):
+                print(self._output("alerts", words, {"COLUMNS": str(out.width)}).rstrip(), end="\n\n")
             out.print(view.comparison(truth, verdict, state.account.rejects))
             for surprise in view.surprises(truth, verdict, state.alerts):
                 out.print(surprise)

@@ -57,6 +57,9 @@ def list_alerts(
     kind: Annotated[Kind | None, typer.Option(help="only alerts of this kind")] = None,
     drug: Annotated[str | None, typer.Option(help="only this drug: its id, or a part of its name")] = None,
     since: Annotated[str | None, typer.Option(help="only alerts from this day or UTC time on")] = None,
+    measures: Annotated[
+        bool, typer.Option("--measures", help="all measures of signals, side by side, in the place of the list")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="stay, and show alerts as they come")] = False,
 ) -> None:
     """List alerts, the latest first; an alert that was updated appears once.
@@ -73,7 +76,7 @@ def list_alerts(
     with TopicReader(settings.current(), ALERTS) as reader:
         for record in reader.to_end():
             latest.apply(record)
-        _show(latest, wanted, as_json)
+        _show(latest, wanted, as_json, measures)
         if follow:
             try:
                 for record in reader.follow():
@@ -81,7 +84,7 @@ def list_alerts(
                     if record.value is None:
                         _taken_back((record.key or b"").decode(errors="replace"), as_json)
                     elif alert is not None and wanted.wants(alert):
-                        _print([alert], as_json)
+                        _print([alert], as_json, measures)
             except KeyboardInterrupt:
                 return
 
@@ -118,20 +121,23 @@ def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: 
 def show_rules(
     as_json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="the page docs/rules.md")] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="the shipped rules with this preset, in the place of yours")
+    ] = None,
 ) -> None:
     """Show every rule that is in force, with its value, meaning and source.
 
-    Example: adrwatch rules show --markdown
+    Example: adrwatch rules show --preset fda
     """
     import msgspec
     from rich.console import Console
     from rich.markdown import Markdown
 
     from shared import settings
-    from shared.signals.rules import load_rules
+    from shared.signals.rules import load_rules, preset_rules
     from shared.signals.rules_page import render
 
-    loaded = load_rules(settings.current().rules_file)
+    loaded = preset_rules(preset) if preset is not None else load_rules(settings.current().rules_file)
     if as_json:
         print(msgspec.json.encode(loaded).decode())
     elif markdown:
@@ -141,15 +147,34 @@ def show_rules(
 
 
 @rules.command("check")
-def check_rule_file(file: Annotated[Path, typer.Argument(help="a rule file")]) -> None:
-    """Test a rule file; exits with 2 and names the key that is wrong.
+def check_rule_file(
+    file: Annotated[Path, typer.Argument(help="a file with the rules that differ, or a whole rule file")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Test a rule file and show what differs from the shipped rules; exits with 2 and names the key that is wrong.
 
     Example: adrwatch rules check my-rules.toml
     """
-    from shared.signals.rules import load_rules
+    import msgspec
+
+    from shared.signals.rules import load_rules, shown
 
     loaded = load_rules(file)
+    found = loaded.differences()
+    idle = loaded.idle()
+    if as_json:
+        values = {each.key: {"shipped": each.shipped, "value": each.value} for each in found}
+        report = {"version": loaded.version, "stamp": loaded.stamp, "preset": loaded.preset}
+        print(msgspec.json.encode({**report, "differences": values, "idle": idle}).decode())
+        return
     print(f"{file} is right: version {loaded.version}, stamp {loaded.stamp}")
+    if loaded.preset:
+        print(f"preset {loaded.preset}")
+    for each in found:
+        note = ", but policy.rules does not name this rule" if each.key in idle else ""
+        print(f"{each.key}: {shown(each.value)} (shipped: {shown(each.shipped)}){note}")
+    if not found:
+        print("nothing differs from the shipped rules")
 
 
 @windows.command("verify")
@@ -220,18 +245,18 @@ def _moment(text: str | None) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _show(latest: LatestAlerts, wanted: Filter, as_json: bool) -> None:
+def _show(latest: LatestAlerts, wanted: Filter, as_json: bool, measures: bool) -> None:
     found = latest.matching(wanted)
     if found or as_json:
-        _print(found, as_json)
+        _print(found, as_json, measures)
     else:
         print("no alerts")
     if latest.unreadable:
         print(f"adrwatch: {latest.unreadable} records are no alerts and were left out", file=sys.stderr)
 
 
-def _print(found: list[Alert], as_json: bool) -> None:
-    from services.alerting.view import grid
+def _print(found: list[Alert], as_json: bool, measures: bool = False) -> None:
+    from services.alerting.view import grid, measures_grid
     from shared.console import tables
     from shared.events import encode
 
@@ -239,7 +264,8 @@ def _print(found: list[Alert], as_json: bool) -> None:
         for alert in found:
             print(encode(alert).decode(), flush=True)
     else:
-        tables().print(grid(found))
+        for each in measures_grid(found) if measures else [grid(found)]:
+            tables().print(each)
 
 
 def _taken_back(alert_id: str, as_json: bool) -> None:

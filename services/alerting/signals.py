@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.alerting.link import RedisLink
@@ -34,13 +35,21 @@ class SignalPublisher:
             part = findings[start : start + MOST]
             labels = await self._store.labels(name for finding in part for name in (finding.drug, finding.reaction))
             episodes = await partition.episodes((finding.drug, finding.reaction) for finding in part)
-            alerts: dict[Pair, list[Alert]] = {}
-            for finding in part:
-                pair = (finding.drug, finding.reaction)
-                episodes[pair], alert = record(episodes[pair], finding, labels, self._rules)
-                if alert:
-                    alerts[pair] = [alert]
+            # The measures of an alert that is published take tenths of a second.
+            alerts = await asyncio.to_thread(self._recorded, part, episodes, labels)
             await self._publish(partition, episodes, alerts)
+
+    def _recorded(
+        self, findings: Sequence[Finding], episodes: dict[Pair, Episodes], labels: Mapping[str, str]
+    ) -> dict[Pair, list[Alert]]:
+        """Put the findings into the episodes; gives the alerts to publish."""
+        alerts: dict[Pair, list[Alert]] = {}
+        for finding in findings:
+            pair = (finding.drug, finding.reaction)
+            episodes[pair], alert = record(episodes[pair], finding, labels, self._rules)
+            if alert:
+                alerts[pair] = [alert]
+        return alerts
 
     async def amend(self, partition: Partition, ledger: Ledger, kept_from: int | None) -> None:
         """Count the signals anew from which a post was taken back; publish those that change, take back the empty."""
@@ -52,7 +61,10 @@ class SignalPublisher:
             alerts: dict[Pair, list[Alert]] = {}
             gone: list[str] = []
             for pair, before in episodes.items():
-                after = [self._amended(episode, ledger, posts[pair], kept_from) for episode in before]
+                after = [
+                    await asyncio.to_thread(self._amended, episode, ledger, posts[pair], kept_from)
+                    for episode in before
+                ]
                 gone += [old.alert.id for old, new in zip(before, after, strict=True) if new is None]
                 episodes[pair] = tuple(new for new in after if new is not None)
                 alerts[pair] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,14 @@ from shared.events import Alert, Measure, decode
 
 # The length of an alert's id, see `shared.events.derived_id`.
 ID_WIDTH = 20
+# What people call the measures, with what their bounds are called where they have names of their own.
+NAMES = {
+    "expected": "expected (E)", "prr": "PRR", "ror": "ROR", "rrr": "RRR (a/E)", "q": "Yule's Q", "chi2": "chi-squared (Yates)",
+    "chi2_fdr": "chi-squared, FDR", "ic": "IC [IC025, IC975]", "ebgm": "EBGM [EB05, EB95]", "llr": "log likelihood ratio",
+    "llr_p": "likelihood ratio, p", "tic": "temporal IC", "surge_p": "surge, p", "surge_fdr": "surge, FDR",
+}  # fmt: skip
+# Signals side by side in 100 columns.
+ABREAST = 3
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,9 @@ def interval(measure: Measure | None) -> str:
 
 
 def _number(value: float) -> str:
-    """About three digits; those behind the point mean nothing where hundreds stand before it."""
+    """About three digits; those behind the point mean nothing where hundreds stand before it. Small p-values keep one."""
+    if 0 < abs(value) < 0.005:
+        return f"{value:.0e}"
     decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:.{decimals}f}"
 
@@ -93,21 +103,42 @@ def grid(alerts: Iterable[Alert]) -> Grid:
     table = Grid(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False, leading=1)
     table.add_column("id, time, lane", no_wrap=True, min_width=ID_WIDTH)
     table.add_column("drug, reaction", overflow="fold")
-    table.add_column("a/b/c/d\nauthors, window", no_wrap=True)
-    table.add_column("measures", no_wrap=True)
+    table.add_column("a/b/c/d, E\nauthors, window", no_wrap=True)
+    table.add_column("measures, bounds", no_wrap=True)
     table.add_column("rules", overflow="fold")
     for alert in alerts:
         counts = alert.table
-        measures = ("prr", "ror", "ic") if counts else ()
+        measures = ("prr", "ror", "ic", "ebgm") if counts else ()
         table.add_row(
             f"{alert.id}\n{alert.evaluated_at:%Y-%m-%d %H:%M}\n{alert.lane}",
             f"{alert.drug.label}\n{alert.reaction.label}",
-            f"{counts.a}/{counts.b}/{counts.c}/{counts.d}\n{alert.authors} authors\n{window(alert.window_hours)}"
+            f"{counts.a}/{counts.b}/{counts.c}/{counts.d}\nE {interval(alert.measures.get('expected'))}\n"
+            f"{alert.authors} authors\n{window(alert.window_hours)}"
             if counts
             else "",
-            "\n".join(f"{name.upper():<3} {interval(alert.measures.get(name))}" for name in measures),
+            "\n".join(f"{name.upper():<4} {interval(alert.measures.get(name))}" for name in measures),
             "\n".join(alert.rules),
         )
+    return table
+
+
+def measures_grid(alerts: Iterable[Alert]) -> list[Grid]:
+    """All measures of signals, a line each and the signals side by side, some in each table."""
+    signals = [alert for alert in alerts if alert.table]
+    return [_side_by_side(signals[start : start + ABREAST]) for start in range(0, len(signals), ABREAST)]
+
+
+def _side_by_side(signals: Sequence[Alert]) -> Grid:
+    table = Grid(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("measure", no_wrap=True)
+    for signal in signals:
+        table.add_column(f"{signal.drug.label}\n{signal.reaction.label}", overflow="fold")
+    counts = [signal.table for signal in signals]
+    table.add_row("a/b/c/d", *(f"{each.a}/{each.b}/{each.c}/{each.d}" if each else "" for each in counts))
+    for name in dict.fromkeys(name for signal in signals for name in signal.measures):
+        if name == "ebgm" and all(signal.measures[name].value is None for signal in signals if name in signal.measures):
+            table.caption = "no EBGM: the window holds too few pairs to fit its prior"
+        table.add_row(NAMES.get(name, name), *(interval(signal.measures.get(name)) for signal in signals))
     return table
 
 
@@ -127,6 +158,7 @@ def card(alert: Alert, codes: Mapping[str, str] | None = None) -> Grid:
         "evaluated": f"{alert.evaluated_at:%Y-%m-%d %H:%M} UTC",
         "rules": ", ".join(alert.rules) or "none any more",
         "rule version": alert.rule_version,
+        "other than shipped": ", ".join(alert.overrides) or "nothing",
     }
     if alert.table:
         lines |= {
@@ -136,11 +168,7 @@ def card(alert: Alert, codes: Mapping[str, str] | None = None) -> Grid:
             "reaction only": str(alert.table.c),
             "neither": str(alert.table.d),
         }
-        names = {
-            "prr": "PRR", "ror": "ROR", "rrr": "RRR", "q": "Yule's Q", "ic": "IC", "chi2": "chi-squared (Yates)",
-            "llr": "log likelihood ratio",
-        }  # fmt: skip
-        lines |= {names.get(name, name): interval(measure) for name, measure in alert.measures.items()}
+        lines |= {NAMES.get(name, name): interval(measure) for name, measure in alert.measures.items()}
     lines["examples"] = "\n".join(alert.examples) or "none"
     for name, value in lines.items():
         table.add_row(name, value)

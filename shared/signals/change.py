@@ -8,6 +8,8 @@ from scipy.stats import nbinom
 from shared.signals.measures import SHRINKAGE, Counts, Floats, Interval, shrunk
 
 DAYS_A_WEEK = 7
+# The epoch, 1970-01-01, was a Thursday; Monday is 0.
+_WEEKDAY_OF_EPOCH = 3
 
 
 def temporal_ic(n: Counts, expected: Floats, control_n: Counts, control_expected: Floats) -> Interval:
@@ -36,15 +38,24 @@ def surge_p(observed: Counts, past: Counts, season: Floats, season_now: float) -
     return result
 
 
-def weekday_season(totals: Counts, weekdays: Counts) -> Floats:
-    """How busy each weekday (0 to 6) is against the mean, from the counts of all reports a day and the days' weekdays.
+def weekday(days: Counts) -> Counts:
+    """The weekday, Monday 0, of days since 1970-01-01."""
+    return (days + _WEEKDAY_OF_EPOCH) % DAYS_A_WEEK
 
-    A weekday that the past does not have, or a past without reports, is as busy as the mean.
+
+def weekday_season(totals: Counts, weekdays: Counts) -> Floats:
+    """How busy each weekday (0 to 6) is against the mean, from the counts of all reports a day and the days' weekdays."""
+    return season(totals, weekdays, DAYS_A_WEEK)
+
+
+def season(totals: Counts, phase: Counts, phases: int, added: int = 1) -> Floats:
+    """How busy each phase (a weekday, an hour of the day) is against the mean, from counts and the phase of each.
+
+    To each phase `added` mean counts are added, so that short pasts do not make seasons out of chance. A phase that the past
+    does not have, or a past without reports, is as busy as the mean.
     """
-    days = np.bincount(weekdays, minlength=DAYS_A_WEEK)
-    sums = np.bincount(weekdays, weights=totals, minlength=DAYS_A_WEEK)
     if not totals.sum():
-        return np.ones(DAYS_A_WEEK)
-    # One day of mean counts is added to each weekday, so that short pasts do not make seasons out of chance.
+        return np.ones(phases)
     mean = totals.sum() / len(totals)
-    return np.asarray((sums + mean) / ((days + 1) * mean))
+    sums = np.bincount(phase, weights=totals, minlength=phases)
+    return np.asarray((sums + added * mean) / ((np.bincount(phase, minlength=phases) + added) * mean))

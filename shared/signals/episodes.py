@@ -92,5 +92,6 @@ def _alert(signal_id: str, start_ms: int, finding: Finding, labels: Mapping[str,
         window_hours=finding.window_hours,
         table=finding.table,
         authors=finding.authors,
-        measures=finding.measures,
+        measures=finding.measures(),
+        overrides=rules.overrides,
     )

@@ -42,6 +42,7 @@ def item(mention: Mention, criteria: Iterable[str], rules: Rules) -> Alert:
         rules=_ordered(met, rules),
         rule_version=rules.stamp,
         examples=(mention.post_id,),
+        overrides=rules.overrides,
         lane=single.serious.lane if met & set(single.serious.criteria) else single.situations.lane,
     )
 

@@ -45,24 +45,35 @@ def measure(pairs: Pairs) -> MeasuredTable:
     """
     d = np.where(pairs.d >= 0, pairs.d, np.nan)
     columns = measure_cells(pairs.a, pairs.b, pairs.c, d, pairs.expected) | {"d": pairs.d}
-    p = chi2_p(np.asarray(columns["chi2_yates"]))
-    columns |= {"chi2_p": p, "chi2_fdr": false_discovery_rate(p)}
-    columns["llr_p"] = _family_wise(pairs, np.asarray(columns["llr"]))
+    columns |= chi2_rates(np.asarray(columns["chi2_yates"]))
+    columns |= family_wise(pairs, np.asarray(columns["llr"]))
+    fit, shrunk = empirical_bayes(pairs)
+    columns |= shrunk
+    return MeasuredTable(pairs, columns, fit)
+
+
+def chi2_rates(statistic: Floats) -> dict[str, Floats]:
+    """The p-value of chi-squared with Yates' correction, and its false discovery rate over all pairs."""
+    p = chi2_p(statistic)
+    return {"chi2_p": p, "chi2_fdr": false_discovery_rate(p)}
+
+
+def family_wise(pairs: Pairs, llr: Floats) -> dict[str, Floats]:
+    """p of the likelihood ratio over all pairs that there could be; NaN for counts whose other pairs are not known."""
+    if not pairs.of_reports or not len(pairs):
+        return {"llr_p": np.full(len(pairs), np.nan)}
+    return {"llr_p": FamilyWise(*pairs.margins(), pairs.total).p(llr)}
+
+
+def empirical_bayes(pairs: Pairs) -> tuple[ebgm.Fit | None, dict[str, Floats]]:
+    """The fit of the prior over all pairs, and what it makes of each; NaN without a fit that can be trusted."""
     fit = ebgm.fit(pairs.a, pairs.expected)
     shrunk = (
         ebgm.posterior(fit.prior, pairs.a, pairs.expected)
         if fit is not None and fit.trustworthy
         else Interval(*[np.full(len(pairs), np.nan)] * 3)
     )
-    columns |= _named("ebgm", shrunk, "eb05", "eb95")
-    return MeasuredTable(pairs, columns, fit)
-
-
-def _family_wise(pairs: Pairs, llr: Floats) -> Floats:
-    """p over all pairs that there could be; NaN for counts whose other pairs are not known."""
-    if not pairs.of_reports or not len(pairs):
-        return np.full(len(pairs), np.nan)
-    return FamilyWise(*pairs.margins(), pairs.total).p(llr)
+    return fit, _named("ebgm", shrunk, "eb05", "eb95")
 
 
 def _named(name: str, interval: Interval, lower: str = "", upper: str = "") -> dict[str, Floats]:

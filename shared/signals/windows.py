@@ -213,14 +213,32 @@ class Window:
         self._entries = entries
         self._rows = ledger.pair_row[entries]
         self._pairs = ledger.pairs[entries]
-        self.total = _distinct(self._rows).size
+        self._distinct_rows = _distinct(self._rows)
+        self.total = self._distinct_rows.size
+
+    def pairs(self) -> Counts:
+        """The codes of the pairs that count at least once, in order."""
+        return np.unique(self._pairs)
+
+    def times(self) -> Counts:
+        """Event times in ms of the posts that count, in order."""
+        return self._ledger.at[self._distinct_rows]
+
+    def between(self, start_ms: int, end_ms: int) -> Window:
+        """What counts of a part of the window: each report stands where the window counts it, none is counted anew."""
+        low, high = np.searchsorted(self._ledger.at[self._rows], [start_ms, end_ms])
+        return Window(self._ledger, self._entries[low:high])
+
+    def counts(self, pairs: Counts) -> Counts:
+        """Distinct posts of each pair."""
+        return np.bincount(self._pairs, minlength=len(self._ledger.pair_drug))[pairs]
 
     def tables(self, pairs: Counts) -> tuple[Counts, Counts, Counts, Counts, Flags]:
         """(a, b, c, d, valid) of the pairs, by code. `valid` is False where a table cannot be: d would be negative.
 
         That happens when posts name drug and reaction in separate pairs only.
         """
-        a = np.bincount(self._pairs, minlength=len(self._ledger.pair_drug))[pairs]
+        a = self.counts(pairs)
         drug = self._margin(self._ledger.pair_drug)[self._ledger.pair_drug[pairs]]
         reaction = self._margin(self._ledger.pair_reaction)[self._ledger.pair_reaction[pairs]]
         d = self.total - (drug + reaction - a)

@@ -30,13 +30,12 @@ from deploy.reconcile.topics import Results
 from shared.console import tables
 from shared.events import Alert, Event, Mention, Outcome, decode
 from shared.redis_keys import Keys
-from shared.settings import PACKAGE_ROOT, Settings, load
+from shared.settings import Settings, load
 from shared.signals.rules import load_rules
 from shared.signals.windows import to_ms
 from shared.topics import ALERTS, MENTIONS, OUTCOMES
 from tests import topics
 
-SHIPPED = PACKAGE_ROOT / "shared" / "signals" / "rules.toml"
 # So easy that sparse posts raise and escalate by the dozen; the windows are short, so that live lets go of buckets too.
 EASY = {
     "time.windows_hours": "[24, 72]", "time.kept_lateness_hours": "24", "policy.raise_when": '"any"',
@@ -120,16 +119,10 @@ def compare(live: Found, tested: Found) -> list[Difference]:
 
 
 def rule_file(folder: Path, **changes: Mapping[str, str]) -> Path:
-    """The shipped rule file with values changed; `changes` are tables of key to TOML value, the later ones win."""
+    """A rule file with values changed; `changes` are tables of key to TOML value, the later ones win."""
     wanted = {key: value for table in changes.values() for key, value in table.items()}
-    lines, key = [], ""
-    for line in SHIPPED.read_text(encoding="utf-8").splitlines():
-        key = line.strip("[]") if line.startswith("[") else key
-        lines.append(f"value = {wanted.pop(key)}" if line.startswith("value =") and key in wanted else line)
-    if wanted:
-        raise ValueError(f"no such rules: {', '.join(wanted)}")
     path = folder / f"rules-{'-'.join(changes)}.toml"
-    path.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text("".join(f"{key} = {value}\n" for key, value in wanted.items()), encoding="utf-8")
     return path
 
 

@@ -19,22 +19,18 @@ from kafka import KafkaProducer
 from shared.events import Alert, Deletion, Outcome, decode, encode, now
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
 from tests import topics
-from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, several_days, small_rules
-from tests.unit.signals.signal_rows import RULES_FILE
+from tests.unit.alerting.world import HOUR, SMALL, closing, expected_alerts, mention, several_days, small_rules
 
 PATIENCE = 90.0
 END = 48 * HOUR
-CHANGED = {"windows_hours": "[6, 48]", "kept_lateness_hours": "24", "cool_down_hours": "12"}
 
 
 def changed_rules(folder: Path) -> Path:
-    """The shipped rule file with the values of `small_rules`."""
-    lines, key = [], ""
-    for line in RULES_FILE.read_text(encoding="utf-8").splitlines():
-        key = line.strip("[]").rpartition(".")[2] if line.startswith("[") else key
-        lines.append(f"value = {CHANGED[key]}" if line.startswith("value") and key in CHANGED else line)
+    """A rule file with the values of `small_rules`."""
     path = folder / "rules.toml"
-    path.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text(
+        "".join(f"{name.replace('__', '.')} = {value}\n" for name, value in SMALL.items()), encoding="utf-8"
+    )
     return path
 
 

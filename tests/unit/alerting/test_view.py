@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from services.alerting.view import Filter, LatestAlerts, card, grid, interval, window
+from services.alerting.view import Filter, LatestAlerts, card, grid, interval, measures_grid, window
 from shared.broker import Stored
 from shared.events import Alert, Concept, Measure, Table, derived_id, encode
 
@@ -73,13 +73,34 @@ def test_a_table_shows_counts_measures_and_rules_of_each_alert():
     assert all(part in out for part in ("s1", "Sertraline", "4/4/0/60", "1.50 [0.25, 2.50]", "evans", "24 h"))
 
 
-def test_a_card_shows_the_examples():
-    assert "s:2" in shown(card(signal()))
+def test_a_card_shows_examples_measures_by_name_and_what_differs_from_the_shipped_rules():
+    alert = msgspec.structs.replace(
+        signal(), overrides=("policy.authors=2",), measures={"ebgm": Measure(3.1, 1.9, 4.8), "surge_p": Measure(0.0004)}
+    )
+    out = shown(card(alert))
+    assert "s:2" in out
+    assert "EBGM [EB05, EB95]" in out
+    assert "3.10 [1.90, 4.80]" in out
+    assert "4e-04" in out
+    assert "policy.authors=2" in out
+
+
+def test_all_measures_of_signals_stand_side_by_side():
+    names = ("Sertraline", "Metformin", "Atorvastatin", "Ibuprofen")
+    report = msgspec.structs.replace(signal("r"), kind="single_report", table=None, measures={})
+    first, second = measures_grid([report, *(signal(f"s{i}", drug=name) for i, name in enumerate(names))])
+    lines = shown(first, 100).splitlines()
+    assert any(all(name in line for name in names[:3]) for line in lines)
+    assert any("IC [IC025, IC975]" in line and line.count("1.50 [0.25, 2.50]") == 3 for line in lines)
+    assert any("a/b/c/d" in line and "4/4/0/60" in line for line in lines)
+    assert "Ibuprofen" in shown(second, 100)
+    assert max(map(len, lines)) <= 100
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_ids_counts_and_measures_stay_whole_in_a_narrow_terminal(width):
-    measures = {name: Measure(153.42, 20.11, 1170.3) for name in ("prr", "ror", "ic")}
+    measures = {name: Measure(153.42, 20.11, 1170.3) for name in ("prr", "ror", "ic", "ebgm")}
+    measures["expected"] = Measure(4.25)
     name = derived_id("signal")
     alert = msgspec.structs.replace(
         signal(name, drug="Dextroamphetamine"), table=Table(124, 104, 31, 68760), measures=measures
@@ -89,8 +110,10 @@ def test_ids_counts_and_measures_stay_whole_in_a_narrow_terminal(width):
         name,
         "2026-03-01 00:00",
         "124/104/31/68760",
-        "PRR 153 [20.1, 1170]",
-        "IC  153 [20.1, 1170]",
+        "PRR  153 [20.1, 1170]",
+        "IC   153 [20.1, 1170]",
+        "EBGM 153 [20.1, 1170]",
+        "E 4.25",
         "4 authors",
     ):
         assert any(part in line for line in lines)

@@ -201,7 +201,7 @@ def test_a_file_without_a_post_is_an_error_after_its_lines_were_named(run: Run) 
 )
 def test_what_is_wrong_is_said_in_one_line_before_any_work(run: Run, words: list[str], named: str) -> None:
     write("posts.jsonl", jsonl(*posts(1)))
-    write("bad.toml", 'version = "1"\n')
+    write("bad.toml", "[polcy]\nauthors = 2\n")
     Path("held").mkdir()
     write("held/alerts.jsonl", "")
     code, out, err = run(*words)

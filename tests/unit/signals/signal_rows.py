@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shared.events import Table
 from shared.settings import PACKAGE_ROOT
 from shared.signals.rules import Rules, check_rules
@@ -48,6 +50,24 @@ def background(n: int, at: int = 0, drug: str = "other", reaction: str = "rash")
         row(f"{drug}-{reaction}-{i}", at + i * 1000, (drug, reaction), author=f"{drug}-{reaction}-{i}")
         for i in range(n)
     ]
+
+
+def busy_rows(pair: tuple[str, str], last: int, end: int, days: int = 60, seed: int = 1) -> list[Row]:
+    """Some 2,500 reports of 40 drugs and 30 reactions over days that end at `end`; `last` of the pair in the last hour.
+
+    The ratios of observed to expected counts have a gamma distribution around 1, as those of real reports nearly have.
+    """
+    rng = np.random.default_rng(seed)
+    share = [1 / np.arange(1, size + 1) for size in (40, 30)]
+    expected = 2_500 * np.outer(*(part / part.sum() for part in share))
+    counts = rng.poisson(rng.gamma(1.0, 1.0, expected.shape) * expected)
+    found = []
+    for drug, reaction in zip(*np.nonzero(counts), strict=True):
+        for _ in range(counts[drug, reaction]):
+            number = len(found)
+            at = end - int(rng.integers(HOUR, days * 24 * HOUR))
+            found.append(row(f"b{number}", at, (f"d{drug}", f"r{reaction}"), author=f"b{number}"))
+    return found + [row(f"p{i}", end - 1000 + i, pair, author=f"p{i}") for i in range(last)]
 
 
 def counted_plainly(rows: Sequence[Row], start: int, end: int) -> dict[str, set[tuple[str, str]]]:

@@ -83,7 +83,7 @@ def test_a_rule_whose_measure_is_absent_abstains():
     ledger = ledger_of(background(400) + [row(f"p{i}", END - 1000 + i, PAIR, author=f"a{i}") for i in range(4)])
     [finding] = raised(rules_with(), ledger)
     assert finding.rules == ("ic025",)
-    assert finding.measures["prr"].value is None
+    assert finding.measures()["prr"].value is None
     assert raised(rules_with(ic025__lower=9.0), ledger) == []
 
 
