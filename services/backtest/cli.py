@@ -114,6 +114,7 @@ def _show(result: Result) -> None:
             f"still open at the end, as it would be live: {result.open_hours} h with {result.open_reports} reports "
             "(--to-the-end evaluates them)"
         )
-    print(f"rules {result.rule_version}, models {result.model_version}")
+    other = f" ({', '.join(result.overrides)})" if result.overrides else ""
+    print(f"rules {result.rule_version}{other}, models {result.model_version}")
     print(f"{result.seconds:.1f} s, {result.posts_per_second:.0f} posts/s")
     print(result.account.line())

@@ -48,13 +48,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known after a run. `first` and `last` are the extremes of event time.
 
-    `alerts` are in their latest states, by time; `publications` counts their updates too. `rejected` counts refused records
-    by reason, `backwards` posts that are older than the one before.
+    `overrides` are the rules that are not as shipped. `alerts` are in their latest states, by time; `publications` counts their
+    updates too. `rejected` counts refused records by reason, `backwards` posts that are older than the one before.
     """
 
     account: Account
     model_version: str
     rule_version: str
+    overrides: tuple[str, ...]
     first: datetime | None
     last: datetime | None
     evaluated_until: datetime | None

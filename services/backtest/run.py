@@ -52,6 +52,7 @@ def run(
         account=account(intake, kept, found),
         model_version=tools.model_version,
         rule_version=rules.stamp,
+        overrides=rules.overrides,
         first=moment(kept.first_ms),
         last=moment(kept.last_ms),
         evaluated_until=moment(found.until_ms),

@@ -47,7 +47,8 @@ A whole rule file works as well: its values count, its words do not. A key that 
 its range, and values that do not fit one another stop every command with the key's name.
 
 Alerts carry what differs (`overrides`, such as `evans.prr=3.0`) and a stamp, the version with a hash of all values. No preset
-changes `policy.authors`: one person, however loud, is not a signal. Ids of drugs and reactions are those that alerts show.
+changes `policy.authors`: one person, however loud, is not a signal. `fda` and `mhra` raise nothing while a window has too few
+reports for an EBGM, some hundreds (`docs/signals.md`). Ids of drugs and reactions are those that alerts show.
 """
 
 

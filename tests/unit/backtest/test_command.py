@@ -157,6 +157,10 @@ def test_other_rules_give_other_alerts_of_the_same_posts(run: Run, easy: str) ->
     assert strict["account"]["mentions"] == loose["account"]["mentions"] > 0
     assert strict["account"]["alerts"] < loose["account"]["alerts"]
     assert strict["rule_version"] != loose["rule_version"]
+    assert strict["overrides"] == []
+    assert "policy.authors=1" in loose["overrides"]
+    assert {tuple(alert["overrides"]) for alert in loose["alerts"]} == {tuple(loose["overrides"])}
+    assert "policy.authors=1" in run(path, "--rules", easy)[1]
 
 
 def test_a_limit_ends_the_reading(run: Run) -> None:
