@@ -93,26 +93,31 @@ def changes(
 ) -> None:
     """Which pairs have changed: temporal IC, surge of the newest day, sequential test (MaxSPRT). Reports need a column `date`.
 
-    Each pair in the window is compared with the same pair in the control window before it.
+    Each pair in the window is compared with the same pair in the control window before it, which begins with the first report
+    of the file at the earliest.
 
     Example: adrwatch signals changes reports.csv --until 2026-03-31 --window 7 --control 84
     """
-    import numpy as np
-
     from services.signals.reading import column_names, read_dated
     from services.signals.writing import of_pairs
-    from shared.signals.over_time import Span
     from shared.signals.over_time import changes as changed
+    from shared.signals.over_time import span_of
 
     if not 0 < alpha < 1:
         raise AdrwatchError(f"--alpha {alpha} is no level", fix="give it between 0 and 1")
     reports, day = read_dated(file, column_names(columns))
     epoch = date(1970, 1, 1)
-    end = int(np.max(day)) + 1 if until is None else (_day(until) - epoch).days + 1
-    span = Span(end - window - control, end - window, end)
+    span = span_of(day, None if until is None else (_day(until) - epoch).days, window, control)
     found = changed(reports, day, span, alpha)
-    first, last = (epoch + timedelta(days=days) for days in (span.change, span.end - 1))
-    print(f"window {first} to {last}, against the {control} days before it", file=sys.stderr)
+    start, first, last, latest = (
+        epoch + timedelta(days=int(days)) for days in (span.start, span.change, span.end - 1, day.max())
+    )
+    days = span.change - span.start
+    print(f"window {first} to {last}, against the {days} days before it", file=sys.stderr)
+    if days < control:
+        print(f"adrwatch: the reports begin on {start}: control window of {days} days, not {control}", file=sys.stderr)
+    if last > latest:
+        print(f"adrwatch: the reports end on {latest}: later days count as days without reports", file=sys.stderr)
     shown = ("a", "control_a", "tic", "tic025", "newest_day", "surge_fdr", "max_llr", "critical")
     _put(of_pairs(found.pairs), found.columns, shown, by, most, csv, parquet, as_json)
 

@@ -9,14 +9,14 @@ import numpy as np
 from shared.errors import AdrwatchError
 from shared.signals.change import DAYS_A_WEEK, surge_p, temporal_ic, weekday_season
 from shared.signals.counts import Pairs, Reports, count
-from shared.signals.measures import Counts, Floats, poisson_llr
+from shared.signals.measures import Counts, Floats
 from shared.signals.multiplicity import false_discovery_rate
-from shared.signals.sequential import critical_value
+from shared.signals.sequential import conditional_critical_value, conditional_llr
 
 # The epoch, 1970-01-01, was a Thursday; Monday is 0.
 _WEEKDAY_OF_EPOCH = 3
-# Two digits of a planned expectation are enough for its critical value, rounded up: a higher expectation has a higher one.
-_DIGITS = 2
+# A past of fewer days does not tell busy weekdays from quiet ones.
+_LEAST_DAYS = DAYS_A_WEEK
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,23 @@ class Span:
     start: int
     change: int
     end: int
+
+
+def span_of(day: Counts, until: int | None, window: int, control: int) -> Span:
+    """The last `window` days up to the day `until` (None: the last day of a report), and the `control` days before them.
+
+    Days before the first report are days of which nothing is known, so the control window begins with it at the earliest. Raises
+    AdrwatchError where it would be cut to less than a week.
+    """
+    first, end = int(day.min()), int(day.max()) + 1 if until is None else until + 1
+    change = end - window
+    start = max(change - control, first)
+    if end > first and change - start < min(control, _LEAST_DAYS):
+        raise AdrwatchError(
+            f"the reports begin {max(change - first, 0)} days before the window, too few to compare it with",
+            fix=f"choose --until and --window so that {_LEAST_DAYS} days of reports at least come before the window",
+        )
+    return Span(start, change, end)
 
 
 @dataclass(frozen=True)
@@ -41,8 +58,8 @@ def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05) -> C
 
     - `tic`: the IC of the window, the pair's part in the control window being expected; with its interval.
     - `surge_p`, `surge_fdr`: the newest day's count against the pair's own days before it, seasons of the week taken out.
-    - `max_llr`, `critical`: the greatest likelihood ratio on any day of the window, of the counts so far against the pair's rate in
-      the control window, and the value that pairs without any change reach with probability `alpha`.
+    - `max_llr`, `critical`: the greatest ratio on any day of the window, of the counts so far against those of the control window
+      (conditional MaxSPRT), and the value that pairs without any change reach with probability `alpha` at most.
     """
     inside = reports.where((day >= span.change) & (day < span.end))
     before = reports.where((day >= span.start) & (day < span.change))
@@ -72,21 +89,13 @@ def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05) -> C
 def _sequential(by_day: Counts, span: Span, season: Floats, alpha: float) -> tuple[Floats, Floats]:
     """The greatest ratio of each pair in the window, and its critical value; NaN for a pair that the control window lacks."""
     control = span.change - span.start
-    rate = by_day[:, :control].sum(axis=1) / season[:control].sum()
-    expected = rate[:, None] * np.cumsum(season[control:])[None]
-    ratios = poisson_llr(np.cumsum(by_day[:, control:], axis=1), expected)
-    known = rate > 0
-    llr, critical = np.full(len(rate), np.nan), np.full(len(rate), np.nan)
-    llr[known] = ratios[known].max(axis=1)
-    for planned in np.unique(_rounded_up(expected[known, -1])):
-        critical[known & (_rounded_up(expected[:, -1]) == planned)] = critical_value(float(planned), alpha)
-    return llr, critical
-
-
-def _rounded_up(values: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (np.floor(np.log10(values)) - (_DIGITS - 1))
-        return np.asarray(np.round(np.ceil(values / scale) * scale, 12))
+    past = by_day[:, :control].sum(axis=1)
+    exposures = np.cumsum(season[control:]) / season[:control].sum()
+    counts = np.cumsum(by_day[:, control:], axis=1)
+    greatest = conditional_llr(past[:, None], counts, exposures[None]).max(axis=1)
+    numbers, place = np.unique(past, return_inverse=True)
+    critical = np.array([conditional_critical_value(number, exposures, alpha) for number in numbers.tolist()])
+    return np.where(past > 0, greatest, np.nan), critical[place]
 
 
 def _daily(pairs: Pairs, reports: Reports, day: Counts, span: Span) -> Counts:

@@ -50,7 +50,9 @@ def dated(tmp_path_factory) -> Path:
 
 
 def test_what_has_changed_stands_out_and_what_was_always_so_does_not(dated):
-    found = {(row["drug"], row["reaction"]): row for row in lines("changes", dated, "--window", 14, "--control", 112)}
+    # At one level in a hundred: chance alone takes one pair in twenty for changed at the usual one.
+    options = ("--window", 14, "--control", 112, "--alpha", 0.01)
+    found = {(row["drug"], row["reaction"]): row for row in lines("changes", dated, *options)}
     assert max(found, key=lambda pair: found[pair]["tic025"]) == ("y", "cough")
     new, old = found["y", "cough"], found["x", "rash"]
     assert new["tic025"] > 0
@@ -107,11 +109,31 @@ def test_a_pair_that_the_past_lacks_has_no_sequential_test_but_a_temporal_ic(tmp
     assert found["x", "pain"]["tic025"] > 0
 
 
+def test_days_that_the_file_does_not_have_are_told(dated):
+    done = adrwatch("changes", dated, "--window", 14)
+    assert "against the 126 days before it" in done.stderr
+    assert "the reports begin on 2025-01-01: control window of 126 days, not 364" in done.stderr
+    later = adrwatch("changes", dated, "--window", 14, "--control", 28, "--until", "2025-05-22")
+    assert "begin" not in later.stderr
+    assert "the reports end on 2025-05-20: later days count as days without reports" in later.stderr
+
+
+def test_one_rare_pair_does_not_take_the_others_results(tmp_path):
+    rows = [(f"{day}-{i}", "x", "rash", FIRST + timedelta(days=day)) for day in range(371) for i in range(2)]
+    rows += [("old", "y", "itch", FIRST), ("new", "y", "itch", FIRST + timedelta(days=370))]
+    file = write(tmp_path / "r.csv", "report,drug,reaction,date", rows)
+    found = {row["drug"]: row for row in lines("changes", file, "--window", 7)}
+    assert found["y"]["critical"] is None
+    assert found["y"]["tic"] is not None
+    assert found["x"]["max_llr"] < found["x"]["critical"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--until", "2030-01-01"), "no report falls into the window"),
-        (("--until", "2025-01-10", "--window", "10"), "no report falls into the control window"),
+        (("--until", "2025-01-10", "--window", "10"), "begin 0 days before the window"),
+        (("--until", "2024-12-31"), "no report falls into the window"),
         (("--until", "soon"), "is no day"),
         (("--alpha", "2"), "is no level"),
         (("--columns", "date=day"), "has no column day"),
