@@ -226,7 +226,7 @@ def _tell(measured: MeasuredTable) -> None:
     """What a reader must know of EBGM and of p-values, to standard error."""
     if measured.fit is None or not measured.fit.trustworthy:
         print("adrwatch: no EBGM, for its prior cannot be told from so few pairs", file=sys.stderr)
-    if not measured.pairs.of_reports:
+    if measured.pairs.margins is None:
         print(
             "adrwatch: no p-values of the likelihood ratio test, which needs reports rather than counts",
             file=sys.stderr,

@@ -28,6 +28,8 @@ COUNTS = ("drug", "reaction", *CELLS)
 REPORTS = ("report", "drug", "reaction")
 _SHOWN = 10
 _MOST = 2**53
+# Each stratum has the margins of all drugs and reactions: with more, they are many and each has hardly a report.
+_MOST_STRATA = 1_000
 DATE = "date"
 _EPOCH = date(1970, 1, 1)
 _FIX = "name the columns drug, reaction, a, b, c, d or report, drug, reaction; or map them: --columns report=CASE,drug=NAME"
@@ -67,7 +69,13 @@ def read_table(path: Path, names: Mapping[str, str], stratum: str | None = None)
             if stratum not in header:
                 raise AdrwatchError(f"{path} has no column {stratum}", fix=f"columns are {', '.join(header)}")
             wanted.append(header.index(stratum))
-        return _reports(path, rows, wanted, _stratum)[0]
+        reports, strata = _reports(path, rows, wanted, _stratum)
+        if len(strata) > _MOST_STRATA:
+            raise AdrwatchError(
+                f"{path}: the column {stratum} has {len(strata):,} values, and there may be {_MOST_STRATA:,} strata",
+                fix="give a column of a few groups of reports, such as a sex, a year or a source",
+            )
+        return reports
 
 
 def read_reports(path: Path, names: Mapping[str, str]) -> Reports:

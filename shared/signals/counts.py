@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.signals.measures import Counts, Floats
-from shared.signals.measures import expected as expected_count
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,20 @@ class Reports:
 
 
 @dataclass(frozen=True)
+class Margins:
+    """Distinct reports of each drug [strata, drugs], of each reaction [strata, reactions], and of all [strata]."""
+
+    drug: Counts
+    reaction: Counts
+    total: Counts
+
+
+@dataclass(frozen=True)
 class Pairs:
     """The tables of pairs: codes of drug and reaction, a, b, c, d, and the expected count, arrays of one length.
 
-    `of_reports`: whether all tables are of the same reports, so that the pairs that nobody reported are known as well.
+    `margins` are those that the expected counts come from, of all drugs and reactions; None where the tables may be of different
+    reports, so that it is not known which pairs nobody reported.
     """
 
     drugs: Sequence[str]
@@ -63,7 +72,7 @@ class Pairs:
     c: Counts
     d: Counts
     expected: Floats
-    of_reports: bool = False
+    margins: Margins | None = None
 
     def __len__(self) -> int:
         return len(self.a)
@@ -73,14 +82,6 @@ class Pairs:
         """The number of reports, of the first table."""
         return int(self.a[0] + self.b[0] + self.c[0] + self.d[0]) if len(self) else 0
 
-    def margins(self) -> tuple[Counts, Counts]:
-        """The reports of each drug and of each reaction that a pair has."""
-        of_drugs = np.zeros(len(self.drugs), dtype=np.int64)
-        of_reactions = np.zeros(len(self.reactions), dtype=np.int64)
-        of_drugs[self.drug] = self.a + self.b
-        of_reactions[self.reaction] = self.a + self.c
-        return of_drugs[of_drugs > 0], of_reactions[of_reactions > 0]
-
 
 def count(reports: Reports) -> Pairs:
     """The tables of all pairs that any report names, ordered by drug and reaction as these are.
@@ -88,29 +89,33 @@ def count(reports: Reports) -> Pairs:
     With strata, the expected count is the sum of those within each stratum (Mantel and Haenszel's), so that a drug and a reaction
     that only share a season, a sex or a source do not stand out; the tables are those of all reports.
     """
-    report, drug = _distinct(reports.report, reports.drug)
-    of_drug = np.bincount(drug, minlength=len(reports.drugs))
-    reported, reaction = _distinct(reports.report, reports.reaction)
-    of_reaction = np.bincount(reaction, minlength=len(reports.reactions))
+    stratum = np.zeros_like(reports.report) if reports.stratum is None else reports.stratum
+    strata, stratum = np.unique(stratum, return_inverse=True)
+    of_report = np.zeros(int(reports.report.max(initial=-1)) + 1, dtype=np.int64)
+    of_report[reports.report] = stratum
+    margins = Margins(
+        _tallied(of_report, reports.report, reports.drug, (len(strata), len(reports.drugs))),
+        _tallied(of_report, reports.report, reports.reaction, (len(strata), len(reports.reactions))),
+        np.bincount(of_report[np.unique(reports.report)], minlength=len(strata)),
+    )
     codes, in_report = np.unique(
         reports.drug * max(len(reports.reactions), 1) + reports.reaction, return_inverse=True
     )  # fmt: skip
-    pair_drug, pair_reaction = np.divmod(codes, max(len(reports.reactions), 1))
+    drug, reaction = np.divmod(codes, max(len(reports.reactions), 1))
     _, pair = _distinct(reports.report, in_report)
     a = np.bincount(pair, minlength=len(codes))
-    b, c = of_drug[pair_drug] - a, of_reaction[pair_reaction] - a
-    d = len(np.unique(reports.report)) - a - b - c
-    expected = expected_count(a, b, c, d)
-    if reports.stratum is not None:
-        of_report = np.zeros(int(reports.report.max(initial=-1)) + 1, dtype=np.int64)
-        of_report[reports.report] = reports.stratum
-        expected = np.zeros(len(codes))
-        for stratum in np.unique(reports.stratum):
-            drugs = np.bincount(drug[of_report[report] == stratum], minlength=len(reports.drugs))
-            reactions = np.bincount(reaction[of_report[reported] == stratum], minlength=len(reports.reactions))
-            total = len(np.unique(reports.report[reports.stratum == stratum]))
-            expected += drugs[pair_drug] * reactions[pair_reaction] / total
-    return Pairs(reports.drugs, reports.reactions, pair_drug, pair_reaction, a, b, c, d, expected, of_reports=True)
+    b, c = margins.drug.sum(axis=0)[drug] - a, margins.reaction.sum(axis=0)[reaction] - a
+    d = margins.total.sum() - a - b - c
+    expected = np.zeros(len(codes))
+    for of_drugs, of_reactions, total in zip(margins.drug, margins.reaction, margins.total, strict=True):
+        expected += of_drugs[drug] * of_reactions[reaction] / total
+    return Pairs(reports.drugs, reports.reactions, drug, reaction, a, b, c, d, expected, margins)
+
+
+def _tallied(of_report: Counts, report: Counts, code: Counts, shape: tuple[int, int]) -> Counts:
+    """Distinct reports of each stratum and code."""
+    named, codes = _distinct(report, code)
+    return np.bincount(of_report[named] * shape[1] + codes, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def _distinct(one: Counts, other: Counts) -> tuple[Counts, Counts]:

@@ -60,9 +60,9 @@ def chi2_rates(statistic: Floats) -> dict[str, Floats]:
 
 def family_wise(pairs: Pairs, llr: Floats) -> dict[str, Floats]:
     """p of the likelihood ratio over all pairs that there could be; NaN for counts whose other pairs are not known."""
-    if not pairs.of_reports or not len(pairs):
+    if pairs.margins is None:
         return {"llr_p": np.full(len(pairs), np.nan)}
-    return {"llr_p": FamilyWise(*pairs.margins(), pairs.total).p(llr)}
+    return {"llr_p": FamilyWise(pairs.margins).p(llr)}
 
 
 def empirical_bayes(pairs: Pairs) -> tuple[ebgm.Fit | None, dict[str, Floats]]:

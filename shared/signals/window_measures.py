@@ -16,7 +16,7 @@ import numpy as np
 from shared.events import UNMAPPED
 from shared.signals import change
 from shared.signals import measures as m
-from shared.signals.counts import Pairs
+from shared.signals.counts import Margins, Pairs
 from shared.signals.measures import Counts, Floats
 from shared.signals.multiplicity import false_discovery_rate
 from shared.signals.rules import HOUR_MS, Rules
@@ -60,10 +60,15 @@ class WindowMeasures:
     @cached_property
     def _pairs(self) -> Pairs:
         ledger, names = self._ledger, self._ledger.vocabulary
-        a, b, c, d, _ = self._window().tables(self._codes)
+        window = self._window()
+        a, b, c, d, _ = window.tables(self._codes)
         drug, reaction = ledger.pair_drug[self._codes], ledger.pair_reaction[self._codes]
+        of_drugs = np.zeros((1, len(names.drugs.names)), dtype=np.int64)
+        of_reactions = np.zeros((1, len(names.reactions.names)), dtype=np.int64)
+        of_drugs[0, drug], of_reactions[0, reaction] = a + b, a + c
+        margins = Margins(of_drugs, of_reactions, np.array([window.total]))
         expected = m.expected(a, b, c, d)
-        return Pairs(names.drugs.names, names.reactions.names, drug, reaction, a, b, c, d, expected, of_reports=True)
+        return Pairs(names.drugs.names, names.reactions.names, drug, reaction, a, b, c, d, expected, margins)
 
     @cached_property
     def shrunk(self) -> Columns:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.signals.counts import Pairs, Reports, count
+from shared.signals.measures import poisson_llr
 from shared.signals.table import measure
 
 
@@ -133,3 +136,46 @@ def test_a_table_with_one_drug_only_has_no_ratio_and_no_infinity():
 def test_no_table_gives_infinity(some):
     columns = measure(count(reports(*some))).columns
     assert not any(np.isinf(values).any() for values in columns.values())
+
+
+@settings(max_examples=25)
+@given(rows)
+def test_one_stratum_leaves_every_measure_as_it_is(some):
+    plain = measure(count(reports(*some))).columns
+    one = measure(count(reports(*some, strata={str(i): 0 for i in range(1, 9)}))).columns
+    for name, column in plain.items():
+        np.testing.assert_allclose(one[name], column, rtol=1e-6, err_msg=name)
+
+
+def test_strata_of_the_same_reports_leave_the_likelihood_ratio_and_its_p_value_as_they_are():
+    twice = [(f"{half}{report}", drug, reaction) for half in "12" for report, drug, reaction in ROWS]
+    plain = measure(count(reports(*twice))).columns
+    halves = measure(count(reports(*twice, strata={row[0]: int(row[0][0]) for row in twice}))).columns
+    for name in ("expected", "llr", "llr_p"):
+        np.testing.assert_allclose(halves[name], plain[name], rtol=1e-9)
+
+
+def test_the_p_value_of_the_likelihood_ratio_is_over_the_expectations_that_the_ratio_is_over():
+    # Ten strata with drugs and reactions of their own, which have something to do with each other in one of them.
+    rows = []
+    for stratum in range(10):
+        both = 14 if stratum == 0 else 8
+        for i, (drug, reaction) in enumerate(["xa"] * both + ["xb", "ya"] * (15 - both) + ["yb"] * both):
+            rows.append((f"{stratum}-{i}", f"{drug}{stratum}", f"{reaction}{stratum}"))
+    table = measure(count(reports(*rows, strata={row[0]: int(row[0][0]) for row in rows})))
+    expected = table.columns["expected"]
+    counts = np.random.default_rng(1).poisson(expected, (20_000, len(expected)))
+    greatest = poisson_llr(counts, np.broadcast_to(expected, counts.shape)).max(axis=1)
+    assert table.columns["llr"].max() > 2
+    for llr, p in zip(table.columns["llr"], table.columns["llr_p"], strict=True):
+        at_most = (greatest >= llr).mean()
+        # p is rounded up to one of a few dozen values.
+        assert at_most - 0.02 <= p <= at_most + 0.1
+
+
+def test_without_any_report_there_is_no_pair_and_no_measure():
+    nothing = reports(*ROWS, strata={"1": 0, "2": 1, "3": 0}).where(np.zeros(len(ROWS), dtype=bool))
+    for empty in (nothing, replace(nothing, stratum=None)):
+        table = measure(count(empty))
+        assert (len(table.pairs), table.pairs.total) == (0, 0)
+        assert all(len(column) == 0 for column in table.columns.values())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.signals.counts import Margins
 from shared.signals.measures import poisson_llr
 from shared.signals.multiplicity import LEAST_P, FamilyWise, chi2_p, false_discovery_rate
 
@@ -29,9 +30,14 @@ def test_chi_squared_of_3_841_is_significant_at_5_percent():
     assert chi2_p(np.array([3.841458820694124, 0.0, np.nan])) == pytest.approx([0.05, 1.0, np.nan], nan_ok=True)
 
 
+def family_of(drug, reaction, total) -> FamilyWise:
+    """Of margins [strata, drugs], [strata, reactions], [strata]; or of one stratum's [drugs], [reactions] and total."""
+    return FamilyWise(Margins(np.atleast_2d(drug), np.atleast_2d(reaction), np.atleast_1d(total)))
+
+
 def test_the_chance_of_the_greatest_ratio_is_that_of_a_simulation():
     drug, reaction, total = np.array([10, 20, 40]), np.array([5, 8, 30, 40]), 100
-    family = FamilyWise(drug, reaction, total)
+    family = family_of(drug, reaction, total)
     expected = np.outer(drug, reaction) / total
     counts = np.random.default_rng(1).poisson(expected, (40_000, 3, 4))
     greatest = poisson_llr(counts, np.broadcast_to(expected, counts.shape)).max(axis=(1, 2))
@@ -40,7 +46,7 @@ def test_the_chance_of_the_greatest_ratio_is_that_of_a_simulation():
 
 
 def test_the_critical_height_keeps_its_level_and_p_values_are_never_too_small():
-    family = FamilyWise(np.array([10, 20, 40]), np.array([5, 8, 30, 40]), 100)
+    family = family_of(np.array([10, 20, 40]), np.array([5, 8, 30, 40]), 100)
     assert family.chance(family.critical()) <= 0.05 < family.chance(family.critical() - 0.02)
     llr = np.array([0.0, 1.0, 2.0, 3.0, 5.0, 50.0, np.nan])
     p = family.p(llr)
@@ -51,12 +57,40 @@ def test_the_critical_height_keeps_its_level_and_p_values_are_never_too_small():
 
 
 def test_pairs_that_were_never_reported_belong_to_the_family():
-    few = FamilyWise(np.array([10]), np.array([5]), 100)
-    many = FamilyWise(np.full(50, 10), np.full(40, 5), 100)
+    few = family_of(np.array([10]), np.array([5]), 100)
+    many = family_of(np.full(50, 10), np.full(40, 5), 100)
     assert many.critical() > few.critical()
 
 
 def test_an_empty_table_has_no_p_values():
-    family = FamilyWise(np.array([], dtype=int), np.array([], dtype=int), 0)
+    family = family_of(np.array([], dtype=int), np.array([], dtype=int), 0)
     assert np.isnan(family.p(np.array([1.0]))).all()
     assert family.critical() == 0
+
+
+def test_with_strata_the_chance_is_that_of_a_simulation_over_the_sums_of_the_strata():
+    drug, reaction = np.array([[40, 2, 0], [1, 30, 9]]), np.array([[50, 4], [2, 20]])
+    total = np.array([60, 50])
+    expected = np.einsum("sd,sr,s->dr", drug, reaction, 1 / total)
+    counts = np.random.default_rng(1).poisson(expected, (40_000, 3, 2))
+    greatest = poisson_llr(counts, np.broadcast_to(expected, counts.shape)).max(axis=(1, 2))
+    family = family_of(drug, reaction, total)
+    for height in (0.5, 1.5, 2.5, 3.5):
+        assert family.chance(height) == pytest.approx((greatest >= height).mean(), abs=0.01)
+
+
+def test_pairs_whose_drug_and_reaction_share_no_stratum_cannot_be_reported():
+    apart = family_of(np.array([[9, 0], [0, 9]]), np.array([[5], [0]]), np.array([20, 20]))
+    alone = family_of(np.array([[9]]), np.array([[5]]), np.array([20]))
+    assert apart.chance(1.0) == pytest.approx(alone.chance(1.0))
+
+
+def test_a_family_of_very_many_pairs_is_kept_small_and_has_nearly_the_same_chances():
+    generator = np.random.default_rng(5)
+    drug, reaction = (generator.integers(1, 2_000, (4, 400)) for _ in range(2))
+    total = np.full(4, 400_000)
+    family = family_of(drug, reaction, total)
+    assert len(family._expected) < 50_000
+    # Drug by drug each family is small enough to be exact.
+    chances = [family_of(drug[:, [i]], reaction, total).chance(9.0) for i in range(400)]
+    assert family.chance(9.0) == pytest.approx(1 - np.prod(1 - np.array(chances)), rel=1e-3)

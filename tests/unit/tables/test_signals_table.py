@@ -93,6 +93,18 @@ def test_strata_and_a_drug_taken_out_change_the_counts(tmp_path):
     assert {row["a"] + row["b"] + row["c"] + row["d"] for row in without} == {3}
 
 
+def test_a_column_with_a_value_for_every_report_is_no_stratum(tmp_path):
+    rows = "".join(f"{i},x,rash\n" for i in range(1_001))
+    source = file(tmp_path, "report,drug,reaction\n" + rows)
+    with pytest.raises(AdrwatchError, match="the column report has 1,001 values"):
+        read_table(source, {}, "report")
+
+
+def test_without_the_only_drug_no_row_is_left(tmp_path):
+    source = file(tmp_path, "report,drug,reaction\n1,x,rash\n")
+    assert adrwatch("signals", "table", source, "--without", "x", "--json").stdout == ""
+
+
 def test_people_see_a_table(tmp_path):
     shown = adrwatch("signals", "table", file(tmp_path, COUNTS), "--by", "prr", "--most", "1").stdout
     assert "reumofan" in shown
