@@ -63,9 +63,10 @@ def mhra(columns: Columns, rules: Rules) -> Verdict:
 
 
 def chi2(columns: Columns, rules: Rules) -> Verdict:
-    """Chi-squared with Yates' correction above what chance gives, by its false discovery rate, more reports than expected."""
-    rate = columns["chi2_fdr"]
-    return Verdict((rate < rules.chi2.rate.value) & (columns["a"] > columns["expected"]), np.isnan(rate))
+    """Chi-squared with Yates' correction beyond chance, by its false discovery rate; enough reports, and more than expected."""
+    rule, rate, a = rules.chi2, columns["chi2_fdr"], columns["a"]
+    fires = (rate < rule.rate.value) & (a >= rule.reports.value) & (a > columns["expected"])
+    return Verdict(fires, np.isnan(rate))
 
 
 def llr(columns: Columns, rules: Rules) -> Verdict:

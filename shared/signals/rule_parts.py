@@ -111,6 +111,7 @@ class Chi2Rules(Part, frozen=True, kw_only=True):
     """The criterion on chi-squared over many pairs."""
 
     rate: Rule[Level]
+    reports: Rule[Count]
 
 
 class LlrRules(Part, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ EDGES = {
     "mhra.eb05": ("mhra", 2.1, 2.11),
     "mhra.reports": ("mhra", 4, 5),
     "chi2.rate": ("chi2", 0.021, 0.02),
+    "chi2.reports": ("chi2", 4, 5),
     "llr.p": ("llr", 0.031, 0.03),
 }
 
@@ -43,3 +44,7 @@ def test_a_rule_without_its_measure_abstains(rule, measure):
 
 def test_fewer_reports_than_expected_are_no_excess_however_significant():
     assert not CRITERIA["chi2"](columns(expected=9.0), rules_with()).fires[0]
+
+
+def test_one_report_of_a_rare_drug_and_a_rare_reaction_is_no_signal_by_chi_squared():
+    assert not CRITERIA["chi2"](columns(a=1, expected=0.0001, chi2_fdr=1e-9), rules_with()).fires[0]
