@@ -2,7 +2,7 @@
 
 The set has the form of the EU-ADR's (Coloma et al. 2013, doi:10.1007/s40264-012-0002-x): a CSV file with the columns exposureName,
 outcomeName and groundTruth. Drugs are matched by ingredient where adrwatch's lexicon knows their names, else by name; outcomes by a
-table of reactions that count as each, whose reports are counted together.
+table of reactions that count as each, whose reports are counted together. Case and spaces of names make no difference.
 """
 
 from __future__ import annotations
@@ -30,44 +30,70 @@ _COLUMNS = ("exposureName", "outcomeName", "groundTruth")
 
 @dataclass(frozen=True)
 class Control:
-    """A drug and an outcome. `positive`: whether it is known to be a reaction to the drug."""
+    """A drug, by its ingredient, and an outcome, in lower case. `positive`: whether it is known to be a reaction to the drug."""
 
     drug: str
     outcome: str
     positive: bool
 
 
-def read_controls(path: Path) -> list[Control]:
-    """The pairs of a reference set. Raises AdrwatchError naming the line that cannot be."""
-    found = []
+def read_controls(path: Path, lexicon: DrugLexicon) -> list[Control]:
+    """The pairs of a reference set, each once.
+
+    Raises AdrwatchError naming the line that cannot be, or that says the opposite of another.
+    """
+    lines: dict[tuple[str, str], tuple[int, Control]] = {}
     for line, row in _rows(path, _COLUMNS):
-        drug, outcome, truth = (" ".join(row[name].split()) for name in _COLUMNS)
+        drug, outcome, truth = (_key(row[name]) for name in _COLUMNS)
         if truth not in ("0", "1") or not drug or not outcome:
             raise AdrwatchError(
                 f"{path}, line {line}: no control", fix="give a drug, an outcome and groundTruth 0 or 1"
             )
-        found.append(Control(drug.lower(), outcome, truth == "1"))
+        control = Control(_ingredient(drug, lexicon), outcome, truth == "1")
+        first, other = lines.setdefault((control.drug, outcome), (line, control))
+        if other.positive != control.positive:
+            raise AdrwatchError(
+                f"{path}, line {line}: line {first} says the opposite of {drug} and {outcome}", fix="remove one of them"
+            )
+    found = [control for _, control in lines.values()]
     if len({control.positive for control in found}) < 2:
         raise AdrwatchError(f"{path} has no positive or no negative controls", fix="give both")
     return found
 
 
 def read_terms(path: Path) -> dict[str, str]:
-    """Reaction, lower case → the outcome that it counts as: CSV, columns outcome and reaction."""
-    return {row["reaction"].strip().lower(): row["outcome"].strip() for _, row in _rows(path, ("outcome", "reaction"))}
+    """Reaction → the outcome that it counts as, both in lower case: CSV, columns outcome and reaction.
+
+    Raises AdrwatchError for a reaction of two outcomes.
+    """
+    terms: dict[str, str] = {}
+    for line, row in _rows(path, ("outcome", "reaction")):
+        reaction, outcome = _key(row["reaction"]), _key(row["outcome"])
+        if terms.setdefault(reaction, outcome) != outcome:
+            raise AdrwatchError(
+                f"{path}, line {line}: {reaction} counts as {terms[reaction]} already",
+                fix="let each reaction count as one outcome",
+            )
+    return terms
+
+
+def without_terms(reports: Reports, controls: Sequence[Control], terms: Mapping[str, str]) -> set[str]:
+    """Outcomes of controls that no reaction counts as: neither a term, nor a reaction of the reports with the outcome's name."""
+    return {control.outcome for control in controls} - set(terms.values()) - {_key(name) for name in reports.reactions}
 
 
 def by_outcome(
     reports: Reports, controls: Sequence[Control], terms: Mapping[str, str], lexicon: DrugLexicon
 ) -> Reports:
-    """The same reports with the drugs of the controls under the controls' names, and reactions under their outcomes.
+    """The same reports with the drugs of the controls under their ingredients, and reactions under their outcomes.
 
     Everything else stays as it is: it is the background.
     """
-    wanted = {_ingredient(control.drug, lexicon): control.drug for control in controls}
-    outcomes = {control.outcome.lower(): control.outcome for control in controls} | dict(terms)
-    drugs = [wanted.get(_ingredient(drug, lexicon), drug) for drug in reports.drugs]
-    reactions = [outcomes.get(reaction.strip().lower(), reaction) for reaction in reports.reactions]
+    ingredients = {control.drug for control in controls}
+    outcomes = {control.outcome: control.outcome for control in controls} | dict(terms)
+    keys = [_ingredient(drug, lexicon) for drug in reports.drugs]
+    drugs = [key if key in ingredients else drug for key, drug in zip(keys, reports.drugs, strict=True)]
+    reactions = [outcomes.get(_key(reaction), reaction) for reaction in reports.reactions]
     return replace(
         reports,
         drugs=list(dict.fromkeys(drugs)),
@@ -108,9 +134,14 @@ def judge(table: MeasuredTable, controls: Sequence[Control], rules: Rules) -> Ju
     return Judged(np.array([int(control.positive) for control in controls]), reported, scores, flags)
 
 
+def _key(name: str) -> str:
+    """Names are the same whatever their case and spaces."""
+    return " ".join(name.split()).lower()
+
+
 def _ingredient(name: str, lexicon: DrugLexicon) -> str:
-    concept = lexicon.concept(name.strip().lower())
-    return name.strip().lower() if concept is None else concept.id
+    concept = lexicon.concept(_key(name))
+    return _key(name) if concept is None else concept.id
 
 
 def _recoded(codes: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.evaluation.controls import Control, Judged, by_outcome, judge, read_controls, read_terms
+from services.evaluation.controls import (
+    Control,
+    Judged,
+    by_outcome,
+    judge,
+    read_controls,
+    read_terms,
+    without_terms,
+)
 from services.evaluation.reports import Row, table
+from shared.errors import AdrwatchError
 from shared.provenance import content_hash, git_revision
 from shared.scores import auroc, bootstrap
 from shared.signals.counts import Reports, count
@@ -25,7 +35,10 @@ _EPOCH = date(1970, 1, 1)
 
 
 class SignalsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Measures and rules against one reference set on one set of reports."""
+    """Measures and rules against one reference set on one set of reports.
+
+    `left_out`: outcomes that no reaction counts as, and how many controls each has.
+    """
 
     data: str
     reference: str
@@ -35,6 +48,7 @@ class SignalsReport(msgspec.Struct, frozen=True, kw_only=True):
     git_revision: str
     time: str
     sizes: dict[str, int]
+    left_out: dict[str, int]
     rows: list[Row]
 
     def json(self) -> str:
@@ -50,9 +64,14 @@ class SignalsReport(msgspec.Struct, frozen=True, kw_only=True):
             f"Data {self.data_hash} ({sizes}); rules {self.rule_version}; seed {self.seed}; revision {self.git_revision}; "
             f"{self.time}.",
             "",
+            *([self._left_out(), ""] if self.left_out else []),
             *table(self.rows),
         ]
         return "\n".join(lines) + "\n"
+
+    def _left_out(self) -> str:
+        names = ", ".join(f"{name} {number}" for name, number in self.left_out.items())
+        return f"Left out, for no reaction counts as their outcome: {sum(self.left_out.values())} controls ({names})."
 
 
 def report(
@@ -64,9 +83,21 @@ def report(
     rules: Rules,
     seed: int,
 ) -> SignalsReport:
-    """Score all measures and rules. `day`: the day of each row, since 1970-01-01, where reports have one."""
-    controls = read_controls(reference)
-    matched = by_outcome(reports, controls, read_terms(terms or TERMS), default_lexicon())
+    """Score all measures and rules. `day`: the day of each row, since 1970-01-01, where reports have one.
+
+    Controls whose outcome no reaction counts as cannot be judged and are left out. Raises AdrwatchError where that leaves no
+    positive or no negative ones.
+    """
+    lexicon, mapped = default_lexicon(), read_terms(terms or TERMS)
+    given = read_controls(reference, lexicon)
+    unknown = without_terms(reports, given, mapped)
+    controls = [control for control in given if control.outcome not in unknown]
+    if len({control.positive for control in controls}) < 2:
+        raise AdrwatchError(
+            f"no positive or no negative control has an outcome that a reaction counts as: {', '.join(sorted(unknown))}",
+            fix="give --terms a CSV file with outcome, reaction",
+        )
+    matched = by_outcome(reports, controls, mapped, lexicon)
     judged = judge(measure(count(matched)), controls, rules)
     rows = [*_of_measures(judged, seed), *_of_rules(judged, seed)]
     if day is not None:
@@ -87,6 +118,7 @@ def report(
             "negative controls": int((~positive).sum()),
             "of those reported": int((~positive & judged.reported).sum()),
         },
+        left_out=dict(sorted(Counter(control.outcome for control in given if control.outcome in unknown).items())),
         rows=rows,
     )
 

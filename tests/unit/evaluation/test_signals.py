@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import build
-from services.evaluation.controls import Control, by_outcome, read_controls
+from services.evaluation.controls import by_outcome, read_controls, read_terms
 from shared.errors import AdrwatchError
 from shared.signals.counts import Reports, count
 from shared.vocabulary.drugs import default_lexicon
@@ -46,10 +46,15 @@ def files(tmp_path) -> tuple[Path, Path, Path]:
     )
 
 
-def scored(*arguments) -> dict:
+def run(*arguments) -> str:
     done = CliRunner().invoke(build(), ["evaluate", "signals", *map(str, arguments), "--json"])
-    assert done.exit_code == 0, done.output or done.exception
-    return json.loads(done.stdout)[0]
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def scored(*arguments) -> dict:
+    return json.loads(run(*arguments))[0]
 
 
 def test_known_reactions_are_told_from_the_others(files):
@@ -76,19 +81,86 @@ def test_reports_with_dates_tell_when_each_rule_would_have_known(files):
     assert 50 <= rows["ic025", "median days from first report to detection"] <= 100
 
 
-def test_brand_and_ingredient_are_one_drug_and_the_terms_of_an_outcome_one_reaction():
+def sizes(reports, terms, controls) -> dict:
+    reference = write(reports.parent / "other.csv", HEADER, controls)
+    return scored(reports, "--reference", reference, "--terms", terms)["sizes"]
+
+
+def test_two_names_of_one_ingredient_are_both_found(files):
+    reports, _, terms = files
+    controls = [("Zoloft", "Tremor set", 1), ("sertraline", "Haemorrhage", 0), ("Advil", "Haemorrhage", 1)]
+    found = sizes(reports, terms, [*controls, ("ibuprofen", "Tremor set", 0)])
+    assert (found["of these reported"], found["of those reported"]) == (2, 2)
+
+
+def test_outcomes_match_whatever_their_case_and_spaces(files):
+    reports, _, _ = files
+    terms = write(
+        reports.parent / "loud.csv", "outcome,reaction", [("TREMOR  set", "Shaking"), ("haemorrhage", "BLEEDING")]
+    )
+    found = sizes(
+        reports, terms, [("sertraline", "tremor SET", 1), ("ibuprofen", "Haemorrhage", 1), ("aspirin", "Tremor set", 0)]
+    )
+    assert (found["of these reported"], found["of those reported"]) == (2, 1)
+
+
+def test_an_outcome_that_no_reaction_counts_as_is_left_out_by_name(files):
+    reports, _, terms = files
+    controls = [
+        ("sertraline", "Tremor set", 1), ("aspirin", "Haemorrhage", 0), ("aspirin", "Gout flare", 0),
+        ("insulin", "gout  FLARE", 0), ("insulin", "Cough", 0),
+    ]  # fmt: skip
+    reference = write(reports.parent / "other.csv", HEADER, controls)
+    found = scored(reports, "--reference", reference, "--terms", terms)
+    assert found["left_out"] == {"gout flare": 2}
+    # The file itself has coughs, so that these need no terms.
+    assert (found["sizes"]["negative controls"], found["sizes"]["of those reported"]) == (2, 2)
+    command = ["evaluate", "signals", str(reports), "--reference", str(reference), "--terms", str(terms)]
+    done = CliRunner().invoke(build(), command)
+    assert "Left out, for no reaction counts as their outcome: 2 controls (gout flare 2)." in done.stdout
+
+
+def test_where_no_control_is_left_the_terms_are_asked_for(files):
+    reports, reference, _ = files
+    with pytest.raises(AdrwatchError, match=r"no positive or no negative control has an outcome .*haemorrhage"):
+        run(reports, "--reference", reference)
+
+
+def test_a_pair_that_is_both_positive_and_negative_is_refused_whatever_its_name(tmp_path):
+    path = write(
+        tmp_path / "r.csv", HEADER, [("Zoloft", "Tremor", 1), ("aspirin", "Tremor", 0), ("sertraline", "tremor", 0)]
+    )
+    with pytest.raises(AdrwatchError, match="line 4: line 2 says the opposite of sertraline and tremor"):
+        read_controls(path, default_lexicon())
+
+
+def test_a_pair_that_comes_twice_counts_once(tmp_path):
+    path = write(
+        tmp_path / "r.csv", HEADER, [("Zoloft", "Tremor", 1), ("aspirin", "Tremor", 0), ("sertraline", "tremor", 1)]
+    )
+    assert len(read_controls(path, default_lexicon())) == 2
+
+
+def test_a_reaction_that_counts_as_two_outcomes_is_refused(tmp_path):
+    path = write(tmp_path / "t.csv", "outcome,reaction", [("Liver", "jaundice"), ("Blood", "Jaundice")])
+    with pytest.raises(AdrwatchError, match="line 3: jaundice counts as liver already"):
+        read_terms(path)
+
+
+def test_brand_and_ingredient_are_one_drug_and_the_terms_of_an_outcome_one_reaction(tmp_path):
     reports = Reports(
         ["Zoloft", "sertraline", "other"], ["shaking", "Tremor", "cough"],
         np.array([0, 1, 2, 2]), np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0]),
     )  # fmt: skip
-    controls = [Control("sertraline", "Tremor", True), Control("other", "Tremor", False)]
-    pairs = count(by_outcome(reports, controls, {"shaking": "Tremor"}, default_lexicon()))
-    place = [pairs.drugs[d] for d in pairs.drug].index("sertraline")
-    assert (pairs.reactions[pairs.reaction[place]], pairs.a[place], pairs.b[place]) == ("Tremor", 2, 0)
+    path = write(tmp_path / "r.csv", HEADER, [("sertraline", "Tremor", 1), ("other", "Tremor", 0)])
+    lexicon = default_lexicon()
+    controls = read_controls(path, lexicon)
+    pairs = count(by_outcome(reports, controls, {"shaking": "tremor"}, lexicon))
+    place = [pairs.drugs[d] for d in pairs.drug].index(controls[0].drug)
+    assert (pairs.reactions[pairs.reaction[place]], pairs.a[place], pairs.b[place]) == ("tremor", 2, 0)
 
 
 def test_the_shipped_outcomes_are_those_of_the_eu_adr_set():
-    from services.evaluation.controls import read_terms
     from services.evaluation.signals_report import TERMS
 
     assert set(read_terms(TERMS)) >= {"neutropenia", "rhabdomyolysis", "myocardial infarction"}
@@ -109,9 +181,9 @@ def test_a_reference_set_that_cannot_be_is_refused(tmp_path, text, message):
     path = tmp_path / "reference.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(AdrwatchError, match=message):
-        read_controls(path)
+        read_controls(path, default_lexicon())
 
 
 def test_a_reference_set_that_is_not_there_is_named(tmp_path):
     with pytest.raises(AdrwatchError, match=r"absent\.csv cannot be read"):
-        read_controls(tmp_path / "absent.csv")
+        read_controls(tmp_path / "absent.csv", default_lexicon())
