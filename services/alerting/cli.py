@@ -240,9 +240,10 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        # In UTC the first and the last day of the calendar may lie outside it.
         raise AdrwatchError(f"--since {text!r} is no day or time", fix="write 2026-03-01 or 2026-03-01T12:00") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _show(latest: LatestAlerts, wanted: Filter, as_json: bool, measures: bool) -> None:

@@ -200,8 +200,7 @@ def export_pairs(
     wanted = [role.strip().upper() for role in roles.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:
         raise AdrwatchError(f"{unknown[0] or 'nothing'} is no role", fix=f"roles are {', '.join(ROLES)}")
-    for day in (since, until):
-        _check_day(day)
+    days = {"since": _day(since), "until": _day(until)}
     query = """
         SELECT DISTINCT r.source || ':' || r.report AS report, d.ingredient AS drug, x.reaction, r.day AS date, r.sex
         FROM reports AS r JOIN drugs AS d USING (source, report) JOIN reactions AS x USING (source, report)
@@ -209,7 +208,7 @@ def export_pairs(
           AND ($since IS NULL OR r.day >= $since::DATE) AND ($until IS NULL OR r.day <= $until::DATE)
         ORDER BY ALL
     """
-    connection.execute(f"CREATE TEMP TABLE exported AS {query}", {"roles": wanted, "since": since, "until": until})
+    connection.execute(f"CREATE TEMP TABLE exported AS {query}", {"roles": wanted} | days)
     pairs = _number(connection, "exported")
     if not pairs:
         raise AdrwatchError(
@@ -223,9 +222,8 @@ def export_pairs(
     return _number(connection, "(SELECT DISTINCT report FROM exported)"), pairs
 
 
-def _check_day(day: str | None) -> None:
-    if day is not None:
-        try:
-            date.fromisoformat(day)
-        except ValueError:
-            raise AdrwatchError(f"{day} is no day", fix="write it as 2025-01-31") from None
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise AdrwatchError(f"{text} is no day", fix="write it as 2025-01-31") from None

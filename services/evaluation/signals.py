@@ -37,7 +37,8 @@ def evaluate_signals(
 ) -> None:
     """AUROC of each measure; sensitivity, specificity, PPV of each rule; time to detection where reports have dates.
 
-    A control that nobody reported is no signal. Controls whose outcome no reaction counts as are left out and named. Thresholds are those of ADRWATCH_RULES_FILE.
+    A control that nobody reported is no signal. Controls whose outcome no reaction counts as are left out and named.
+    Thresholds are those of ADRWATCH_RULES_FILE.
 
     Example: adrwatch evaluate signals reports.csv.xz --reference euadr.csv --columns report=CASEID,drug=DRUG,reaction=AE
     """

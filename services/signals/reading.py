@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -222,9 +223,12 @@ def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, Sequence[
         with duckdb.connect() as connection:
             try:
                 connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-            except duckdb.Error as error:
-                raise AdrwatchError(f"{path} is no Parquet file: {error}", fix="give CSV, TSV or Parquet") from None
-            yield [column[0] for column in connection.description or ()], enumerate(_fetched(connection), start=1)
+                yield [column[0] for column in connection.description or ()], enumerate(_fetched(connection), start=1)
+            except (duckdb.Error, OSError) as error:
+                raise AdrwatchError(
+                    f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}",
+                    fix="give the whole file anew; or CSV or TSV, named so",
+                ) from None
         return
     try:
         with _text(path) as stream:
@@ -234,7 +238,15 @@ def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, Sequence[
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
             header = next(reader, [])
             yield header, ((reader.line_num, row) for row in reader if row)
-    except (csv.Error, UnicodeDecodeError, lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise AdrwatchError(
+            f"{path} cannot be read: {error}", fix="give the whole file, compressed as its name says"
+        ) from None
+    except OSError as error:
+        raise AdrwatchError(
+            f"{path} cannot be read: {error}", fix="check the file, its permissions and its disk"
+        ) from None
+    except (csv.Error, UnicodeDecodeError) as error:
         raise AdrwatchError(
             f"{path} cannot be read as CSV: {error}", fix="give UTF-8 text, plain, .gz or .xz"
         ) from None

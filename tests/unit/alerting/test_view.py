@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from services.alerting.view import Filter, LatestAlerts, card, grid, interval, measures_grid, window
+from services.cli import build
 from shared.broker import Stored
+from shared.errors import AdrwatchError
 from shared.events import Alert, Concept, Measure, Table, derived_id, encode
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -118,3 +121,10 @@ def test_ids_counts_and_measures_stay_whole_in_a_narrow_terminal(width):
     ):
         assert any(part in line for line in lines)
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("since", ["soon", "2026-13-01", "0001-01-01T00:00+01:00", "9999-12-31T23:59-01:00"])
+def test_a_time_that_cannot_be_is_refused_before_anything_is_asked_for(since):
+    done = CliRunner().invoke(build(), ["alerts", "list", "--since", since])
+    assert isinstance(done.exception, AdrwatchError)
+    assert f"--since '{since}' is no day or time" in done.exception.message

@@ -196,6 +196,8 @@ def test_the_reports_come_out_as_pairs_by_role_and_day(store, tmp_path):
     assert exported("--roles", "c") == {("faers:1001", "VITAMIN Q", "Tremor"), ("faers:1001", "VITAMIN Q", "Nausea")}
     assert {report for report, *_ in exported("--since", "2022-12-01")} == {"faers:7001"}
     assert {report for report, *_ in exported("--until", "2022-07-10")} == {"faers:1001"}
+    assert exported("--since", "20221201") == exported("--since", "2022-12-01")
+    assert exported("--until", "2022-W27-7") == exported("--until", "2022-07-10")
     for options, message in (
         (("--roles", "X"), "X is no role"),
         (("--since", "soon"), "soon is no day"),

@@ -118,6 +118,12 @@ def test_days_that_the_file_does_not_have_are_told(dated):
     assert "the reports end on 2025-05-20: later days count as days without reports" in later.stderr
 
 
+def test_a_day_may_be_written_without_hyphens(dated):
+    short, long = (adrwatch("changes", dated, "--until", day, "--window", 7) for day in ("20250401", "2025-04-01"))
+    assert short.stdout == long.stdout
+    assert "window 2025-03-26 to 2025-04-01" in short.stderr
+
+
 def test_one_rare_pair_does_not_take_the_others_results(tmp_path):
     rows = [(f"{day}-{i}", "x", "rash", FIRST + timedelta(days=day)) for day in range(371) for i in range(2)]
     rows += [("old", "y", "itch", FIRST), ("new", "y", "itch", FIRST + timedelta(days=370))]

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import lzma
+import random
 
 import duckdb
 import pytest
@@ -134,6 +135,54 @@ def test_a_table_that_cannot_be_is_refused_with_its_line(tmp_path, text, message
         read_table(file(tmp_path, text), {})
 
 
+def random_reports(rows: int) -> str:
+    generator = random.Random(1)
+    return "report,drug,reaction\n" + "".join(f"{i},d{generator.random()},r{generator.random()}\n" for i in range(rows))
+
+
+@pytest.mark.parametrize("name", ["cut.csv.gz", "cut.csv.xz"])
+def test_a_file_that_is_cut_off_is_named(tmp_path, name):
+    path = file(tmp_path, random_reports(2_000), name)
+    path.write_bytes(path.read_bytes()[:-9_000])
+    with pytest.raises(AdrwatchError, match=rf"{name} cannot be read") as caught:
+        read_table(path, {})
+    assert "whole" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["spoilt.csv.gz", "spoilt.csv.xz"])
+@pytest.mark.parametrize("place", [12, 400, -3])
+def test_a_file_with_spoilt_bytes_is_named(tmp_path, name, place):
+    path = file(tmp_path, random_reports(2_000), name)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(AdrwatchError, match=rf"{name} cannot be read"):
+        read_table(path, {})
+
+
+def test_a_disk_that_does_not_give_the_file_is_told_with_the_file(tmp_path):
+    path = tmp_path / "reports.csv"
+    # Reading the first byte of a process's own memory is an input/output error, as of a broken disk.
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(AdrwatchError, match=r"reports\.csv cannot be read: .*Input/output error"):
+        read_table(path, {})
+
+
+def test_a_parquet_file_with_spoilt_rows_is_named_in_one_line(tmp_path):
+    path = tmp_path / "spoilt.parquet"
+    query = (
+        "SELECT i AS report, random()::VARCHAR AS drug, random()::VARCHAR AS reaction FROM range(300_000) AS rows(i)"
+    )
+    duckdb.sql(query).write_parquet(str(path))
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 2, len(data) - 5_000, 997):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(AdrwatchError, match=r"spoilt\.parquet cannot be read as Parquet") as caught:
+        read_table(path, {})
+    assert "\n" not in caught.value.message
+
+
 def test_many_wrong_lines_are_counted(tmp_path):
     text = "drug,reaction,a,b,c,d\n" + "".join(f"x{i},y,-1,2,3,4\n" for i in range(25))
     with pytest.raises(AdrwatchError, match=r"line 11 .*and 15 more"):
@@ -155,7 +204,7 @@ def test_many_wrong_lines_are_counted(tmp_path):
         ),
         (["counts.csv", "--without", "x"], "no drug can be taken out"),
         (["counts.csv", "--stratum", "SEX"], "have no strata"),
-        (["broken.parquet"], "is no Parquet file"),
+        (["broken.parquet"], "cannot be read as Parquet"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path, arguments, message):
