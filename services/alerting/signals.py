@@ -35,7 +35,7 @@ class SignalPublisher:
             part = findings[start : start + MOST]
             labels = await self._store.labels(name for finding in part for name in (finding.drug, finding.reaction))
             episodes = await partition.episodes((finding.drug, finding.reaction) for finding in part)
-            # The measures of an alert that is published take tenths of a second.
+            # The measures of an alert that is published take a tenth of a second or more.
             alerts = await asyncio.to_thread(self._recorded, part, episodes, labels)
             await self._publish(partition, episodes, alerts)
 

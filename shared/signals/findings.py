@@ -44,7 +44,7 @@ OF_WINDOW: dict[str, tuple[str, ...]] = {
 class Finding:
     """A pair in one window that ends with a closed bucket. `rules` are those that fired; none when the pair does not raise.
 
-    `measures` gives all of the pair in the window, by name. The first that is asked of a window takes tenths of a second.
+    `measures` gives all of the pair in the window, by name. The first that is asked of a window takes a tenth of a second or more.
     """
 
     drug: str

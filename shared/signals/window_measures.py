@@ -1,8 +1,8 @@
 """The measures of a window's pairs that their own tables cannot give: over all pairs of the window, and over its parts. Pure.
 
 They depend on nothing but the rows of the window, so that live, replayed and back-tested runs agree to the last bit. A fit of
-EBGM's prior takes a few tenths of a second, so all of this is computed only when somebody asks: for an alert that is published,
-or for a rule of the policy.
+EBGM's prior takes a tenth of a second and more, so all of this is computed only when somebody asks: for an alert that is
+published, or for a rule of the policy.
 """
 
 from __future__ import annotations
