@@ -91,7 +91,7 @@ def changes(
     by: Annotated[str, typer.Option(help="column by which the rows that are shown are chosen")] = "tic025",
     most: Most = 20,
 ) -> None:
-    """Which pairs have changed: temporal IC, surge of the newest day, sequential test (MaxSPRT). Reports need a column `date`.
+    """Which pairs have changed: temporal IC, surge of the newest day, conditional MaxSPRT. Reports need a column `date`.
 
     Each pair in the window is compared with the same pair in the control window before it, which begins with the first report
     of the file at the earliest.

@@ -132,6 +132,7 @@ def test_a_table_with_one_drug_only_has_no_ratio_and_no_infinity():
     assert table.fit is None or not table.fit.trustworthy or np.isfinite(table.columns["ebgm"]).all()
 
 
+@settings(max_examples=40)
 @given(rows)
 def test_no_table_gives_infinity(some):
     columns = measure(count(reports(*some))).columns

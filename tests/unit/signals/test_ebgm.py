@@ -157,3 +157,45 @@ def test_a_pair_is_judged_alike_alone_and_among_others():
     together = ebgm.posterior(PRIOR, n, expected)
     alone = ebgm.posterior(PRIOR, n[7:8], expected[7:8])
     assert (alone.value[0], alone.lower[0], alone.upper[0]) == (together.value[7], together.lower[7], together.upper[7])
+
+
+@given(st.integers(0, 10**4), st.floats(1e-3, 1e4), st.floats(1.01, 10))
+def test_a_pair_of_which_more_was_expected_has_less(n, expected, times):
+    found = ebgm.posterior(PRIOR, np.array([n, n]), np.array([expected, times * expected]))
+    assert found.value[1] < found.value[0]
+    assert found.lower[1] <= found.lower[0] * (1 + 1e-8)
+    assert found.upper[1] <= found.upper[0] * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 7.0])
+def test_of_very_many_reports_the_ratio_itself_is_left(ratio):
+    found = ebgm.posterior(PRIOR, np.array([int(1e6 * ratio)]), np.array([1e6]))
+    assert [found.value[0], found.lower[0], found.upper[0]] == pytest.approx([ratio] * 3, rel=0.01)
+
+
+def test_of_a_pair_that_nobody_expects_the_prior_is_left():
+    found = ebgm.posterior(PRIOR, np.array([0]), np.array([1e-9]))
+    ratios = np.array([PRIOR.alpha1 / PRIOR.beta1, PRIOR.alpha2 / PRIOR.beta2])
+    assert found.lower[0] < found.value[0] < ratios.max()
+    sample = np.random.default_rng(2)
+    first = sample.random(400_000) < PRIOR.share
+    drawn_ratios = sample.gamma(np.where(first, PRIOR.alpha1, PRIOR.alpha2)) / np.where(first, PRIOR.beta1, PRIOR.beta2)
+    assert found.value[0] == pytest.approx(np.exp(np.log(drawn_ratios).mean()), rel=0.01)
+    assert [found.lower[0], found.upper[0]] == pytest.approx(np.quantile(drawn_ratios, [0.05, 0.95]), rel=0.02)
+
+
+@given(st.integers(1, 10**4), st.floats(1e-2, 1e4))
+def test_the_ratio_is_shrunk_to_the_means_of_the_two_components(n, expected):
+    found = ebgm.posterior(PRIOR, np.array([n]), np.array([expected])).value[0]
+    # The geometric mean of a gamma distribution lies below its mean, by less than exp(-1/shape).
+    posterior_means = [(a + n) / (b + expected) for a, b in ((PRIOR.alpha1, PRIOR.beta1), (PRIOR.alpha2, PRIOR.beta2))]
+    assert min(posterior_means) * np.exp(-1 / (PRIOR.alpha2 + n)) <= found <= max(posterior_means)
+
+
+def test_the_fit_does_not_depend_on_the_order_of_the_pairs():
+    n, expected = drawn(3_000)
+    order = np.random.default_rng(3).permutation(len(n))
+    one, other = ebgm.fit(n, expected), ebgm.fit(n[order], expected[order])
+    assert one.best == pytest.approx(other.best, abs=1e-3)
+    both = [ebgm.posterior(found.prior, n, expected).value for found in (one, other)]
+    np.testing.assert_allclose(*both, rtol=0.01)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
 
 from shared.signals import measures as m
 
@@ -133,3 +134,124 @@ def test_drug_and_reaction_may_change_places(table):
         np.testing.assert_array_equal(function(*columns).value, function(*turned).value)
     for function in (m.chi2, m.chi2_yates, m.rrr, m.expected):
         np.testing.assert_allclose(function(*columns), function(*turned), rtol=1e-12)
+
+
+cells = st.tuples(*[st.integers(1, 10**4)] * 4)
+
+
+@given(st.tuples(*[st.integers(0, 10**4)] * 4), st.integers(2, 50))
+def test_ratios_do_not_depend_on_the_number_of_reports_and_tests_do(table, times):
+    few, many = tables(table), tables(tuple(times * count for count in table))
+    for function in (m.prr, m.ror, m.yule_q):
+        np.testing.assert_allclose(function(*many).value, function(*few).value, rtol=1e-9)
+    np.testing.assert_allclose(m.rrr(*many), m.rrr(*few), rtol=1e-9)
+    np.testing.assert_allclose(m.expected(*many), times * m.expected(*few), rtol=1e-9)
+    np.testing.assert_allclose(m.chi2(*many), times * m.chi2(*few), rtol=1e-6)
+    llr = [m.poisson_llr(columns[0], m.expected(*columns)) for columns in (few, many)]
+    np.testing.assert_allclose(llr[1], times * llr[0], rtol=1e-6, atol=1e-6)
+
+
+@given(cells, st.integers(2, 50))
+def test_more_reports_of_the_same_kind_narrow_every_interval(table, times):
+    few, many = tables(table), tables(tuple(times * count for count in table))
+    for function in (m.prr, m.ror):
+        narrow, wide = function(*many), function(*few)
+        assert narrow.lower[0] >= wide.lower[0] * (1 - 1e-9)
+        assert narrow.upper[0] <= wide.upper[0] * (1 + 1e-9)
+    narrow, wide = m.ic(*many), m.ic(*few)
+    assert narrow.upper[0] - narrow.lower[0] < wide.upper[0] - wide.lower[0]
+
+
+@given(cells)
+def test_all_measures_agree_on_whether_a_pair_is_reported_more_than_expected(table):
+    a, b, c, d = table
+    columns = tables(table)
+    more = np.sign(a * d - b * c)
+    assert np.sign(np.round(np.log(m.ror(*columns).value[0]), 12)) == more
+    assert np.sign(np.round(np.log(m.prr(*columns).value[0]), 12)) == more
+    assert np.sign(m.yule_q(*columns).value[0]) == more
+    assert np.sign(np.round(m.rrr(*columns)[0] - 1, 12)) == more
+    assert np.sign(np.round(m.ic(*columns).value[0], 9)) in (more, 0)
+    assert (m.poisson_llr(columns[0], m.expected(*columns))[0] > 1e-12) <= (more > 0)
+
+
+@given(cells)
+def test_measures_stand_to_each_other_as_their_definitions_say(table):
+    columns = tables(table)
+    ror, q = m.ror(*columns).value[0], m.yule_q(*columns).value[0]
+    assert q == pytest.approx((ror - 1) / (ror + 1), abs=1e-12)
+    assert -1 < q < 1
+    assert m.chi2_yates(*columns)[0] <= m.chi2(*columns)[0]
+    # ROR is farther from 1 than PRR, and PRR farther than the ratio to what is expected.
+    logs = [abs(np.log(value)) for value in (ror, m.prr(*columns).value[0], m.rrr(*columns)[0])]
+    assert logs[0] >= logs[1] - 1e-9 >= logs[2] - 2e-9
+
+
+@given(cells)
+def test_chi_squared_is_that_of_the_margins(table):
+    by_scipy = [chi2_contingency(np.reshape(table, (2, 2)), correction=yates).statistic for yates in (False, True)]
+    ours = [float(function(*tables(table))[0]) for function in (m.chi2, m.chi2_yates)]
+    assert ours[0] == pytest.approx(by_scipy[0], rel=1e-6, abs=1e-9)
+    # Neither correction passes the difference itself.
+    assert ours[1] == pytest.approx(by_scipy[1], rel=1e-6, abs=1e-9)
+
+
+@given(cells)
+def test_expected_counts_keep_the_margins(table):
+    a, b, c, d = table
+    cells = [m.expected(*tables(turned))[0] for turned in ((a, b, c, d), (b, a, d, c), (c, d, a, b), (d, c, b, a))]
+    assert cells[0] + cells[1] == pytest.approx(a + b)
+    assert cells[0] + cells[2] == pytest.approx(a + c)
+    assert sum(cells) == pytest.approx(a + b + c + d)
+
+
+@given(cells)
+def test_the_complement_of_a_reaction_turns_the_odds_ratio_over(table):
+    a, b, c, d = table
+    ror, turned = m.ror(*tables(table)), m.ror(*tables((b, a, d, c)))
+    assert turned.value[0] == pytest.approx(1 / ror.value[0])
+    assert (turned.lower[0], turned.upper[0]) == pytest.approx((1 / ror.upper[0], 1 / ror.lower[0]))
+    assert m.yule_q(*tables((b, a, d, c))).value[0] == pytest.approx(-m.yule_q(*tables(table)).value[0])
+    assert m.chi2(*tables((b, a, d, c)))[0] == pytest.approx(m.chi2(*tables(table))[0])
+
+
+def test_a_reaction_so_rare_that_nearly_nobody_has_it_makes_odds_and_proportions_one():
+    rare = tables((3, 10**7, 10, 10**8))
+    assert m.ror(*rare).value[0] == pytest.approx(m.prr(*rare).value[0], rel=1e-6)
+
+
+@given(st.integers(0, 10**5), st.floats(0, 1e5))
+def test_the_information_component_is_shrunk_towards_0(count, expected):
+    found = m.shrunk(np.array([count]), np.array([expected]))
+    assert found.lower[0] < found.value[0] < found.upper[0]
+    if count and expected:
+        plain = np.log2(count / expected)
+        assert abs(found.value[0]) <= abs(plain) + 1e-9
+        assert np.sign(np.round(found.value[0], 9)) in (np.sign(np.round(plain, 9)), 0)
+
+
+@given(st.integers(0, 10**5), st.floats(1e-3, 1e5), st.floats(1.001, 10))
+def test_more_than_was_expected_lowers_every_bound_and_a_further_report_raises_it(count, expected, times):
+    n, e = np.array([count, count, count + 1]), np.array([expected, expected * times, expected])
+    found = m.shrunk(n, e)
+    for bound in (found.value, found.lower, found.upper):
+        assert bound[1] < bound[0] < bound[2]
+    llr = m.poisson_llr(n, e)
+    assert llr[1] <= llr[0] <= llr[2]
+
+
+def test_a_pair_that_nobody_expects_and_nobody_reports_has_an_information_component_of_0():
+    assert m.shrunk(np.array([0]), np.array([0.0])).value[0] == 0
+    assert m.shrunk(np.array([0]), np.array([1e-12])).value[0] == pytest.approx(0, abs=1e-9)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 10**4)] * 4), min_size=2, max_size=12), st.randoms(use_true_random=False))
+def test_the_order_of_the_tables_does_not_matter(some, random):
+    order = random.sample(range(len(some)), len(some))
+    columns, turned = tables(*some), tables(*(some[i] for i in order))
+    for function in (m.prr, m.ror, m.yule_q, m.ic):
+        one, other = function(*columns), function(*turned)
+        for values, others in ((one.value, other.value), (one.lower, other.lower), (one.upper, other.upper)):
+            np.testing.assert_array_equal(values[order], others)
+    for function in (m.chi2, m.chi2_yates, m.rrr, m.expected):
+        np.testing.assert_array_equal(function(*columns)[order], function(*turned))

@@ -94,3 +94,31 @@ def test_a_family_of_very_many_pairs_is_kept_small_and_has_nearly_the_same_chanc
     # Drug by drug each family is small enough to be exact.
     chances = [family_of(drug[:, [i]], reaction, total).chance(9.0) for i in range(400)]
     assert family.chance(9.0) == pytest.approx(1 - np.prod(1 - np.array(chances)), rel=1e-3)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.randoms(use_true_random=False))
+def test_the_order_of_the_pairs_does_not_matter_to_false_discovery_rates(values, random):
+    order = random.sample(range(len(values)), len(values))
+    p = np.array(values)
+    np.testing.assert_array_equal(false_discovery_rate(p)[order], false_discovery_rate(p[order]))
+
+
+def test_of_one_test_and_of_tests_that_all_say_the_same_the_rate_is_the_p_value():
+    assert false_discovery_rate(np.array([0.03])).tolist() == [0.03]
+    assert false_discovery_rate(np.full(20, 0.2)) == pytest.approx(np.full(20, 0.2))
+
+
+def test_of_many_pairs_without_any_effect_hardly_a_run_has_one_below_the_rate():
+    generator = np.random.default_rng(8)
+    runs = [(false_discovery_rate(generator.random(200)) < 0.05).any() for _ in range(2_000)]
+    assert np.mean(runs) == pytest.approx(0.05, abs=0.015)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=5), st.lists(st.integers(1, 50), min_size=1, max_size=5))
+def test_a_greater_ratio_is_rarer_and_a_further_drug_makes_it_less_rare(drugs, reactions):
+    family, more = (family_of(np.array(some), np.array(reactions), 100) for some in (drugs, [*drugs, 20]))
+    chances = [family.chance(height) for height in (0.1, 0.5, 1.0, 3.0, 9.0)]
+    assert chances == sorted(chances, reverse=True)
+    assert 0 <= chances[-1] <= chances[0] <= 1
+    assert more.chance(1.0) >= family.chance(1.0)
+    assert (np.diff(family.p(np.linspace(0, 20, 40))) <= 0).all()
