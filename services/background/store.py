@@ -21,15 +21,16 @@ from shared.vocabulary.drugs import DrugLexicon
 # What a drug may be to a report, by FAERS's codes: primary suspect, secondary suspect, concomitant, interacting.
 ROLES = ("PS", "SS", "C", "I")
 _VERSION = 1
+_STORE = "give a store of `adrwatch background import`"
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS reports (
+CREATE TABLE reports (
     source TEXT, report TEXT, case_id TEXT, version BIGINT, day DATE, sex TEXT, serious BOOLEAN, imported TEXT
 );
-CREATE TABLE IF NOT EXISTS drugs (source TEXT, report TEXT, role TEXT, name TEXT, ingredient TEXT);
-CREATE TABLE IF NOT EXISTS reactions (source TEXT, report TEXT, reaction TEXT);
-CREATE TABLE IF NOT EXISTS nullified (source TEXT, case_id TEXT, imported TEXT);
-CREATE TABLE IF NOT EXISTS rejected (source TEXT, file TEXT, line BIGINT, reason TEXT);
-CREATE TABLE IF NOT EXISTS about (version INTEGER);
+CREATE TABLE drugs (source TEXT, report TEXT, role TEXT, name TEXT, ingredient TEXT);
+CREATE TABLE reactions (source TEXT, report TEXT, reaction TEXT);
+CREATE TABLE nullified (source TEXT, case_id TEXT, imported TEXT);
+CREATE TABLE rejected (source TEXT, file TEXT, line BIGINT, reason TEXT);
+CREATE TABLE about (version INTEGER);
 """
 _INCOMING = """
 CREATE OR REPLACE TEMP TABLE incoming_reports AS SELECT * FROM reports LIMIT 0;
@@ -72,36 +73,72 @@ class Settled:
 
 @contextmanager
 def opened(path: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The store in a file, made where it is to be written and is not there. Raises AdrwatchError for any other file."""
-    if not write and not path.is_file():
-        raise AdrwatchError(f"there is no store {path}", fix="make one with `adrwatch background import`")
+    """The store in a file, made where it is to be written and is not there.
+
+    Raises AdrwatchError for any other file, which stays as it was, for a store that another process holds, and where disk or
+    memory are full.
+    """
+    _check_file(path, write)
     try:
-        connection = duckdb.connect(str(path), read_only=not write)
-    except duckdb.Error as error:
-        raise AdrwatchError(
-            f"{path} cannot be opened: {error}", fix="give a store of `adrwatch background import`"
-        ) from None
-    with connection:
-        if write:
-            connection.execute(_SCHEMA)
-            connection.execute("INSERT INTO about SELECT ? WHERE NOT EXISTS (SELECT 1 FROM about)", [_VERSION])
-            connection.execute(_INCOMING)
-        try:
-            found = connection.execute("SELECT max(version) FROM about").fetchone()
-        except duckdb.Error:
-            found = None
-        if found is None or found[0] != _VERSION:
+        with duckdb.connect(str(path), read_only=not write) as connection:
+            _check_version(connection, path, write)
+            if write:
+                connection.execute(_INCOMING)
+            yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise AdrwatchError(f"{path}: {error}", fix="give more --memory, or more room on the disk") from None
+    except duckdb.IOException as error:
+        if "Could not set lock" in str(error):
             raise AdrwatchError(
-                f"{path} is no store of this version", fix="give a store of `adrwatch background import`"
-            )
-        yield connection
+                f"{path} is in use by another process", fix="wait until the command that writes to it has ended"
+            ) from None
+        raise AdrwatchError(
+            f"{path}: {error}", fix="make room on the disk; if the file is damaged, make it again by importing"
+        ) from None
+    except (duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException) as error:
+        raise AdrwatchError(f"{path} is damaged: {error}", fix="make it again by importing") from None
+
+
+def _check_file(path: Path, write: bool) -> None:
+    """Another program's file is told by its first bytes: DuckDB would look for extensions that read it."""
+    if path.is_dir():
+        raise AdrwatchError(f"{path} is a folder", fix="give a file: --store background.duckdb")
+    if not path.is_file():
+        if not write:
+            raise AdrwatchError(f"there is no store {path}", fix="make one with `adrwatch background import`")
+        if not path.parent.is_dir():
+            raise AdrwatchError(f"the folder {path.parent} is not there", fix="make it, or give --store another place")
+        return
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(12)
+    except OSError as error:
+        raise AdrwatchError(f"{path} cannot be read: {error.strerror}", fix="see who may read it") from None
+    if start[8:] != b"DUCK":
+        raise AdrwatchError(f"{path} is no DuckDB file", fix=_STORE)
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, write: bool) -> None:
+    """Before anything is made in a file: it is a store of this version, or empty and to become one."""
+    if write and not number(connection, "duckdb_tables()"):
+        connection.begin()
+        connection.execute(_SCHEMA)
+        connection.execute("INSERT INTO about VALUES (?)", [_VERSION])
+        connection.commit()
+        return
+    try:
+        found = connection.execute("SELECT max(version) FROM about").fetchone()
+    except duckdb.CatalogException:
+        found = None
+    if found is None or found[0] != _VERSION:
+        raise AdrwatchError(f"{path} is no store of this version", fix=_STORE)
 
 
 def settle(connection: duckdb.DuckDBPyConnection, lexicon: DrugLexicon) -> Settled:
     """Move what has come in into the store, keep the latest version of each case, take out nullified ones."""
     _name_ingredients(connection, lexicon)
     connection.execute(_LATEST)
-    read, rejected = _number(connection, "incoming_reports"), _number(connection, "incoming_rejected")
+    read, rejected = number(connection, "incoming_reports"), number(connection, "incoming_rejected")
     connection.begin()
     try:
         for name in ("reports", "drugs", "reactions"):
@@ -124,9 +161,9 @@ def settle(connection: duckdb.DuckDBPyConnection, lexicon: DrugLexicon) -> Settl
     except BaseException:
         connection.rollback()
         raise
-    superseded = _number(connection, "gone WHERE fresh AND superseded")
-    nullified = _number(connection, "gone WHERE fresh AND NOT superseded")
-    replaced = _number(connection, "gone WHERE NOT fresh")
+    superseded = number(connection, "gone WHERE fresh AND superseded")
+    nullified = number(connection, "gone WHERE fresh AND NOT superseded")
+    replaced = number(connection, "gone WHERE NOT fresh")
     connection.execute(_INCOMING)
     return Settled(read, read - superseded - nullified, superseded, nullified, rejected, replaced)
 
@@ -151,17 +188,26 @@ def _name_ingredients(connection: duckdb.DuckDBPyConnection, lexicon: DrugLexico
 def ingredient(name: str, lexicon: DrugLexicon) -> str:
     """What a medicine's name in a report stands for: the ingredient's label, or the cleaned name in capitals.
 
-    Names carry doses, forms and salts ("ADVIL 200MG TABLETS"): the lexicon's longest name in it decides.
+    Names carry doses, forms and salts ("ADVIL 200MG TABLETS"): the lexicon's longest name in it decides. A backslash parts the
+    ingredients of a product (FAERS's prod_ai): each of them counts, whether the lexicon knows it or not.
     """
-    cleaned = " ".join(name.replace("\\", " ").replace("/", " ").split()).strip(" .,;").upper()
-    found = lexicon.find(cleaned)
-    labels = list(dict.fromkeys(mention.concept.label for mention in found))
-    return " / ".join(sorted(labels)) if labels else cleaned
+    labels: set[str] = set()
+    for part in name.split("\\"):
+        cleaned = " ".join(part.replace("/", " ").split()).strip(" .,;").upper()
+        if cleaned:
+            labels |= {mention.concept.label for mention in lexicon.find(cleaned)} or {cleaned}
+    return " / ".join(sorted(labels))
 
 
-def _number(connection: duckdb.DuckDBPyConnection, of: str) -> int:
+def number(connection: duckdb.DuckDBPyConnection, of: str) -> int:
+    """How many rows there are of what `of` names, which is part of a query."""
     found = connection.execute(f"SELECT count(*) FROM {of}").fetchone()
     return int(found[0]) if found else 0
+
+
+def reject(connection: duckdb.DuckDBPyConnection, source: str, file: str, line: int, reason: str) -> None:
+    """Keep a line that cannot be read, until `settle` takes it over. The reason never quotes the line."""
+    connection.execute("INSERT INTO incoming_rejected VALUES (?, ?, ?, ?)", [source, file, line, reason])
 
 
 def limited(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
@@ -176,14 +222,14 @@ def summary(connection: duckdb.DuckDBPyConnection) -> dict[str, int | str]:
     """What the store holds."""
     first, last = connection.execute("SELECT min(day), max(day) FROM reports").fetchone() or (None, None)
     return {
-        "reports": _number(connection, "reports"),
-        "serious": _number(connection, "reports WHERE serious"),
+        "reports": number(connection, "reports"),
+        "serious": number(connection, "reports WHERE serious"),
         "first day": str(first or ""),
         "last day": str(last or ""),
-        "ingredients": _number(connection, "(SELECT DISTINCT ingredient FROM drugs)"),
-        "reactions": _number(connection, "(SELECT DISTINCT reaction FROM reactions)"),
-        "nullified cases": _number(connection, "nullified"),
-        "rejected lines": _number(connection, "rejected"),
+        "ingredients": number(connection, "(SELECT DISTINCT ingredient FROM drugs)"),
+        "reactions": number(connection, "(SELECT DISTINCT reaction FROM reactions)"),
+        "nullified cases": number(connection, "nullified"),
+        "rejected lines": number(connection, "rejected"),
         "imports": ", ".join(
             name for (name,) in connection.execute("SELECT DISTINCT imported FROM reports ORDER BY 1").fetchall()
         ),
@@ -200,7 +246,7 @@ def export_pairs(
     wanted = [role.strip().upper() for role in roles.split(",")]
     if unknown := [role for role in wanted if role not in ROLES]:
         raise AdrwatchError(f"{unknown[0] or 'nothing'} is no role", fix=f"roles are {', '.join(ROLES)}")
-    days = {"since": _day(since), "until": _day(until)}
+    days = [None if day is None else _day(day) for day in (since, until)]
     query = """
         SELECT DISTINCT r.source || ':' || r.report AS report, d.ingredient AS drug, x.reaction, r.day AS date, r.sex
         FROM reports AS r JOIN drugs AS d USING (source, report) JOIN reactions AS x USING (source, report)
@@ -208,8 +254,8 @@ def export_pairs(
           AND ($since IS NULL OR r.day >= $since::DATE) AND ($until IS NULL OR r.day <= $until::DATE)
         ORDER BY ALL
     """
-    connection.execute(f"CREATE TEMP TABLE exported AS {query}", {"roles": wanted} | days)
-    pairs = _number(connection, "exported")
+    connection.execute(f"CREATE TEMP TABLE exported AS {query}", {"roles": wanted, "since": days[0], "until": days[1]})
+    pairs = number(connection, "exported")
     if not pairs:
         raise AdrwatchError(
             "no report is left to export", fix="see `adrwatch background show` for the days and the roles"
@@ -219,11 +265,11 @@ def export_pairs(
         connection.execute(f"COPY exported TO '{target}' (FORMAT parquet)")
     except duckdb.Error as error:
         raise AdrwatchError(f"{out} cannot be written: {error}", fix="give a file in a folder that exists") from None
-    return _number(connection, "(SELECT DISTINCT report FROM exported)"), pairs
+    return number(connection, "(SELECT DISTINCT report FROM exported)"), pairs
 
 
-def _day(text: str | None) -> date | None:
+def _day(text: str) -> date:
     try:
-        return None if text is None else date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         raise AdrwatchError(f"{text} is no day", fix="write it as 2025-01-31") from None

@@ -96,6 +96,51 @@ def test_a_nullified_case_goes_and_never_comes_back(store, tmp_path, order):
     assert held(store, "SELECT count(*) FROM reports WHERE case_id = '100'") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["ADR22Q3DeletedCases.txt", "22Q3DeletedCases.txt", "AllDeletedCases.txt", "22q3_deleted_cases.TXT", "cases.txt"],
+)
+def test_the_nullified_cases_are_read_whatever_their_file_is_called(store, tmp_path, name):
+    made = quarter()
+    made.deleted, made.deleted_name = ["CASEID", "100"], name
+    [found] = load(store, made.write(tmp_path))
+    assert (found["read"], found["kept"], found["nullified"], found["rejected"]) == (3, 2, 1, 0)
+    assert held(store, "SELECT case_id FROM reports ORDER BY 1") == [("200",), ("300",)]
+
+
+def test_several_files_of_nullified_cases_are_all_read_and_what_is_no_case_is_kept_with_its_line(store, tmp_path):
+    made = quarter()
+    made.deleted = ["100"]
+    place = made.write(tmp_path)
+    (place / "deleted" / "AllDeletedCases.txt").write_text("caseid\n200\nnothing\n\n300\n")
+    [found] = load(store, place)
+    assert (found["kept"], found["nullified"], found["rejected"]) == (0, 3, 1)
+    assert held(store, "SELECT file, line, reason FROM rejected") == [
+        ("AllDeletedCases.txt", 3, "holds no number of a case")
+    ]
+
+
+def test_a_quarter_in_the_older_columns_is_read(store, tmp_path):
+    made = Quarter("12Q4", older=True)
+    made.report(100, [("PS", "ZOLOFT 50MG TABLETS"), ("C", "VITAMIN Q")], ["Tremor"], sex="F", outcome="HO")
+    made.lines["OUTC"][0] = "primaryid$caseid$outc_code"
+    [found] = load(store, made.write(tmp_path))
+    assert (found["read"], found["kept"], found["rejected"]) == (1, 1, 0)
+    assert held(store, "SELECT report, sex, serious FROM reports") == [("1001", "f", True)]
+    assert held(store, "SELECT role, ingredient FROM drugs ORDER BY 1") == [("C", "VITAMIN Q"), ("PS", "sertraline")]
+    assert held(store, "SELECT reaction FROM reactions") == [("Tremor",)]
+
+
+def test_a_line_without_a_report_or_a_case_is_told_and_the_others_are_read(store, tmp_path):
+    made = quarter()
+    made.lines["DEMO"].insert(2, made.lines["DEMO"][1].replace("1001$100", "$100"))
+    [found] = load(store, made.write(tmp_path))
+    assert (found["read"], found["kept"], found["rejected"]) == (3, 3, 1)
+    assert held(store, "SELECT file, line, reason FROM rejected") == [
+        ("DEMO22Q3.txt", 3, "has no primaryid or no caseid")
+    ]
+
+
 def test_a_quarter_that_comes_twice_changes_nothing(store, tmp_path):
     path = quarter().write(tmp_path)
     load(store, path)
@@ -167,7 +212,7 @@ def test_files_that_are_neither_quarter_nor_store_are_named(store, tmp_path):
     other.write_text("no database")
     with pytest.raises(AdrwatchError, match="is no folder and no zip"):
         load(store, other)
-    with pytest.raises(AdrwatchError, match="cannot be opened"):
+    with pytest.raises(AdrwatchError, match="is no DuckDB file"):
         adrwatch("show", "--store", other)
     with pytest.raises(AdrwatchError, match="there is no store"):
         adrwatch("show", "--store", tmp_path / "absent.duckdb")
@@ -195,12 +240,14 @@ def test_the_reports_come_out_as_pairs_by_role_and_day(store, tmp_path):
     assert not any(drug == "VITAMIN Q" for _, drug, _ in suspects)
     assert exported("--roles", "c") == {("faers:1001", "VITAMIN Q", "Tremor"), ("faers:1001", "VITAMIN Q", "Nausea")}
     assert {report for report, *_ in exported("--since", "2022-12-01")} == {"faers:7001"}
+    assert {report for report, *_ in exported("--since", "20221201")} == {"faers:7001"}
     assert {report for report, *_ in exported("--until", "2022-07-10")} == {"faers:1001"}
     assert exported("--since", "20221201") == exported("--since", "2022-12-01")
     assert exported("--until", "2022-W27-7") == exported("--until", "2022-07-10")
     for options, message in (
         (("--roles", "X"), "X is no role"),
         (("--since", "soon"), "soon is no day"),
+        (("--until", "2025-02-30"), "2025-02-30 is no day"),
         (("--since", "2030-01-01"), "no report is left"),
     ):
         with pytest.raises(AdrwatchError, match=message):
@@ -233,6 +280,10 @@ def test_the_summary_tells_what_the_store_holds(store, tmp_path):
         ("ZOLOFT", "sertraline"),
         ("Advil 200mg Tablets", "ibuprofen"),
         ("IBUPROFEN\\SERTRALINE", "ibuprofen / sertraline"),
+        # What the lexicon does not know in a combination makes it no less of one.
+        ("AMOXICILLIN\\unknown", "UNKNOWN / amoxicillin"),
+        ("IBUPROFEN\\IBUPROFEN SODIUM", "ibuprofen"),
+        ("IBUPROFEN\\ \\", "ibuprofen"),
         (" unheard-of  STUFF. ", "UNHEARD-OF STUFF"),
     ],
 )
