@@ -10,14 +10,13 @@ import codecs
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
-from services.background.store import number, reject
+from services.background.writing import Say, append, number, reject
 from shared.errors import AdrwatchError
 
 SOURCE = "faers"
@@ -32,7 +31,6 @@ _OLDER = {"sex": "gndr_cod", "outc_cod": "outc_code"}
 _NEWER = ("prod_ai",)
 _DELETED = "DELETE"
 _FIX = "give the folder or the zip that the FDA publishes for a quarter, with DEMO, DRUG, REAC and OUTC"
-Say = Callable[[str], None]
 
 
 def read_quarter(connection: duckdb.DuckDBPyConnection, path: Path, say: Say) -> None:
@@ -106,10 +104,7 @@ def _nullify(connection: duckdb.DuckDBPyConnection, file: Path, imported: str) -
                 cases.add(case)
             elif case and line > 1:
                 reject(connection, SOURCE, file.name, line, "holds no number of a case")
-    if cases:
-        connection.register("deleted", {"case_id": np.array(sorted(cases), dtype=object)})
-        connection.execute("INSERT INTO incoming_nullified SELECT ?, case_id, ? FROM deleted", [SOURCE, imported])
-        connection.unregister("deleted")
+    append(connection, "incoming_nullified", [(SOURCE, case, imported) for case in sorted(cases)])
 
 
 def _encoding(file: Path) -> str:
@@ -145,6 +140,11 @@ def _fill(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     connection.execute(
         "INSERT INTO incoming_reactions SELECT DISTINCT ?, primaryid, pt FROM reac "
         "WHERE pt IS NOT NULL AND primaryid IN (SELECT report FROM incoming_reports)",
+        [SOURCE],
+    )
+    connection.execute(
+        "INSERT INTO incoming_outcomes SELECT DISTINCT ?, primaryid, upper(outc_cod) FROM outc "
+        "WHERE outc_cod IS NOT NULL AND primaryid IN (SELECT report FROM incoming_reports)",
         [SOURCE],
     )
     for kind in _COLUMNS:

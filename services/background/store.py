@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
+from services.background.names import name_ingredients
+from services.background.writing import number
 from shared.errors import AdrwatchError
 from shared.vocabulary.drugs import DrugLexicon
 
 # What a drug may be to a report, by FAERS's codes: primary suspect, secondary suspect, concomitant, interacting.
 ROLES = ("PS", "SS", "C", "I")
-_VERSION = 1
+_VERSION = 2
 _STORE = "give a store of `adrwatch background import`"
 _SCHEMA = """
 CREATE TABLE reports (
@@ -28,14 +28,25 @@ CREATE TABLE reports (
 );
 CREATE TABLE drugs (source TEXT, report TEXT, role TEXT, name TEXT, ingredient TEXT);
 CREATE TABLE reactions (source TEXT, report TEXT, reaction TEXT);
+CREATE TABLE outcomes (source TEXT, report TEXT, outcome TEXT);
 CREATE TABLE nullified (source TEXT, case_id TEXT, imported TEXT);
 CREATE TABLE rejected (source TEXT, file TEXT, line BIGINT, reason TEXT);
 CREATE TABLE about (version INTEGER);
 """
+# What measures are computed of. Distinct: a report may name a drug in two roles, or under two names.
+PAIRS = """
+SELECT DISTINCT r.source || ':' || r.report AS report, d.ingredient AS drug, x.reaction, r.day AS date, r.sex, r.source
+FROM reports AS r JOIN drugs AS d USING (source, report) JOIN reactions AS x USING (source, report)
+WHERE d.ingredient IS NOT NULL AND {roles}
+"""
+# By this view `adrwatch signals` reads a store without knowing its tables.
+_VIEW = "CREATE VIEW pairs AS " + PAIRS.format(roles="d.role IN ('PS', 'SS')")
+_HELD = ("reports", "drugs", "reactions", "outcomes")
 _INCOMING = """
 CREATE OR REPLACE TEMP TABLE incoming_reports AS SELECT * FROM reports LIMIT 0;
 CREATE OR REPLACE TEMP TABLE incoming_drugs AS SELECT * FROM drugs LIMIT 0;
 CREATE OR REPLACE TEMP TABLE incoming_reactions AS SELECT * FROM reactions LIMIT 0;
+CREATE OR REPLACE TEMP TABLE incoming_outcomes AS SELECT * FROM outcomes LIMIT 0;
 CREATE OR REPLACE TEMP TABLE incoming_nullified AS SELECT * FROM nullified LIMIT 0;
 CREATE OR REPLACE TEMP TABLE incoming_rejected AS SELECT * FROM rejected LIMIT 0;
 """
@@ -54,6 +65,17 @@ WHERE place > 1 OR EXISTS (
     WHERE n.source = ranked.source AND n.case_id = ranked.case_id
 );
 """
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a source took out of files: lines = read + other + rejected (`Settled`).
+
+    `other`: lines that are no report by themselves: they tell more of one, or what reports point to.
+    """
+
+    lines: int
+    other: int
 
 
 @dataclass(frozen=True)
@@ -122,7 +144,7 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, write: boo
     """Before anything is made in a file: it is a store of this version, or empty and to become one."""
     if write and not number(connection, "duckdb_tables()"):
         connection.begin()
-        connection.execute(_SCHEMA)
+        connection.execute(_SCHEMA + _VIEW)
         connection.execute("INSERT INTO about VALUES (?)", [_VERSION])
         connection.commit()
         return
@@ -136,12 +158,12 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, write: boo
 
 def settle(connection: duckdb.DuckDBPyConnection, lexicon: DrugLexicon) -> Settled:
     """Move what has come in into the store, keep the latest version of each case, take out nullified ones."""
-    _name_ingredients(connection, lexicon)
+    name_ingredients(connection, lexicon)
     connection.execute(_LATEST)
     read, rejected = number(connection, "incoming_reports"), number(connection, "incoming_rejected")
     connection.begin()
     try:
-        for name in ("reports", "drugs", "reactions"):
+        for name in _HELD:
             connection.execute(
                 f"DELETE FROM {name} WHERE (source, report) IN (SELECT (source, report) FROM gone WHERE NOT fresh)"
             )
@@ -168,48 +190,6 @@ def settle(connection: duckdb.DuckDBPyConnection, lexicon: DrugLexicon) -> Settl
     return Settled(read, read - superseded - nullified, superseded, nullified, rejected, replaced)
 
 
-def _name_ingredients(connection: duckdb.DuckDBPyConnection, lexicon: DrugLexicon) -> None:
-    """The ingredient of each incoming name, by adrwatch's lexicon; a name that it does not know stays, in capitals and cleaned."""
-    names = [name for (name,) in connection.execute("SELECT DISTINCT name FROM incoming_drugs").fetchall()]
-    known = [(name, ingredient(name, lexicon)) for name in names]
-    connection.execute("CREATE OR REPLACE TEMP TABLE ingredients (name TEXT, ingredient TEXT)")
-    if known:
-        columns = {
-            name: np.array([row[at] for row in known], dtype=object) for at, name in enumerate(("name", "ingredient"))
-        }
-        connection.register("known", columns)
-        connection.execute("INSERT INTO ingredients SELECT name, ingredient FROM known")
-        connection.unregister("known")
-    connection.execute(
-        "UPDATE incoming_drugs SET ingredient = i.ingredient FROM ingredients AS i WHERE i.name = incoming_drugs.name"
-    )
-
-
-def ingredient(name: str, lexicon: DrugLexicon) -> str:
-    """What a medicine's name in a report stands for: the ingredient's label, or the cleaned name in capitals.
-
-    Names carry doses, forms and salts ("ADVIL 200MG TABLETS"): the lexicon's longest name in it decides. A backslash parts the
-    ingredients of a product (FAERS's prod_ai): each of them counts, whether the lexicon knows it or not.
-    """
-    labels: set[str] = set()
-    for part in name.split("\\"):
-        cleaned = " ".join(part.replace("/", " ").split()).strip(" .,;").upper()
-        if cleaned:
-            labels |= {mention.concept.label for mention in lexicon.find(cleaned)} or {cleaned}
-    return " / ".join(sorted(labels))
-
-
-def number(connection: duckdb.DuckDBPyConnection, of: str) -> int:
-    """How many rows there are of what `of` names, which is part of a query."""
-    found = connection.execute(f"SELECT count(*) FROM {of}").fetchone()
-    return int(found[0]) if found else 0
-
-
-def reject(connection: duckdb.DuckDBPyConnection, source: str, file: str, line: int, reason: str) -> None:
-    """Keep a line that cannot be read, until `settle` takes it over. The reason never quotes the line."""
-    connection.execute("INSERT INTO incoming_rejected VALUES (?, ?, ?, ?)", [source, file, line, reason])
-
-
 def limited(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
     """Let the store use so much memory, such as 2GB; the rest goes to disk. Raises AdrwatchError for no such amount."""
     try:
@@ -230,46 +210,16 @@ def summary(connection: duckdb.DuckDBPyConnection) -> dict[str, int | str]:
         "reactions": number(connection, "(SELECT DISTINCT reaction FROM reactions)"),
         "nullified cases": number(connection, "nullified"),
         "rejected lines": number(connection, "rejected"),
+        "sources": _counted(connection, "source", "reports"),
+        "outcomes": _counted(connection, "outcome", "outcomes"),
         "imports": ", ".join(
             name for (name,) in connection.execute("SELECT DISTINCT imported FROM reports ORDER BY 1").fetchall()
         ),
     }
 
 
-def export_pairs(
-    connection: duckdb.DuckDBPyConnection, out: Path, roles: str, since: str | None, until: str | None
-) -> tuple[int, int]:
-    """Write a Parquet file with a row for each report, ingredient and reaction; the numbers of reports and rows.
-
-    Raises AdrwatchError for a role or day that is none, where nothing is left, and where the file cannot be written.
-    """
-    wanted = [role.strip().upper() for role in roles.split(",")]
-    if unknown := [role for role in wanted if role not in ROLES]:
-        raise AdrwatchError(f"{unknown[0] or 'nothing'} is no role", fix=f"roles are {', '.join(ROLES)}")
-    days = [None if day is None else _day(day) for day in (since, until)]
-    query = """
-        SELECT DISTINCT r.source || ':' || r.report AS report, d.ingredient AS drug, x.reaction, r.day AS date, r.sex
-        FROM reports AS r JOIN drugs AS d USING (source, report) JOIN reactions AS x USING (source, report)
-        WHERE list_contains($roles, d.role)
-          AND ($since IS NULL OR r.day >= $since::DATE) AND ($until IS NULL OR r.day <= $until::DATE)
-        ORDER BY ALL
-    """
-    connection.execute(f"CREATE TEMP TABLE exported AS {query}", {"roles": wanted, "since": days[0], "until": days[1]})
-    pairs = number(connection, "exported")
-    if not pairs:
-        raise AdrwatchError(
-            "no report is left to export", fix="see `adrwatch background show` for the days and the roles"
-        )
-    target = str(out).replace("'", "''")
-    try:
-        connection.execute(f"COPY exported TO '{target}' (FORMAT parquet)")
-    except duckdb.Error as error:
-        raise AdrwatchError(f"{out} cannot be written: {error}", fix="give a file in a folder that exists") from None
-    return number(connection, "(SELECT DISTINCT report FROM exported)"), pairs
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise AdrwatchError(f"{text} is no day", fix="write it as 2025-01-31") from None
+def _counted(connection: duckdb.DuckDBPyConnection, column: str, table: str) -> str:
+    found = connection.execute(
+        f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"
+    ).fetchall()
+    return ", ".join(f"{name} {reports}" for name, reports in found)

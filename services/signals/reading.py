@@ -217,18 +217,9 @@ def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, Sequence[
     """The header and the rows of a file, each with its line (of Parquet: its number)."""
     if not path.is_file():
         raise AdrwatchError(f"there is no file {path}", fix="give a CSV, TSV or Parquet file")
-    if path.suffix == ".parquet":
-        import duckdb
-
-        with duckdb.connect() as connection:
-            try:
-                connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-                yield [column[0] for column in connection.description or ()], enumerate(_fetched(connection), start=1)
-            except (duckdb.Error, OSError) as error:
-                raise AdrwatchError(
-                    f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}",
-                    fix="give the whole file anew; or CSV or TSV, named so",
-                ) from None
+    if path.suffix in (".parquet", ".duckdb"):
+        with _queried(path) as found:
+            yield [column[0] for column in found.description or ()], enumerate(_fetched(found), start=1)
         return
     try:
         with _text(path) as stream:
@@ -249,6 +240,25 @@ def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, Sequence[
     except (csv.Error, UnicodeDecodeError) as error:
         raise AdrwatchError(
             f"{path} cannot be read as CSV: {error}", fix="give UTF-8 text, plain, .gz or .xz"
+        ) from None
+
+
+@contextmanager
+def _queried(path: Path) -> Iterator[Any]:
+    """The rows of a Parquet file, or of a store of `adrwatch background`, which has a view of pairs for this."""
+    import duckdb
+
+    store = path.suffix == ".duckdb"
+    query, values = ("SELECT * FROM pairs", []) if store else ("SELECT * FROM read_parquet(?)", [str(path)])
+    try:
+        with duckdb.connect(str(path), read_only=True) if store else duckdb.connect() as connection:
+            connection.execute(query, values)
+            yield connection
+    except (duckdb.Error, OSError) as error:
+        what = "a store of `adrwatch background`" if store else "Parquet"
+        raise AdrwatchError(
+            f"{path} cannot be read as {what}: {str(error).splitlines()[0]}",
+            fix="give the whole file anew, as CSV, TSV, Parquet or such a store, named so",
         ) from None
 
 

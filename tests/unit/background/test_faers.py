@@ -10,32 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from services.background import store as stores
-from services.background.store import ingredient
+from services.background.names import ingredient
 from services.cli import build
 from shared.errors import AdrwatchError
 from shared.vocabulary.drugs import default_lexicon
 from tests.unit.background.quarters import Quarter
-
-
-def adrwatch(*arguments):
-    done = CliRunner().invoke(build(), ["background", *map(str, arguments)])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
+from tests.unit.background.running import adrwatch, held, load
 
 
 @pytest.fixture
 def store(tmp_path):
     return tmp_path / "background.duckdb"
-
-
-def load(store, *paths) -> list[dict]:
-    return [json.loads(line) for line in adrwatch("import", *paths, "--store", store, "--json").stdout.splitlines()]
-
-
-def held(store, query: str) -> list[tuple]:
-    with duckdb.connect(str(store), read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 def quarter() -> Quarter:

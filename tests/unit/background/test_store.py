@@ -11,19 +11,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
 from services.background.store import opened
-from services.cli import build
 from shared.errors import AdrwatchError
 from tests.unit.background.quarters import Quarter
-
-
-def adrwatch(*arguments):
-    done = CliRunner().invoke(build(), ["background", *map(str, arguments)])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
+from tests.unit.background.running import adrwatch
 
 
 @pytest.fixture
