@@ -16,7 +16,8 @@ from pathlib import Path
 
 import duckdb
 
-from services.background.writing import Say, append, number, reject
+from services.background.writing import Say, number, reject
+from shared.duckdb_rows import append
 from shared.errors import AdrwatchError
 
 SOURCE = "faers"

@@ -16,7 +16,8 @@ from services.background.resources import AdverseEvent, Head, Medicine, Patient,
 from services.background.rows import opened
 from services.background.store import Intake
 from services.background.times import day_of, first_day, last_day
-from services.background.writing import Batches, Say, number
+from services.background.writing import Say, number
+from shared.duckdb_rows import Batches
 from shared.errors import AdrwatchError
 
 MEDICINES = frozenset({"Medication", "MedicationStatement", "MedicationAdministration", "Immunization", "Substance"})

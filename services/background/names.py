@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from services.background.writing import append
+from shared.duckdb_rows import append
 from shared.vocabulary.drugs import DrugLexicon
 
 

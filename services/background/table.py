@@ -10,7 +10,8 @@ import duckdb
 from services.background.rows import rows
 from services.background.store import ROLES, Intake
 from services.background.times import day_of
-from services.background.writing import Batches, Say, number
+from services.background.writing import Say, number
+from shared.duckdb_rows import Batches
 from shared.errors import AdrwatchError
 
 NEEDED = ("report", "drug", "reaction")

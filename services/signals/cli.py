@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,15 @@ Csv = Annotated[Path | None, typer.Option("--csv", help="write all rows to this 
 Parquet = Annotated[Path | None, typer.Option("--parquet", help="write all rows to this Parquet file")]
 Json = Annotated[bool, typer.Option("--json", help="print all rows, one JSON object a line")]
 Most = Annotated[int, typer.Option("--most", min=1, help="rows that are shown")]
+
+
+class Rule(StrEnum):
+    """The rules that sources have alone and combined (`shared.signals.beside.RULES`)."""
+
+    IC025 = "ic025"
+    EB05 = "eb05"
+    MHRA = "mhra"
+    ROR = "ror"
 
 
 def register(app: typer.Typer) -> None:
@@ -120,6 +130,66 @@ def changes(
         print(f"adrwatch: the reports end on {latest}: later days count as days without reports", file=sys.stderr)
     shown = ("a", "control_a", "tic", "tic025", "newest_day", "surge_fdr", "max_llr", "critical")
     _put(of_pairs(found.pairs), found.columns, shown, by, most, csv, parquet, as_json)
+
+
+@group.command("beside")
+def beside(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="name=file, two at least: reports as above, a store of `adrwatch background`, or mentions.jsonl of a back-test"
+        ),
+    ],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns", help="as above, for all files; for one of them with its name: posts:report=ID,drug=NAME"
+        ),
+    ] = None,
+    rule: Annotated[Rule, typer.Option(help="rule by which `flagged_by` tells who sees a pair")] = Rule.IC025,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="compare names as they are, without lexicon and vocabulary")
+    ] = False,
+    least: Annotated[int, typer.Option(min=1, help="reports of a pair that all sources have together")] = 1,
+    memory: Annotated[
+        str, typer.Option(help="memory that counting may use, such as 2GB; what is more goes to disk")
+    ] = "2GB",
+    csv: Csv = None,
+    parquet: Parquet = None,
+    as_json: Json = False,
+    by: Annotated[str, typer.Option(help="column by which the rows that are shown are chosen")] = "combined_ic025",
+    most: Most = 20,
+) -> None:
+    """Sources side by side and combined: what each says of a pair by every measure, what they say together, and who flags it.
+
+    Combined, what is expected of a pair is the sum of what each source leads to expect (Mantel-Haenszel), so that a pair which no
+    source has enough of may stand out. Thresholds are those of ADRWATCH_RULES_FILE.
+
+    Example: adrwatch signals beside posts=results/mentions.jsonl faers=background.duckdb --csv beside.csv
+    """
+    from services.signals import meaning
+    from services.signals.sources import count, given
+    from services.signals.writing import named
+    from shared.settings import current
+    from shared.signals.beside import COMBINED
+    from shared.signals.beside import beside as compared
+    from shared.signals.rules import load_rules
+
+    wanted = given(sources, columns or ())
+    settings = current()
+    rules = load_rules(settings.rules_file)
+    names = meaning.as_written if as_written else meaning.Meanings(settings)
+    counted = count(wanted, names, memory, lambda text: print(text, file=sys.stderr))
+    found = compared(counted.sources, counted.drug, counted.reaction, rules, rule.value, least)
+    said = {f"{name}_rules": fired for name, fired in found.fired.items()}
+    pairs = named(counted.drugs, counted.drug[found.kept], counted.reactions, counted.reaction[found.kept])
+    texts = pairs | {"flagged_by": found.flagged_by}
+    shown = [
+        f"{name}_{column}" for name in (*(each.name for each in wanted), COMBINED) for column in ("a", "ic025", "eb05")
+    ]
+    _put(texts | said if csv or parquet or as_json else texts, found.columns, shown, by, most, csv, parquet, as_json)
+    for name in found.without_ebgm:
+        print(f"adrwatch: no EBGM of {name}, for fewer than two searches for its prior agree", file=sys.stderr)
 
 
 @group.command("together")

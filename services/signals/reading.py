@@ -1,5 +1,7 @@
 """A user's own table, CSV, TSV or Parquet: counts of pairs (drug, reaction, a, b, c, d), or reports (report, drug, reaction).
 
+Reports may also be a store of `adrwatch background`, or the mentions of a back-test.
+
 Every row that cannot be is named with its line; no measure is computed from a table of which a part was left out.
 """
 
@@ -20,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.signals.mentions import mention_rows
 from shared.errors import AdrwatchError
 from shared.signals.counts import Pairs, Reports
 from shared.signals.measures import expected
@@ -99,6 +102,26 @@ def read_dated(path: Path, names: Mapping[str, str]) -> tuple[Reports, NDArray[n
         days = np.array([(date.fromisoformat(day) - _EPOCH).days for day in dates], dtype=np.int64)
         assert reports.stratum is not None  # noqa: S101
         return replace(reports, stratum=None), days[reports.stratum]
+
+
+def report_rows(path: Path, names: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Report, drug and reaction of each row, one by one, so that no more than a row is held. Raises AdrwatchError at the end for
+    rows that cannot be, and at once for a file without such columns.
+    """
+    wrong, good = _Wrong(path), 0
+    with _rows(path) as (header, rows):
+        at = _places(path, header, names)
+        if missing := [name for name in REPORTS if name not in at]:
+            raise AdrwatchError(f"{path} has no column {missing[0]}: its reports are needed", fix=_FIX)
+        for line, row in rows:
+            try:
+                report, drug, reaction = (_name(row[at[name]]) for name in REPORTS)
+            except (IndexError, ValueError) as error:
+                wrong.add(line, str(error) if isinstance(error, ValueError) else "has too few fields")
+                continue
+            good += 1
+            yield report, drug, reaction
+    wrong.check(good)
 
 
 def _places(path: Path, header: Sequence[str], names: Mapping[str, str]) -> dict[str, int]:
@@ -216,7 +239,13 @@ def _date(field: Any) -> str:
 def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, Sequence[Any]]]]]:
     """The header and the rows of a file, each with its line (of Parquet: its number)."""
     if not path.is_file():
-        raise AdrwatchError(f"there is no file {path}", fix="give a CSV, TSV or Parquet file")
+        raise AdrwatchError(
+            f"there is no file {path}",
+            fix="give CSV, TSV, Parquet, a store of `adrwatch background`, or a back-test's mentions.jsonl",
+        )
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        yield [*REPORTS, DATE], mention_rows(path)
+        return
     if path.suffix in (".parquet", ".duckdb"):
         with _queried(path) as found:
             yield [column[0] for column in found.description or ()], enumerate(_fetched(found), start=1)

@@ -60,9 +60,14 @@ def top(names: Names, columns: Columns, shown: Sequence[str], by: str, most: int
 
 def of_pairs(pairs: Pairs) -> dict[str, Sequence[str]]:
     """The names of pairs as columns."""
+    return named(pairs.drugs, pairs.drug, pairs.reactions, pairs.reaction)
+
+
+def named(drugs: Sequence[str], drug: Counts, reactions: Sequence[str], reaction: Counts) -> dict[str, Sequence[str]]:
+    """Codes of drugs and reactions as columns of names."""
     return {
-        "drug": [pairs.drugs[code] for code in pairs.drug.tolist()],
-        "reaction": [pairs.reactions[code] for code in pairs.reaction.tolist()],
+        "drug": [drugs[code] for code in drug.tolist()],
+        "reaction": [reactions[code] for code in reaction.tolist()],
     }
 
 
