@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.signals import ebgm
 from shared.signals import measures as m
-from shared.signals.counts import Pairs
+from shared.signals.counts import Margins, Pairs
 from shared.signals.criteria import CRITERIA, Flags
 from shared.signals.measures import Counts, Floats, Interval
 from shared.signals.rules import Rules
-from shared.signals.table import measure
+from shared.signals.table import empirical_bayes, measure
 
 COMBINED = "combined"
 # The rules whose measures a combination has.
@@ -93,8 +92,9 @@ def _alone(source: Source, drug: Counts, reaction: Counts) -> Columns:
     expected = m.expected(a, b, c, d) if source.total else np.zeros(len(a))
     # Margins are counted by code; the names themselves stay with the caller.
     unnamed = [[""] * (int(codes.max(initial=-1)) + 1) for codes in (drug, reaction)]
+    margins = Margins.of_pairs(drug[had], reaction[had], source.drug[had], source.reaction[had], source.total)
     pairs = Pairs(
-        unnamed[0], unnamed[1], drug[had], reaction[had], a[had], b[had], c[had], d[had], expected[had], of_reports=True
+        unnamed[0], unnamed[1], drug[had], reaction[had], a[had], b[had], c[had], d[had], expected[had], margins
     )
     columns: Columns = {}
     for name, values in measure(pairs).columns.items():
@@ -117,13 +117,7 @@ def _combined(sources: Sequence[Source]) -> Columns:
     columns["rrr"] = m.divide(a.astype(np.float64), expected)
     columns |= dict(zip(("ror", "ror_lower", "ror_upper"), _of(pooled_ror(cells)), strict=True))
     columns |= dict(zip(_SHRUNK, _of(m.shrunk(a, expected)), strict=True))
-    fit = ebgm.fit(a, expected)
-    shrunk = (
-        ebgm.posterior(fit.prior, a, expected)
-        if fit is not None and fit.trustworthy
-        else Interval(*[np.full(len(a), np.nan)] * 3)
-    )
-    return columns | dict(zip(("ebgm", "eb05", "eb95"), _of(shrunk), strict=True))
+    return columns | empirical_bayes(a, expected)[1]
 
 
 def pooled_ror(cells: Sequence[tuple[Counts, Counts, Counts, Counts]]) -> Interval:

@@ -54,6 +54,14 @@ class Margins:
     reaction: Counts
     total: Counts
 
+    @classmethod
+    def of_pairs(cls, drug: Counts, reaction: Counts, of_drug: Counts, of_reaction: Counts, total: int) -> Margins:
+        """Without strata, from pairs: the codes of their drug and reaction, and how many reports each of these has."""
+        drugs = np.zeros((1, int(drug.max(initial=-1)) + 1), dtype=np.int64)
+        reactions = np.zeros((1, int(reaction.max(initial=-1)) + 1), dtype=np.int64)
+        drugs[0, drug], reactions[0, reaction] = of_drug, of_reaction
+        return cls(drugs, reactions, np.array([total]))
+
 
 @dataclass(frozen=True)
 class Pairs:

@@ -47,7 +47,7 @@ def measure(pairs: Pairs) -> MeasuredTable:
     columns = measure_cells(pairs.a, pairs.b, pairs.c, d, pairs.expected) | {"d": pairs.d}
     columns |= chi2_rates(np.asarray(columns["chi2_yates"]))
     columns |= family_wise(pairs, np.asarray(columns["llr"]))
-    fit, shrunk = empirical_bayes(pairs)
+    fit, shrunk = empirical_bayes(pairs.a, pairs.expected)
     columns |= shrunk
     return MeasuredTable(pairs, columns, fit)
 
@@ -65,13 +65,13 @@ def family_wise(pairs: Pairs, llr: Floats) -> dict[str, Floats]:
     return {"llr_p": FamilyWise(pairs.margins).p(llr)}
 
 
-def empirical_bayes(pairs: Pairs) -> tuple[ebgm.Fit | None, dict[str, Floats]]:
+def empirical_bayes(a: Counts, expected: Floats) -> tuple[ebgm.Fit | None, dict[str, Floats]]:
     """The fit of the prior over all pairs, and what it makes of each; NaN without a fit that can be trusted."""
-    fit = ebgm.fit(pairs.a, pairs.expected)
+    fit = ebgm.fit(a, expected)
     shrunk = (
-        ebgm.posterior(fit.prior, pairs.a, pairs.expected)
+        ebgm.posterior(fit.prior, a, expected)
         if fit is not None and fit.trustworthy
-        else Interval(*[np.full(len(pairs), np.nan)] * 3)
+        else Interval(*[np.full(len(a), np.nan)] * 3)
     )
     return fit, _named("ebgm", shrunk, "eb05", "eb95")
 

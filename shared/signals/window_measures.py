@@ -63,17 +63,14 @@ class WindowMeasures:
         window = self._window()
         a, b, c, d, _ = window.tables(self._codes)
         drug, reaction = ledger.pair_drug[self._codes], ledger.pair_reaction[self._codes]
-        of_drugs = np.zeros((1, len(names.drugs.names)), dtype=np.int64)
-        of_reactions = np.zeros((1, len(names.reactions.names)), dtype=np.int64)
-        of_drugs[0, drug], of_reactions[0, reaction] = a + b, a + c
-        margins = Margins(of_drugs, of_reactions, np.array([window.total]))
+        margins = Margins.of_pairs(drug, reaction, a + b, a + c, window.total)
         expected = m.expected(a, b, c, d)
         return Pairs(names.drugs.names, names.reactions.names, drug, reaction, a, b, c, d, expected, margins)
 
     @cached_property
     def shrunk(self) -> Columns:
         """EBGM with its quantiles."""
-        return empirical_bayes(self._pairs)[1]
+        return empirical_bayes(self._pairs.a, self._pairs.expected)[1]
 
     @cached_property
     def rates(self) -> Columns:

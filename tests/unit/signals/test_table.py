@@ -9,14 +9,18 @@ import numpy as np
 from shared.signals.counts import Pairs, Reports, count
 from shared.signals.table import measure
 
+DRUGS, REACTIONS = 60, 40
+
 
 def some_pairs() -> Pairs:
-    """Pairs of 1,500 reports, a few of which go together."""
+    """Pairs of 6,000 reports: most go together a little more or less than by chance, some much more."""
     generator = np.random.default_rng(12)
-    drug = generator.zipf(1.6, 1_500) % 15
-    reaction = np.where(generator.random(1_500) < 0.3, drug % 10, generator.zipf(1.5, 1_500) % 10)
-    names = [[f"{kind}{i}" for i in range(size)] for kind, size in (("d", 15), ("r", 10))]
-    return count(Reports(*names, np.arange(1_500), drug, reaction))
+    ratio = generator.gamma(3.0, 1 / 3, (DRUGS, REACTIONS))
+    ratio[generator.random(ratio.shape) < 0.05] *= 8
+    weights = ratio * generator.pareto(1.5, (DRUGS, 1)) * generator.pareto(1.5, (1, REACTIONS))
+    drug, reaction = np.divmod(generator.choice(weights.size, 6_000, p=(weights / weights.sum()).ravel()), REACTIONS)
+    names = [[f"{kind}{i}" for i in range(size)] for kind, size in (("d", DRUGS), ("r", REACTIONS))]
+    return count(Reports(*names, np.arange(6_000), drug, reaction))
 
 
 def test_the_order_of_the_pairs_does_not_matter_to_any_measure():
@@ -33,7 +37,7 @@ def test_the_order_of_the_pairs_does_not_matter_to_any_measure():
 
 def test_the_names_of_drugs_and_reactions_do_not_matter_to_any_measure():
     pairs = some_pairs()
-    drugs, reactions = np.random.default_rng(2).permutation(15), np.random.default_rng(3).permutation(10)
+    drugs, reactions = (np.random.default_rng(2).permutation(size) for size in (DRUGS, REACTIONS))
     reports = np.repeat(np.arange(len(pairs)), pairs.a)
     renamed = count(
         Reports(

@@ -140,7 +140,7 @@ def test_a_bucket_without_a_past_has_no_surge():
 
 
 def test_nothing_of_all_pairs_is_computed_where_the_other_rules_have_decided(monkeypatch):
-    monkeypatch.setattr("shared.signals.window_measures.empirical_bayes", lambda pairs: pytest.fail("fitted"))
+    monkeypatch.setattr("shared.signals.window_measures.empirical_bayes", lambda a, expected: pytest.fail("fitted"))
     for changes in ({"policy__authors": 100}, {"evans__prr": 1e5, "evans__reports": 1000}):
         rules = rules_with(policy__rules=["evans", "eb05"], **changes)
         assert evaluate(ledger_of(ROWS), END, rules, lambda drug: drug == "d0") == []
