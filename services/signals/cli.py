@@ -112,9 +112,10 @@ def changes(
     from services.signals.writing import of_pairs
     from shared.signals.over_time import changes as changed
     from shared.signals.over_time import span_of
+    from shared.signals.sequential import LEAST_ALPHA
 
-    if not 0 < alpha < 1:
-        raise AdrwatchError(f"--alpha {alpha} is no level", fix="give it between 0 and 1")
+    if not LEAST_ALPHA <= alpha < 1:
+        raise AdrwatchError(f"--alpha {alpha} is no level", fix=f"give it from {LEAST_ALPHA:f} on and below 1")
     reports, day = read_dated(file, column_names(columns))
     epoch = date(1970, 1, 1)
     span = span_of(day, None if until is None else (_day(until) - epoch).days, window, control)

@@ -19,7 +19,9 @@ from scipy.special import gammaln, lambertw, xlogy
 from shared.errors import AdrwatchError
 from shared.signals.measures import Counts, Floats
 
-# Beyond this critical value the chance of reaching it is below any alpha in use.
+# Levels below are too near to the rounding of the chances that are computed.
+LEAST_ALPHA = 1e-6
+# Beyond this critical value the chance of reaching it is below that.
 _LOWEST, _HIGHEST = 1e-6, 20.0
 # Critical values of the conditional test are rounded up to this; its chances move in steps, for counts are whole numbers.
 _PRECISION = 1e-4
@@ -37,10 +39,10 @@ def critical_value(planned: float, alpha: float = 0.05, least_events: int = 1) -
 
     No look rejects before `least_events` events. Raises AdrwatchError where alpha cannot be reached with so many events.
     """
-    if not planned > 0 or not 0 < alpha < 1 or least_events < 1:
+    if not planned > 0 or not LEAST_ALPHA <= alpha < 1 or least_events < 1:
         raise AdrwatchError(
             f"no critical value for T = {planned}, alpha = {alpha}, {least_events} events at least",
-            fix="give T above 0, alpha between 0 and 1 and at least one event",
+            fix=f"give T above 0, alpha from {LEAST_ALPHA:f} on and below 1, and at least one event",
         )
     if reached(_LOWEST, planned, least_events) <= alpha:
         raise AdrwatchError(

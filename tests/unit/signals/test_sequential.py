@@ -51,7 +51,7 @@ def test_a_higher_ratio_is_reached_less_often():
 
 
 @pytest.mark.parametrize(
-    "wrong", [(0.0, 0.05, 1), (1.0, 0.0, 1), (1.0, 1.0, 1), (1.0, 0.05, 0), (float("nan"), 0.05, 1)]
+    "wrong", [(0.0, 0.05, 1), (1.0, 1e-9, 1), (1.0, 0.0, 1), (1.0, 1.0, 1), (1.0, 0.05, 0), (float("nan"), 0.05, 1)]
 )
 def test_surveillance_that_cannot_be_is_refused(wrong):
     with pytest.raises(AdrwatchError, match="no critical value"):

@@ -142,6 +142,9 @@ def test_one_rare_pair_does_not_take_the_others_results(tmp_path):
         (("--until", "2024-12-31"), "no report falls into the window"),
         (("--until", "soon"), "is no day"),
         (("--alpha", "2"), "is no level"),
+        (("--alpha", "1e-9", "--window", "14"), "is no level"),
+        (("--alpha", "nan"), "is no level"),
+        (("--window", "999999999"), "begin 0 days before the window"),
         (("--columns", "date=day"), "has no column day"),
     ],
 )
