@@ -95,6 +95,10 @@ def changes(
     window: Annotated[int, typer.Option(min=1, help="days of the window")] = 28,
     control: Annotated[int, typer.Option(min=1, help="days of the control window before it")] = 364,
     alpha: Annotated[float, typer.Option(help="level of the sequential test")] = 0.05,
+    least: Annotated[
+        int,
+        typer.Option(min=1, help="reports of the window before which the sequential test takes no pair for changed"),
+    ] = 3,
     csv: Csv = None,
     parquet: Parquet = None,
     as_json: Json = False,
@@ -119,7 +123,7 @@ def changes(
     reports, day = read_dated(file, column_names(columns))
     epoch = date(1970, 1, 1)
     span = span_of(day, None if until is None else (_day(until) - epoch).days, window, control)
-    found = changed(reports, day, span, alpha)
+    found = changed(reports, day, span, alpha, least)
     start, first, last, latest = (
         epoch + timedelta(days=int(days)) for days in (span.start, span.change, span.end - 1, day.max())
     )

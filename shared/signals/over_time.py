@@ -53,13 +53,14 @@ class Changes:
     columns: dict[str, Counts | Floats]
 
 
-def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05) -> Changes:
+def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05, least_reports: int = 3) -> Changes:
     """What has changed in a window. `day`: the day of each row's report. Raises AdrwatchError for a window without reports.
 
     - `tic`: the IC of the window, the pair's part in the control window being expected; with its interval.
     - `surge_p`, `surge_fdr`: the newest day's count against the pair's own days before it, seasons of the week taken out.
-    - `max_llr`, `critical`: the greatest ratio on any day of the window, of the counts so far against those of the control window
-      (conditional MaxSPRT), and the value that pairs without any change reach with probability `alpha` at most.
+    - `max_llr`, `critical`: the greatest ratio on any day of the window that has `least_reports` so far, against those of the
+      control window (conditional MaxSPRT; 0 without such a day), and the value that pairs without any change reach with
+      probability `alpha` at most.
     """
     inside = reports.where((day >= span.change) & (day < span.end))
     before = reports.where((day >= span.start) & (day < span.change))
@@ -76,7 +77,7 @@ def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05) -> C
     weekday = (np.arange(span.start, span.end) + _WEEKDAY_OF_EPOCH) % DAYS_A_WEEK
     season = weekday_season(total[:-1], weekday[:-1])[weekday]
     surge = surge_p(by_day[:, -1], by_day[:, :-1], season[:-1], float(season[-1]))
-    llr, critical = _sequential(by_day, span, season, alpha)
+    llr, critical = _sequential(by_day, span, season, alpha, least_reports)
     columns: dict[str, Counts | Floats] = {
         "a": now.a, "expected": now.expected, "control_a": past_a, "control_expected": past_expected,
         "tic": tic.value, "tic025": tic.lower, "tic975": tic.upper,
@@ -86,15 +87,15 @@ def changes(reports: Reports, day: Counts, span: Span, alpha: float = 0.05) -> C
     return Changes(now, columns)
 
 
-def _sequential(by_day: Counts, span: Span, season: Floats, alpha: float) -> tuple[Floats, Floats]:
+def _sequential(by_day: Counts, span: Span, season: Floats, alpha: float, least: int) -> tuple[Floats, Floats]:
     """The greatest ratio of each pair in the window, and its critical value; NaN for a pair that the control window lacks."""
     control = span.change - span.start
     past = by_day[:, :control].sum(axis=1)
     exposures = np.cumsum(season[control:]) / season[:control].sum()
     counts = np.cumsum(by_day[:, control:], axis=1)
-    greatest = conditional_llr(past[:, None], counts, exposures[None]).max(axis=1)
+    greatest = np.where(counts >= least, conditional_llr(past[:, None], counts, exposures[None]), 0.0).max(axis=1)
     numbers, place = np.unique(past, return_inverse=True)
-    critical = np.array([conditional_critical_value(number, exposures, alpha) for number in numbers.tolist()])
+    critical = np.array([conditional_critical_value(number, exposures, alpha, least) for number in numbers.tolist()])
     return np.where(past > 0, greatest, np.nan), critical[place]
 
 

@@ -90,22 +90,25 @@ def conditional_llr(control: Counts | int, counts: Counts, exposure: Floats) -> 
     return np.where(counts > control * exposure, ratio, 0.0)
 
 
-def conditional_critical_value(control: int, exposures: Floats, alpha: float = 0.05) -> float:
+def conditional_critical_value(control: int, exposures: Floats, alpha: float = 0.05, least_events: int = 1) -> float:
     """The `conditional_llr` that rejects at any of several looks, given `control` events in the control window.
 
-    `exposures` ascend, in units of the control window. NaN where alpha cannot be kept with one event, for that is rarer already,
-    and where the control window has no event.
+    `exposures` ascend, in units of the control window. No look rejects before `least_events` events; where so many are rarer than
+    alpha already, it is the ratio that they have at the last look, so that they reject at any. NaN without a control event.
     """
-    if control < 1 or conditional_reached(_LOWEST, control, exposures) <= alpha:
+    if control < 1:
         return np.nan
+    if conditional_reached(_LOWEST, control, exposures, least_events) <= alpha:
+        return max(float(conditional_llr(control, np.array(least_events), exposures[-1:])[0]), _LOWEST)
     low, high = _LOWEST, _HIGHEST
     while high - low > _PRECISION:
         middle = (low + high) / 2
-        low, high = (middle, high) if conditional_reached(middle, control, exposures) > alpha else (low, middle)
+        above = conditional_reached(middle, control, exposures, least_events) > alpha
+        low, high = (middle, high) if above else (low, middle)
     return high
 
 
-def conditional_reached(critical: float, control: int, exposures: Floats) -> float:
+def conditional_reached(critical: float, control: int, exposures: Floats, least_events: int = 1) -> float:
     """The probability of reaching `critical` at any look without a change of rate, given the events of the control window.
 
     The control window has a fixed length: when it ends, its next event is still to come, so the exposure up to that event, in
@@ -113,7 +116,8 @@ def conditional_reached(critical: float, control: int, exposures: Floats) -> flo
     Li and Kulldorff (2019, doi:10.1080/07474946.2019.1574446). To let the window end with its last event (shape `control`) rejects
     too often.
     """
-    return conditional_chance(_limits(critical, control, exposures), control + 1, exposures)
+    limits = np.maximum(_limits(critical, control, exposures), least_events)
+    return conditional_chance(limits, control + 1, exposures)
 
 
 def conditional_chance(limits: Counts, shape: float, exposures: Floats) -> float:

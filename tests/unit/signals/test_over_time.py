@@ -29,15 +29,17 @@ def unchanged(mean: float, pairs: int, seed: int, control: int = CONTROL) -> np.
     return np.random.default_rng(seed).poisson(mean / control, (pairs, control + WINDOW))
 
 
+@pytest.mark.parametrize("least", [1, 3])
 @pytest.mark.parametrize("control", [28, CONTROL])
 @pytest.mark.parametrize("mean", [1.5, 3.0, 5.0, 10.0, 60.0])
-def test_pairs_that_have_not_changed_are_rejected_no_oftener_than_alpha(control, mean):
+def test_pairs_that_have_not_changed_are_rejected_no_oftener_than_alpha(control, mean, least):
     pairs = 4_000
-    found = changes(*reports_of(unchanged(mean, pairs, 7, control)), Span(0, control, control + WINDOW))
+    span = Span(0, control, control + WINDOW)
+    found = changes(*reports_of(unchanged(mean, pairs, 7, control)), span, least_reports=least)
     rejected = (found.columns["max_llr"] >= found.columns["critical"]).sum()
     # The rest of the pairs has no report in the window. Three standard errors are allowed for.
     assert rejected / pairs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / pairs)
-    if mean >= 10:
+    if mean >= 10 and (least == 1 or mean / control * WINDOW > least):
         assert rejected / pairs >= 0.03
 
 
@@ -48,14 +50,22 @@ def test_a_pair_that_doubles_is_found_by_its_control_reports():
     assert (found.columns["max_llr"] >= found.columns["critical"]).mean() > 0.9
 
 
-def test_a_pair_too_rare_for_a_sequential_test_has_none_and_the_others_keep_theirs():
-    by_day = np.zeros((2, 371), dtype=np.int64)
-    by_day[0, [5, 368]] = 1
-    by_day[1, ::10] = 1
-    found = changes(*reports_of(by_day), Span(0, 364, 371))
-    assert np.isnan(found.columns["critical"][0])
-    assert np.isfinite(found.columns["max_llr"][0])
-    assert np.isfinite(found.columns["critical"][1:]).all()
+def test_a_rare_pair_needs_the_least_reports_and_no_more():
+    by_day = np.zeros((4, 371), dtype=np.int64)
+    by_day[:, 5] = 1
+    by_day[0, 364] = 1
+    by_day[1, [364, 365]] = 1
+    by_day[2, [368, 369, 370]] = 1
+    by_day[3] = 0
+    by_day[3, ::10] = 1
+    columns = changes(*reports_of(by_day), Span(0, 364, 371)).columns
+    rejected = columns["max_llr"] >= columns["critical"]
+    assert np.isfinite(columns["critical"]).all()
+    assert columns["max_llr"][:2].tolist() == [0, 0]
+    assert rejected.tolist() == [False, False, True, False, False]
+    # A single report is enough where that is asked for.
+    single = changes(*reports_of(by_day), Span(0, 364, 371), least_reports=1).columns
+    assert (single["max_llr"] >= single["critical"])[:3].all()
 
 
 def test_a_control_window_does_not_reach_before_the_first_report():

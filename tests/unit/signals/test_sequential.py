@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
-from scipy.stats import poisson
+from scipy.stats import nbinom, poisson
 
 from shared.errors import AdrwatchError
 from shared.signals.measures import poisson_llr
@@ -94,19 +94,19 @@ def test_with_ever_more_control_events_the_rate_is_as_good_as_known():
     assert ratio == pytest.approx(poisson_llr(np.array([12]), np.array([planned]))[0], abs=1e-5)
 
 
+@pytest.mark.parametrize("events", [1, 3])
 @pytest.mark.parametrize("length", [1 / 52, 1 / 13, 0.5, 1.0, 3.0])
 @pytest.mark.parametrize("mean", [0.2, 1.0, 3.0, 8.0, 25.0])
-def test_whatever_the_rate_an_unchanged_pair_is_rejected_no_oftener_than_alpha(length, mean):
+def test_whatever_the_rate_an_unchanged_pair_is_rejected_no_oftener_than_alpha(length, mean, events):
     """Exactly: over all counts that the control window may have, and all courses of the window."""
     looks = length * WINDOW
     total = 0.0
     for control in np.flatnonzero(poisson.pmf(np.arange(1, 80), mean) > 1e-7) + 1:
-        critical = conditional_critical_value(int(control), looks)
-        if not np.isnan(critical):
-            # A gamma distribution of so great a shape is a known rate.
-            limits = np.array([least(int(control), exposure, critical) for exposure in looks])
-            sure = 1e9
-            total += poisson.pmf(control, mean) * conditional_chance(limits, sure, mean * looks / sure)
+        critical = conditional_critical_value(int(control), looks, least_events=events)
+        limits = np.array([max(least(int(control), exposure, critical), events) for exposure in looks])
+        # A gamma distribution of so great a shape is a known rate.
+        sure = 1e9
+        total += poisson.pmf(control, mean) * conditional_chance(limits, sure, mean * looks / sure)
     assert total <= 0.05
 
 
@@ -125,15 +125,17 @@ def test_simulated_windows_reach_a_height_as_often_as_computed(control):
         assert (greatest >= height).mean() == pytest.approx(conditional_reached(height, control, WINDOW), abs=0.011)
 
 
-@given(st.integers(1, 3_000), st.floats(0.01, 5), st.floats(0.001, 0.3))
-def test_a_conditional_critical_value_keeps_its_level_and_is_the_least_that_does(control, length, alpha):
-    critical = conditional_critical_value(control, length * WINDOW, alpha)
-    if np.isnan(critical):
-        # One event, on any day, is rarer than alpha.
-        assert 1 - (1 + length) ** -(control + 1.0) <= alpha * (1 + 1e-9)
+@given(st.integers(1, 3_000), st.floats(0.01, 5), st.floats(0.001, 0.3), st.integers(1, 5))
+def test_a_conditional_critical_value_keeps_its_level_and_is_the_least_that_does(control, length, alpha, events):
+    looks = length * WINDOW
+    critical = conditional_critical_value(control, looks, alpha, events)
+    assert conditional_reached(critical, control, looks, events) <= alpha
+    if conditional_reached(1e-6, control, looks, events) > alpha:
+        assert conditional_reached(max(critical - 3e-4, 1e-6), control, looks, events) > alpha
     else:
-        assert conditional_reached(critical, control, length * WINDOW) <= alpha
-        assert conditional_reached(max(critical - 3e-4, 1e-6), control, length * WINDOW) > alpha
+        # So many events are rarer than alpha, whenever they come: they reach it at every look.
+        assert nbinom.sf(events - 1, control + 1, 1 / (1 + length)) <= alpha * (1 + 1e-9)
+        assert (conditional_llr(control, np.array(events), looks) >= critical).all()
 
 
 def test_without_a_control_event_there_is_no_conditional_test():
