@@ -1,11 +1,9 @@
 """The audit trail: who did what to which case, when and why, so that nobody can change it unseen.
 
 Each row carries an HMAC over itself and over the row before it, so that a row that was altered, removed or put in between breaks
-the chain. Whoever holds the key could write a whole new chain; therefore the head (number and HMAC of the last row) is written to a
-file outside the database after every row. Rows hold hashes of what was before and after, never text of a post or an identifier.
-
-Order of steps: the change and its row are one transaction; after it is committed the head is anchored. A crash in between leaves
-the last row without an anchor, which `verify` takes for what it is: it is the one row that could be cut off unseen.
+the chain. Whoever holds the key could write a whole new chain; therefore the head (number and HMAC of the last row) of every
+transaction is written to a file outside the database (`anchors`). Rows hold hashes of what was before and after, never text of a
+post or an identifier.
 """
 
 from __future__ import annotations
@@ -13,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +22,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from services.cases.anchors import Anchor, Anchors
+from services.cases.database import Database
 from services.cases.tables import AUDIT
-from shared.errors import AdrwatchError
 from shared.secret_file import Secret, kept
 from shared.settings import Settings
 
@@ -48,13 +47,6 @@ class Entry(msgspec.Struct, frozen=True):
     mac: str
 
 
-class Anchor(msgspec.Struct, frozen=True):
-    """The head of the trail at one time."""
-
-    seq: int
-    mac: str
-
-
 @dataclass(frozen=True)
 class Flaw:
     """What is wrong with the trail, from row `seq` on."""
@@ -64,18 +56,47 @@ class Flaw:
     detail: str
 
 
+@dataclass
+class Recording:
+    """A transaction that changes something, and the rows that say so."""
+
+    connection: Connection
+    _trail: Trail
+    head: Entry | None = None
+
+    def add(self, actor: str, action: str, subject: str, reason: str, before: str = "", after: str = "") -> Entry:
+        """Add a row."""
+        self.head = self._trail.add(self.connection, actor, action, subject, reason, before, after)
+        return self.head
+
+
 class Trail:
-    """Adds rows and anchors the head."""
+    """Adds rows, anchors the head, verifies both."""
 
     def __init__(self, key: str, anchors: Path) -> None:
         self._key = key.encode()
-        self._anchors = anchors
+        self._anchors = Anchors(anchors)
 
     @classmethod
     def of(cls, settings: Settings) -> Trail:
         """The trail of the settings. Raises AdrwatchError for a secret that cannot be used."""
         key = kept(_SECRET, settings.audit_secret, settings.data_dir / SECRET_FILE)
         return cls(key, settings.audit_anchors or settings.data_dir / ANCHORS_FILE)
+
+    @contextmanager
+    def recording(self, database: Database) -> Iterator[Recording]:
+        """One transaction, alone, with its rows; its head is anchored before and after it is committed.
+
+        Raises AdrwatchError where it cannot be anchored, and then nothing was done.
+        """
+        with database.writing() as connection:
+            recording = Recording(connection, self)
+            yield recording
+            head = recording.head
+            if head is not None:
+                self._anchors.intend(head.seq, head.mac)
+        if head is not None:
+            self._anchors.settle(head.seq, head.mac)
 
     def add(
         self,
@@ -87,7 +108,7 @@ class Trail:
         before: str = "",
         after: str = "",
     ) -> Entry:
-        """Add a row within the transaction of the change. Call `anchor` with it when that is committed."""
+        """Add a row to the chain; the transaction is the caller's. Use `recording`."""
         last = connection.execute(sa.select(AUDIT.c.seq, AUDIT.c.mac).order_by(AUDIT.c.seq.desc()).limit(1)).first()
         seq, previous = (last.seq + 1, last.mac) if last else (1, _FIRST)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -96,27 +117,19 @@ class Trail:
         connection.execute(AUDIT.insert().values(**msgspec.structs.asdict(row)))
         return row
 
-    def anchor(self, row: Entry) -> None:
-        """Write the head outside the database. Raises AdrwatchError where that cannot be done; the row stands."""
-        line = json.dumps({"seq": row.seq, "mac": row.mac}) + "\n"
-        try:
-            self._anchors.parent.mkdir(parents=True, exist_ok=True)
-            with self._anchors.open("a", encoding="ascii") as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise AdrwatchError(
-                f"the audit trail cannot be anchored in {self._anchors}: {error.strerror}; what was done stands",
-                fix="make room or mend ADRWATCH_AUDIT_ANCHORS; the next action anchors the head again",
-            ) from error
+    def verify(self, database: Database) -> tuple[int, list[Flaw]]:
+        """The number of rows and everything that is wrong with them. Raises AdrwatchError for anchors that cannot be read.
 
-    def verify(self, connection: Connection) -> tuple[int, list[Flaw]]:
-        """The number of rows and everything that is wrong with them. Raises AdrwatchError for anchors that cannot be read."""
-        rows = list(read(connection))
-        anchors = self._read_anchors()
-        flaws = [*self._chain(rows), *self._heads(rows, anchors)]
-        return len(rows), sorted(flaws, key=lambda flaw: flaw.seq)
+        Nobody writes meanwhile: a row that came between the look at the rows and that at the anchors would seem cut off.
+        """
+        with database.writing() as connection:
+            found = list(read(connection))
+            anchors = self._anchors.read()
+        # SQLite keeps whatever it is given.
+        rows = [row for row in found if isinstance(row.seq, int)]
+        unnumbered = [Flaw("altered", 0, f"{len(found) - len(rows)} rows have no number")] if rows != found else []
+        flaws = [*unnumbered, *self._chain(rows), *self._heads(rows, anchors)]
+        return len(found), sorted(flaws, key=lambda flaw: flaw.seq)
 
     def _chain(self, rows: Sequence[Entry]) -> Iterator[Flaw]:
         before: Entry | None = None
@@ -124,24 +137,27 @@ class Trail:
             expected = before.seq + 1 if before else 1
             if row.seq != expected:
                 yield Flaw("removed", expected, f"rows {expected} to {row.seq - 1} are missing")
-            elif not hmac.compare_digest(row.mac, self._mac(row, before.mac if before else _FIRST)):
+            elif not hmac.compare_digest(
+                str(row.mac).encode(), self._mac(row, before.mac if before else _FIRST).encode()
+            ):
                 yield Flaw("altered", row.seq, "its code does not fit what it says and the row before it")
             before = row
 
     def _heads(self, rows: Sequence[Entry], anchors: Sequence[Anchor]) -> Iterator[Flaw]:
-        by_number = {row.seq: row for row in rows}
+        codes = {row.seq: row.mac for row in rows}
         last = rows[-1].seq if rows else 0
-        highest = max((anchor.seq for anchor in anchors), default=0)
+        settled = [anchor for anchor in anchors if anchor.settled]
+        highest = max((anchor.seq for anchor in settled), default=0)
         if highest > last:
             yield Flaw("cut off", last + 1, f"rows {last + 1} to {highest} are missing at the end")
-        # One row may wait for its anchor when a process dies between the two.
-        if last - highest > 1:
+        # An intention stands for its row; one that is not there was never committed.
+        intended = [anchor.seq for anchor in anchors if codes.get(anchor.seq) == anchor.mac]
+        highest = max([highest, *intended])
+        if last > highest:
             yield Flaw(
-                "not anchored", highest + 1, f"rows {highest + 1} to {last} were never anchored, or anchors are missing"
+                "not anchored", highest + 1, f"rows {highest + 1} to {last} are not anchored, or anchors are missing"
             )
-        others = [
-            anchor.seq for anchor in anchors if anchor.seq in by_number and by_number[anchor.seq].mac != anchor.mac
-        ]
+        others = [anchor.seq for anchor in settled if codes.get(anchor.seq, anchor.mac) != anchor.mac]
         if others:
             yield Flaw("rewritten", min(others), "from this row on the trail is not the one that was anchored")
 
@@ -157,21 +173,7 @@ class Trail:
             row.after,
             previous,
         ]
-        return hmac.new(self._key, json.dumps(content).encode(), hashlib.sha256).hexdigest()
-
-    def _read_anchors(self) -> list[Anchor]:
-        if not self._anchors.exists():
-            return []
-        found = []
-        with self._anchors.open(encoding="ascii", errors="replace") as stream:
-            for number, line in enumerate(stream, start=1):
-                try:
-                    found.append(msgspec.json.decode(line, type=Anchor))
-                except msgspec.DecodeError:
-                    raise AdrwatchError(
-                        f"{self._anchors}, line {number}: no anchor", fix="restore the file from a backup"
-                    ) from None
-        return found
+        return hmac.new(self._key, json.dumps(content, default=repr).encode(), hashlib.sha256).hexdigest()
 
 
 def read(connection: Connection) -> Iterator[Entry]:

@@ -29,8 +29,8 @@ def verify(as_json: Json = False) -> None:
     from services.cases.database import Database
     from shared import settings
 
-    with Database.used(settings.current()) as database, database.reading() as connection:
-        rows, flaws = Trail.of(settings.current()).verify(connection)
+    with Database.used(settings.current()) as database:
+        rows, flaws = Trail.of(settings.current()).verify(database)
     if as_json:
         print(json.dumps({"rows": rows, "flaws": [asdict(flaw) for flaw in flaws]}))
     else:

@@ -1,43 +1,36 @@
-"""What people do with cases. Every change, and every look at a case, is a row of the audit trail in the same transaction."""
+"""Cases: opened from single reports, and what a deletion of their post does to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.cases.audit import Entry, Trail, digest
-from services.cases.database import Database
-from services.cases.tables import CASES, COMMENTS
-from shared.cases.model import Case, State, moved, suggested
+from services.cases.book import Book
+from services.cases.tables import CASES, DELETED
+from shared.cases.model import Case, named, suggested
 from shared.errors import AdrwatchError
 from shared.events import Alert, derived_id
+from shared.topics import DELETIONS
 
 
-class Comment(msgspec.Struct, frozen=True):
-    """What somebody wrote about a case."""
-
-    at: str
-    actor: str
-    text: str
-
-
-class Casebook:
+class Casebook(Book[Case]):
     """Cases of one database, for one actor."""
 
-    def __init__(self, database: Database, trail: Trail, actor: str) -> None:
-        self._database = database
-        self._trail = trail
-        self._actor = actor
+    kind = Case
+    table = CASES
+    command = "cases"
 
     def open(self, alert: Alert, serious: tuple[str, ...], situations: tuple[str, ...], reason: str) -> Case:
-        """A case from an item of the single-report queue. A second one from the same item is the first.
+        """A case from an item of the single-report queue. A second one from the same item is the first, which is recorded as read.
 
-        `serious` and `situations` are what the item was opened for; a person confirms them. Product and reaction are named in it.
+        `serious` and `situations` are what the item was opened for; a person confirms them. Raises AdrwatchError for
+        an item whose post was deleted at its source.
         """
+        post = alert.examples[0] if alert.examples else None
         case = Case(
             id=derived_id("case", alert.id),
             opened_at=datetime.now(UTC),
@@ -45,112 +38,50 @@ class Casebook:
             drug=alert.drug,
             reaction=alert.reaction,
             alert=alert.id,
-            post=alert.examples[0] if alert.examples else None,
-            criteria={"product": "met", "reaction": "met"},
+            post=post,
+            source=(post or "").partition(":")[0],
+            criteria=named(alert.drug, alert.reaction),
             seriousness=suggested(serious),
             situations=situations,
         )
-        with self._database.writing() as connection:
-            if (there := _found(connection, case.id)) is not None:
+        with self._trail.recording(self._database) as recording:
+            if (there := self._found(recording.connection, case.id)) is not None:
+                self._saw(recording, there, reason)
                 return there
-            document = msgspec.json.encode(case)
-            row = self._trail.add(connection, self._actor, "open", _subject(case.id), reason, after=digest(document))
-            values = {"document": document.decode(), "state": case.state, "opened_at": case.opened_at.isoformat()}
-            post = derived_id(case.post) if case.post else None
-            connection.execute(CASES.insert().values(id=case.id, post=post, **values))
-        self._trail.anchor(row)
+            if post is not None and _is_deleted(recording.connection, post):
+                raise AdrwatchError(
+                    f"the post of item {alert.id} was deleted at its source",
+                    fix="open a case from another item of the single-report queue",
+                )
+            self._add(recording, case, reason, post=derived_id(post) if post else None)
         return case
 
-    def look(self, case_id: str, reason: str) -> tuple[Case, list[Comment]]:
-        """A case with its comments; that somebody looked is recorded. Raises AdrwatchError where there is none."""
-        with self._database.writing() as connection:
-            case = _existing(connection, case_id)
-            comments = list(_comments(connection, case_id))
-            state = digest(msgspec.json.encode(case))
-            row = self._trail.add(connection, self._actor, "read", _subject(case_id), reason, state, state)
-        self._trail.anchor(row)
-        return case, comments
+    def forget(self, posts: Collection[str]) -> int:
+        """Take posts that were deleted at their source out of their cases; how many cases there were.
 
-    def change(self, case_id: str, action: str, reason: str, how: Callable[[Case], Case]) -> Case:
-        """Change a case. Nothing is written where it stays as it is. Raises AdrwatchError where there is none, or `how` does."""
-        with self._database.writing() as connection:
-            case = _existing(connection, case_id)
-            after = how(case)
-            if after == case:
-                return case
-            row = self._write(connection, case, after, action, reason)
-        self._trail.anchor(row)
-        return after
-
-    def move(self, case_id: str, state: State, reason: str) -> Case:
-        """Bring a case to another state."""
-        return self.change(case_id, "state", reason, lambda case: moved(case, state))
-
-    def comment(self, case_id: str, text: str) -> None:
-        """Add a comment. The trail keeps its hash."""
-        with self._database.writing() as connection:
-            _existing(connection, case_id)
-            row = self._trail.add(
-                connection, self._actor, "comment", _subject(case_id), "comment", after=digest(text.encode())
-            )
-            connection.execute(
-                COMMENTS.insert().values(
-                    id=derived_id(case_id, str(row.seq)), case_id=case_id, at=row.at, actor=self._actor, text=text
-                )
-            )
-        self._trail.anchor(row)
-
-    def forget(self, post: str) -> int:
-        """Take a post that was deleted at its source out of its cases; how many there were."""
-        with self._database.writing() as connection:
-            query = sa.select(CASES.c.document).where(CASES.c.post == derived_id(post))
-            found = [msgspec.json.decode(row.document, type=Case) for row in connection.execute(query)]
-            rows = [
-                self._write(
-                    connection, case, msgspec.structs.replace(case, post=None), "forget", "deleted at its source"
-                )
-                for case in found
-            ]
-        for row in rows:
-            self._trail.anchor(row)
-        return len(rows)
-
-    def all(self, state: str | None = None) -> list[Case]:
-        """All cases, the newest first; no narrative is shown of a list, so it is not recorded."""
-        query = sa.select(CASES.c.document).order_by(CASES.c.opened_at.desc(), CASES.c.id)
-        if state is not None:
-            query = query.where(CASES.c.state == state)
-        with self._database.reading() as connection:
-            return [msgspec.json.decode(row.document, type=Case) for row in connection.execute(query)]
-
-    def _write(self, connection: Connection, before: Case, after: Case, action: str, reason: str) -> Entry:
-        old, new = msgspec.json.encode(before), msgspec.json.encode(after)
-        row = self._trail.add(connection, self._actor, action, _subject(after.id), reason, digest(old), digest(new))
-        connection.execute(
-            CASES.update()
-            .where(CASES.c.id == after.id)
-            .values(document=new.decode(), state=after.state, post=derived_id(after.post) if after.post else None)
-        )
-        return row
+        The hashes of the posts are kept as long as a deletion is, so that no case is opened from one afterwards.
+        """
+        hashes = sorted({derived_id(post) for post in posts})
+        with self._trail.recording(self._database) as recording:
+            connection = recording.connection
+            _note(connection, hashes)
+            query = sa.select(CASES.c.document).where(CASES.c.post.in_(hashes)).order_by(CASES.c.id)
+            found = [self._decoded(row.document) for row in connection.execute(query).all()]
+            for case in found:
+                after = msgspec.structs.replace(case, post=None)
+                self._write(recording, case, after, "forget", "deleted at its source", post=None)
+        return len(found)
 
 
-def _subject(case_id: str) -> str:
-    return f"case:{case_id}"
+def _is_deleted(connection: Connection, post: str) -> bool:
+    return connection.execute(sa.select(DELETED.c.at).where(DELETED.c.post == derived_id(post))).first() is not None
 
 
-def _found(connection: Connection, case_id: str) -> Case | None:
-    row = connection.execute(sa.select(CASES.c.document).where(CASES.c.id == case_id)).first()
-    return None if row is None else msgspec.json.decode(row.document, type=Case)
-
-
-def _existing(connection: Connection, case_id: str) -> Case:
-    case = _found(connection, case_id)
-    if case is None:
-        raise AdrwatchError(f"there is no case {case_id}", fix="see `adrwatch cases list`")
-    return case
-
-
-def _comments(connection: Connection, case_id: str) -> Iterator[Comment]:
-    query = sa.select(COMMENTS.c.at, COMMENTS.c.actor, COMMENTS.c.text).where(COMMENTS.c.case_id == case_id)
-    for row in connection.execute(query.order_by(COMMENTS.c.at, COMMENTS.c.id)):
-        yield Comment(**row._mapping)
+def _note(connection: Connection, hashes: list[str]) -> None:
+    moment = datetime.now(UTC)
+    oldest = moment - timedelta(milliseconds=DELETIONS.retention_ms)
+    connection.execute(DELETED.delete().where(DELETED.c.at < oldest.isoformat()))
+    known = set(connection.scalars(sa.select(DELETED.c.post).where(DELETED.c.post.in_(hashes))))
+    new = [{"post": one, "at": moment.isoformat()} for one in hashes if one not in known]
+    if new:
+        connection.execute(DELETED.insert(), new)

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from services import groups
+from services.cases.export_cli import export_cases
+from services.cases.options import Assignee, Comment, Json, Reason, state_of, using
 from shared.errors import AdrwatchError
-
-if TYPE_CHECKING:
-    from services.cases.casebook import Casebook
-
-
-class Layout(StrEnum):
-    """Forms of exported cases."""
-
-    E2B = "e2b-r3"
-    CSV = "csv"
-    XLSX = "xlsx"
-    JSON = "json"
-
 
 cases = typer.Typer(help="Individual cases: open, assess, follow.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="a case's id")]
-Json = Annotated[bool, typer.Option("--json", help="JSON, for machines")]
-Reason = Annotated[str, typer.Option("--reason", help="why; it stands in the audit trail, so name no person in it")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the group `cases`, and its worker."""
     groups.worker.command("cases")(run_worker)
+    cases.command("export")(export_cases)
     app.add_typer(cases, name="cases")
 
 
@@ -69,6 +54,7 @@ def open_case(
 
     Example: adrwatch cases open 2a572d25309cd2184f6f
     """
+    from services.cases.casebook import Casebook
     from services.cases.queue import item
     from shared import settings
     from shared.signals.rules import load_rules
@@ -79,7 +65,7 @@ def open_case(
     serious, situations = (
         tuple(name for name in found.rules if name in part.criteria) for part in (single.serious, single.situations)
     )
-    with _book() as book:
+    with using(Casebook) as book:
         _show(book.open(found, serious, situations, reason), as_json)
 
 
@@ -93,12 +79,12 @@ def list_cases(
     """
     import msgspec
 
+    from services.cases.casebook import Casebook
     from services.cases.view import grid
     from shared.console import tables
 
-    _check_state(state)
-    with _book() as book:
-        found = book.all(state)
+    with using(Casebook) as book:
+        found = book.all(state_of(state) if state else None)
     if as_json:
         for case in found:
             print(msgspec.json.encode(msgspec.structs.replace(case, narrative="")).decode())
@@ -116,10 +102,11 @@ def show_case(case_id: Id, reason: Reason = "assessment", as_json: Json = False)
     """
     import msgspec
 
+    from services.cases.casebook import Casebook
     from services.cases.view import card
     from shared.console import tables
 
-    with _book() as book:
+    with using(Casebook) as book:
         case, comments = book.look(case_id, reason)
     if as_json:
         print(msgspec.json.encode({"case": case, "comments": comments}).decode())
@@ -131,22 +118,23 @@ def show_case(case_id: Id, reason: Reason = "assessment", as_json: Json = False)
 def set_state(
     case_id: Id,
     state: Annotated[str, typer.Argument(help="new, triaged, under assessment, confirmed, refuted or closed")],
-    reason: Annotated[str, typer.Option("--reason", help="why; it stands in the audit trail")],
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Bring a case to its next state. A closed case is never opened again.
 
     Example: adrwatch cases state 4f0c1d2e3b5a69788796 triaged --reason "a patient is identifiable"
     """
-    _check_state(state)
-    with _book() as book:
-        _show(book.move(case_id, state, reason), as_json)  # type: ignore[arg-type]
+    from services.cases.casebook import Casebook
+
+    with using(Casebook) as book:
+        _show(book.move(case_id, state_of(state), reason), as_json)
 
 
 @cases.command("assess")
 def assess(
     case_id: Id,
-    reason: Annotated[str, typer.Option("--reason", help="why; it stands in the audit trail")],
+    reason: Reason,
     criterion: Annotated[
         list[str] | None,
         typer.Option(help="reporter, patient, product or reaction = met, 'not met' or unknown; several times"),
@@ -161,7 +149,13 @@ def assess(
         str | None, typer.Option(help="ten answers with commas between: yes, no or unknown (`cases forms`)")
     ] = None,
     narrative: Annotated[Path | None, typer.Option(help="file with the narrative, in your own words")] = None,
-    assignee: Annotated[str | None, typer.Option(help="who assesses it")] = None,
+    assignee: Assignee = None,
+    not_serious: Annotated[
+        bool, typer.Option("--not-serious", help="no criterion of seriousness is met: all six are rejected")
+    ] = False,
+    source: Annotated[
+        str | None, typer.Option(help="where the post came from, such as x; only where that is not known any more")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is known of a case. Day 0, with all four minimum criteria met, starts the clocks.
@@ -172,9 +166,10 @@ def assess(
 
     import msgspec
 
+    from services.cases.casebook import Casebook
     from shared.cases.causality import naranjo_score
     from shared.cases.causality import who_umc as category
-    from shared.cases.model import Case, judged
+    from shared.cases.model import SERIOUSNESS, Case, judged
 
     changed: dict[str, Any] = {}
     if awareness is not None:
@@ -192,73 +187,31 @@ def assess(
         changed["narrative"] = _text(narrative)
     if assignee is not None:
         changed["assignee"] = assignee
+    if source is not None:
+        changed["source"] = source
+
+    judgements = dict.fromkeys(SERIOUSNESS if not_serious else (), "rejected") | _pairs("--serious", serious)
 
     def how(case: Case) -> Case:
-        case = judged(case, criteria=_pairs("--criterion", criterion), seriousness=_pairs("--serious", serious))
+        case = judged(case, criteria=_pairs("--criterion", criterion), seriousness=judgements)
+        if source is not None and case.source not in ("", source):
+            raise AdrwatchError(f"case {case.id} comes from {case.source}", fix="leave --source out")
         return msgspec.structs.replace(case, **changed)
 
-    with _book() as book:
+    with using(Casebook) as book:
         _show(book.change(case_id, "assess", reason, how), as_json)
 
 
 @cases.command("comment")
-def comment(case_id: Id, text: Annotated[str, typer.Argument(help="what is to be noted")]) -> None:
+def comment(case_id: Id, text: Comment) -> None:
     """Add a comment to a case.
 
     Example: adrwatch cases comment 4f0c1d2e3b5a69788796 "asked the reporter for the dose"
     """
-    with _book() as book:
+    from services.cases.casebook import Casebook
+
+    with using(Casebook) as book:
         book.comment(case_id, text)
-
-
-@cases.command("export")
-def export_cases(
-    out: Annotated[Path, typer.Argument(help="file to write; for e2b-r3 one case, for the others all that are chosen")],
-    layout: Annotated[Layout, typer.Option("--format", help="form of the file")] = Layout.E2B,
-    case: Annotated[list[str] | None, typer.Option(help="id of a case; several times")] = None,
-    state: Annotated[str | None, typer.Option(help="all cases in this state")] = None,
-    sender: Annotated[str | None, typer.Option(help="e2b-r3: your identifier, as agreed with the receiver")] = None,
-    receiver: Annotated[str | None, typer.Option(help="e2b-r3: the receiver's identifier")] = None,
-    country: Annotated[str, typer.Option(help="e2b-r3: country of the report, ISO 3166, or EU")] = "EU",
-    llt: Annotated[str | None, typer.Option(help="e2b-r3: code of the MedDRA lowest level term")] = None,
-    schema: Annotated[
-        Path | None, typer.Option(help="e2b-r3: folder of the ICH schema set, to check the message by (extra e2b)")
-    ] = None,
-    draft: Annotated[
-        bool, typer.Option("--draft", help="e2b-r3: write what is incomplete, marked as no submission")
-    ] = False,
-    reason: Reason = "export",
-) -> None:
-    """Write cases as an E2B(R3) message or as a line listing. Each case that is written is recorded as read in the audit trail.
-
-    A message is refused, with all that is missing, where the case may not be submitted.
-
-    Example: adrwatch cases export case.xml --case 4f0c1d2e3b5a69788796 --sender ACME --receiver EVTEST
-    """
-    from services.cases import export as write
-    from shared import settings
-
-    _check_state(state)
-    with _book() as book:
-        chosen = case or [one.id for one in book.all(state)]
-        if layout is Layout.E2B:
-            if len(chosen) != 1 or not sender or not receiver:
-                raise AdrwatchError(
-                    "an E2B(R3) message is of one case, from a sender to a receiver",
-                    fix="give --case, --sender and --receiver",
-                )
-            found = book.look(chosen[0], reason)[0]
-            content = write.e2b(settings.current(), found, llt, sender, receiver, country, draft=draft)
-            if schema is not None:
-                write.check_schema(content, schema)
-            _write(out, content)
-            if draft:
-                print("a draft, not for submission")
-            return
-        listed = [book.look(one, reason)[0] for one in chosen]
-    render = {Layout.XLSX: write.xlsx, Layout.CSV: write.csv_listing, Layout.JSON: write.json_lines}[layout]
-    _write(out, render(listed))
-    print(f"{len(listed)} cases")
 
 
 @cases.command("forms")
@@ -292,20 +245,6 @@ def upgrade() -> None:
     database.close()
 
 
-@contextmanager
-def _book() -> Iterator[Casebook]:
-    import getpass
-
-    from services.cases.audit import Trail
-    from services.cases.casebook import Casebook
-    from services.cases.database import Database
-    from shared import settings
-
-    current = settings.current()
-    with Database.used(current) as database:
-        yield Casebook(database, Trail.of(current), current.actor or getpass.getuser())
-
-
 def _show(case: Any, as_json: bool) -> None:
     import msgspec
 
@@ -318,13 +257,6 @@ def _show(case: Any, as_json: bool) -> None:
         tables().print(grid([case]))
 
 
-def _check_state(state: str | None) -> None:
-    from shared.cases.model import TRANSITIONS
-
-    if state is not None and state not in TRANSITIONS:
-        raise AdrwatchError(f"there is no state {state}", fix=f"states are {', '.join(TRANSITIONS)}")
-
-
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
     found = {}
     for pair in given or []:
@@ -335,17 +267,10 @@ def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise AdrwatchError(
-            f"{path} cannot be written: {error.strerror}", fix="give a file in a folder that exists"
-        ) from None
-
-
 def _text(path: Path) -> str:
+    from shared.text.plain import plain
+
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return plain(path.read_text(encoding="utf-8").strip(), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise AdrwatchError(f"{path} cannot be read: {error}", fix="give a text file in UTF-8") from None

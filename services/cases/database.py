@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+import tenacity
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -21,6 +24,9 @@ FILE = "cases.sqlite3"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # SQLite waits so long for another writer.
 _PATIENCE_SECONDS = 30
+# Any number, the same for all processes of adrwatch that share a PostgreSQL.
+_SET_UP_LOCK = 0x616472
+_FOREIGN = re.compile("no such (table|column)|already exists|has no column")
 
 
 class Database:
@@ -86,6 +92,24 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, alone: another writer waits for its end. Committed there, unless an error leaves it."""
+        with self._alone("LOCK TABLE audit IN EXCLUSIVE MODE") as connection:
+            yield connection
+
+    def upgrade(self) -> None:
+        """Bring the tables up to what this program wants, wholly or not at all; of two that try at once, one waits."""
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with self._alone(f"SELECT pg_advisory_xact_lock({_SET_UP_LOCK})") as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _alone(self, lock: str) -> Iterator[Connection]:
+        """One transaction: SQLite's only one that writes, PostgreSQL's only one that holds `lock`."""
         with self._answering(), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -97,29 +121,25 @@ class Database:
                 connection.exec_driver_sql("COMMIT")
             else:
                 with connection.begin():
-                    connection.exec_driver_sql("LOCK TABLE audit IN EXCLUSIVE MODE")
+                    connection.exec_driver_sql(lock)
                     yield connection
-
-    def upgrade(self) -> None:
-        """Bring the tables up to what this program wants."""
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
-        with self._answering(), self._engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        except sa.exc.DBAPIError as error:
             why = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
-            raise DependencyAway(
-                f"the database {self.address} does not answer: {why}", fix="start it, or mend ADRWATCH_DATABASE_URL"
+            away = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+            # SQLite says so of tables, too.
+            if away and not _FOREIGN.search(why):
+                raise DependencyAway(
+                    f"the database {self.address} does not answer: {why}",
+                    fix="start it, or mend ADRWATCH_DATABASE_URL",
+                ) from None
+            raise AdrwatchError(
+                f"the database {self.address} cannot be used: {why}",
+                fix="give an empty one, or adrwatch's own (ADRWATCH_DATABASE_URL), with the right to read and write its tables",
             ) from None
 
 
@@ -130,11 +150,22 @@ def _revisions(connection: Connection) -> tuple[str | None, str]:
     return MigrationContext.configure(connection).get_current_revision(), wanted
 
 
-def _prepare_sqlite(connection: object, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     """Transactions are begun by us, so that a writer takes its lock at once; nothing that was committed is lost to a crash."""
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
+    connection.isolation_level = None
+    cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
+    cursor.execute("PRAGMA synchronous = FULL")
+    _set_journal(cursor)
     cursor.close()
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_message(match="database is locked"),
+    wait=tenacity.wait_random(0.01, 0.1),
+    stop=tenacity.stop_after_delay(_PATIENCE_SECONDS),
+    reraise=True,
+)
+def _set_journal(cursor: sqlite3.Cursor) -> None:
+    """SQLite does not wait for others here, where two open a new file at once."""
+    cursor.execute("PRAGMA journal_mode = WAL")

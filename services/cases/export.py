@@ -1,10 +1,10 @@
-"""Cases as files: E2B(R3) messages, line listings, JSON. Refused where a report may not be submitted, unless it is a draft."""
+"""Cases as files: E2B(R3) messages, line listings, JSON. What a source forbids is never written."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from shared.cases.e2b import Coding, Envelope, message, missing
 from shared.cases.model import SERIOUSNESS, Case
 from shared.errors import AdrwatchError
 from shared.settings import Settings
+from shared.text.plain import plain
 from shared.vocabulary.meddra import PREFIX, MedDra
 
 LISTING = (
@@ -26,6 +27,18 @@ LISTING = (
 _SHOWN = 5
 # Cells that begin so would be run as formulas by spreadsheets.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def barred(settings: Settings, cases: Iterable[Case]) -> dict[str, str]:
+    """The cases that may not leave adrwatch in any form, by the terms of their sources, each with the reason."""
+    sources = set(filter(None, settings.no_case_export.split(",")))
+    found = {}
+    for case in cases:
+        if case.source in sources:
+            found[case.id] = f"it comes from {case.source}, whose terms do not allow case exports"
+        elif sources and not case.source:
+            found[case.id] = "nobody knows its source any more, so its terms may not allow it (cases assess --source)"
+    return found
 
 
 def coding(settings: Settings, case: Case, llt: str | None) -> Coding | None:
@@ -53,13 +66,16 @@ def coding(settings: Settings, case: Case, llt: str | None) -> Coding | None:
 def e2b(
     settings: Settings, case: Case, llt: str | None, sender: str, receiver: str, country: str, *, draft: bool
 ) -> bytes:
-    """The message of a case. Raises AdrwatchError with all that is missing, or where the source's terms forbid it."""
-    source = (case.post or "").partition(":")[0]
-    if source in settings.no_case_export.split(","):
-        raise AdrwatchError(
-            f"case {case.id} comes from {source}, whose terms do not allow case exports",
-            fix="see ADRWATCH_NO_CASE_EXPORT and the terms of the source",
-        )
+    """The message of a case. Raises AdrwatchError with all that is missing, or for characters that XML cannot hold."""
+    for name, text in {
+        "narrative": case.narrative,
+        "drug": case.drug.label,
+        "reaction": case.reaction.label,
+        "sender": sender,
+        "receiver": receiver,
+        "country": country,
+    }.items():
+        plain(text, f"case {case.id}: the {name}")
     found = coding(settings, case, llt)
     lacking = missing(case, found)
     if lacking and not draft:

@@ -22,11 +22,12 @@ class CaseForgetter:
     async def handle(self, records: list[Record]) -> BatchResult:
         """Take the posts out of their cases. A deletion that comes twice changes nothing. Raises DependencyAway."""
         result = BatchResult()
+        posts = set()
         for record in records:
             try:
-                post = decode(record.value, Deletion).id
+                posts.add(decode(record.value, Deletion).id)
             except BadMessage as error:
                 result.bad.append((record, error))
-                continue
-            await asyncio.to_thread(self._book.forget, post)
+        if posts:
+            await asyncio.to_thread(self._book.forget, posts)
         return result

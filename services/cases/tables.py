@@ -27,6 +27,13 @@ COMMENTS = Table(
     Column("actor", String(100), nullable=False),
     Column("text", Text, nullable=False),
 )
+# Hashes of posts that were taken back, so that no case is opened from one.
+DELETED = Table(
+    "deleted_posts",
+    METADATA,
+    Column("post", String(40), primary_key=True),
+    Column("at", String(32), nullable=False, index=True),
+)
 # Rows are only ever added. `mac` chains each to the one before it.
 AUDIT = Table(
     "audit",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich import box
 from rich.table import Table as Grid
 
-from services.cases.casebook import Comment
+from services.cases.book import Comment
 from shared.cases.causality import naranjo_score
 from shared.cases.clocks import deadlines
 from shared.cases.model import CRITERIA, Case

@@ -64,6 +64,8 @@ def missing(case: Case, coding: Coding | None) -> list[str]:
     found += [
         f"seriousness: {name} is only suggested" for name, word in case.seriousness.items() if word == "suggested"
     ]
+    if not case.seriousness:
+        found.append("seriousness is not assessed (cases assess --serious or --not-serious)")
     if case.awareness is None:
         found.append("day 0 is not known (cases assess --awareness)")
     if not case.narrative:

@@ -6,12 +6,12 @@ A case is opened by a person from a single report. Nothing in it is text of the 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal, TypeVar
 
 import msgspec
 
 from shared.errors import AdrwatchError
-from shared.events import Concept
+from shared.events import UNMAPPED, Concept
 
 State = Literal["new", "triaged", "under assessment", "confirmed", "refuted", "closed"]
 Met = Literal["met", "not met", "unknown"]
@@ -41,18 +41,31 @@ SERIOUSNESS = (
 _SUGGESTS = {"designated_event": "medically_important"}
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One case. `awareness` is day 0: when somebody first knew of all four minimum criteria. `naranjo`: answers in order."""
+class Dossier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a case and a signal under review have in common: people bring them from state to state."""
+
+    noun: ClassVar[str]
 
     id: str
     opened_at: datetime
     opened_by: str
     drug: Concept
     reaction: Concept
-    alert: str | None = None
-    post: str | None = None
     state: State = "new"
     assignee: str | None = None
+
+
+class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
+    """One case. `awareness` is day 0: when somebody first knew of all four minimum criteria. `naranjo`: answers in order.
+
+    `source` is that of the post, and stays when the post is deleted there; empty where nobody knows it.
+    """
+
+    noun = "case"
+
+    alert: str | None = None
+    post: str | None = None
+    source: str = ""
     criteria: dict[str, Met] = {}
     seriousness: dict[str, Judgement] = {}
     situations: tuple[str, ...] = ()
@@ -69,14 +82,27 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def serious(self) -> bool | None:
-        """Whether a person confirmed a criterion of seriousness; None while one is only suggested."""
+        """Whether a person confirmed a criterion of seriousness; None while one is only suggested, or nobody judged any."""
         judged = set(self.seriousness.values())
-        return True if "confirmed" in judged else None if "suggested" in judged else False
+        return True if "confirmed" in judged else False if judged == {"rejected"} else None
 
     @property
     def serious_word(self) -> str:
         """The same for people."""
-        return {True: "yes", False: "no", None: "suggested"}[self.serious]
+        if self.serious is None:
+            return "suggested" if self.seriousness else "not assessed"
+        return "yes" if self.serious else "no"
+
+
+D = TypeVar("D", bound=Dossier)
+
+
+def named(drug: Concept, reaction: Concept) -> dict[str, Met]:
+    """The criteria that a report meets by what it names: what no vocabulary knows is not known to be a product or a reaction."""
+    return {
+        name: "unknown" if concept.id == UNMAPPED else "met"
+        for name, concept in (("product", drug), ("reaction", reaction))
+    }
 
 
 def suggested(criteria: tuple[str, ...]) -> dict[str, Judgement]:
@@ -85,15 +111,16 @@ def suggested(criteria: tuple[str, ...]) -> dict[str, Judgement]:
     return {name: "suggested" for name in SERIOUSNESS if name in names}
 
 
-def moved(case: Case, state: State) -> Case:
-    """The case in another state. Raises AdrwatchError for a step that is none."""
-    allowed = TRANSITIONS[case.state]
+def moved(dossier: D, state: State) -> D:
+    """The case or signal in another state. Raises AdrwatchError for a step that is none."""
+    allowed = TRANSITIONS[dossier.state]
     if state not in allowed:
-        follow = " or ".join(allowed) or "nothing; open a new case instead"
+        follow = " or ".join(allowed) or f"nothing; open a new {dossier.noun} instead"
         raise AdrwatchError(
-            f"case {case.id} is {case.state} and cannot become {state}", fix=f"after {case.state} comes {follow}"
+            f"{dossier.noun} {dossier.id} is {dossier.state} and cannot become {state}",
+            fix=f"after {dossier.state} comes {follow}",
         )
-    return msgspec.structs.replace(case, state=state)
+    return msgspec.structs.replace(dossier, state=state)
 
 
 def judged(case: Case, *, criteria: dict[str, str] | None = None, seriousness: dict[str, str] | None = None) -> Case:

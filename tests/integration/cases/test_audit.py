@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from services.cases import audit
+from services.cases.anchors import Anchor, Anchors
 from services.cases.audit import Trail
 from services.cases.casebook import Casebook
 from services.cases.database import Database
 from shared.errors import AdrwatchError
-from tests.integration.cases.items import opened
+from tests.integration.cases.items import item, opened
+
+
+def dies(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def flaws(adrwatch) -> dict[str, int]:
@@ -106,8 +113,8 @@ def test_lost_anchors_are_named(adrwatch, five, place):
     assert flaws(adrwatch) == {"not anchored": 1}
 
 
-def test_a_crash_before_the_anchor_is_no_flaw_and_the_next_row_anchors_both(adrwatch, five, book, trail, monkeypatch):
-    monkeypatch.setattr(Trail, "anchor", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+def test_a_crash_after_the_commit_leaves_an_intention_that_stands_for_the_row(adrwatch, five, book, monkeypatch):
+    monkeypatch.setattr(Anchors, "settle", dies)
     with pytest.raises(KeyboardInterrupt):
         book.comment(five, "written just before the crash")
     monkeypatch.undo()
@@ -116,13 +123,89 @@ def test_a_crash_before_the_anchor_is_no_flaw_and_the_next_row_anchors_both(adrw
     assert flaws(adrwatch) == {}
 
 
-def test_anchors_that_cannot_be_written_are_an_error_and_what_was_done_stands(book, five, place, monkeypatch, tmp_path):
-    blocked = tmp_path / "no-folder"
-    blocked.write_text("a file")
-    other = Casebook(book._database, Trail("k" * 32, blocked / "anchors"), "assessor one")
-    with pytest.raises(AdrwatchError, match="what was done stands"):
-        other.comment(five, "noted")
-    assert [comment.text for comment in book.look(five, "assessment")[1]] == ["asked for the dose", "noted"]
+def test_a_crash_before_the_commit_leaves_an_intention_that_stands_for_nothing(adrwatch, five, book, monkeypatch):
+    def intend(self, seq: int, mac: str) -> None:
+        self._append(Anchor(seq, mac, settled=False))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Anchors, "intend", intend)
+    with pytest.raises(KeyboardInterrupt):
+        book.comment(five, "never committed")
+    monkeypatch.undo()
+    assert flaws(adrwatch) == {}
+    book.comment(five, "another one under the same number")
+    assert flaws(adrwatch) == {}
+    assert [comment.text for comment in book.look(five, "r")[1]][-1] == "another one under the same number"
+
+
+def test_a_crash_while_a_deletion_took_its_post_out_of_several_cases_is_no_flaw(adrwatch, book, monkeypatch):
+    for number in (1, 2, 3):
+        book.open(msgspec.structs.replace(item(number), examples=("own:1",)), (), (), "r")
+    monkeypatch.setattr(Anchors, "settle", dies)
+    with pytest.raises(KeyboardInterrupt):
+        book.forget(["own:1"])
+    monkeypatch.undo()
+    assert [case.post for case in book.all()] == [None] * 3
+    assert flaws(adrwatch) == {}
+
+
+@pytest.mark.parametrize("why", ["no folder", "full disk"])
+def test_where_the_anchor_cannot_be_written_nothing_is_done(database, book, tmp_path, adrwatch, why):
+    case = opened(book)
+    (tmp_path / "no-folder").write_text("a file")
+    anchors = Path("/dev/full") if why == "full disk" else tmp_path / "no-folder" / "anchors"
+    other = Casebook(database, Trail("k" * 32, anchors), "assessor one")
+    with pytest.raises(AdrwatchError, match="nothing was done"):
+        other.comment(case.id, "noted")
+    assert book.look(case.id, "assessment")[1] == []
+    assert flaws(adrwatch) == {}
+
+
+def test_a_disk_that_is_full_after_the_commit_loses_nothing(five, book, adrwatch, monkeypatch, caplog):
+    append = Anchors._append
+
+    def full(self, anchor: Anchor) -> None:
+        if anchor.settled:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, anchor)
+
+    monkeypatch.setattr(Anchors, "_append", full)
+    book.comment(five, "noted")
+    assert "waits for the next action" in caplog.text
+    monkeypatch.undo()
+    assert flaws(adrwatch) == {}
+
+
+@pytest.mark.parametrize("torn", ["{", '{"seq":6,"mac":"0a', '{"seq": 6, "mac": "0a1b"'])
+def test_an_anchor_that_a_crash_tore_is_left_out_and_the_next_one_is_whole(five, place, book, adrwatch, sql, torn):
+    with (place.data_dir / audit.ANCHORS_FILE).open("a") as stream:
+        stream.write(torn)
+    assert flaws(adrwatch) == {}
+    book.comment(five, "after it")
+    assert flaws(adrwatch) == {}
+    sql("DELETE FROM audit WHERE seq = 6")
+    assert flaws(adrwatch) == {"cut off": 6}
+
+
+def test_a_trail_is_whole_while_somebody_works(place, five, adrwatch):
+    stop = threading.Event()
+
+    def write() -> None:
+        with Database.used(place) as database:
+            book = Casebook(database, Trail.of(place), "assessor two")
+            while not stop.is_set():
+                book.comment(five, "noted")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with Database.used(place) as database:
+            found = [Trail.of(place).verify(database) for _ in range(40)]
+    finally:
+        stop.set()
+        writer.join()
+    assert [found_flaws for _, found_flaws in found if found_flaws] == []
+    assert found[-1][0] > found[0][0]
 
 
 def test_many_writers_at_once_make_one_chain(place, five, adrwatch):
@@ -157,6 +240,16 @@ def test_nothing_that_failed_is_in_the_trail(book, five, adrwatch):
     assert json.loads(adrwatch("audit", "verify", "--json").stdout)["rows"] == 5
 
 
+def test_opening_again_and_an_assessment_that_changes_nothing_are_looks(adrwatch, book):
+    case = opened(book)
+    assert opened(book) == case
+    assert adrwatch("cases", "assess", case.id, "--reason", "nothing new").exit_code == 0
+    rows = [json.loads(line) for line in adrwatch("audit", "export").stdout.splitlines()]
+    assert [(row["action"], row["reason"]) for row in rows] == [
+        ("open", "opened from the queue"), ("read", "opened from the queue"), ("read", "nothing new"),
+    ]  # fmt: skip
+
+
 def test_the_export_tells_who_did_what_when_and_why_and_no_text(adrwatch, five):
     rows = [json.loads(line) for line in adrwatch("audit", "export").stdout.splitlines()]
     assert [row["action"] for row in rows] == ["open", "read", "state", "comment", "state"]
@@ -168,10 +261,31 @@ def test_the_export_tells_who_did_what_when_and_why_and_no_text(adrwatch, five):
 
 
 def test_damaged_anchors_are_an_error_that_names_the_line(five, place, trail, database):
-    with (Path(place.data_dir) / audit.ANCHORS_FILE).open("a") as stream:
+    with (place.data_dir / audit.ANCHORS_FILE).open("a") as stream:
         stream.write("no anchor\n")
-    with database.reading() as connection, pytest.raises(AdrwatchError, match="line 6: no anchor"):
-        trail.verify(connection)
+    with pytest.raises(AdrwatchError, match="line 11: no anchor"):
+        trail.verify(database)
+
+
+def test_anchors_that_cannot_be_read_are_an_error(five, place, trail, database):
+    (place.data_dir / audit.ANCHORS_FILE).unlink()
+    (place.data_dir / audit.ANCHORS_FILE).mkdir()
+    with pytest.raises(AdrwatchError, match="cannot be read: Is a directory"):
+        trail.verify(database)
+
+
+def test_a_code_that_is_none_is_a_flaw(adrwatch, five, sql):
+    sql("UPDATE audit SET mac = 'ä' WHERE seq = 3")
+    assert flaws(adrwatch)["altered"] == 3
+
+
+def test_a_row_whose_number_is_none_is_a_flaw(adrwatch, five, sql, place):
+    if place.database_url is None:
+        # Only SQLite takes it.
+        sql(
+            "INSERT INTO audit SELECT 'first', at, actor, action, subject, reason, before, after, x'00' FROM audit WHERE seq = 1"
+        )
+        assert flaws(adrwatch) == {"altered": 0}
 
 
 def test_the_secret_must_be_its_owners_alone(place, five):

@@ -10,7 +10,6 @@ from datetime import date
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from kafka import KafkaProducer
@@ -21,7 +20,7 @@ from shared import settings
 from shared.cases.clocks import deadlines
 from shared.cases.model import judged
 from shared.errors import AdrwatchError, DependencyAway
-from shared.events import encode
+from shared.events import Concept, encode
 from shared.settings import load
 from shared.topics import ALERTS
 from tests import topics
@@ -62,6 +61,38 @@ def test_clocks_run_from_day_0_when_all_four_criteria_are_met(book):
     harmless = judged(known, seriousness={"death": "rejected", "medically_important": "rejected"})
     assert [(d.region, d.due.isoformat()) for d in deadlines(harmless)] == [("eu", "2026-05-31")]
     assert deadlines(judged(known, criteria={"patient": "not met"})) == []
+
+
+def test_what_nobody_judged_is_not_assessed_and_the_earlier_day_stands(adrwatch, book):
+    case = book.open(item(rules=("overdose",)), (), ("overdose",), "r")
+    assert (case.serious, case.serious_word) == (None, "not assessed")
+    known = ("--criterion", "patient=met", "--criterion", "reporter=met", "--awareness", "2026-03-02", "--reason", "r")
+    assert adrwatch("cases", "assess", case.id, *known).exit_code == 0
+    assert "2026-03-17 eu (if serious)" in adrwatch("cases", "show", case.id).stdout
+    assert adrwatch("cases", "assess", case.id, "--not-serious", "--reason", "r").exit_code == 0
+    after = book.look(case.id, "r")[0]
+    assert set(after.seriousness.values()) == {"rejected"}
+    assert [(due.region, f"{due.due}", due.provisional) for due in deadlines(after)] == [("eu", "2026-05-31", False)]
+
+
+def test_what_no_vocabulary_knows_is_not_known_to_be_a_product_or_a_reaction(book):
+    nothing = Concept("unmapped", "unmapped")
+    found = [
+        book.open(msgspec.structs.replace(item(1), drug=nothing), (), (), "r"),
+        book.open(msgspec.structs.replace(item(2), reaction=nothing), (), (), "r"),
+    ]
+    assert [case.criteria for case in found] == [
+        {"product": "unknown", "reaction": "met"}, {"product": "met", "reaction": "unknown"},
+    ]  # fmt: skip
+
+
+def test_a_closed_case_is_not_assessed_any_more_but_may_be_commented_on(adrwatch, book):
+    case = opened(book)
+    adrwatch("cases", "state", case.id, "closed", "--reason", "no patient")
+    done = adrwatch("cases", "assess", case.id, "--not-serious", "--reason", "r")
+    assert "is closed and cannot be changed" in done.exception.message
+    assert adrwatch("cases", "comment", case.id, "a late note").exit_code == 0
+    assert book.look(case.id, "r")[0].seriousness == case.seriousness
 
 
 def test_a_case_goes_its_way_and_a_closed_one_stays_closed(adrwatch, book):
@@ -119,6 +150,9 @@ def test_comments_and_narrative_are_kept_and_lists_hold_no_narrative(adrwatch, b
         (("assess", "CASE", "--reason", "r", "--awareness", "soon"), "is no day"),
         (("assess", "CASE", "--reason", "r", "--narrative", "absent.txt"), "cannot be read"),
         (("list", "--state", "lost"), "there is no state lost"),
+        (("state", "CASE", "triaged", "--reason", "a\x07bell"), "U+0007 in line 1"),
+        (("comment", "CASE", "a\udc80byte"), "U+DC80"),
+        (("assess", "CASE", "--reason", "r", "--source", "forum"), "comes from own"),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(adrwatch, book, arguments, message):
@@ -176,9 +210,88 @@ def test_a_database_of_another_version_is_refused_until_it_is_upgraded(place, da
     sql("UPDATE alembic_version SET version_num = '0000'")
     done = adrwatch("cases", "list")
     assert "is of version 0000" in done.exception.message
-    sql("UPDATE alembic_version SET version_num = '0001'")
+    sql("UPDATE alembic_version SET version_num = '0002'")
     assert "is up to date" in adrwatch("cases", "upgrade").stdout
     assert adrwatch("cases", "list").exit_code == 0
+
+
+def test_cases_of_an_earlier_version_get_the_source_of_their_post(place, database, book, sql, adrwatch):
+    case, gone = opened(book, 1), opened(book, 2)
+    book.forget(["own:2"])
+    sql("""UPDATE cases SET document = replace(document, '"source":"own",', '')""")
+    sql("DROP TABLE deleted_posts")
+    sql("UPDATE alembic_version SET version_num = '0001'")
+    assert "is of version 0001" in adrwatch("cases", "list").exception.message
+    assert adrwatch("cases", "upgrade").exit_code == 0
+    assert {one.id: one.source for one in book.all()} == {case.id: "own", gone.id: ""}
+    assert book.look(case.id, "r")[0] == case
+
+
+def test_an_empty_database_is_set_up_once_however_many_commands_come_at_once(place):
+    program = """
+import sys
+from services.cases.database import Database
+from shared.settings import current
+sys.stdin.read()
+Database.opened(current()).close()
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    for process in started:
+        process.stdin.close()
+    assert [process.stderr.read().decode() for process in started] == [""] * 6
+    assert [process.wait(timeout=60) for process in started] == [0] * 6
+
+
+def test_a_kill_in_the_middle_of_the_first_set_up_leaves_an_empty_database(place, adrwatch):
+    program = """
+import os, signal
+from alembic import op
+from services.cases.database import Database
+from shared.settings import current
+make, made = op.create_table, []
+def create(name, *parts, **options):
+    if name == "audit":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make(name, *parts, **options)
+op.create_table = create
+Database.opened(current())
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert adrwatch("cases", "list").stdout.strip() == "no cases"
+
+
+def test_tables_of_somebody_else_are_an_error(place, sql, adrwatch):
+    sql("CREATE TABLE comments (something INTEGER)")
+    done = adrwatch("cases", "list")
+    assert isinstance(done.exception, AdrwatchError)
+    assert "already exists" in done.exception.message
+    assert "an empty one" in done.exception.fix
+
+
+def test_tables_that_are_gone_are_an_error(place, database, sql, adrwatch):
+    sql("DROP TABLE cases")
+    done = adrwatch("cases", "list")
+    assert isinstance(done.exception, AdrwatchError)
+    assert not isinstance(done.exception, DependencyAway)
+    assert "cannot be used" in done.exception.message
+
+
+def test_a_user_without_a_name_is_told_to_give_one(place, adrwatch, monkeypatch):
+    monkeypatch.delenv("ADRWATCH_ACTOR")
+    settings.current.cache_clear()
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_uid: int) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    done = adrwatch("cases", "list")
+    assert "set ADRWATCH_ACTOR" in done.exception.fix
 
 
 def test_the_tables_are_those_that_the_migrations_make(place, database):
@@ -196,5 +309,6 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path)
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "cases.sqlite3").write_text("this is no database, but it is long enough to be one " * 20)
-    with pytest.raises((DependencyAway, sa.exc.DatabaseError), match="not a database"):
+    with pytest.raises(AdrwatchError, match="not a database") as caught:
         Database.opened(load(data_dir=tmp_path))
+    assert not isinstance(caught.value, DependencyAway)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from kafka import KafkaProducer
 
+from services.cases.audit import Trail
+from services.cases.casebook import Casebook
+from services.cases.database import Database
+from shared.errors import AdrwatchError
 from shared.events import Deletion, encode, now
 from shared.topics import DEAD_LETTERS, DELETIONS
 from tests import topics
@@ -54,4 +61,34 @@ def test_a_deleted_post_leaves_its_case_once_and_a_foreign_message_is_kept(
     assert [(row["action"], row["actor"]) for row in rows] == [("open", "assessor one"), ("forget", "adrwatch")]
     assert adrwatch("audit", "verify").exit_code == 0
     assert "taken back" in adrwatch("cases", "show", case.id).stdout
-    assert book.forget("own:1") == 0
+    assert book.forget(["own:1"]) == 0
+
+
+def test_no_case_is_opened_from_a_post_whose_deletion_came_first(book, adrwatch, sql):
+    assert book.forget(["own:1"]) == 0
+    with pytest.raises(AdrwatchError, match="was deleted at its source"):
+        opened(book, 1)
+    assert book.all() == []
+    assert adrwatch("audit", "export").stdout == ""
+    assert opened(book, 2).post == "own:2"
+    # Hashes are kept as long as the deletions themselves.
+    sql("UPDATE deleted_posts SET at = '2020-01-01T00:00:00+00:00'")
+    book.forget(["own:3"])
+    assert len(sql("SELECT post FROM deleted_posts")) == 1
+
+
+def test_a_deletion_and_an_opening_at_once_leave_no_case_that_names_the_post(place, book):
+    """Whichever of the two comes first."""
+    for number in range(10):
+        with ThreadPoolExecutor(2) as pool:
+
+            def delete(number: int = number) -> None:
+                with Database.used(place) as database:
+                    Casebook(database, Trail.of(place), "adrwatch").forget([f"own:{number}"])
+
+            def open_one(number: int = number) -> None:
+                with contextlib.suppress(AdrwatchError):
+                    opened(book, number)
+
+            list(pool.map(lambda act: act(), (open_one, delete)))
+    assert {case.post for case in book.all()} <= {None}

@@ -16,7 +16,7 @@ from shared import settings
 from shared.cases.model import Case, judged
 from shared.errors import AdrwatchError
 from shared.events import Concept
-from tests.integration.cases.items import opened
+from tests.integration.cases.items import item, opened
 from tests.unit.vocabulary.dictionary import written
 
 NARRATIVE = "=A patient took amoxicillin, 500 mg, and went into shock <within> the hour & recovered."
@@ -139,15 +139,78 @@ def test_a_message_that_cannot_be_is_refused(adrwatch, book, meddra, tmp_path, o
     assert message in done.exception.message
 
 
-def test_a_source_whose_terms_forbid_it_gives_no_message_not_even_a_draft(
-    adrwatch, book, meddra, tmp_path, monkeypatch
-):
+@pytest.fixture
+def barred(monkeypatch):
+    def bar(sources: str) -> None:
+        monkeypatch.setenv("ADRWATCH_NO_CASE_EXPORT", sources)
+        settings.current.cache_clear()
+
+    return bar
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_source_whose_terms_forbid_it_gives_nothing_in_any_form(adrwatch, book, meddra, tmp_path, barred, deleted):
+    case, out = complete(book, opened(book).id), tmp_path / "out"
+    if deleted:
+        book.forget([case.post])
+    barred("x,own")
+    forms = [SEND, (*SEND, "--draft"), *(("--format", layout) for layout in ("csv", "xlsx", "json"))]
+    for form in forms:
+        done = adrwatch("cases", "export", out, "--case", case.id, *form)
+        assert "comes from own, whose terms do not allow case exports" in done.exception.message
+        assert case.id in done.exception.message
+        assert not out.exists()
+
+
+def test_a_listing_of_all_cases_leaves_out_those_that_may_not_leave_and_names_them(adrwatch, book, tmp_path, barred):
+    case = book.open(msgspec.structs.replace(item(1), examples=("other:1",)), (), (), "r")
+    allowed = opened(book, 2)
+    barred("other")
+    for layout in ("csv", "xlsx", "json"):
+        done = adrwatch("cases", "export", tmp_path / layout, "--format", layout)
+        assert done.exit_code == 0
+        assert f"left out: case {case.id}: it comes from other" in done.stderr
+        assert "1 cases" in done.stdout
+    assert [json.loads(line)["id"] for line in (tmp_path / "json").read_text().splitlines()] == [allowed.id]
+    # What was not written was not read.
+    assert "read" not in adrwatch("audit", "export", "--subject", f"case:{case.id}").stdout
+
+
+def test_without_barred_sources_every_case_may_be_written(adrwatch, book, tmp_path, barred):
     case = complete(book, opened(book).id)
-    monkeypatch.setenv("ADRWATCH_NO_CASE_EXPORT", "x,own")
-    settings.current.cache_clear()
-    for more in ((), ("--draft",)):
-        done = adrwatch("cases", "export", tmp_path / "x.xml", "--case", case.id, *SEND, *more)
-        assert "whose terms do not allow case exports" in done.exception.message
+    book.forget([case.post])
+    barred("")
+    assert "1 cases" in adrwatch("cases", "export", tmp_path / "cases.csv", "--format", "csv").stdout
+
+
+def test_a_case_whose_source_nobody_knows_is_barred_until_somebody_says_it(adrwatch, book, tmp_path, barred):
+    case = book.open(msgspec.structs.replace(item(1), examples=()), (), (), "r")
+    barred("x")
+    listing = ("cases", "export", tmp_path / "cases.csv", "--format", "csv", "--case", case.id)
+    assert "nobody knows its source" in adrwatch(*listing).exception.message
+    assert adrwatch("cases", "assess", case.id, "--source", "forum", "--reason", "the report says so").exit_code == 0
+    assert "1 cases" in adrwatch(*listing).stdout
+
+
+def test_a_case_whose_seriousness_nobody_judged_may_not_be_submitted(adrwatch, book, tmp_path):
+    case = book.open(item(1, ("overdose",)), (), ("overdose",), "r")
+    done = adrwatch("cases", "export", tmp_path / "x.xml", "--case", case.id, *SEND)
+    assert "seriousness is not assessed" in done.exception.message
+
+
+def test_characters_that_no_message_can_hold_are_refused_where_they_come_in_and_where_they_go_out(
+    adrwatch, book, tmp_path
+):
+    case, out = opened(book), tmp_path / "x.xml"
+    narrative = tmp_path / "narrative.txt"
+    narrative.write_text("One line.\nA page\x0cbreak.\n")
+    done = adrwatch("cases", "assess", case.id, "--narrative", narrative, "--reason", "r")
+    assert "U+000C in line 2" in done.exception.message
+    # As an earlier version may have kept it.
+    book.change(case.id, "assess", "r", lambda found: msgspec.structs.replace(found, narrative="a\x0bb"))
+    done = adrwatch("cases", "export", out, "--case", case.id, *SEND, "--draft")
+    assert "the narrative holds the character U+000B" in done.exception.message
+    assert not out.exists()
 
 
 def test_a_dictionary_is_needed_to_choose_a_term(adrwatch, book, tmp_path):

@@ -1,0 +1,138 @@
+"""What people do with cases and signals alike. Every change and every look is a row of the audit trail, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.cases.audit import Recording, Trail, digest
+from services.cases.database import Database
+from services.cases.tables import COMMENTS
+from shared.cases.model import Dossier, State, moved
+from shared.errors import AdrwatchError
+from shared.events import derived_id
+
+
+class Comment(msgspec.Struct, frozen=True):
+    """What somebody wrote about a case or a signal."""
+
+    at: str
+    actor: str
+    text: str
+
+
+D = TypeVar("D", bound=Dossier)
+
+
+class Book(Generic[D]):
+    """The dossiers of one kind in one database, for one actor. `table` holds them, as JSON with what is searched by."""
+
+    kind: type[D]
+    table: ClassVar[sa.Table]
+    command: ClassVar[str]
+
+    def __init__(self, database: Database, trail: Trail, actor: str) -> None:
+        self._database = database
+        self._trail = trail
+        self._actor = actor
+
+    def look(self, dossier_id: str, reason: str) -> tuple[D, list[Comment]]:
+        """One with its comments; that somebody looked is recorded. Raises AdrwatchError where there is none."""
+        with self._trail.recording(self._database) as recording:
+            found = self._existing(recording.connection, dossier_id)
+            self._saw(recording, found, reason)
+            return found, list(_comments(recording.connection, dossier_id))
+
+    def change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D]) -> D:
+        """Change one. Where it stays as it is, that somebody looked is recorded.
+
+        Raises AdrwatchError where there is none, or it is closed, or `how` does.
+        """
+
+        def open_one(found: D) -> D:
+            if found.state == "closed":
+                raise AdrwatchError(
+                    f"{found.noun} {found.id} is closed and cannot be changed",
+                    fix=f"add a comment: adrwatch {self.command} comment",
+                )
+            return how(found)
+
+        return self._change(dossier_id, action, reason, open_one)
+
+    def move(self, dossier_id: str, state: State, reason: str) -> D:
+        """Bring one to another state."""
+        return self._change(dossier_id, "state", reason, lambda found: moved(found, state))
+
+    def comment(self, dossier_id: str, text: str) -> None:
+        """Add a comment. The trail keeps its hash."""
+        with self._trail.recording(self._database) as recording:
+            found = self._existing(recording.connection, dossier_id)
+            row = recording.add(self._actor, "comment", _subject(found), "comment", after=digest(text.encode()))
+            recording.connection.execute(
+                COMMENTS.insert().values(
+                    id=derived_id(dossier_id, str(row.seq)), case_id=dossier_id, at=row.at, actor=self._actor, text=text
+                )
+            )
+
+    def all(self, state: str | None = None) -> list[D]:
+        """All, the newest first; no narrative is shown of a list, so it is not recorded."""
+        query = sa.select(self.table.c.document).order_by(self.table.c.opened_at.desc(), self.table.c.id)
+        if state is not None:
+            query = query.where(self.table.c.state == state)
+        with self._database.reading() as connection:
+            return [self._decoded(row.document) for row in connection.execute(query)]
+
+    def _change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D]) -> D:
+        with self._trail.recording(self._database) as recording:
+            before = self._existing(recording.connection, dossier_id)
+            after = how(before)
+            if after == before:
+                self._saw(recording, before, reason)
+            else:
+                self._write(recording, before, after, action, reason)
+            return after
+
+    def _saw(self, recording: Recording, found: D, reason: str) -> None:
+        state = digest(msgspec.json.encode(found))
+        recording.add(self._actor, "read", _subject(found), reason, state, state)
+
+    def _add(self, recording: Recording, new: D, reason: str, **columns: str | None) -> None:
+        document = msgspec.json.encode(new)
+        recording.add(self._actor, "open", _subject(new), reason, after=digest(document))
+        values = {"document": document.decode(), "state": new.state, "opened_at": new.opened_at.isoformat()}
+        recording.connection.execute(self.table.insert().values(id=new.id, **values, **columns))
+
+    def _write(
+        self, recording: Recording, before: D, after: D, action: str, reason: str, **columns: str | None
+    ) -> None:
+        old, new = msgspec.json.encode(before), msgspec.json.encode(after)
+        recording.add(self._actor, action, _subject(after), reason, digest(old), digest(new))
+        values = {"document": new.decode(), "state": after.state, **columns}
+        recording.connection.execute(self.table.update().where(self.table.c.id == after.id).values(**values))
+
+    def _found(self, connection: Connection, dossier_id: str) -> D | None:
+        row = connection.execute(sa.select(self.table.c.document).where(self.table.c.id == dossier_id)).first()
+        return None if row is None else self._decoded(row.document)
+
+    def _existing(self, connection: Connection, dossier_id: str) -> D:
+        found = self._found(connection, dossier_id)
+        if found is None:
+            raise AdrwatchError(f"there is no {self.kind.noun} {dossier_id}", fix=f"see `adrwatch {self.command} list`")
+        return found
+
+    def _decoded(self, document: str) -> D:
+        return msgspec.json.decode(document, type=self.kind)
+
+
+def _subject(dossier: Dossier) -> str:
+    return f"{dossier.noun}:{dossier.id}"
+
+
+def _comments(connection: Connection, dossier_id: str) -> Iterator[Comment]:
+    query = sa.select(COMMENTS.c.at, COMMENTS.c.actor, COMMENTS.c.text).where(COMMENTS.c.case_id == dossier_id)
+    for row in connection.execute(query.order_by(COMMENTS.c.at, COMMENTS.c.id)):
+        yield Comment(**row._mapping)
