@@ -21,6 +21,11 @@ NAMES = {
     "chi2_fdr": "chi-squared, FDR", "ic": "IC [IC025, IC975]", "ebgm": "EBGM [EB05, EB95]", "llr": "log likelihood ratio",
     "llr_p": "likelihood ratio, p", "tic": "temporal IC", "surge_p": "surge, p", "surge_fdr": "surge, FDR",
 }  # fmt: skip
+# Why a measure may be absent in good order.
+ABSENT = {
+    "ebgm": "no EBGM: the window holds too few pairs to fit its prior",
+    "tic": "no temporal IC: no report of drug or reaction from before the newest part of the window",
+}
 # Signals side by side in 100 columns.
 ABREAST = 3
 
@@ -135,10 +140,13 @@ def _side_by_side(signals: Sequence[Alert]) -> Grid:
         table.add_column(f"{signal.drug.label}\n{signal.reaction.label}", overflow="fold")
     counts = [signal.table for signal in signals]
     table.add_row("a/b/c/d", *(f"{each.a}/{each.b}/{each.c}/{each.d}" if each else "" for each in counts))
-    for name in dict.fromkeys(name for signal in signals for name in signal.measures):
-        if name == "ebgm" and all(signal.measures[name].value is None for signal in signals if name in signal.measures):
-            table.caption = "no EBGM: the window holds too few pairs to fit its prior"
+    names = list(dict.fromkeys(name for signal in signals for name in signal.measures))
+    for name in names:
         table.add_row(NAMES.get(name, name), *(interval(signal.measures.get(name)) for signal in signals))
+    nowhere = [
+        name for name in names if all(interval(signal.measures.get(name)) == interval(None) for signal in signals)
+    ]
+    table.caption = "\n".join(ABSENT[name] for name in nowhere if name in ABSENT)
     return table
 
 

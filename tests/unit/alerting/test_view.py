@@ -88,6 +88,15 @@ def test_a_card_shows_examples_measures_by_name_and_what_differs_from_the_shippe
     assert "policy.authors=2" in out
 
 
+def test_a_measure_that_no_signal_has_is_explained():
+    without = msgspec.structs.replace(signal(), measures={"ebgm": Measure(None), "ic": Measure(None)})
+    beside = msgspec.structs.replace(signal(), measures={"ebgm": Measure(2.0, 1.0, 3.0)})
+    # The words take as many lines as a narrow table needs.
+    assert "no EBGM: the window holds too few pairs" in " ".join(shown(measures_grid([without])[0]).split())
+    assert "no EBGM" not in shown(measures_grid([without, beside])[0])
+    assert "no temporal IC" not in shown(measures_grid([without])[0])
+
+
 def test_all_measures_of_signals_stand_side_by_side():
     names = ("Sertraline", "Metformin", "Atorvastatin", "Ibuprofen")
     report = msgspec.structs.replace(signal("r"), kind="single_report", table=None, measures={})
