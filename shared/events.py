@@ -134,7 +134,7 @@ class Alert(Event, frozen=True, kw_only=True):
 
     `episode` is the start of the episode's first bucket (for a single report: the post's time); `evaluated_at` is the end of
     the closed bucket. `examples` are post ids. `rules` fired, by the rule file's names. `overrides` are the rules that differ from
-    those that are shipped, such as `evans.prr=3.0`.
+    those that are shipped, such as `evans.prr=3.0`. `previous` is the pair's episode before.
     """
 
     id: str
@@ -152,6 +152,19 @@ class Alert(Event, frozen=True, kw_only=True):
     authors: int | None = None
     measures: dict[str, Measure] = {}
     overrides: tuple[str, ...] = ()
+    previous: str | None = None
+
+
+class Closure(Event, frozen=True, kw_only=True):
+    """A person closed a signal. `evidence_until` is the end of the last bucket that the person saw: reports in later ones are new
+    evidence, which opens another episode of the pair.
+    """
+
+    id: str
+    drug: Concept
+    reaction: Concept
+    evidence_until: datetime
+    closed_at: datetime
 
 
 class DeadLetter(Event, frozen=True, kw_only=True):

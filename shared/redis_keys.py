@@ -92,6 +92,14 @@ class Keys:
         """Hash: pair → its episodes."""
         return self._tagged("episodes", "m", partition)
 
+    def settled(self, partition: int) -> str:
+        """Sorted set: pair → end in ms of the last bucket that a person saw who closed its signal."""
+        return self._tagged("settled", "m", partition)
+
+    def reopened(self, partition: int) -> str:
+        """Set: times in ms (those of `settled`) from which buckets must be evaluated again, for a signal was closed."""
+        return self._tagged("reopened", "m", partition)
+
     def pending(self, partition: int) -> str:
         """Hash: alert id → alert that is decided but not yet acknowledged by the broker; empty for a tombstone."""
         return self._tagged("pending", "m", partition)

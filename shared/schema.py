@@ -19,6 +19,7 @@ from shared.errors import AdrwatchError
 from shared.events import (
     SCHEMA_VERSION,
     Alert,
+    Closure,
     Concept,
     DeadLetter,
     Deletion,
@@ -98,6 +99,13 @@ EXAMPLES: tuple[Event, ...] = (
         authors=15,
         measures={"ic": Measure(4.186, 3.393, 4.68), "ebgm": Measure(None)},
         overrides=("preset=umc", "policy.rules=ic025"),
+    ),
+    Closure(
+        id=derived_id(_DRUG.id, _REACTION.id, _BUCKET.isoformat()),
+        drug=_DRUG,
+        reaction=_REACTION,
+        evidence_until=datetime(2026, 3, 2, 10, tzinfo=UTC),
+        closed_at=datetime(2026, 3, 9, 14, 30, tzinfo=UTC),
     ),
     DeadLetter(
         id=f"{_PREFIX}.posts:2:1204:screen",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from shared.events import Alert, DeadLetter, Deletion, Event, Mention, Outcome, Post
+from shared.events import Alert, Closure, DeadLetter, Deletion, Event, Mention, Outcome, Post
 
 # Of one message. Kafka takes a mebibyte, envelope and headers included, where nothing else is configured.
 MOST_BYTES = 1_000_000
@@ -49,9 +49,11 @@ DELETIONS = Topic("deletions", Deletion, 1, 400 * DAY_MS, False, "posts taken ba
 OUTCOMES = Topic("outcomes", Outcome, 4, 200 * DAY_MS, False, "one record a post: what became of it")
 MENTIONS = Topic("mentions", Mention, 4, 90 * DAY_MS, False, "asserted drug-reaction pairs, partitioned by drug")
 ALERTS = Topic("alerts", Alert, 1, 365 * DAY_MS, False, "signals and single reports")
+# Longer than any window: a closure is of use while evidence from before it is still counted.
+CLOSURES = Topic("closures", Closure, 1, 400 * DAY_MS, False, "signals that a person closed")
 DEAD_LETTERS = Topic("dead-letters", DeadLetter, 1, 14 * DAY_MS, True, "messages that could not be processed")
 
-TOPICS = (POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, DEAD_LETTERS)
+TOPICS = (POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS)
 
 
 def partition_of(key: str, partitions: int) -> int:

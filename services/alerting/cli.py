@@ -14,8 +14,8 @@ from services import groups
 from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
-    from services.alerting.view import Filter, LatestAlerts
     from shared.events import Alert
+    from shared.latest_alerts import Filter, LatestAlerts
 
 alerts = typer.Typer(help="Look at signals and single reports.", no_args_is_help=True)
 rules = typer.Typer(help="Look at the rules of alerting and test changed ones.", no_args_is_help=True)
@@ -66,9 +66,9 @@ def list_alerts(
 
     Example: adrwatch alerts list --drug sertraline --since 2026-03-01
     """
-    from services.alerting.view import Filter, LatestAlerts
     from shared import settings
     from shared.broker import TopicReader
+    from shared.latest_alerts import Filter, LatestAlerts
     from shared.topics import ALERTS
 
     wanted = Filter(kind.value if kind else None, drug, _moment(since))
@@ -96,17 +96,12 @@ def show_alert(alert_id: Annotated[str, typer.Argument(metavar="ID")], as_json: 
     Example: adrwatch alerts show 4f0c1d2e3b5a69788796
     """
     from services.alerting.codes import codes_of
-    from services.alerting.view import LatestAlerts, card
+    from services.alerting.view import card
     from shared import settings
-    from shared.broker import TopicReader
     from shared.console import tables
-    from shared.topics import ALERTS
+    from shared.latest_alerts import latest_alerts
 
-    latest = LatestAlerts()
-    with TopicReader(settings.current(), ALERTS) as reader:
-        for record in reader.to_end():
-            latest.apply(record)
-    alert = latest.get(alert_id)
+    alert = latest_alerts(settings.current()).get(alert_id)
     if alert is None:
         print(f"adrwatch: there is no alert {alert_id}, or it was taken back", file=sys.stderr)
         print("  fix: see `adrwatch alerts list`", file=sys.stderr)

@@ -1,8 +1,9 @@
 """Rules on closed buckets: the periodic task that finds what to evaluate, evaluates it and publishes.
 
 A bucket is evaluated when it has closed and its version is not the one that was evaluated last. A change of a bucket that was
-evaluated before (a report that came late, a deletion) re-opens it and the later ones whose windows reach back to it; those are
-unmarked first, so that a crash does not lose them. Every step repeats without effect: another worker can take over anywhere.
+evaluated before (a report that came late, a deletion) re-opens it and the later ones whose windows reach back to it; the closing
+of a signal re-opens those that the person who closed it did not see. They are unmarked first, so that a crash does not lose
+them. Every step repeats without effect: another worker can take over anywhere.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class Evaluator:
         versions = await self._history.refresh(first, end)
         due: dict[int, set[int]] = {}
         for partition in self._held.values():
+            await partition.reopen(bucket_ms)
             await self._publisher.amend(partition, self._history.ledger, moment.kept_from)
             buckets = due[partition.number] = set(stale(versions, partition.evaluated, reach))
             metrics.REOPENED.inc(len(buckets & partition.evaluated.keys()))

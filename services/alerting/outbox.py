@@ -100,6 +100,24 @@ class Partition:
         [[found]] = await self._link.run(lambda pipe: pipe.hmget(self._names[1], [join(*pair) for pair in wanted]))
         return {pair: _decode(raw) if raw else () for pair, raw in zip(wanted, found, strict=True)}
 
+    async def settled(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Up to when what was reported of pairs is settled, in ms, for those whose signal a person closed."""
+        wanted = list(pairs)
+        if not wanted:
+            return {}
+        name, members = self._keys.settled(self.number), [join(*pair) for pair in wanted]
+        [[found]] = await self._link.run(lambda pipe: pipe.zmscore(name, members))
+        return {pair: int(score) for pair, score in zip(wanted, found, strict=True) if score is not None}
+
+    async def reopen(self, bucket_ms: int) -> None:
+        """Note the buckets that must be evaluated again because a signal was closed."""
+        name = self._keys.reopened(self.number)
+        [[members]] = await self._link.run(lambda pipe: pipe.smembers(name))
+        if members:
+            since = min(map(int, members))
+            await self.unmark([bucket for bucket in self.evaluated if (bucket + 1) * bucket_ms > since])
+            await self._link.run(lambda pipe: pipe.srem(name, *members))
+
     async def publish(
         self, episodes: Mapping[tuple[str, str], Episodes], alerts: Sequence[Alert], gone: Sequence[str] = ()
     ) -> None:

@@ -1,10 +1,11 @@
 """What Redis holds, made anew from the topics: after Redis lost it, or where `adrwatch windows verify` finds a difference.
 
 The order of steps, each repeatable: one process takes the lock; all keys of the instance go; outcomes become rows again, by the
-code that counts them live; episodes and single reports come back from the alerts that were published (`restore.py`); deletions
-are handled once more, tombstones included, for one that came while Redis was empty found nothing to take back; buckets whose
-windows reach back to before the topic begins are marked as evaluated, for their counts would be too small; last comes the mark
-that tells workers that the windows are whole. A crash in between leaves that mark out, and the next start begins anew.
+code that counts them live; episodes and single reports come back from the alerts that were published (`restore.py`), and what
+people have settled by closing signals from their closures; deletions are handled once more, tombstones included, for one that
+came while Redis was empty found nothing to take back; buckets whose windows reach back to before the topic begins are marked as
+evaluated, for their counts would be too small; last comes the mark that tells workers that the windows are whole. A crash in
+between leaves that mark out, and the next start begins anew.
 
 Workers evaluate the other buckets again. That publishes nothing twice: an episode that was published is found, not opened.
 """
@@ -22,6 +23,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from services.alerting.close import Closer
 from services.alerting.count import Counter
 from services.alerting.forget import Forgetter
 from services.alerting.group import Say, committed
@@ -38,7 +40,7 @@ from shared.settings import Settings
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.windows import to_ms
 from shared.stream import Output, Record
-from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic
+from shared.topics import ALERTS, CLOSURES, DELETIONS, MENTIONS, OUTCOMES, Topic
 
 _BATCH = 500
 # The lock outlives the longest wait for a server; it is renewed with every batch.
@@ -143,6 +145,7 @@ async def _steps(parts: _Parts) -> Rebuilt:
     signals = await restorer.episodes(published, whole_from)
     mentions = await _feed(parts, MENTIONS, restorer.items(published))
     await restorer.items_without_mention(published)
+    await _feed(parts, CLOSURES, Closer(parts.link, parts.keys, again=False).handle)
     with _Producer(parts.settings) as send:
         deletions = await _feed(parts, DELETIONS, Forgetter(parts.link, parts.store, send).handle)
     buckets = await _mark_partial(parts, whole_from)

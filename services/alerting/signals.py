@@ -35,18 +35,23 @@ class SignalPublisher:
             part = findings[start : start + MOST]
             labels = await self._store.labels(name for finding in part for name in (finding.drug, finding.reaction))
             episodes = await partition.episodes((finding.drug, finding.reaction) for finding in part)
+            settled = await partition.settled(episodes)
             # The measures of an alert that is published take a tenth of a second or more.
-            alerts = await asyncio.to_thread(self._recorded, part, episodes, labels)
+            alerts = await asyncio.to_thread(self._recorded, part, episodes, settled, labels)
             await self._publish(partition, episodes, alerts)
 
     def _recorded(
-        self, findings: Sequence[Finding], episodes: dict[Pair, Episodes], labels: Mapping[str, str]
+        self,
+        findings: Sequence[Finding],
+        episodes: dict[Pair, Episodes],
+        settled: Mapping[Pair, int],
+        labels: Mapping[str, str],
     ) -> dict[Pair, list[Alert]]:
         """Put the findings into the episodes; gives the alerts to publish."""
         alerts: dict[Pair, list[Alert]] = {}
         for finding in findings:
             pair = (finding.drug, finding.reaction)
-            episodes[pair], alert = record(episodes[pair], finding, labels, self._rules)
+            episodes[pair], alert = record(episodes[pair], finding, labels, self._rules, settled.get(pair))
             if alert:
                 alerts[pair] = [alert]
         return alerts

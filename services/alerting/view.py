@@ -1,17 +1,13 @@
-"""Alerts as people see them on the command line: the latest state of each, filtered, as tables."""
+"""Alerts as people see them on the command line: tables and cards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from rich import box
 from rich.table import Table as Grid
 
-from shared.broker import Stored
-from shared.errors import BadMessage
-from shared.events import Alert, Measure, decode
+from shared.events import Alert, Measure
 
 # The length of an alert's id, see `shared.events.derived_id`.
 ID_WIDTH = 20
@@ -28,55 +24,6 @@ ABSENT = {
 }
 # Signals side by side in 100 columns.
 ABREAST = 3
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which alerts are wanted; None wants all. `drug` is an id or part of a label, without case."""
-
-    kind: str | None = None
-    drug: str | None = None
-    since: datetime | None = None
-
-    def wants(self, alert: Alert) -> bool:
-        """Whether the alert is among those that are wanted."""
-        if self.kind is not None and alert.kind != self.kind:
-            return False
-        if self.since is not None and alert.evaluated_at < self.since:
-            return False
-        if self.drug is None:
-            return True
-        return self.drug == alert.drug.id or self.drug.casefold() in alert.drug.label.casefold()
-
-
-class LatestAlerts:
-    """The latest state of every alert. A record that is no alert is counted in `unreadable`."""
-
-    def __init__(self) -> None:
-        self.unreadable = 0
-        self._alerts: dict[str, Alert] = {}
-
-    def apply(self, record: Stored) -> Alert | None:
-        """Take in one record of the topic; gives the alert as it is now, None when it was taken back or cannot be read."""
-        if record.value is None:
-            self._alerts.pop((record.key or b"").decode(errors="replace"), None)
-            return None
-        try:
-            alert = decode(record.value, Alert)
-        except BadMessage:
-            self.unreadable += 1
-            return None
-        self._alerts[alert.id] = alert
-        return alert
-
-    def get(self, alert_id: str) -> Alert | None:
-        """One alert."""
-        return self._alerts.get(alert_id)
-
-    def matching(self, wanted: Filter) -> list[Alert]:
-        """The alerts that are wanted, the latest first."""
-        found = [alert for alert in self._alerts.values() if wanted.wants(alert)]
-        return sorted(found, key=lambda alert: (alert.evaluated_at, alert.id), reverse=True)
 
 
 def interval(measure: Measure | None) -> str:
@@ -163,6 +110,7 @@ def card(alert: Alert, codes: Mapping[str, str] | None = None) -> Grid:
         "reaction": f"{alert.reaction.label} ({alert.reaction.id})",
         **(codes or {}),
         "began": f"{alert.episode:%Y-%m-%d %H:%M} UTC",
+        **({"earlier episode": alert.previous} if alert.previous else {}),
         "evaluated": f"{alert.evaluated_at:%Y-%m-%d %H:%M} UTC",
         "rules": ", ".join(alert.rules) or "none any more",
         "rule version": alert.rule_version,

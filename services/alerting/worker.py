@@ -6,6 +6,7 @@ import msgspec
 import tenacity
 
 from services.alerting.clock import EventClock
+from services.alerting.close import Closer
 from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
@@ -21,7 +22,7 @@ from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.rules import Rules, load_rules
 from shared.stream import Worker
-from shared.topics import DELETIONS, MENTIONS, OUTCOMES
+from shared.topics import CLOSURES, DELETIONS, MENTIONS, OUTCOMES
 
 log = logger("alerting")
 
@@ -44,6 +45,7 @@ def build(settings: Settings) -> Worker:
     worker.batch_agent(OUTCOMES, counter.handle, stage="windows")
     worker.batch_agent(MENTIONS, singles.handle, stage="single-reports")
     worker.batch_agent(DELETIONS, Forgetter(link, store, worker.send).handle, stage="deletions")
+    worker.batch_agent(CLOSURES, Closer(link, store.keys).handle, stage="closures")
     worker.app.on_before_shutdown.connect(lambda *_, **__: upstream.close())
     worker.every(settings.evaluate_every, Evaluator(link, store, rules, worker, clock).tick, name="evaluate")
     return worker

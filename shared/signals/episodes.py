@@ -29,17 +29,25 @@ Episodes = tuple[Episode, ...]
 
 
 def record(
-    episodes: Episodes, finding: Finding, labels: Mapping[str, str], rules: Rules
+    episodes: Episodes, finding: Finding, labels: Mapping[str, str], rules: Rules, settled_ms: int | None = None
 ) -> tuple[Episodes, Alert | None]:
     """Add a firing to the episodes of its pair. Gives the episodes and the alert to publish, if any.
 
     A new episode is published, and one whose count has grown by the escalation factor since its last publication. The
     same firing recorded twice changes nothing. Episodes that the alerts' topic no longer holds are let go.
+
+    `settled_ms` is the end of the last bucket that a person saw who closed the pair's signal. Firings up to there change
+    nothing; a later one, which has a report in its bucket, is new evidence: it never joins an episode from before.
+    A new episode names the one before it.
     """
     bucket_ms = finding.end_ms - rules.time.bucket_ms
     cool_down = rules.policy.cool_down_hours.value * HOUR_MS
     kept = [episode for episode in episodes if episode.last_ms >= bucket_ms - ALERTS.retention_ms]
+    if settled_ms is not None and finding.end_ms <= settled_ms:
+        return tuple(kept), None
     for i, episode in enumerate(kept):
+        if settled_ms is not None and episode.first_ms < settled_ms:
+            continue
         if episode.first_ms - cool_down <= bucket_ms <= episode.last_ms + cool_down:
             first, last = min(episode.first_ms, bucket_ms), max(episode.last_ms, bucket_ms)
             alert = _escalated(episode.alert, finding, labels, rules)
@@ -47,7 +55,8 @@ def record(
             return tuple(kept), alert
     start = from_ms(bucket_ms)
     signal_id = derived_id(finding.drug, finding.reaction, start.isoformat())
-    alert = _alert(signal_id, bucket_ms, finding, labels, rules)
+    earlier = [episode.alert.id for episode in kept if episode.first_ms < bucket_ms]
+    alert = _alert(signal_id, bucket_ms, finding, labels, rules, earlier[-1] if earlier else None)
     kept.append(Episode(bucket_ms, bucket_ms, alert))
     return tuple(sorted(kept, key=lambda episode: episode.first_ms)), alert
 
@@ -61,7 +70,7 @@ def amend(episode: Episode, finding: Finding | None, rules: Rules) -> Episode | 
         return None
     old = episode.alert
     labels = {old.drug.id: old.drug.label, old.reaction.id: old.reaction.label}
-    return msgspec.structs.replace(episode, alert=_alert(old.id, to_ms(old.episode), finding, labels, rules))
+    return msgspec.structs.replace(episode, alert=_again(old, finding, labels, rules))
 
 
 def without_example(episode: Episode, post_id: str) -> Episode:
@@ -75,10 +84,16 @@ def _escalated(published: Alert, finding: Finding, labels: Mapping[str, str], ru
     later = finding.end_ms > to_ms(published.evaluated_at)
     if not later or finding.table.a < before * rules.policy.escalation_factor.value:
         return None
-    return _alert(published.id, to_ms(published.episode), finding, labels, rules)
+    return _again(published, finding, labels, rules)
 
 
-def _alert(signal_id: str, start_ms: int, finding: Finding, labels: Mapping[str, str], rules: Rules) -> Alert:
+def _again(published: Alert, finding: Finding, labels: Mapping[str, str], rules: Rules) -> Alert:
+    return _alert(published.id, to_ms(published.episode), finding, labels, rules, published.previous)
+
+
+def _alert(
+    signal_id: str, start_ms: int, finding: Finding, labels: Mapping[str, str], rules: Rules, previous: str | None
+) -> Alert:
     return Alert(
         id=signal_id,
         kind="disproportionality",
@@ -94,4 +109,5 @@ def _alert(signal_id: str, start_ms: int, finding: Finding, labels: Mapping[str,
         authors=finding.authors,
         measures=finding.measures(),
         overrides=rules.overrides,
+        previous=previous,
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.alerting.clock import EventClock
+from services.alerting.close import Closer
 from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
@@ -16,14 +17,14 @@ from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.watermark import Idleness
 from shared.errors import DependencyAway
-from shared.events import Alert, Concept, Deletion, Mention, Outcome, Pair, Span, decode, encode
+from shared.events import Alert, Closure, Concept, Deletion, Mention, Outcome, Pair, Span, decode, encode
 from shared.redis_keys import Keys
 from shared.signals.reports import row_of
 from shared.signals.rules import Rules
 from shared.signals.timeline import Timeline
 from shared.signals.windows import Row, from_ms, to_ms
 from shared.stream import BatchResult, Output, Record
-from shared.topics import ALERTS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
+from shared.topics import ALERTS, CLOSURES, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
 from tests.unit.signals.signal_rows import HOUR, ledger_of, rules_with
 
 # The first hour of a day long ago, so that nothing lies in the future.
@@ -81,7 +82,12 @@ def closing(at: int) -> list[Outcome]:
 
 def records(topic: Topic, events: Sequence[Any]) -> list[Record]:
     """Events as they lie in a topic."""
-    keys = {OUTCOMES: lambda e: e.post_id, MENTIONS: lambda e: e.drug.id, DELETIONS: lambda e: e.id}
+    keys = {
+        OUTCOMES: lambda e: e.post_id,
+        MENTIONS: lambda e: e.drug.id,
+        DELETIONS: lambda e: e.id,
+        CLOSURES: lambda e: e.id,
+    }
     return [
         Record(topic.suffix, partition_of(keys[topic](event), topic.partitions), 0, None, encode(event))
         for event in events
@@ -199,6 +205,7 @@ class Alerting:
         self.counter = Counter(self.store, idleness, self.clock.kept_from, future_limit=600.0)
         self.singles = SingleReports(self.link, self.keys, rules, self.stream.send)
         self.forgetter = Forgetter(self.link, self.store, self.stream.send)
+        self.closer = Closer(self.link, self.keys)
         self.evaluator = Evaluator(self.link, self.store, rules, self.stream, self.clock)
 
     async def count(self, outcomes: Sequence[Outcome], batch: int = 64) -> BatchResult:
@@ -215,6 +222,14 @@ class Alerting:
     async def delete(self, *posts: str) -> None:
         """Delete posts."""
         await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
+
+    async def close(self, *alerts: Alert) -> None:
+        """Close signals, as a person who sees these alerts does."""
+        closures = [
+            Closure(id=a.id, drug=a.drug, reaction=a.reaction, evidence_until=a.evaluated_at, closed_at=a.evaluated_at)
+            for a in alerts
+        ]
+        await self.closer.handle(records(CLOSURES, closures))
 
     async def tick(self) -> None:
         await self.evaluator.tick()

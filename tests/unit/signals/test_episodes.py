@@ -82,3 +82,39 @@ def test_an_example_can_be_left_out_when_its_window_cannot_be_counted_anew():
     [episode], alert = record((), firing(20), {}, RULES)
     assert without_example(episode, "p3").alert.examples == ("p2", "p1", "p0")
     assert without_example(episode, "p3").alert.table == alert.table
+
+
+def test_new_evidence_after_a_signal_was_closed_opens_an_episode_that_names_it():
+    episodes, closed = record((), firing(20), {}, RULES)
+    settled = to_ms(closed.evaluated_at)
+    # What the person saw, evaluated once more, changes nothing, however much it has grown.
+    assert record(episodes, firing(20, 8), {}, RULES, settled) == (episodes, None)
+    both, opened = record(episodes, firing(21), {}, RULES, settled)
+    assert (opened.previous, to_ms(opened.episode)) == (closed.id, 21 * HOUR)
+    assert opened.id != closed.id
+    assert [episode.alert.id for episode in both] == [closed.id, opened.id]
+    assert both[0] == episodes[0]
+    # From then on it goes as with any other episode.
+    again, nothing = record(both, firing(22), {}, RULES, settled)
+    assert nothing is None
+    assert [(episode.first_ms, episode.last_ms) for episode in again] == [
+        (20 * HOUR, 20 * HOUR),
+        (21 * HOUR, 22 * HOUR),
+    ]
+    _, escalated = record(again, firing(23, 8), {}, RULES, settled)
+    assert (escalated.id, escalated.previous) == (opened.id, closed.id)
+
+
+def test_evidence_that_returns_after_the_cool_down_names_the_episode_before():
+    episodes, first = record((), firing(20), {}, RULES)
+    later = 21 + RULES.policy.cool_down_hours.value
+    _, second = record(episodes, firing(later), {}, RULES)
+    assert (first.previous, second.previous) == (None, first.id)
+    assert second.id != first.id
+
+
+def test_an_amended_signal_still_names_the_episode_before():
+    episodes, first = record((), firing(20), {}, RULES)
+    episodes, _ = record(episodes, firing(21), {}, RULES, to_ms(first.evaluated_at))
+    finding = look_at(ledger(21, 1), *PAIR, 22 * HOUR, 24, RULES)
+    assert amend(episodes[1], finding, RULES).alert.previous == first.id
