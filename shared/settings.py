@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         pattern=r"^([\w.-]+(,[\w.-]+)*)?$",
         description="sources, with commas between, whose terms do not allow that their posts become exported cases",
     )
+    reference_safety: Path | None = Field(
+        None,
+        description="your reference safety information: CSV with the columns drug and text, or JSON of texts by drug",
+    )
     actor: str | None = Field(
         None, min_length=1, max_length=100, description="who acts on cases; unset, the system's user"
     )

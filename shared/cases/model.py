@@ -16,6 +16,8 @@ from shared.events import UNMAPPED, Concept
 State = Literal["new", "triaged", "under assessment", "confirmed", "refuted", "closed"]
 Met = Literal["met", "not met", "unknown"]
 Judgement = Literal["suggested", "confirmed", "rejected"]
+# Whether the reference safety information of the drug lists the reaction.
+Listedness = Literal["listed", "not listed", "unknown"]
 
 # What may follow what (SIGNALS: new, triaged, under assessment, confirmed or refuted, closed). A closed one is never opened again.
 TRANSITIONS: dict[State, tuple[State, ...]] = {
@@ -58,7 +60,8 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
     """One case. `awareness` is day 0: when somebody first knew of all four minimum criteria. `naranjo`: answers in order.
 
-    `source` is that of the post, and stays when the post is deleted there; empty where nobody knows it.
+    `source` is that of the post, and stays when the post is deleted there; empty where nobody knows it. `listedness` is what
+    a person says. `duplicates` are cases of the same patient and reaction, as a person linked them; each names the others.
     """
 
     noun = "case"
@@ -73,6 +76,8 @@ class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
     naranjo: tuple[str, ...] = ()
     who_umc: str | None = None
     narrative: str = ""
+    listedness: Listedness | None = None
+    duplicates: tuple[str, ...] = ()
 
     @property
     def valid(self) -> Met:
@@ -121,6 +126,14 @@ def moved(dossier: D, state: State) -> D:
             fix=f"after {dossier.state} comes {follow}",
         )
     return msgspec.structs.replace(dossier, state=state)
+
+
+def listed(case: Case, word: str) -> Case:
+    """The case with what a person says of listedness. Raises AdrwatchError for a word that is none."""
+    for known in ("listed", "not listed", "unknown"):
+        if word == known:
+            return msgspec.structs.replace(case, listedness=known)
+    raise AdrwatchError(f"listedness cannot be {word!r}", fix="write listed, 'not listed' or unknown")
 
 
 def judged(case: Case, *, criteria: dict[str, str] | None = None, seriousness: dict[str, str] | None = None) -> Case:
