@@ -35,6 +35,7 @@ COMMANDS: tuple[str, ...] = (
     "services.pipeline.cli",
     "services.alerting.cli",
     "services.cases.cli",
+    "services.cases.review_cli",
     "services.cases.audit_cli",
     "deploy.reconcile.command",
     "services.signals.cli",

@@ -74,7 +74,11 @@ class Book(Generic[D]):
             row = recording.add(self._actor, "comment", _subject(found), "comment", after=digest(text.encode()))
             recording.connection.execute(
                 COMMENTS.insert().values(
-                    id=derived_id(dossier_id, str(row.seq)), case_id=dossier_id, at=row.at, actor=self._actor, text=text
+                    id=derived_id(dossier_id, str(row.seq)),
+                    dossier_id=dossier_id,
+                    at=row.at,
+                    actor=self._actor,
+                    text=text,
                 )
             )
 
@@ -100,14 +104,14 @@ class Book(Generic[D]):
         state = digest(msgspec.json.encode(found))
         recording.add(self._actor, "read", _subject(found), reason, state, state)
 
-    def _add(self, recording: Recording, new: D, reason: str, **columns: str | None) -> None:
+    def _add(self, recording: Recording, new: D, reason: str, **columns: str | int | None) -> None:
         document = msgspec.json.encode(new)
         recording.add(self._actor, "open", _subject(new), reason, after=digest(document))
         values = {"document": document.decode(), "state": new.state, "opened_at": new.opened_at.isoformat()}
         recording.connection.execute(self.table.insert().values(id=new.id, **values, **columns))
 
     def _write(
-        self, recording: Recording, before: D, after: D, action: str, reason: str, **columns: str | None
+        self, recording: Recording, before: D, after: D, action: str, reason: str, **columns: str | int | None
     ) -> None:
         old, new = msgspec.json.encode(before), msgspec.json.encode(after)
         recording.add(self._actor, action, _subject(after), reason, digest(old), digest(new))
@@ -133,6 +137,6 @@ def _subject(dossier: Dossier) -> str:
 
 
 def _comments(connection: Connection, dossier_id: str) -> Iterator[Comment]:
-    query = sa.select(COMMENTS.c.at, COMMENTS.c.actor, COMMENTS.c.text).where(COMMENTS.c.case_id == dossier_id)
+    query = sa.select(COMMENTS.c.at, COMMENTS.c.actor, COMMENTS.c.text).where(COMMENTS.c.dossier_id == dossier_id)
     for row in connection.execute(query.order_by(COMMENTS.c.at, COMMENTS.c.id)):
         yield Comment(**row._mapping)

@@ -56,6 +56,27 @@ class Casebook(Book[Case]):
             self._add(recording, case, reason, post=derived_id(post) if post else None)
         return case
 
+    def link(self, first: str, second: str, reason: str, *, linked: bool = True) -> list[Case]:
+        """Note in two cases that they are of the same patient and reaction, or that they are not after all.
+
+        Each case has its row of the trail. Where nothing changes, both are recorded as read. Raises AdrwatchError for one case,
+        or for one that there is not. Closed cases may be linked: a duplicate is often found late.
+        """
+        if first == second:
+            raise AdrwatchError(f"case {first} cannot be linked to itself", fix="give two cases")
+        with self._trail.recording(self._database) as recording:
+            found = [self._existing(recording.connection, one) for one in (first, second)]
+            after = []
+            for case, other in zip(found, (second, first), strict=True):
+                others = {*case.duplicates, other} if linked else {*case.duplicates} - {other}
+                new = msgspec.structs.replace(case, duplicates=tuple(sorted(others)))
+                if new == case:
+                    self._saw(recording, case, reason)
+                else:
+                    self._write(recording, case, new, "link" if linked else "unlink", reason)
+                after.append(new)
+        return after
+
     def forget(self, posts: Collection[str]) -> int:
         """Take posts that were deleted at their source out of their cases; how many cases there were.
 

@@ -8,9 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from services import groups
+from services.cases.duplicates_cli import link, show_duplicates, unlink
 from services.cases.export_cli import export_cases
 from services.cases.options import Assignee, Comment, Json, Reason, state_of, using
 from shared.errors import AdrwatchError
+
+# Closed signals that the command could not tell alerting of wait so long.
+_TELL_SECONDS = 5.0
 
 cases = typer.Typer(help="Individual cases: open, assess, follow.", no_args_is_help=True)
 
@@ -21,26 +25,39 @@ def register(app: typer.Typer) -> None:
     """Add the group `cases`, and its worker."""
     groups.worker.command("cases")(run_worker)
     cases.command("export")(export_cases)
+    cases.command("duplicates")(show_duplicates)
+    cases.command("link")(link)
+    cases.command("unlink")(unlink)
     app.add_typer(cases, name="cases")
 
 
 def run_worker() -> None:
-    """Take posts that were deleted at their source out of their cases.
+    """Take posts that were deleted at their source out of their cases; tell alerting of signals that were closed.
 
     Example: adrwatch worker cases
     """
+    import asyncio
+
+    from services.cases.announce import announce
     from services.cases.audit import Trail
     from services.cases.casebook import Casebook
     from services.cases.database import Database
     from services.cases.forget import CaseForgetter
+    from services.cases.reviews import Reviews
     from shared import settings
     from shared.stream import Worker
     from shared.topics import DELETIONS
 
     current = settings.current()
-    book = Casebook(Database.opened(current), Trail.of(current), "adrwatch")
+    database, trail = Database.opened(current), Trail.of(current)
+    book, reviews = Casebook(database, trail, "adrwatch"), Reviews(database, trail, "adrwatch")
+
+    async def tell() -> None:
+        await asyncio.to_thread(announce, current, reviews)
+
     worker = Worker("cases", current)
     worker.batch_agent(DELETIONS, CaseForgetter(book).handle, stage="case-deletions")
+    worker.every(_TELL_SECONDS, tell, name="closures")
     worker.run()
 
 
@@ -103,15 +120,19 @@ def show_case(case_id: Id, reason: Reason = "assessment", as_json: Json = False)
     import msgspec
 
     from services.cases.casebook import Casebook
+    from services.cases.reference_safety import ReferenceSafety
     from services.cases.view import card
+    from shared import settings
     from shared.console import tables
 
     with using(Casebook) as book:
         case, comments = book.look(case_id, reason)
+    safety = ReferenceSafety.of(settings.current())
+    suggestion = safety.suggest(case.drug, case.reaction) if safety else None
     if as_json:
-        print(msgspec.json.encode({"case": case, "comments": comments}).decode())
+        print(msgspec.json.encode({"case": case, "comments": comments, "listedness": suggestion}).decode())
     else:
-        tables().print(card(case, comments))
+        tables().print(card(case, comments, suggestion))
 
 
 @cases.command("state")
@@ -150,6 +171,12 @@ def assess(
     ] = None,
     narrative: Annotated[Path | None, typer.Option(help="file with the narrative, in your own words")] = None,
     assignee: Assignee = None,
+    listedness: Annotated[
+        str | None,
+        typer.Option(
+            help="whether the reference safety information lists the reaction: listed, 'not listed' or unknown"
+        ),
+    ] = None,
     not_serious: Annotated[
         bool, typer.Option("--not-serious", help="no criterion of seriousness is met: all six are rejected")
     ] = False,
@@ -169,7 +196,7 @@ def assess(
     from services.cases.casebook import Casebook
     from shared.cases.causality import naranjo_score
     from shared.cases.causality import who_umc as category
-    from shared.cases.model import SERIOUSNESS, Case, judged
+    from shared.cases.model import SERIOUSNESS, Case, judged, listed
 
     changed: dict[str, Any] = {}
     if awareness is not None:
@@ -196,7 +223,8 @@ def assess(
         case = judged(case, criteria=_pairs("--criterion", criterion), seriousness=judgements)
         if source is not None and case.source not in ("", source):
             raise AdrwatchError(f"case {case.id} comes from {case.source}", fix="leave --source out")
-        return msgspec.structs.replace(case, **changed)
+        case = msgspec.structs.replace(case, **changed)
+        return case if listedness is None else listed(case, listedness)
 
     with using(Casebook) as book:
         _show(book.change(case_id, "assess", reason, how), as_json)

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import xlsxwriter
 
+from services.cases.reference_safety import ReferenceSafety
 from shared.cases.causality import naranjo_score
 from shared.cases.clocks import deadlines
 from shared.cases.e2b import Coding, Envelope, message, missing
@@ -22,7 +23,7 @@ from shared.vocabulary.meddra import PREFIX, MedDra
 
 LISTING = (
     "id", "opened_at", "state", "drug", "reaction", "valid", "serious", *SERIOUSNESS, "situations", "awareness", "due",
-    "who_umc", "naranjo", "assignee", "narrative",
+    "who_umc", "naranjo", "listedness", "listedness_suggested", "duplicates", "assignee", "narrative",
 )  # fmt: skip
 _SHOWN = 5
 # Cells that begin so would be run as formulas by spreadsheets.
@@ -104,7 +105,7 @@ def check_schema(content: bytes, folder: Path) -> None:
         )
 
 
-def listed(case: Case) -> dict[str, str]:
+def listed(case: Case, safety: ReferenceSafety | None = None) -> dict[str, str]:
     """A case as a row of a line listing."""
     due = deadlines(case)
     return {
@@ -121,22 +122,25 @@ def listed(case: Case) -> dict[str, str]:
         "due": "; ".join(f"{deadline.region} {deadline.due}" for deadline in due),
         "who_umc": case.who_umc or "",
         "naranjo": "{} ({})".format(*naranjo_score(case.naranjo)) if case.naranjo else "",
+        "listedness": case.listedness or "",
+        "listedness_suggested": str(safety.suggest(case.drug, case.reaction)) if safety else "",
+        "duplicates": ", ".join(case.duplicates),
         "assignee": case.assignee or "",
         "narrative": case.narrative,
     }
 
 
-def csv_listing(cases: Sequence[Case]) -> bytes:
+def csv_listing(cases: Sequence[Case], safety: ReferenceSafety | None = None) -> bytes:
     """A line listing as CSV in UTF-8."""
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, LISTING)
     writer.writeheader()
     for case in cases:
-        writer.writerow({name: _safe(value) for name, value in listed(case).items()})
+        writer.writerow({name: _safe(value) for name, value in listed(case, safety).items()})
     return stream.getvalue().encode()
 
 
-def xlsx(cases: Sequence[Case]) -> bytes:
+def xlsx(cases: Sequence[Case], safety: ReferenceSafety | None = None) -> bytes:
     """A line listing as a workbook. Texts stay texts: a narrative that begins with = is no formula."""
     stream = io.BytesIO()
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -144,15 +148,15 @@ def xlsx(cases: Sequence[Case]) -> bytes:
         sheet = book.add_worksheet("cases")
         sheet.write_row(0, 0, LISTING, book.add_format({"bold": True}))
         for number, case in enumerate(cases, start=1):
-            sheet.write_row(number, 0, list(listed(case).values()))
+            sheet.write_row(number, 0, list(listed(case, safety).values()))
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, max(len(cases), 1), len(LISTING) - 1)
         sheet.autofit()
     return stream.getvalue()
 
 
-def json_lines(cases: Sequence[Case]) -> bytes:
-    """One object a line."""
+def json_lines(cases: Sequence[Case], _safety: ReferenceSafety | None = None) -> bytes:
+    """One object a line: the cases themselves, without what is suggested of them."""
     return b"".join(msgspec.json.encode(case) + b"\n" for case in cases)
 
 

@@ -51,6 +51,7 @@ def export_cases(
     """
     from services.cases import export as write
     from services.cases.casebook import Casebook
+    from services.cases.reference_safety import ReferenceSafety
     from shared import settings
 
     with using(Casebook) as opened:
@@ -71,7 +72,7 @@ def export_cases(
             return
         listed = [opened.look(one, reason)[0] for one in chosen]
     render = {Layout.XLSX: write.xlsx, Layout.CSV: write.csv_listing, Layout.JSON: write.json_lines}[layout]
-    _write(out, render(listed))
+    _write(out, render(listed, ReferenceSafety.of(settings.current())))
     print(f"{len(listed)} cases")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -18,11 +18,22 @@ CASES = Table(
     Index("cases_by_state", "state"),
     Index("cases_by_post", "post"),
 )
+# `told`: 1 when alerting has been told that the signal was closed.
+REVIEWS = Table(
+    "reviews",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("opened_at", String(32), nullable=False),
+    Column("told", Integer, nullable=False),
+    Index("reviews_by_state", "state", "told"),
+)
 COMMENTS = Table(
     "comments",
     METADATA,
     Column("id", String(40), primary_key=True),
-    Column("case_id", String(40), nullable=False, index=True),
+    Column("dossier_id", String(40), nullable=False, index=True),
     Column("at", String(32), nullable=False),
     Column("actor", String(100), nullable=False),
     Column("text", Text, nullable=False),

@@ -10,6 +10,8 @@ from rich.table import Table as Grid
 from services.cases.book import Comment
 from shared.cases.causality import naranjo_score
 from shared.cases.clocks import deadlines
+from shared.cases.duplicates import Suspicion
+from shared.cases.listedness import Suggestion
 from shared.cases.model import CRITERIA, Case
 
 
@@ -34,8 +36,18 @@ def grid(cases: Iterable[Case]) -> Grid:
     return table
 
 
-def card(case: Case, comments: Sequence[Comment]) -> Grid:
-    """Everything of one case, a line each."""
+def suspected(found: Iterable[Suspicion]) -> Grid:
+    """Pairs of cases that may be one, as a table."""
+    table = Grid(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False)
+    for name in ("case", "earlier case", "why", "linked"):
+        table.add_column(name, no_wrap="case" in name, overflow="fold")
+    for one in found:
+        table.add_row(one.second, one.first, ", ".join(one.reasons), "yes" if one.linked else "no")
+    return table
+
+
+def card(case: Case, comments: Sequence[Comment], suggestion: Suggestion | None = None) -> Grid:
+    """Everything of one case, a line each, with what the reference safety information suggests."""
     table = Grid(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -56,6 +68,9 @@ def card(case: Case, comments: Sequence[Comment]) -> Grid:
         "due": "\n".join(_due(case)) or "no clock runs",
         "WHO-UMC": case.who_umc or "not assessed",
         "Naranjo": "{} ({})".format(*naranjo_score(case.naranjo)) if case.naranjo else "not assessed",
+        "duplicates": ", ".join(case.duplicates) or "none linked (see adrwatch cases duplicates)",
+        "listedness": case.listedness or "not assessed",
+        **({"reference safety information": str(suggestion)} if suggestion else {}),
         "narrative": case.narrative or "none",
     }
     for name, value in lines.items():

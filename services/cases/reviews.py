@@ -1,0 +1,44 @@
+"""Signals under review: taken up from their alerts, closed so that alerting hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from services.cases.book import Book
+from services.cases.tables import REVIEWS
+from shared.cases.review import Review, review_of
+from shared.events import Alert
+
+
+class Reviews(Book[Review]):
+    """Signals under review in one database, for one actor."""
+
+    kind = Review
+    table = REVIEWS
+    command = "review"
+
+    def take_up(self, alert: Alert) -> None:
+        """Begin a review, or note that the person who acts sees the alert as it is now. A closed one stays as it was closed."""
+        with self._trail.recording(self._database) as recording:
+            found = self._found(recording.connection, alert.id)
+            if found is None:
+                self._add(recording, review_of(alert, datetime.now(UTC), self._actor), "first look", told=0)
+            elif found.state != "closed" and found.evidence_until < alert.evaluated_at:
+                after = msgspec.structs.replace(found, evidence_until=alert.evaluated_at)
+                self._write(recording, found, after, "evidence", "the signal was updated")
+
+    def untold(self) -> list[Review]:
+        """The closed signals of which alerting does not know yet."""
+        query = sa.select(REVIEWS.c.document).where(REVIEWS.c.state == "closed", REVIEWS.c.told == 0)
+        with self._database.reading() as connection:
+            return [self._decoded(row.document) for row in connection.execute(query.order_by(REVIEWS.c.id))]
+
+    def told(self, reviews: Collection[Review]) -> None:
+        """Note that alerting was told."""
+        with self._database.writing() as connection:
+            ids = [review.id for review in reviews]
+            connection.execute(REVIEWS.update().where(REVIEWS.c.id.in_(ids)).values(told=1))

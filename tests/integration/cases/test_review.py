@@ -1,0 +1,170 @@
+"""Signals from new to closed, on SQLite and on PostgreSQL, by the command line over a real topic of alerts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaProducer
+
+from shared import settings
+from shared.errors import AdrwatchError
+from shared.events import Alert, Closure, Concept, Table, decode, encode
+from shared.topics import ALERTS, CLOSURES
+from tests import topics
+from tests.integration.cases.items import MOMENT, item
+
+PATIENCE = 60.0
+SIGNAL = Alert(
+    id="signal-1",
+    kind="disproportionality",
+    drug=Concept("DB:1", "amoxicillin"),
+    reaction=Concept("HP:1", "Anaphylactic shock"),
+    episode=MOMENT - timedelta(hours=1),
+    evaluated_at=MOMENT,
+    rules=("evans",),
+    rule_version="1",
+    examples=("own:1",),
+    window_hours=24,
+    table=Table(4, 10, 5, 3000),
+    authors=4,
+)
+REASON = ("--reason", "as it should")
+
+
+@pytest.fixture
+def publish(kafka: str, topic_prefix: str, monkeypatch, place) -> Iterator[Callable[..., None]]:
+    topics.make_all(kafka, topic_prefix)
+    monkeypatch.setenv("ADRWATCH_KAFKA_BOOTSTRAP", kafka)
+    monkeypatch.setenv("ADRWATCH_TOPIC_PREFIX", topic_prefix)
+    settings.current.cache_clear()
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+
+    def send(key: str, alert: Alert | None) -> None:
+        producer.send(ALERTS.name(topic_prefix), encode(alert) if alert else None, key.encode())
+        producer.flush()
+
+    send(SIGNAL.id, SIGNAL)
+    send("item-1", item(1))
+    yield send
+    producer.close()
+
+
+def listed(adrwatch: Callable[..., Any], *options: str) -> list[dict[str, Any]]:
+    done = adrwatch("review", "list", "--json", *options)
+    assert done.exit_code == 0, done.exception
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def closures(kafka: str, prefix: str) -> list[Closure]:
+    return [decode(record.value, Closure) for record in topics.records(kafka, CLOSURES.name(prefix))]
+
+
+def test_a_signal_goes_its_way_and_every_step_is_in_the_trail(adrwatch, publish, kafka, topic_prefix):
+    [found] = listed(adrwatch)
+    assert (found["state"], found["reports"], found["assignee"]) == ("new", 4, None)
+    assert adrwatch("audit", "export").stdout == ""
+    assert adrwatch("review", "assign", "signal-1", "assessor two").exit_code == 0
+    for state in ("triaged", "under assessment", "refuted"):
+        assert adrwatch("review", "move", "signal-1", state, *REASON).exit_code == 0
+    assert adrwatch("review", "comment", "signal-1", "a campaign, no reaction").exit_code == 0
+    # It has grown meanwhile, and the person sees that.
+    publish("signal-1", msgspec.structs.replace(SIGNAL, evaluated_at=MOMENT + timedelta(hours=5)))
+    shown = json.loads(adrwatch("review", "show", "signal-1", "--json").stdout)
+    assert [comment["text"] for comment in shown["comments"]] == ["a campaign, no reaction"]
+    assert shown["signal"]["assignee"] == "assessor two"
+    card = adrwatch("review", "show", "signal-1").stdout
+    assert "4 reports by 4 authors in 24 h, by evans" in card
+    assert closures(kafka, topic_prefix) == []
+    assert adrwatch("review", "move", "signal-1", "closed", *REASON).exit_code == 0
+    [closure] = closures(kafka, topic_prefix)
+    assert (closure.id, closure.evidence_until) == ("signal-1", MOMENT + timedelta(hours=5))
+    rows = [
+        json.loads(line) for line in adrwatch("audit", "export", "--subject", "signal:signal-1").stdout.splitlines()
+    ]
+    assert [row["action"] for row in rows] == [
+        "open", "assign", "state", "state", "state", "comment", "evidence", "read", "read", "state",
+    ]  # fmt: skip
+    assert {row["actor"] for row in rows} == {"assessor one"}
+    assert adrwatch("audit", "verify").exit_code == 0
+    # Told once.
+    assert adrwatch("review", "comment", "signal-1", "a late note").exit_code == 0
+    assert len(closures(kafka, topic_prefix)) == 1
+
+
+def test_lists_are_of_a_state_or_a_drug_and_show_what_was_taken_back(adrwatch, publish):
+    other = msgspec.structs.replace(SIGNAL, id="signal-2", drug=Concept("DB:2", "Ibuprofen"), previous="signal-1")
+    publish("signal-2", other)
+    adrwatch("review", "move", "signal-1", "triaged", *REASON)
+    assert [row["id"] for row in listed(adrwatch, "--state", "triaged")] == ["signal-1"]
+    assert [(row["id"], row["previous"]) for row in listed(adrwatch, "--drug", "ibu")] == [("signal-2", "signal-1")]
+    publish("signal-1", None)
+    publish("signal-2", None)
+    # Nobody has looked at the second, so nothing of it is left.
+    assert [(row["id"], row["state"], row["taken_back"]) for row in listed(adrwatch)] == [("signal-1", "triaged", True)]
+    assert "taken back" in adrwatch("review", "list").stdout
+    assert adrwatch("review", "move", "signal-1", "closed", *REASON).exit_code == 0
+    assert "no signals" in adrwatch("review", "list", "--drug", "sertraline").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "nobody"), "there is no signal nobody"),
+        (("show", "item-1"), "is a report of one patient, and no signal"),
+        (("move", "signal-1", "certain", *REASON), "there is no state certain"),
+        (("move", "signal-1", "confirmed", *REASON), "signal signal-1 is new and cannot become confirmed"),
+        (("assign", "signal-1", "a\x07b"), "U+0007"),
+    ],
+)
+def test_what_cannot_be_is_refused(adrwatch, publish, arguments, message):
+    done = adrwatch("review", *arguments)
+    assert isinstance(done.exception, AdrwatchError)
+    assert message in done.exception.message
+    assert done.exception.fix
+
+
+def test_a_closed_signal_is_not_changed_any_more(adrwatch, publish):
+    adrwatch("review", "move", "signal-1", "closed", *REASON)
+    done = adrwatch("review", "assign", "signal-1", "assessor two")
+    assert "is closed and cannot be changed" in done.exception.message
+    again = adrwatch("review", "move", "signal-1", "triaged", *REASON)
+    assert "is closed and cannot become triaged" in again.exception.message
+
+
+def test_a_closing_that_alerting_was_not_told_of_is_told_by_the_worker(
+    adrwatch, publish, kafka, topic_prefix, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("services.cases.announce.connect", away)
+    done = adrwatch("review", "move", "signal-1", "closed", *REASON)
+    assert done.exit_code == 0
+    assert "alerting does not know it yet" in done.stderr
+    assert closures(kafka, topic_prefix) == []
+    with (tmp_path / "worker.log").open("wb") as log:
+        command = [sys.executable, "-m", "services.cli", "worker", "cases"]
+        worker = subprocess.Popen(command, env=dict(os.environ), stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not closures(kafka, topic_prefix):
+            assert worker.poll() is None, (tmp_path / "worker.log").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
+            time.sleep(0.2)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(timeout=PATIENCE)
+    assert [closure.id for closure in closures(kafka, topic_prefix)] == ["signal-1"]
+
+
+def away(*_arguments: object, **_options: object) -> None:
+    from shared.errors import DependencyAway
+
+    raise DependencyAway("no Kafka broker answers")
