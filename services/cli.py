@@ -34,6 +34,7 @@ COMMANDS: tuple[str, ...] = (
     "services.ingest.cli",
     "services.pipeline.cli",
     "services.alerting.cli",
+    "services.notify.cli",
     "services.cases.cli",
     "services.cases.review_cli",
     "services.cases.audit_cli",

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError, KafkaTimeoutError
 
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
@@ -79,6 +80,21 @@ def require_topics(settings: Settings, topics: Sequence[Topic]) -> None:
             )
 
 
+def committed(settings: Settings, group: str, topic: Topic) -> dict[int, int]:
+    """How far a consumer group has read each partition of a topic; none where it never did."""
+    name = topic.name(settings.topic_prefix)
+    # A broker that never had a group makes the place for them when it is first asked.
+    patience = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
+        wait=tenacity.wait_fixed(1.0),
+        stop=tenacity.stop_after_delay(_SILENCE_SECONDS),
+        reraise=True,
+    )
+    with admin(settings) as client:
+        offsets = patience(client.list_group_offsets, {group: None})[group]
+    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+
+
 @dataclass(frozen=True)
 class Stored:
     """A record as it lies in a topic; `written_ms` is its time, in ms since the epoch."""
@@ -92,12 +108,13 @@ class Stored:
 
 
 class TopicReader:
-    """Reads a topic from its beginning without a group: nobody's offsets move. Use as a context manager.
+    """Reads a topic without a group: nobody's offsets move. Use as a context manager.
 
-    The records of a partition come in the order of their offsets. Making one raises what `require_topics` raises.
+    It begins at the topic's beginning or, in a topic of one partition, at `start`. The records of a partition come in the
+    order of their offsets. Making one raises what `require_topics` raises.
     """
 
-    def __init__(self, settings: Settings, topic: Topic) -> None:
+    def __init__(self, settings: Settings, topic: Topic, start: int = 0) -> None:
         require_topics(settings, [topic])
         self._name = topic.name(settings.topic_prefix)
         self._places = [TopicPartition(self._name, partition) for partition in range(topic.partitions)]
@@ -106,12 +123,22 @@ class TopicReader:
         )
         self._consumer.assign(self._places)
         self._consumer.seek_to_beginning(*self._places)
+        if start:
+            with self._reading():
+                # What retention has taken away since is passed over.
+                begin = self._consumer.beginning_offsets(self._places)[self._places[0]]
+            self._consumer.seek(self._places[0], max(start, begin))
 
     def __enter__(self) -> TopicReader:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._consumer.close()
+
+    def ends(self) -> dict[int, int]:
+        """The offset after the last record, by partition."""
+        with self._reading():
+            return {place.partition: end for place, end in self._consumer.end_offsets(self._places).items()}
 
     def to_end(self) -> Iterator[Stored]:
         """What lies in the topic now. Raises DependencyAway when the broker falls silent before the end."""

@@ -1,4 +1,4 @@
-"""The messages on adrwatch's topics: msgspec structs, written as JSON.
+"""The messages on adrwatch's topics, and those it notifies others with: msgspec structs, written as JSON.
 
 Unknown fields are accepted, missing ones are refused by `decode` with the field's name. Times are UTC with an offset.
 A topic may repeat an id; every consumer de-duplicates by it. No message carries a handle, and only `Post` and
@@ -165,6 +165,75 @@ class Closure(Event, frozen=True, kw_only=True):
     reaction: Concept
     evidence_until: datetime
     closed_at: datetime
+
+
+Change = Literal["new", "update", "retraction"]
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as a notification tells it; `id` is the same whenever this notice is sent again.
+
+    `alert` names no post, and the times of a single report are cut to the hour; None in a retraction, for the alert was taken
+    back. `reports_before`: the pair's reports when the channel was last told. `link` leads to the alert, where one is configured.
+    """
+
+    id: str
+    change: Change
+    alert_id: str
+    drug: Concept
+    reaction: Concept
+    alert: Alert | None = None
+    reports_before: int | None = None
+    link: str | None = None
+
+
+class Notification(Event, frozen=True, kw_only=True):
+    """What a webhook or a Kafka channel receives. `id` is the Idempotency-Key: a repeat carries the same id and body.
+
+    A `digest` has many notices, an `alert` one, a `test` none. `subject` is one line for people.
+    """
+
+    id: str
+    channel: str
+    purpose: Literal["alert", "digest", "test"]
+    subject: str
+    notices: tuple[Notice, ...] = ()
+
+
+class Notified(Event, frozen=True, kw_only=True):
+    """What became of the last thing that one channel was to be told of one alert. The key is channel and alert id.
+
+    `content` is the hash of what was told, empty for a retraction; `offset` is the alert's place in its topic. `known`:
+    something of the alert was delivered to the channel and it was not taken back there since; `reports` is what it heard. A
+    `parked` notice was refused for good, with its `reason`; `withdrawn` is one that was taken back before the channel knew of it.
+    """
+
+    channel: str
+    alert_id: str
+    change: Change
+    outcome: Literal["delivered", "parked", "withdrawn"]
+    content: str
+    known: bool
+    offset: int
+    notified_at: datetime
+    drug: Concept | None = None
+    reaction: Concept | None = None
+    reports: int | None = None
+    reason: str | None = None
+
+
+class ChannelState(Event, frozen=True, kw_only=True):
+    """How far a notification channel has come. `began` is the first offset of the alerts that concern it.
+
+    `digest_from` is the first offset that no digest has taken in yet, None where the channel has no digest. `error` is why the
+    channel takes nothing since `since`; None while it works.
+    """
+
+    channel: str
+    began: int
+    digest_from: int | None = None
+    error: str | None = None
+    since: datetime | None = None
 
 
 class DeadLetter(Event, frozen=True, kw_only=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from shared.errors import AdrwatchError
 
 # Records a worker took from a topic, whatever became of them; redelivered ones count again.
 RECORDS_IN = Counter("adrwatch_records_in_total", "records read", ["stage", "topic"])
@@ -40,3 +42,27 @@ EVALUATION_SECONDS = Histogram("adrwatch_evaluation_seconds", "time to evaluate 
 ALERTS = Counter("adrwatch_alerts_total", "alerts published", ["kind", "lane"])
 # Posts that a deletion took back from the windows, the queue and the published signals.
 FORGOTTEN = Counter("adrwatch_posts_forgotten_total", "deletions taken in by alerting")
+# Notices that a channel took (delivered), refused for good (parked), or need not know of any more (withdrawn).
+NOTICES = Counter("adrwatch_notices_total", "notices by channel and outcome", ["channel", "outcome"])
+# From the publication of an alert to its delivery; digests wait on purpose and are left out.
+NOTICE_SECONDS = Histogram(
+    "adrwatch_notice_seconds",
+    "time from alert to notification",
+    ["channel"],
+    buckets=(1, 5, 15, 60, 300, 1800, 7200, 86400),
+)
+# Alerts that a channel has yet to look at.
+NOTIFY_LAG = Gauge("adrwatch_notify_lag", "alerts that wait for a channel", ["channel"])
+
+
+def serve(port: int) -> None:
+    """Answer Prometheus at a port; 0 for none. Raises AdrwatchError where the port is taken."""
+    if not port:
+        return
+    try:
+        start_http_server(port)
+    except OSError as error:
+        raise AdrwatchError(
+            f"the metrics port {port} is taken: {error.strerror}",
+            fix="set ADRWATCH_METRICS_PORT to another, or to 0 for none",
+        ) from error

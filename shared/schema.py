@@ -19,6 +19,7 @@ from shared.errors import AdrwatchError
 from shared.events import (
     SCHEMA_VERSION,
     Alert,
+    ChannelState,
     Closure,
     Concept,
     DeadLetter,
@@ -26,6 +27,9 @@ from shared.events import (
     Event,
     Measure,
     Mention,
+    Notice,
+    Notification,
+    Notified,
     Outcome,
     Pair,
     Post,
@@ -48,6 +52,23 @@ _DRUG = Concept("DB01104", "sertraline")
 _REACTION = Concept("HP:0002018", "Nausea")
 _POST = "bluesky:3kexample"
 _AUTHOR = "9f2c4b7de1a05836c7d4e2f1908ab3c5"
+
+_ALERT = Alert(
+    id=derived_id(_DRUG.id, _REACTION.id, _BUCKET.isoformat()),
+    kind="disproportionality",
+    drug=_DRUG,
+    reaction=_REACTION,
+    episode=_BUCKET,
+    evaluated_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
+    rules=("ic025",),
+    rule_version="1-5c0c6598",
+    examples=(_POST,),
+    window_hours=24,
+    table=Table(16, 28, 15, 3297),
+    authors=15,
+    measures={"ic": Measure(4.186, 3.393, 4.68), "ebgm": Measure(None)},
+    overrides=("preset=umc", "policy.rules=ic025"),
+)
 
 # One example of every event, the same post all the way; invented.
 EXAMPLES: tuple[Event, ...] = (
@@ -84,22 +105,7 @@ EXAMPLES: tuple[Event, ...] = (
         author=_AUTHOR,
         fingerprint="51c0a7be92d3f846",
     ),
-    Alert(
-        id=derived_id(_DRUG.id, _REACTION.id, _BUCKET.isoformat()),
-        kind="disproportionality",
-        drug=_DRUG,
-        reaction=_REACTION,
-        episode=_BUCKET,
-        evaluated_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
-        rules=("ic025",),
-        rule_version="1-5c0c6598",
-        examples=(_POST,),
-        window_hours=24,
-        table=Table(16, 28, 15, 3297),
-        authors=15,
-        measures={"ic": Measure(4.186, 3.393, 4.68), "ebgm": Measure(None)},
-        overrides=("preset=umc", "policy.rules=ic025"),
-    ),
+    _ALERT,
     Closure(
         id=derived_id(_DRUG.id, _REACTION.id, _BUCKET.isoformat()),
         drug=_DRUG,
@@ -119,7 +125,39 @@ EXAMPLES: tuple[Event, ...] = (
         payload=b'{"id":"bluesky:3kexample"}',
         key=_POST.encode(),
     ),
+    Notified(
+        channel="desk",
+        alert_id=_ALERT.id,
+        change="new",
+        outcome="delivered",
+        content="b1946ac92492d2347c62",
+        known=True,
+        offset=17,
+        notified_at=_SEEN,
+        drug=_DRUG,
+        reaction=_REACTION,
+        reports=16,
+    ),
+    ChannelState(channel="desk", began=0, digest_from=12, error="HTTP 503", since=_SEEN),
+    Notification(
+        id=derived_id("desk", _ALERT.id, "17"),
+        channel="desk",
+        purpose="alert",
+        subject="New signal: sertraline \u2013 Nausea, 16 reports",
+        notices=(
+            Notice(
+                id=derived_id("desk", _ALERT.id, "17"),
+                change="new",
+                alert_id=_ALERT.id,
+                drug=_DRUG,
+                reaction=_REACTION,
+                alert=msgspec.structs.replace(_ALERT, examples=()),
+            ),
+        ),
+    ),
 )
+# What has a schema of its own: the message of every topic, and what notification channels receive.
+KINDS: tuple[type[Event], ...] = (*(topic.event for topic in TOPICS), Notification)
 
 
 def json_schema(kind: type[Event]) -> dict[str, Any]:
@@ -163,7 +201,7 @@ def asyncapi() -> dict[str, Any]:
 
 def generated() -> dict[str, str]:
     """File name to content, for every file of the schema folder."""
-    files = {_file(topic.event): json_schema(topic.event) for topic in TOPICS} | {ASYNCAPI_FILE: asyncapi()}
+    files = {_file(kind): json_schema(kind) for kind in KINDS} | {ASYNCAPI_FILE: asyncapi()}
     return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in files.items()}
 
 

@@ -32,24 +32,35 @@ def kept(secret: Secret, given: SecretStr | None, path: Path) -> str:
     """
     if given is not None:
         return given.get_secret_value()
-    try:
-        if not path.exists():
+    fix = f"set {secret.variable}, or ADRWATCH_DATA_DIR to a folder that can be written"
+    if not path.exists():
+        try:
             _create(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        found = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AdrwatchError(
-            f"the {secret.name} {path} cannot be used: {getattr(error, 'strerror', 'it is no text')}",
-            fix=f"set {secret.variable}, or ADRWATCH_DATA_DIR to a folder that can be written",
-        ) from error
-    if mode & 0o077:
-        raise AdrwatchError(f"the {secret.name} {path} is open to other users", fix=f"chmod 600 {path}")
+        except OSError as error:
+            raise _unusable(secret.name, path, error, fix) from error
+    found = read(secret.name, path, fix)
     if len(found) < LEAST:
         raise AdrwatchError(
             f"the {secret.name} {path} is shorter than {LEAST} characters",
             fix=f"restore it from a backup; {secret.loss}",
         )
     return found
+
+
+def read(name: str, path: Path, fix: str) -> str:
+    """What a file of a secret called `name` holds. Raises AdrwatchError if others can read it, or nobody can."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(name, path, error, fix) from error
+    if mode & 0o077:
+        raise AdrwatchError(f"the {name} {path} is open to other users", fix=f"chmod 600 {path}")
+    return found
+
+
+def _unusable(name: str, path: Path, error: Exception, fix: str) -> AdrwatchError:
+    return AdrwatchError(f"the {name} {path} cannot be used: {getattr(error, 'strerror', 'it is no text')}", fix=fix)
 
 
 def _create(path: Path) -> None:

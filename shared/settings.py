@@ -93,6 +93,10 @@ class Settings(BaseSettings):
         None, min_length=1, max_length=100, description="who acts on cases; unset, the system's user"
     )
 
+    notifiers_file: Path | None = Field(
+        None, description="TOML file of the notification channels (docs/notifications.md); unset, nobody is notified"
+    )
+
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from shared.events import Alert, Closure, DeadLetter, Deletion, Event, Mention, Outcome, Post
+from shared.events import Alert, ChannelState, Closure, DeadLetter, Deletion, Event, Mention, Notified, Outcome, Post
 
 # Of one message. Kafka takes a mebibyte, envelope and headers included, where nothing else is configured.
 MOST_BYTES = 1_000_000
@@ -18,7 +18,10 @@ DAY_MS = 24 * HOUR_MS
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic: `suffix` follows the prefix of the settings (`adr.posts`), `carries_text` decides how the broker forgets."""
+    """A topic: `suffix` follows the prefix of the settings (`adr.posts`).
+
+    `carries_text` and `latest_only` (what stands is the last record of a key) decide how the broker forgets.
+    """
 
     suffix: str
     event: type[Event]
@@ -26,6 +29,7 @@ class Topic:
     retention_ms: int
     carries_text: bool
     summary: str
+    latest_only: bool = False
 
     def name(self, prefix: str) -> str:
         """The topic's name under a prefix such as `adr`."""
@@ -34,7 +38,7 @@ class Topic:
     def config(self) -> dict[str, str]:
         """Broker settings. Text is compacted within an hour, so that a tombstone forgets a post, and has bounded retention."""
         config = {"retention.ms": str(self.retention_ms), "cleanup.policy": "delete"}
-        if self.carries_text:
+        if self.carries_text or self.latest_only:
             config["cleanup.policy"] = "compact,delete"
             config["max.compaction.lag.ms"] = str(HOUR_MS)
         return config
@@ -52,8 +56,11 @@ ALERTS = Topic("alerts", Alert, 1, 365 * DAY_MS, False, "signals and single repo
 # Longer than any window: a closure is of use while evidence from before it is still counted.
 CLOSURES = Topic("closures", Closure, 1, 400 * DAY_MS, False, "signals that a person closed")
 DEAD_LETTERS = Topic("dead-letters", DeadLetter, 1, 14 * DAY_MS, True, "messages that could not be processed")
+# Longer than ALERTS, so that an alert that is still there is never told a second time.
+NOTIFIED = Topic("notified", Notified, 1, 400 * DAY_MS, False, "what each channel was told of each alert", True)
+CHANNELS = Topic("channels", ChannelState, 1, 400 * DAY_MS, False, "how far each notification channel has come", True)
 
-TOPICS = (POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS)
+TOPICS = (POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS, NOTIFIED, CHANNELS)
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -20,7 +20,7 @@ from deploy.local.kafka_jars import MAVEN_CENTRAL
 from deploy.local.processes import StartCancelledError
 from deploy.local.stack import Row, Stack, lock_data_dir
 from deploy.local.workers import service_workers
-from shared.settings import UP_FILE, load
+from shared.settings import UP_FILE, Settings, load
 
 
 def register(app: typer.Typer) -> None:
@@ -39,14 +39,18 @@ def up(
 ) -> None:
     """Start Kafka, Redis, Triton and the workers on this machine, without Docker; Ctrl-C stops everything.
 
-    A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked.
+    A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked. Where
+    ADRWATCH_NOTIFIERS_FILE is set, a worker tells its channels of alerts.
     """
     overrides = {"data_dir": data_dir} if data_dir else {}
     forget_dead_instance(load(**overrides).data_dir)
+    settings = load(**overrides)
     progress = Console(stderr=as_json)
     stack = Stack(
-        load(**overrides),
-        workers=() if servers_only else service_workers(pipeline=pipeline, alerting=alerting, cases=cases),
+        settings,
+        workers=()
+        if servers_only
+        else service_workers(pipeline=pipeline, alerting=alerting, cases=cases, notify=notify(settings)),
         topics=not servers_only,
         usual_ports=True,
         maven_url=maven_url,
@@ -65,6 +69,11 @@ def up(
             say(progress, "stopping")
     except StartCancelledError:
         say(progress, "stopped")
+
+
+def notify(settings: Settings) -> int:
+    """How many workers tell of alerts: one where channels are configured."""
+    return 0 if settings.notifiers_file is None else 1
 
 
 def say(console: Console, text: str) -> None:

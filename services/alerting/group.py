@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import tenacity
-from kafka.errors import CoordinatorNotAvailableError
 
+from shared import broker
 from shared.broker import admin
 from shared.errors import AdrwatchError
 from shared.settings import Settings
@@ -14,22 +14,12 @@ from shared.stream.worker import SESSION_SECONDS
 from shared.topics import Topic
 
 Say = Callable[[str], None]
-_WAIT_SECONDS, _PATIENCE_SECONDS = 1.0, 20.0
+_WAIT_SECONDS = 1.0
 
 
 def committed(settings: Settings, topic: Topic) -> dict[int, int]:
     """How far the group of alerting has read each partition of a topic; none where it never did."""
-    group, name = _group(settings), topic.name(settings.topic_prefix)
-    # A broker that never had a group makes the place for them when it is first asked.
-    patience = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
-        wait=tenacity.wait_fixed(_WAIT_SECONDS),
-        stop=tenacity.stop_after_delay(_PATIENCE_SECONDS),
-        reraise=True,
-    )
-    with admin(settings) as client:
-        offsets = patience(client.list_group_offsets, {group: None})[group]
-    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+    return broker.committed(settings, _group(settings), topic)
 
 
 def members(settings: Settings) -> int:

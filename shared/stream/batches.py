@@ -126,7 +126,7 @@ class BatchRunner:
                 await self._run(records[middle:])
                 return
             result = self._poison(records[0], error)
-        outputs = result.outputs + [self._dead_letter(record, reason) for record, reason in result.bad]
+        outputs = result.outputs + [dead_letter(self.stage, record, reason) for record, reason in result.bad]
         if outputs:
             await self._retrying(lambda: self._send(outputs))
         for output in outputs:
@@ -140,23 +140,6 @@ class BatchRunner:
                       offset=record.offset, error=type(error).__name__)  # fmt: skip
             reason = BadMessage(f"error:{type(error).__name__}", f"{self.stage} failed: {type(error).__name__}")
         return BatchResult(outputs=list(self._on_poison(record, reason)), bad=[(record, reason)])
-
-    def _dead_letter(self, record: Record, reason: BadMessage) -> Output:
-        metrics.DEAD_LETTERS.labels(self.stage, reason.reason).inc()
-        letter = DeadLetter(
-            id=f"{record.topic}:{record.partition}:{record.offset}:{self.stage}",
-            reason=reason.reason,
-            detail=reason.message,
-            stage=self.stage,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            occurred_at=now(),
-            payload=record.value or b"",
-            key=record.key,
-        )
-        output = Output(DEAD_LETTERS, letter.id, encode(letter), headers=record.headers)
-        return output if output.size <= MOST_BYTES else _cut(letter)
 
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(
@@ -177,6 +160,25 @@ class BatchRunner:
         error = state.outcome.exception() if state.outcome else None
         log.warning("dependency away, trying again", stage=self.stage, attempt=state.attempt_number,
                     error=getattr(error, "message", str(error)))  # fmt: skip
+
+
+def dead_letter(stage: str, record: Record, reason: BadMessage) -> Output:
+    """The dead letter of a record that a stage refuses; counted in the metrics."""
+    metrics.DEAD_LETTERS.labels(stage, reason.reason).inc()
+    letter = DeadLetter(
+        id=f"{record.topic}:{record.partition}:{record.offset}:{stage}",
+        reason=reason.reason,
+        detail=reason.message,
+        stage=stage,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        occurred_at=now(),
+        payload=record.value or b"",
+        key=record.key,
+    )
+    output = Output(DEAD_LETTERS, letter.id, encode(letter), headers=record.headers)
+    return output if output.size <= MOST_BYTES else _cut(letter)
 
 
 def _check_sizes(outputs: Sequence[Output]) -> None:

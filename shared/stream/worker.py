@@ -17,11 +17,10 @@ from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
-from prometheus_client import start_http_server
 
-from shared import logs
+from shared import logs, metrics
 from shared.broker import require_topics
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
 from shared.topics import Topic
@@ -151,14 +150,7 @@ class Worker:
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
-        if settings.metrics_port:
-            try:
-                start_http_server(settings.metrics_port)
-            except OSError as error:
-                raise AdrwatchError(
-                    f"the metrics port {settings.metrics_port} is taken: {error.strerror}",
-                    fix="set ADRWATCH_METRICS_PORT to another, or to 0 for none",
-                ) from error
+        metrics.serve(settings.metrics_port)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)

@@ -8,12 +8,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from services.alerting.view import card, grid, interval, measures_grid, window
+from services.alerting.view import card, grid, measures_grid
 from services.cli import build
 from shared.broker import Stored
 from shared.errors import AdrwatchError
 from shared.events import Alert, Concept, Measure, Table, derived_id, encode
 from shared.latest_alerts import Filter, LatestAlerts
+from shared.signals.wording import interval, window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from deploy.local.processes import Context
 from deploy.local.redis import RedisServer
 from deploy.local.stack import Row, Stack, lock_data_dir
 from deploy.local.triton import TritonServer
-from deploy.local.up import forget_dead_instance, status_table
+from deploy.local.up import forget_dead_instance, notify, status_table
 from deploy.local.workers import Worker, environment, service_workers
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import UP_FILE, Settings, load
@@ -166,3 +166,11 @@ def test_only_shared_memory_of_dead_launchers_is_removed(tmp_path: Path, monkeyp
         (tmp_path / f"{name}x").touch()
     shared_memory.clean(stopped)
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}x" for name in (alive, elsewhere, neighbour)}
+
+
+def test_a_worker_of_notifications_belongs_to_an_instance_with_channels(settings: Settings, tmp_path: Path) -> None:
+    def started(chosen: Settings) -> list[str]:
+        return [worker.name for worker in service_workers(alerting=1, notify=notify(chosen))]
+
+    assert started(settings) == ["alerting-1"]
+    assert started(settings.model_copy(update={"notifiers_file": tmp_path / "n.toml"})) == ["alerting-1", "notify-1"]

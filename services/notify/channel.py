@@ -1,0 +1,144 @@
+"""What a channel is: where it goes, what it wants to know, and where its secrets are.
+
+docs/notifications.md describes every key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from shared import secret_file
+from shared.errors import AdrwatchError
+from shared.events import Alert
+
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_PREFIX = "whsec_"
+
+Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+\S*$")]
+Address = Annotated[str, Meta(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")]
+Words = Annotated[str, Meta(min_length=1)]
+
+
+class SecretPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a secret is: the name of an environment variable, or a file that only its owner can read."""
+
+    env: Words | None = None
+    file: Words | None = None
+
+    def read(self, what: str) -> str:
+        """The secret. Raises AdrwatchError, without it, where it is not there, is empty or is open to others."""
+        if (self.env is None) == (self.file is None):
+            raise AdrwatchError(f"{what} has no place", fix='write { env = "A_VARIABLE" } or { file = "/a/file" }')
+        if self.file is not None:
+            found = secret_file.read(what, Path(self.file), "give a file that adrwatch can read")
+            place = self.file
+        else:
+            place = f"the variable {self.env}"
+            found = os.environ.get(self.env or "", "").strip()
+        if not found:
+            raise AdrwatchError(f"{what}: {place} is not set or empty", fix="set it where adrwatch runs")
+        return found
+
+
+class _Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """What channels of every type have. An empty filter lets everything pass; several must all let an alert pass."""
+
+    kinds: tuple[Literal["disproportionality", "single_report"], ...] = ()
+    lanes: tuple[Literal["signal", "urgent", "special"], ...] = ()
+    drugs: tuple[Words, ...] = ()
+    digest_hours: Annotated[int, Meta(ge=0, le=168)] = 24
+    start: Literal["now", "beginning"] = "now"
+    timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = 10.0
+
+    def wants(self, alert: Alert) -> bool:
+        """Whether the filters let an alert pass. A drug is meant by its id or its whole name, without case."""
+        names = {alert.drug.id.casefold(), alert.drug.label.casefold()}
+        return (
+            (not self.kinds or alert.kind in self.kinds)
+            and (not self.lanes or alert.lane in self.lanes)
+            and (not self.drugs or any(drug.casefold() in names for drug in self.drugs))
+        )
+
+    def collects(self, alert: Alert) -> bool:
+        """Whether an alert waits for the next digest instead of being told at once."""
+        return self.digest_hours > 0 and alert.lane == "special"
+
+
+class Webhook(_Channel, frozen=True, kw_only=True, tag="webhook"):
+    """Signed JSON over HTTP (Standard Webhooks)."""
+
+    url: Url
+    secret: SecretPlace
+
+    @property
+    def address(self) -> str:
+        """Where it goes, for people: scheme and host, for paths and queries may hold keys."""
+        return "{0.scheme}://{0.netloc}".format(urlsplit(self.url))
+
+
+class Slack(_Channel, frozen=True, kw_only=True, tag="slack"):
+    """An incoming webhook of Slack, or of a chat that takes the same. Its address is a secret."""
+
+    url: SecretPlace
+
+    @property
+    def address(self) -> str:
+        """Where its address is kept."""
+        return f"address in {self.url.env or self.url.file}"
+
+
+class Email(_Channel, frozen=True, kw_only=True, tag="email"):
+    """A mail server, and who gets mail by it."""
+
+    host: Words
+    sender: Address
+    recipients: Annotated[tuple[Address, ...], Meta(min_length=1)]
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    username: Words | None = None
+    password: SecretPlace | None = None
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port or _PORTS[self.security]
+
+    @property
+    def address(self) -> str:
+        """Where it goes, for people."""
+        return f"{self.host}:{self.at[1]} ({self.security}), {len(self.recipients)} recipients"
+
+
+class Kafka(_Channel, frozen=True, kw_only=True, tag="kafka"):
+    """A topic, of adrwatch's own cluster where no `bootstrap` is given."""
+
+    topic: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+    bootstrap: Annotated[str, Meta(pattern=r"^[^\s,/]+:\d+(,[^\s,/]+:\d+)*$")] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it goes, for people."""
+        return f"{self.topic} at {self.bootstrap or 'the own broker'}"
+
+
+Channel = Webhook | Slack | Email | Kafka
+
+
+def signing_key(secret: str, where: str) -> bytes:
+    """The bytes of a secret: `whsec_` and base64 as the specification has it, any other as it is written."""
+    if not secret.startswith(_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        raise AdrwatchError(
+            f"{where}: the secret begins with whsec_ and no base64 follows", fix="copy it whole"
+        ) from None

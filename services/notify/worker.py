@@ -1,0 +1,67 @@
+"""The worker of notifications: one courier a channel, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from services.notify.channels import open_channel
+from services.notify.configuration import Notifiers, load
+from services.notify.courier import Courier
+from services.notify.ledger import Ledger
+from shared import logs, metrics
+from shared.broker import TopicReader, require_topics
+from shared.events import ChannelState
+from shared.settings import Settings
+from shared.topics import ALERTS, CHANNELS, DEAD_LETTERS, NOTIFIED
+
+log = logs.logger("notify")
+
+
+def run(settings: Settings) -> None:
+    """Notify until SIGTERM or SIGINT. Raises AdrwatchError for what is wrong in the notifiers file, or a missing topic.
+
+    A message that is on its way is finished first, within the grace of the settings; after it, the message is left
+    uncommitted and will be sent by the next start.
+    """
+    logs.configure("notify", settings.log_level)
+    notifiers = load(settings)
+    require_topics(settings, [ALERTS, NOTIFIED, CHANNELS, DEAD_LETTERS])
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Ledger(settings) as ledger:
+        begin(settings, notifiers, ledger)
+        couriers = [
+            Courier(name, channel, open_channel(channel, settings), notifiers.link, settings, ledger, stop)
+            for name, channel in notifiers.channels.items()
+        ]
+        threads = [threading.Thread(target=courier.run, name=courier.name, daemon=True) for courier in couriers]
+        for thread in threads:
+            thread.start()
+        metrics.serve(settings.metrics_port)
+        log.info("worker starts", worker=settings.worker_id, channels=len(threads))
+        # A wait without an end would not let the signal's handler run.
+        while not stop.wait(1.0):
+            pass
+        log.info("worker stops")
+        deadline = time.monotonic() + settings.stop_grace
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            log.warning("a channel still waits; leaving its message uncommitted")
+            os._exit(0)
+
+
+def begin(settings: Settings, notifiers: Notifiers, ledger: Ledger) -> None:
+    """Note where channels begin that never ran: before the worker says that it is ready, so that no later alert is missed."""
+    new = [name for name in notifiers.channels if ledger.state(name) is None]
+    if not new:
+        return
+    with TopicReader(settings, ALERTS) as alerts:
+        end = alerts.ends()[0]
+    ledger.write(
+        *(ChannelState(channel=name, began=end if notifiers.channels[name].start == "now" else 0) for name in new)
+    )
