@@ -42,3 +42,9 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 def content_hash(content: Any) -> str:
     """Sixteen hexadecimal digits over anything that JSON can hold: a changed corpus has another."""
     return hashlib.blake2b(msgspec.json.encode(content), digest_size=8).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Sixteen hexadecimal digits over a file of any size."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=8)).hexdigest()

@@ -88,7 +88,7 @@ def _reject_nameless(connection: duckdb.DuckDBPyConnection, file: Path, header: 
     if not number(connection, "demo WHERE primaryid IS NULL OR caseid IS NULL"):
         return
     places = [header.index(name) for name in ("primaryid", "caseid")]
-    with file.open(encoding="latin-1") as stream:
+    with file.open(encoding="latin-1", newline="\n") as stream:
         for line, text in enumerate(stream, 1):
             fields = text.rstrip("\r\n").split("$")
             if len(fields) == len(header) and not all(fields[place].strip() for place in places):
@@ -97,7 +97,7 @@ def _reject_nameless(connection: duckdb.DuckDBPyConnection, file: Path, header: 
 
 def _nullify(connection: duckdb.DuckDBPyConnection, file: Path, imported: str) -> None:
     """The cases that a file says were deleted: a number a line, which a header and blank lines may stand before and between."""
-    with file.open(encoding="latin-1") as stream:
+    with file.open(encoding="latin-1", newline="\n") as stream:
         cases = set()
         for line, text in enumerate(stream, 1):
             case = text.partition("$")[0].strip()

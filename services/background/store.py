@@ -21,7 +21,7 @@ from shared.vocabulary.drugs import DrugLexicon
 # What a drug may be to a report, by FAERS's codes: primary suspect, secondary suspect, concomitant, interacting.
 ROLES = ("PS", "SS", "C", "I")
 _VERSION = 2
-_STORE = "give a store of `adrwatch background import`"
+_STORE = "give a store of `adrwatch background import`; one of an older version is made again by importing"
 _SCHEMA = """
 CREATE TABLE reports (
     source TEXT, report TEXT, case_id TEXT, version BIGINT, day DATE, sex TEXT, serious BOOLEAN, imported TEXT
@@ -115,7 +115,8 @@ def opened(path: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"{path} is in use by another process", fix="wait until the command that writes to it has ended"
             ) from None
         raise AdrwatchError(
-            f"{path}: {error}", fix="make room on the disk; if the file is damaged, make it again by importing"
+            f"{path}: {error}",
+            fix="see who may write there and whether the disk has room; if the file is damaged, import again",
         ) from None
     except (duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException) as error:
         raise AdrwatchError(f"{path} is damaged: {error}", fix="make it again by importing") from None

@@ -25,6 +25,8 @@ from shared.vocabulary.drugs import DrugLexicon
 
 # What orders pairs, as a person would sort a table by it.
 SCORES = ("a", "prr", "ror", "ror_lower", "rrr", "q", "chi2_yates", "ic", "ic025", "ebgm", "eb05", "llr")
+_OF_ONE_TABLE = frozenset({"prr", "ror", "ror_lower", "q", "chi2_yates"})
+_RULES_OF_ONE_TABLE = frozenset({"evans", "ror", "q", "chi2"})
 _COLUMNS = ("exposureName", "outcomeName", "groundTruth")
 
 
@@ -113,8 +115,11 @@ class Judged:
     flags: dict[str, NDArray[np.bool_]]
 
 
-def judge(table: MeasuredTable, controls: Sequence[Control], rules: Rules) -> Judged:
-    """What each measure and each rule says of each control. Who is never reported, or has no such measure, is no signal."""
+def judge(table: MeasuredTable, controls: Sequence[Control], rules: Rules, *, strata: bool = False) -> Judged:
+    """What each measure and each rule says of each control. Who is never reported, or has no such measure, is no signal.
+
+    `strata`: only what is over expectations, which are stratified; what is over one table of all reports says nothing of several.
+    """
     drugs = {drug: code for code, drug in enumerate(table.pairs.drugs)}
     reactions = {reaction: code for code, reaction in enumerate(table.pairs.reactions)}
     places = {
@@ -123,11 +128,13 @@ def judge(table: MeasuredTable, controls: Sequence[Control], rules: Rules) -> Ju
     at = np.array([places.get((drugs.get(c.drug, -1), reactions.get(c.outcome, -1)), -1) for c in controls])
     reported = at >= 0
     scores, flags = {}, {}
-    for name in SCORES:
+    for name in (name for name in SCORES if not (strata and name in _OF_ONE_TABLE)):
         values = np.full(len(controls), -np.inf)
         values[reported] = np.nan_to_num(np.asarray(table.columns[name], dtype=np.float64)[at[reported]], nan=-np.inf)
         scores[name] = values
     for name, criterion in CRITERIA.items():
+        if strata and name in _RULES_OF_ONE_TABLE:
+            continue
         fires = np.zeros(len(controls), dtype=np.bool_)
         fires[reported] = criterion(table.columns, rules).fires[at[reported]]
         flags[name] = fires

@@ -17,7 +17,11 @@ def register(group: typer.Typer) -> None:
 
 def evaluate_signals(
     file: Annotated[
-        Path, typer.Argument(help="reports: CSV, TSV (also .gz, .xz) or Parquet with report, drug, reaction")
+        Path,
+        typer.Argument(
+            help="reports: CSV, TSV (also .gz, .xz) or Parquet with report, drug, reaction; a store of `adrwatch background`; "
+            "mentions.jsonl of a back-test"
+        ),
     ],
     reference: Annotated[
         Path, typer.Option(help="reference set: CSV with exposureName, outcomeName, groundTruth (EU-ADR, OMOP)")
@@ -31,6 +35,12 @@ def evaluate_signals(
     columns: Annotated[
         str | None, typer.Option(help="what the file calls its columns: report=CASEID,drug=DRUG,reaction=AE,date=DATE")
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="reports of another source, with our names of columns: scored too, and combined with the first"
+        ),
+    ] = None,
     seed: Seed = 13,
     as_json: AsJson = False,
     save: Save = None,
@@ -38,15 +48,33 @@ def evaluate_signals(
     """AUROC of each measure; sensitivity, specificity, PPV of each rule; time to detection where reports have dates.
 
     A control that nobody reported is no signal. Controls whose outcome no reaction counts as are left out and named.
-    Thresholds are those of ADRWATCH_RULES_FILE.
+    Thresholds are those of ADRWATCH_RULES_FILE. Combined, what is expected is summed over sources (Mantel-Haenszel).
 
     Example: adrwatch evaluate signals reports.csv.xz --reference euadr.csv --columns report=CASEID,drug=DRUG,reaction=AE
+
+    Example: adrwatch evaluate signals mentions.jsonl --beside background.duckdb --reference euadr.csv
     """
+    import numpy as np
+
     from services.evaluation.signals_report import report
     from services.signals.reading import column_names, read_dated, read_reports
     from shared.settings import current
+    from shared.signals.counts import stacked
     from shared.signals.rules import load_rules
 
     names = column_names(columns)
-    reports, day = read_dated(file, names) if "date" in names else (read_reports(file, names), None)
-    show([report(file, reports, day, reference, terms, load_rules(current().rules_file), seed)], as_json, save)
+    files = [file, *(beside or ())]
+    dated = "date" in names
+    found = []
+    for path in files:
+        theirs = names if path == file else {}
+        found.append(read_dated(path, theirs) if dated else (read_reports(path, theirs), None))
+    rules = load_rules(current().rules_file)
+    reports = [
+        report([path], each, day, reference, terms, rules, seed) for path, (each, day) in zip(files, found, strict=True)
+    ]
+    if len(files) > 1:
+        together = stacked([each for each, _ in found])
+        days = [day for _, day in found if day is not None]
+        reports.append(report(files, together, np.concatenate(days) if days else None, reference, terms, rules, seed))
+    show(reports, as_json, save)

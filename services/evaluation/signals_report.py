@@ -23,7 +23,7 @@ from services.evaluation.controls import (
 )
 from services.evaluation.reports import Row, table
 from shared.errors import AdrwatchError
-from shared.provenance import content_hash, git_revision
+from shared.provenance import content_hash, file_hash, git_revision
 from shared.scores import auroc, bootstrap
 from shared.signals.counts import Reports, count
 from shared.signals.rules import Rules
@@ -75,7 +75,7 @@ class SignalsReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(
-    file: Path,
+    files: Sequence[Path],
     reports: Reports,
     day: NDArray[np.int64] | None,
     reference: Path,
@@ -83,7 +83,9 @@ def report(
     rules: Rules,
     seed: int,
 ) -> SignalsReport:
-    """Score all measures and rules. `day`: the day of each row, since 1970-01-01, where reports have one.
+    """Score all measures and rules. `files`: where the reports are from, of which each is a stratum if there are several.
+
+    `day`: the day of each row, since 1970-01-01, where reports have one.
 
     Controls whose outcome no reaction counts as cannot be judged and are left out. Raises AdrwatchError where that leaves no
     positive or no negative ones.
@@ -98,15 +100,15 @@ def report(
             fix="give --terms a CSV file with outcome, reaction",
         )
     matched = by_outcome(reports, controls, mapped, lexicon)
-    judged = judge(measure(count(matched)), controls, rules)
+    judged = judge(measure(count(matched)), controls, rules, strata=matched.stratum is not None)
     rows = [*_of_measures(judged, seed), *_of_rules(judged, seed)]
     if day is not None:
         rows += _of_time(matched, day, controls, rules)
     positive = judged.labels == 1
     return SignalsReport(
-        data=file.name,
+        data=" and ".join(file.name for file in files),
         reference=reference.name,
-        data_hash=content_hash([file.read_bytes().hex(), reference.read_bytes().hex()]),
+        data_hash=content_hash([file_hash(file) for file in (*files, reference)]),
         rule_version=rules.stamp,
         seed=seed,
         git_revision=git_revision(),
@@ -167,7 +169,9 @@ def _of_time(reports: Reports, day: NDArray[np.int64], controls: Sequence[Contro
     found: dict[str, dict[int, int]] = {}
     for end in _month_ends(int(day.min()), int(day.max())):
         until = reports.where(day < end)
-        for name, flags in judge(measure(count(until)), positive, rules).flags.items():
+        for name, flags in judge(
+            measure(count(until)), positive, rules, strata=until.stratum is not None
+        ).flags.items():
             for at in np.flatnonzero(flags).tolist():
                 found.setdefault(name, {}).setdefault(at, end)
     first = {}

@@ -37,6 +37,7 @@ class Rule(StrEnum):
     EB05 = "eb05"
     MHRA = "mhra"
     ROR = "ror"
+    LLR = "llr"
 
 
 def register(app: typer.Typer) -> None:
@@ -142,13 +143,15 @@ def beside(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="name=file, two at least: reports as above, a store of `adrwatch background`, or mentions.jsonl of a back-test"
+            help="name=file, two at least: CSV, TSV (also .gz, .xz) or Parquet with report, drug, reaction; a store of `adrwatch "
+            "background`; mentions.jsonl of a back-test"
         ),
     ],
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            "--columns", help="as above, for all files; for one of them with its name: posts:report=ID,drug=NAME"
+            "--columns",
+            help="what files call their columns: report=ID,drug=NAME; for one alone: posts:report=ID,drug=NAME",
         ),
     ] = None,
     rule: Annotated[Rule, typer.Option(help="rule by which `flagged_by` tells who sees a pair")] = Rule.IC025,
@@ -194,7 +197,7 @@ def beside(
     ]
     _put(texts | said if csv or parquet or as_json else texts, found.columns, shown, by, most, csv, parquet, as_json)
     for name in found.without_ebgm:
-        print(f"adrwatch: no EBGM of {name}, for fewer than two searches for its prior agree", file=sys.stderr)
+        print(f"adrwatch: no EBGM of {name}, for its prior cannot be told from its pairs", file=sys.stderr)
 
 
 @group.command("together")

@@ -278,17 +278,18 @@ def _queried(path: Path) -> Iterator[Any]:
     import duckdb
 
     store = path.suffix == ".duckdb"
-    query, values = ("SELECT * FROM pairs", []) if store else ("SELECT * FROM read_parquet(?)", [str(path)])
     try:
         with duckdb.connect(str(path), read_only=True) if store else duckdb.connect() as connection:
-            connection.execute(query, values)
+            query = "SELECT * FROM pairs" if store else "SELECT * FROM read_parquet(?)"
+            connection.execute(query, [] if store else [str(path)])
             yield connection
     except (duckdb.Error, OSError) as error:
-        what = "a store of `adrwatch background`" if store else "Parquet"
-        raise AdrwatchError(
-            f"{path} cannot be read as {what}: {str(error).splitlines()[0]}",
-            fix="give the whole file anew, as CSV, TSV, Parquet or such a store, named so",
-        ) from None
+        what, fix = (
+            ("a store of `adrwatch background`", "give such a store that no other process writes to")
+            if store
+            else ("Parquet", "give the whole file anew; or CSV or TSV, named so")
+        )
+        raise AdrwatchError(f"{path} cannot be read as {what}: {str(error).splitlines()[0]}", fix=fix) from None
 
 
 def _fetched(found: Any) -> Iterator[Sequence[Any]]:

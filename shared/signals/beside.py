@@ -9,7 +9,7 @@ and Haenszel's, with the interval of Robins, Breslow and Greenland (1986, doi:10
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from shared.signals.counts import Margins, Pairs
 from shared.signals.criteria import CRITERIA, Flags
 from shared.signals.measures import Counts, Floats, Interval
 from shared.signals.rules import Rules
-from shared.signals.table import empirical_bayes, measure
+from shared.signals.table import empirical_bayes, family_wise, measure
 
 COMBINED = "combined"
 # The rules whose measures a combination has.
-RULES = ("ic025", "eb05", "mhra", "ror")
+RULES = ("ic025", "eb05", "mhra", "ror", "llr")
+_OF_PAIRS = ("drug", "reaction", "a", "b", "c", "d", "expected")
 _SHRUNK = ("ic", "ic025", "ic975")
 
 Columns = dict[str, Counts | Floats]
@@ -47,7 +48,7 @@ class Beside:
     """Columns by name, each after its source, and what fired: the rules by source, and the sources by the rule that was asked.
 
     `kept`: the places of the pairs that it is of.
-    `without_ebgm`: the sources in which too few searches for the prior of EBGM agree.
+    `without_ebgm`: the sources whose pairs are too few to tell the prior of EBGM.
     """
 
     kept: Counts
@@ -71,7 +72,7 @@ def beside(
     without_ebgm = []
     for name in (*(source.name for source in sources), COMBINED):
         own = next((source for source in sources if source.name == name), None)
-        table = _combined(sources) if own is None else _alone(own, drug, reaction)
+        table = _combined(sources, drug, reaction) if own is None else _alone(own, drug, reaction)
         if np.isnan(table["ebgm"]).all():
             without_ebgm.append(name)
         # One table of all pairs at a time: there may be millions.
@@ -87,37 +88,53 @@ def _alone(source: Source, drug: Counts, reaction: Counts) -> Columns:
 
     Of a pair that it does not have, but whose drug and reaction it knows, the shrunk IC tells how few that is.
     """
-    had = source.a > 0
     a, b, c, d = _cells(source)
-    expected = m.expected(a, b, c, d) if source.total else np.zeros(len(a))
-    # Margins are counted by code; the names themselves stay with the caller.
-    unnamed = [[""] * (int(codes.max(initial=-1)) + 1) for codes in (drug, reaction)]
-    margins = Margins.of_pairs(drug[had], reaction[had], source.drug[had], source.reaction[had], source.total)
-    pairs = Pairs(
-        unnamed[0], unnamed[1], drug[had], reaction[had], a[had], b[had], c[had], d[had], expected[had], margins
-    )
+    expected = _expected(source)
+    had, known = source.a > 0, (source.drug > 0) & (source.reaction > 0)
+    pairs = _pairs(drug, reaction, (a, b, c, d), expected, [source])
+    own = replace(pairs, **{name: getattr(pairs, name)[had] for name in _OF_PAIRS})
     columns: Columns = {}
-    for name, values in measure(pairs).columns.items():
+    for name, values in measure(own).columns.items():
         column = np.full(len(a), np.nan)
         column[had] = values
         columns[name] = column
-    known = (source.drug > 0) & (source.reaction > 0)
     for name, values in zip(_SHRUNK, _of(m.shrunk(a, expected)), strict=True):
         columns[name] = np.where(known, values, np.nan)
-    return columns | {"a": a, "b": b, "c": c, "d": d, "expected": np.where(known, expected, 0.0)}
+    return columns | {"a": a, "b": b, "c": c, "d": d, "expected": expected}
 
 
-def _combined(sources: Sequence[Source]) -> Columns:
+def _combined(sources: Sequence[Source], drug: Counts, reaction: Counts) -> Columns:
     cells = [_cells(source) for source in sources]
     a, b, c, d = (np.sum([each[at] for each in cells], axis=0) for at in range(4))
-    expected = np.sum(
-        [m.divide(s.drug * s.reaction.astype(np.float64), np.full(len(a), s.total)) for s in sources], axis=0
-    )
+    expected: Floats = np.sum([_expected(source) for source in sources], axis=0)
+    pairs = _pairs(drug, reaction, (a, b, c, d), expected, sources)
     columns: Columns = {"a": a, "b": b, "c": c, "d": d, "expected": expected}
     columns["rrr"] = m.divide(a.astype(np.float64), expected)
     columns |= dict(zip(("ror", "ror_lower", "ror_upper"), _of(pooled_ror(cells)), strict=True))
     columns |= dict(zip(_SHRUNK, _of(m.shrunk(a, expected)), strict=True))
-    return columns | empirical_bayes(a, expected)[1]
+    llr = m.poisson_llr(a, expected)
+    return columns | {"llr": llr} | family_wise(pairs, llr) | empirical_bayes(a, expected)[1]
+
+
+def _pairs(
+    drug: Counts,
+    reaction: Counts,
+    cells: tuple[Counts, Counts, Counts, Counts],
+    expected: Floats,
+    strata: Sequence[Source],
+) -> Pairs:
+    """Pairs by code, the margins of each source being a stratum; names stay with the caller."""
+    unnamed = [[""] * (int(codes.max(initial=-1)) + 1) for codes in (drug, reaction)]
+    margins = [np.zeros((len(strata), len(names)), dtype=np.int64) for names in unnamed]
+    for at, source in enumerate(strata):
+        margins[0][at, drug], margins[1][at, reaction] = source.drug, source.reaction
+    totals = np.array([source.total for source in strata], dtype=np.int64)
+    return Pairs(unnamed[0], unnamed[1], drug, reaction, *cells, expected, Margins(margins[0], margins[1], totals))
+
+
+def _expected(source: Source) -> Floats:
+    """0 for a pair whose drug or reaction the source does not know."""
+    return source.drug.astype(np.float64) * source.reaction / max(source.total, 1)
 
 
 def pooled_ror(cells: Sequence[tuple[Counts, Counts, Counts, Counts]]) -> Interval:

@@ -46,6 +46,27 @@ class Reports:
         )
 
 
+def stacked(sources: Sequence[Reports]) -> Reports:
+    """The reports of several sources together, each source a stratum. Names are the same that are written the same."""
+    drug_codes: dict[str, int] = {}
+    reaction_codes: dict[str, int] = {}
+    rows: list[tuple[Counts, Counts, Counts, Counts]] = []
+    first = 0
+    for stratum, source in enumerate(sources):
+        drug = _recoded(drug_codes, source.drugs)[source.drug]
+        reaction = _recoded(reaction_codes, source.reactions)[source.reaction]
+        rows.append((source.report + first, drug, reaction, np.full(len(drug), stratum)))
+        first += int(source.report.max(initial=-1)) + 1
+    return Reports(
+        list(drug_codes), list(reaction_codes), *(np.concatenate(column) for column in zip(*rows, strict=True))
+    )
+
+
+def _recoded(codes: dict[str, int], names: Sequence[str]) -> Counts:
+    """The code of each name, new ones being added to `codes`."""
+    return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class Margins:
     """Distinct reports of each drug [strata, drugs], of each reaction [strata, reactions], and of all [strata]."""

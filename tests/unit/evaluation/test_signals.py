@@ -72,6 +72,30 @@ def test_known_reactions_are_told_from_the_others(files):
     assert rows["evans", "PPV"] == 1.0
 
 
+def test_sources_together_may_know_what_none_knows(tmp_path):
+    few = {("Zoloft", "Shaking"): 3, ("Zoloft", "Itch"): 27, ("ibuprofen", "Shaking"): 17, ("ibuprofen", "Itch"): 953}
+    listed = [pair for pair, number in few.items() for _ in range(number)]
+    one = write(tmp_path / "1.csv", "ID,drug,reaction", [(i, *pair) for i, pair in enumerate(listed)])
+    other = write(tmp_path / "2.csv", "report,drug,reaction", [(i, *pair) for i, pair in enumerate(listed)])
+    reference = write(tmp_path / "reference.csv", HEADER, [("sertraline", "Tremor", 1), ("ibuprofen", "Itch", 0)])
+    terms = write(tmp_path / "terms.csv", "outcome,reaction", [("Tremor", "shaking"), ("Itch", "itch")])
+    done = CliRunner().invoke(
+        build(),
+        ["evaluate", "signals", str(one), "--beside", str(other), "--columns", "report=ID", "--reference", str(reference),
+         "--terms", str(terms), "--json"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output or done.exception
+    found = json.loads(done.stdout)
+    assert [each["data"] for each in found] == ["1.csv", "2.csv", "1.csv and 2.csv"]
+    assert [each["sizes"]["reports"] for each in found] == [1000, 1000, 2000]
+    scores = [{(row["of"], row["metric"]): row["value"] for row in each["rows"]} for each in found]
+    assert [each["ic025", "sensitivity"] for each in scores] == [0.0, 0.0, 1.0]
+    assert [each["ic025", "specificity"] for each in scores] == [1.0, 1.0, 1.0]
+    # What is over one table of all reports is not said of several sources.
+    assert ("evans", "sensitivity") in scores[0]
+    assert not {of for of, _ in scores[2]} & {"evans", "ror", "prr", "q", "chi2"}
+
+
 def test_reports_with_dates_tell_when_each_rule_would_have_known(files):
     reports, reference, terms = files
     found = scored(reports, "--reference", reference, "--terms", terms, "--columns", "date=date")

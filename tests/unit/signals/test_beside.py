@@ -85,7 +85,22 @@ def test_combined_is_what_strata_expect_and_each_source_what_its_own_table_says(
     stacked = Reports(*names, *(np.concatenate(each) for each in zip(one, other, strict=True)))
     stratum = (stacked.report >= 1000).astype(np.int64)
     together = measure(count(Reports(*names, stacked.report, stacked.drug, stacked.reaction, stratum)))
-    for column in ("a", "b", "c", "d", "expected", "rrr", "ic", "ic025", "ic975", "ebgm", "eb05", "eb95"):
+    for column in (
+        "a",
+        "b",
+        "c",
+        "d",
+        "expected",
+        "rrr",
+        "ic",
+        "ic025",
+        "ic975",
+        "llr",
+        "llr_p",
+        "ebgm",
+        "eb05",
+        "eb95",
+    ):
         np.testing.assert_allclose(found[f"{COMBINED}_{column}"], together.columns[column], err_msg=column)
     for source, part in zip(sources, (one, other), strict=True):
         own = measure(count(Reports(*names, *part)))

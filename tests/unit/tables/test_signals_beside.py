@@ -114,9 +114,8 @@ def test_each_source_says_what_it_says_alone(planted, tmp_path):
         for column, value in row.items():
             if column not in ("drug", "reaction"):
                 given = mine[f"posts_{column}"]
-                # Where the surface of the prior is flat, the search ends within these digits, by the order of the pairs.
-                near = 1e-2 if column.startswith("eb") else 1e-9
-                assert (None if given == "" else float(given)) == pytest.approx(value, rel=near), column
+                assert (given == "") == (value is None), column
+                assert value is None or float(given) == pytest.approx(value, rel=1e-9), column
     assert len(duckdb.read_parquet(str(parquet)).fetchall()) == len(written)
     assert {"inf", "nan"}.isdisjoint(value.lower() for row in written.values() for value in row.values())
 
@@ -164,6 +163,23 @@ def test_mentions_of_a_back_test_stand_beside_a_store(tmp_path, name):
     assert [pair[f"registry_{cell}"] for cell in "abcd"] == [1, 0, 0, 1]
     # What no vocabulary knows counts among the reports, and is no reaction.
     assert not any(UNMAPPED in names for names in found)
+
+
+def test_a_back_test_of_the_demos_posts_stands_beside_a_table(tmp_path):
+    demo = Path(__file__).parents[3] / "deploy" / "demo" / "posts.jsonl"
+    out = tmp_path / "results"
+    adrwatch("backtest", demo, "--source-name", "sample", "--limit", 150, "--out", out)
+    told = [msgspec.json.decode(line, type=Mention) for line in (out / "mentions.jsonl").read_bytes().splitlines()]
+    posts = {(each.drug.label, each.reaction.label, each.fingerprint or each.post_id) for each in told}
+    table = write(tmp_path / "t.csv", HEADER, [("1", "Glucophage", "Vomiting"), ("2", "Glucophage", "Dry mouth")])
+    found = beside(f"posts={out / 'mentions.jsonl'}", f"registry={table}")
+    pair = found["metformin", "Vomiting"]
+    assert pair["posts_a"] == len(
+        {post for drug, reaction, post in posts if (drug, reaction) == ("metformin", "Vomiting")}
+    )
+    assert pair["posts_a"] > 0
+    assert (pair["registry_a"], pair["registry_b"]) == (1, 1)
+    assert pair["posts_a"] + pair["posts_b"] + pair["posts_c"] + pair["posts_d"] == len({post for *_, post in posts})
 
 
 def test_people_see_who_flags_what(planted):
