@@ -136,6 +136,10 @@ def test_signals_survive_kills_and_are_those_of_the_pure_functions(instance: Ins
     instance.wait_for(lambda: {encode(alert) for alert in instance.alerts()} >= expected, "all alerts")
     assert {encode(alert) for alert in instance.alerts()} == expected
     assert instance.read(DEAD_LETTERS) == []
+    shown = instance.command("alerts", "list", "--measures").stdout
+    assert all(name in shown for name in ("ROR", "EBGM [EB05, EB95]", "temporal IC", "surge, FDR"))
+    listed = instance.command("alerts", "list", "--json").stdout.splitlines()
+    assert {tuple(json.loads(line)["overrides"]) for line in listed} == {small_rules().overrides}
 
 
 def test_single_reports_deletions_dead_letters_and_the_command_line(instance: Instance) -> None:

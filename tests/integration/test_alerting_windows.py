@@ -82,6 +82,21 @@ async def test_signals_are_those_of_the_pure_functions(make: Make):
     assert by_time(worker.stream.alerts) == by_time(expected)
 
 
+async def test_rules_over_all_pairs_decide_the_same_however_drugs_are_shared_among_workers(make: Make):
+    only = ["eb05", "chi2", "llr"]
+    rules = small_rules(policy__rules=only, policy__raise_when="any", time__windows_hours=[48])
+    workers = [make(rules, ListStream(half)) for half in ((0, 1), (2, 3))]
+    outcomes, end = several_days(2, days=2, posts=350), 48 * HOUR
+    await workers[0].count(outcomes + closing(end + HOUR))
+    for worker in workers:
+        await worker.tick()
+    expected = expected_alerts(outcomes, end, rules)
+    assert all(worker.stream.alerts for worker in workers)
+    assert by_time(workers[0].stream.alerts + workers[1].stream.alerts) == by_time(expected)
+    assert any(alert.measures["ebgm"].lower is not None for alert in expected)
+    assert {"chi2", "llr"} <= {rule for alert in expected for rule in alert.rules}
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_neither_batches_nor_kills_nor_the_pace_of_evaluation_change_the_alerts(make: Make, seed: int):
     rng = random.Random(seed)
