@@ -250,3 +250,15 @@ def test_counts_are_no_reports(tmp_path):
         adrwatch("together", file)
     with pytest.raises(AdrwatchError, match="no column report"):
         adrwatch("changes", file)
+
+
+def test_a_plan_has_its_critical_value():
+    done = adrwatch("critical", 10, "--least", 4)
+    # Kulldorff et al. 2011: 2.921562.
+    assert float(done.stdout) == pytest.approx(2.921562, abs=1.1e-6)
+    [told] = lines("critical", 20, "--alpha", 0.05)
+    assert told["critical"] == pytest.approx(3.628123, abs=1e-6)
+    with pytest.raises(AdrwatchError, match="no critical value for T = 0"):
+        adrwatch("critical", 0)
+    with pytest.raises(AdrwatchError, match="never as likely"):
+        adrwatch("critical", 0.5, "--least", 10)
