@@ -28,7 +28,7 @@ from tests.unit.docker.recipe import sent
 OURS = {name for name, spec in services().items() if spec.get("build", {}).get("target") == "services"}
 WORKERS = {name for name in OURS if services()[name].get("command", [""])[0] == "worker"}
 # What needs no health check, and why.
-NO_HEALTH = {"topics": "ends by itself", "adrwatch": "one command, run by a person"}
+NO_HEALTH = {"topics": "ends by itself", "adrwatch": "one command, run by a person", "desk": "the same"}
 # Its image writes into its own folders when it starts.
 WRITABLE = {"kafka", "triton-gpu"}
 
@@ -63,7 +63,7 @@ def test_the_specification_would_find_a_wrong_key() -> None:
 
 
 def test_plain_up_starts_everything_with_the_triton_for_cpus() -> None:
-    assert enabled(default_profiles()) == {"kafka", "redis", "triton", "topics", "pipeline", "alerting"}
+    assert enabled(default_profiles()) == {"kafka", "redis", "triton", "topics", "pipeline", "alerting", "cases"}
 
 
 def test_the_gpu_profile_starts_the_other_triton_instead() -> None:
@@ -183,8 +183,18 @@ def test_a_worker_has_time_to_finish_its_batch_and_answers_at_the_port_that_is_a
 
 def test_a_worker_writes_only_where_it_can() -> None:
     for name in WORKERS:
-        assert services()[name]["environment"]["ADRWATCH_DATA_DIR"].startswith("/tmp/")
+        folder = services()[name]["environment"]["ADRWATCH_DATA_DIR"]
+        kept = [volume.partition(":")[2] for volume in services()[name].get("volumes", []) if isinstance(volume, str)]
+        assert folder.startswith("/tmp/") or folder in kept
         assert services()[name]["tmpfs"][0].startswith("/tmp:")
+
+
+def test_people_see_the_cases_that_the_worker_sees() -> None:
+    settings = [
+        services()[name]["environment"].get("ADRWATCH_DATA_DIR", "/var/lib/adrwatch") for name in ("cases", "desk")
+    ]
+    assert settings == ["/var/lib/adrwatch"] * 2
+    assert [services()[name]["volumes"] for name in ("cases", "desk")] == [["cases:/var/lib/adrwatch"]] * 2
 
 
 def test_the_broker_is_set_as_the_launcher_sets_it() -> None:
