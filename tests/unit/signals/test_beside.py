@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.signals.cli import Rule
+from services.signals.sides import Rule
 from shared.settings import Settings
 from shared.signals import measures
 from shared.signals.beside import COMBINED, RULES, Source, beside, pooled_ror
