@@ -18,6 +18,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.events import DeadLetter, Deletion, Post, decode
 from shared.topics import POSTS, partition_of
+from tests.faults import ledger
 from tests.integration.ingest_command import COMMANDS, Adrwatch, adrwatch, post, write
 
 __all__ = ["adrwatch"]
@@ -108,6 +109,25 @@ def test_a_deletion_reaches_consumers_and_leaves_tombstones(adrwatch: Adrwatch) 
     assert {record.key for record in tombstones} == {b"forum:1", b"forum:3"}
     assert all(record.partition == partition_of(record.key.decode(), POSTS.partitions) for record in tombstones)
     assert adrwatch.json("dead-letters", "list") == []
+
+
+def test_the_broker_forgets_the_text_of_a_deleted_post(adrwatch: Adrwatch, kafka: str) -> None:
+    name = POSTS.name(adrwatch.prefix)
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    # As declared, but that nobody waits for an hour.
+    admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name, POSTS.config() | {"max.compaction.lag.ms": "1"})]
+    )
+    admin.close()
+    assert adrwatch("ingest", "replay", write("posts.jsonl", post(1), post(2)), "--source-name", "forum") == 0
+    adrwatch("ingest", "delete", "forum:1")
+
+    def texts() -> set[str]:
+        # Writing on is what closes the broker's open file, which is never compacted.
+        adrwatch("ingest", "delete", "forum:1")
+        return {record.key.decode() for record in adrwatch.records("posts") if record.value is not None}
+
+    ledger.wait_for(lambda: texts() == {"forum:2"}, "compaction")
 
 
 def test_topics_are_created_as_declared_and_a_drift_is_mended(adrwatch: Adrwatch, kafka: str) -> None:
