@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib import import_module
 
@@ -12,8 +13,12 @@ from services.groups import worker
 from shared.errors import AdrwatchError
 
 
+@functools.cache
 def build() -> typer.Typer:
-    """The whole command tree. A service is imported only when its command is asked for, so that help is quick."""
+    """The whole command tree, the same one for a process: services add their commands to shared groups once.
+
+    A service is imported only when its command is asked for, so that help is quick.
+    """
     app = typer.Typer(
         name="adrwatch",
         help="Watch public posts for adverse drug reactions and alert drug-safety teams.",

@@ -1,0 +1,21 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+from typer import Typer
+
+from services.cli import build
+
+
+def registered(app: Typer, path: str = "adrwatch") -> list[str]:
+    commands = [f"{path} {one.name or one.callback.__name__}" for one in app.registered_commands]
+    return commands + [
+        name for group in app.registered_groups for name in registered(group.typer_instance, f"{path} {group.name}")
+    ]
+
+
+def test_a_tree_that_is_asked_for_again_has_each_command_once() -> None:
+    names = registered(build())
+    assert registered(build()) == names
+    assert len(names) == len(set(names))
+    assert {"adrwatch worker cases", "adrwatch worker notify", "adrwatch worker alerting"} <= set(names)
