@@ -29,12 +29,13 @@ from services.alerting.forget import Forgetter
 from services.alerting.group import Say, committed
 from services.alerting.link import HeldLock, RedisLink
 from services.alerting.outbox import MOST
-from services.alerting.restore import Published, Restorer
+from services.alerting.restore import Restorer
 from services.alerting.rows import RowStore
 from services.alerting.watermark import Idleness
 from shared.broker import Stored, TopicReader, connect
 from shared.errors import BadMessage, DependencyAway
 from shared.events import Outcome, decode
+from shared.latest_alerts import LatestAlerts
 from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.rules import HOUR_MS, Rules
@@ -139,12 +140,11 @@ async def _steps(parts: _Parts) -> Rebuilt:
 
     outcomes = await _feed(parts, OUTCOMES, count)
     whole_from = beginning.whole_from(_shortened(parts))
-    published = Published()
-    alerts = await _feed(parts, ALERTS, published.add)
+    latest, alerts = await _alerts(parts)
     restorer = Restorer(parts.link, parts.keys, parts.rules)
-    signals = await restorer.episodes(published, whole_from)
-    mentions = await _feed(parts, MENTIONS, restorer.items(published))
-    await restorer.items_without_mention(published)
+    signals = await restorer.episodes(latest, whole_from)
+    mentions = await _feed(parts, MENTIONS, restorer.items(latest))
+    await restorer.items_without_mention(latest)
     await _feed(parts, CLOSURES, Closer(parts.link, parts.keys, again=False).handle)
     with _Producer(parts.settings) as send:
         deletions = await _feed(parts, DELETIONS, Forgetter(parts.link, parts.store, send).handle)
@@ -181,6 +181,19 @@ async def _feed(parts: _Parts, topic: Topic, handle: Callable[[list[Record]], Aw
                 read += len(batch)
     parts.say(f"{read:,} records of {topic.name(parts.settings.topic_prefix)}")
     return read
+
+
+async def _alerts(parts: _Parts) -> tuple[LatestAlerts, int]:
+    """The alerts as they were last published, and how many records that took."""
+    latest, read = LatestAlerts(), 0
+    with TopicReader(parts.settings, ALERTS) as reader:
+        for batch in _batches(reader.to_end()):
+            for stored in batch:
+                latest.apply(stored)
+            await parts.lock.renew()
+            read += len(batch)
+    parts.say(f"{read:,} records of {ALERTS.name(parts.settings.topic_prefix)}")
+    return latest, read
 
 
 class _Beginning:

@@ -15,6 +15,7 @@ from services.alerting.link import RedisLink
 from services.alerting.outbox import encode_episodes
 from shared.errors import BadMessage
 from shared.events import Alert, Mention, decode, derived_id
+from shared.latest_alerts import Filter, LatestAlerts
 from shared.redis_keys import Keys, join
 from shared.signals.episodes import Episode
 from shared.signals.rules import Rules
@@ -22,35 +23,6 @@ from shared.signals.singles import item_id, words_of
 from shared.signals.windows import to_ms
 from shared.stream import Record
 from shared.topics import ALERTS, MENTIONS, partition_of
-
-
-class Published:
-    """The alerts as they stand: the last of each id, without those that were taken back."""
-
-    def __init__(self) -> None:
-        self._latest: dict[str, Alert] = {}
-
-    async def add(self, records: Sequence[Record]) -> None:
-        """Take in records of adr.alerts, in their order. An empty value takes an alert back; what is no alert changes nothing."""
-        for record in records:
-            key = (record.key or b"").decode(errors="replace")
-            try:
-                alert = decode(record.value, Alert) if record.value else None
-            except BadMessage:
-                continue
-            self._latest.pop(key, None)
-            if alert is not None:
-                self._latest[key] = alert
-
-    @property
-    def signals(self) -> list[Alert]:
-        """The signals, in the order in which they were last published."""
-        return [alert for alert in self._latest.values() if alert.kind == "disproportionality"]
-
-    @property
-    def items(self) -> dict[str, Alert]:
-        """The single reports by their id."""
-        return {key: alert for key, alert in self._latest.items() if alert.kind == "single_report"}
 
 
 class Restorer:
@@ -62,10 +34,10 @@ class Restorer:
         self._rules = rules
         self._restored: set[str] = set()
 
-    async def episodes(self, published: Published, whole_from: int | None) -> int:
+    async def episodes(self, latest: LatestAlerts, whole_from: int | None) -> int:
         """The episodes of signals, and which posts they name; their number. `whole_from`: the first bucket with whole windows."""
         by_pair: dict[tuple[str, str], list[Episode]] = {}
-        for alert in published.signals:
+        for alert in latest.matching(Filter(kind="disproportionality")):
             last = to_ms(alert.evaluated_at) - self._rules.time.bucket_ms
             episode = Episode(to_ms(alert.episode), last, alert)
             by_pair.setdefault((alert.drug.id, alert.reaction.id), []).append(episode)
@@ -95,9 +67,9 @@ class Restorer:
         end = max(last.last_ms, (whole_from - 1) * self._rules.time.bucket_ms)
         return (*before, msgspec.structs.replace(last, last_ms=end))
 
-    def items(self, published: Published) -> Callable[[Sequence[Record]], Awaitable[None]]:
+    def items(self, latest: LatestAlerts) -> Callable[[Sequence[Record]], Awaitable[None]]:
         """A handler of adr.mentions: from the mention that an item was made of, its words come back."""
-        items = published.items
+        items = _items(latest)
 
         async def handle(records: Sequence[Record]) -> None:
             found: list[tuple[Alert, str]] = []
@@ -114,9 +86,9 @@ class Restorer:
 
         return handle
 
-    async def items_without_mention(self, published: Published) -> None:
+    async def items_without_mention(self, latest: LatestAlerts) -> None:
         """After all mentions: the items whose mention is gone from its topic. A deletion still finds them, without their words."""
-        left = [alert for key, alert in published.items.items() if key not in self._restored and alert.examples]
+        left = [alert for key, alert in _items(latest).items() if key not in self._restored and alert.examples]
         await self._index(
             [(alert, self._keys.first(alert.id, alert.drug.id, alert.reaction.id)) for alert in left], hold=False
         )
@@ -134,3 +106,7 @@ class Restorer:
         if found:
             await self._link.run(write)
             self._restored |= {alert.id for alert, _ in found}
+
+
+def _items(latest: LatestAlerts) -> dict[str, Alert]:
+    return {alert.id: alert for alert in latest.matching(Filter(kind="single_report"))}

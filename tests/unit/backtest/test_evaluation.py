@@ -30,7 +30,7 @@ def in_batches(outcomes: Sequence[Outcome], size: int) -> list[Sequence[Outcome]
     return [outcomes[start : start + size] for start in range(0, len(outcomes), size)]
 
 
-@settings(max_examples=5)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.sampled_from([1, 7, 64]), st.randoms(use_true_random=False))
 def test_alerts_are_those_of_the_pure_functions_whatever_the_order_the_batches_and_the_repetitions(
     seed: int, size: int, shuffled: random.Random
