@@ -33,7 +33,12 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
     # kafka-python's debug records hold messages whole, posts included; its warnings repeat what our errors say.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
-        return client(bootstrap_servers=address.split(","), bootstrap_timeout_ms=_CONNECT_MS, **options)
+        return client(
+            bootstrap_servers=address.split(","),
+            bootstrap_timeout_ms=_CONNECT_MS,
+            reconnect_backoff_max_ms=int(settings.retry_most * 1000),
+            **options,
+        )
     except (KafkaError, OSError, ValueError) as error:
         raise DependencyAway(
             f"no Kafka broker answers at {address}: {type(error).__name__}",

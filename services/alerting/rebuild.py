@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from services.alerting.close import Closer
 from services.alerting.count import Counter
@@ -32,7 +30,7 @@ from services.alerting.outbox import MOST
 from services.alerting.restore import Restorer
 from services.alerting.rows import RowStore
 from services.alerting.watermark import Idleness
-from shared.broker import Stored, TopicReader, connect
+from shared.broker import Stored, TopicReader
 from shared.errors import BadMessage, DependencyAway
 from shared.events import Outcome, decode
 from shared.latest_alerts import LatestAlerts
@@ -42,6 +40,7 @@ from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.windows import to_ms
 from shared.stream import Output, Record
 from shared.topics import ALERTS, CLOSURES, DELETIONS, MENTIONS, OUTCOMES, Topic
+from shared.writer import Writer
 
 _BATCH = 500
 # The lock outlives the longest wait for a server; it is renewed with every batch.
@@ -146,7 +145,11 @@ async def _steps(parts: _Parts) -> Rebuilt:
     mentions = await _feed(parts, MENTIONS, restorer.items(latest))
     await restorer.items_without_mention(latest)
     await _feed(parts, CLOSURES, Closer(parts.link, parts.keys, again=False).handle)
-    with _Producer(parts.settings) as send:
+    with Writer(parts.settings, _LOCK_SECONDS) as writer:
+
+        async def send(outputs: Sequence[Output]) -> None:
+            await asyncio.to_thread(writer.write, outputs)
+
         deletions = await _feed(parts, DELETIONS, Forgetter(parts.link, parts.store, send).handle)
     buckets = await _mark_partial(parts, whole_from)
     await parts.lock.renew()
@@ -255,33 +258,3 @@ def _batches(records: Iterable[Stored]) -> Iterator[list[Stored]]:
             batch = []
     if batch:
         yield batch
-
-
-class _Producer:
-    """Sends and waits for the broker's acknowledgements."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer = connect(settings, KafkaProducer, acks="all", enable_idempotence=True)
-
-    def __enter__(self) -> Callable[[Sequence[Output]], Any]:
-        return self._send
-
-    def __exit__(self, *exception: object) -> None:
-        self._producer.close()
-
-    async def _send(self, outputs: Sequence[Output]) -> None:
-        try:
-            sent = [
-                self._producer.send(
-                    output.topic.name(self._settings.topic_prefix),
-                    output.value,
-                    output.key.encode(),
-                    partition=output.partition,
-                )
-                for output in outputs
-            ]
-            for one in sent:
-                await asyncio.to_thread(one.get, _LOCK_SECONDS)
-        except KafkaError as error:
-            raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error

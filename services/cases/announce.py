@@ -6,15 +6,13 @@ broker that is away in between leaves it untold, and the worker of cases sends i
 
 from __future__ import annotations
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-
 from services.cases.reviews import Reviews
-from shared.broker import connect
-from shared.errors import DependencyAway
+from shared.cases.review import Review
 from shared.events import Closure, encode, now
 from shared.settings import Settings
+from shared.stream import Output
 from shared.topics import CLOSURES
+from shared.writer import Writer
 
 _PATIENCE_SECONDS = 30.0
 
@@ -24,30 +22,17 @@ def announce(settings: Settings, reviews: Reviews) -> int:
     found = reviews.untold()
     if not found:
         return 0
-    producer = connect(settings, KafkaProducer, acks="all", enable_idempotence=True)
-    try:
-        name = CLOSURES.name(settings.topic_prefix)
-        sent = [
-            producer.send(
-                name,
-                encode(
-                    Closure(
-                        id=review.id,
-                        drug=review.drug,
-                        reaction=review.reaction,
-                        evidence_until=review.evidence_until,
-                        closed_at=now(),
-                    )
-                ),
-                review.id.encode(),
-            )
-            for review in found
-        ]
-        for one in sent:
-            one.get(_PATIENCE_SECONDS)
-    except KafkaError as error:
-        raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
-    finally:
-        producer.close()
+    with Writer(settings, _PATIENCE_SECONDS) as writer:
+        writer.write([Output(CLOSURES, review.id, encode(_closure(review))) for review in found])
     reviews.told(found)
     return len(found)
+
+
+def _closure(review: Review) -> Closure:
+    return Closure(
+        id=review.id,
+        drug=review.drug,
+        reaction=review.reaction,
+        evidence_until=review.evidence_until,
+        closed_at=now(),
+    )

@@ -38,7 +38,6 @@ def delivery(settings: Settings, give_up: float) -> Iterator[Delivery]:
         request_timeout_ms=min(_REQUEST_MS, patience - _LINGER_MS),
         max_block_ms=patience,
         retry_backoff_ms=int(settings.retry_first * 1000),
-        reconnect_backoff_max_ms=int(settings.retry_most * 1000),
         allow_auto_create_topics=False,
     )
     try:

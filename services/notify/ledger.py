@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-
-from shared.broker import TopicReader, connect
-from shared.errors import BadMessage, DependencyAway
+from shared.broker import TopicReader
+from shared.errors import BadMessage
 from shared.events import ChannelState, Notified, decode, encode
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
 from shared.topics import CHANNELS, NOTIFIED
+from shared.writer import Writer
 
 log = logger("notify")
 _PATIENCE_SECONDS = 15.0
@@ -32,11 +30,10 @@ class Ledger:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._writer = Writer(settings, _PATIENCE_SECONDS)
         self._lock = threading.RLock()
         self._told: dict[tuple[str, str], Notified] = {}
         self._states: dict[str, ChannelState] = {}
-        self._producer: Any = None
         with ExitStack() as stack:
             self._notified = stack.enter_context(TopicReader(settings, NOTIFIED))
             self._channels = stack.enter_context(TopicReader(settings, CHANNELS))
@@ -48,8 +45,7 @@ class Ledger:
 
     def __exit__(self, *exception: object) -> None:
         self._readers.close()
-        if self._producer is not None:
-            self._producer.close(timeout=1.0)
+        self._writer.close()
 
     def catch_up(self) -> None:
         """Take in what was written since. Raises DependencyAway."""
@@ -82,25 +78,7 @@ class Ledger:
 
     def send(self, outputs: Sequence[Output]) -> None:
         """Write messages and wait for the broker's acknowledgement of each. Raises DependencyAway."""
-        try:
-            with self._lock:
-                if self._producer is None:
-                    milliseconds = int(_PATIENCE_SECONDS * 1000)
-                    self._producer = connect(
-                        self._settings, KafkaProducer, acks="all", linger_ms=0, allow_auto_create_topics=False,
-                        max_block_ms=milliseconds, request_timeout_ms=milliseconds, delivery_timeout_ms=milliseconds,
-                    )  # fmt: skip
-            waiting = [
-                self._producer.send(
-                    output.topic.name(self._settings.topic_prefix), output.value, output.key.encode(),
-                    headers=list(output.headers),
-                )
-                for output in outputs
-            ]  # fmt: skip
-            for future in waiting:
-                future.get(timeout=_PATIENCE_SECONDS)
-        except KafkaError as error:
-            raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
+        self._writer.write(outputs)
 
     def _apply(self, value: bytes | None, kind: type[Notified] | type[ChannelState]) -> None:
         try:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from services.notify.channel import Kafka
 from services.notify.channels.base import Away, Refused
-from shared.broker import connect
 from shared.errors import DependencyAway
 from shared.events import Notification, encode
 from shared.settings import Settings
+from shared.writer import Writer
 
 
 class TopicCarrier:
@@ -20,26 +17,17 @@ class TopicCarrier:
 
     def __init__(self, channel: Kafka, settings: Settings) -> None:
         self._channel = channel
-        self._settings = settings.model_copy(update={"kafka_bootstrap": channel.bootstrap or settings.kafka_bootstrap})
-        self._producer: Any = None
+        there = settings.model_copy(update={"kafka_bootstrap": channel.bootstrap or settings.kafka_bootstrap})
+        self._writer = Writer(there, channel.timeout_seconds)
 
     def carry(self, notification: Notification) -> None:
         """See `Carrier`."""
-        milliseconds = int(self._channel.timeout_seconds * 1000)
+        alerts = [notice.alert_id for notice in notification.notices]
+        key = alerts[0] if notification.purpose == "alert" else notification.channel
         try:
-            if self._producer is None:
-                self._producer = connect(
-                    self._settings, KafkaProducer, acks="all", max_block_ms=milliseconds, linger_ms=0,
-                    request_timeout_ms=milliseconds, delivery_timeout_ms=milliseconds, allow_auto_create_topics=False,
-                )  # fmt: skip
-            alerts = [notice.alert_id for notice in notification.notices]
-            key = alerts[0] if notification.purpose == "alert" else notification.channel
-            self._producer.send(
-                self._channel.topic,
-                value=encode(notification),
-                key=key.encode(),
-                headers=[("idempotency-key", notification.id.encode())],
-            ).get(timeout=self._channel.timeout_seconds)
+            self._writer.write_to(
+                self._channel.topic, key, encode(notification), [("idempotency-key", notification.id.encode())]
+            )
         except DependencyAway as error:
             raise Away(error.message) from error
         except KafkaError as error:
@@ -50,5 +38,4 @@ class TopicCarrier:
 
     def close(self) -> None:
         """See `Carrier`."""
-        if self._producer is not None:
-            self._producer.close(timeout=1.0)
+        self._writer.close()

@@ -1,0 +1,84 @@
+"""Kafka outside a worker of the pipeline: records that a process writes and whose acknowledgement it waits for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from shared.broker import connect
+from shared.errors import DependencyAway
+from shared.settings import Settings
+from shared.stream import Output
+
+_CLOSE_SECONDS = 1.0
+
+
+class Writer:
+    """Writes and waits, for as long as the process lives; may be used by several threads. Connects at the first record.
+
+    A broker that was away for longer than `patience` seconds is written to again as soon as it is back. An idempotent producer
+    cannot do that: once a batch that was sent before has expired, kafka-python 3.0 gives its producer id away and never asks
+    for another, so that every later record expires too (`reset_producer_id` leaves the state READY, in which
+    `init_producer_id` does nothing). Hence a plain producer, with one request at a time for the order; what was written but
+    not acknowledged may come twice, and who reads goes by the key or by the record's own id.
+    """
+
+    def __init__(self, settings: Settings, patience: float) -> None:
+        self._settings = settings
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._producer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, outputs: Iterable[Output]) -> None:
+        """Write messages of adrwatch's topics. Raises DependencyAway where one is not acknowledged."""
+        prefix = self._settings.topic_prefix
+        try:
+            sent = [
+                self._send(one.topic.name(prefix), one.key, one.value, one.headers, one.partition) for one in outputs
+            ]
+            for one in sent:
+                one.get(timeout=self._patience)
+        except KafkaError as error:
+            raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
+
+    def write_to(self, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+        """Write one message to any topic. Raises DependencyAway where no broker answers, KafkaError for what this one says."""
+        self._send(topic, key, value, headers, None).get(timeout=self._patience)
+
+    def close(self) -> None:
+        """Let the connection go. Whatever was not acknowledged has raised before."""
+        if self._producer is not None:
+            with suppress(KafkaError):
+                self._producer.close(timeout=_CLOSE_SECONDS)
+
+    def _send(
+        self, topic: str, key: str, value: bytes | None, headers: Sequence[tuple[str, bytes]], partition: int | None
+    ) -> Any:
+        return self._connected().send(
+            topic, value=value, key=key.encode(), headers=list(headers), partition=partition
+        )  # fmt: skip
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._producer is None:
+                milliseconds = int(self._patience * 1000)
+                self._producer = connect(
+                    self._settings, KafkaProducer, acks="all", enable_idempotence=False, linger_ms=0,
+                    max_in_flight_requests_per_connection=1, allow_auto_create_topics=False,
+                    max_block_ms=milliseconds, request_timeout_ms=milliseconds, delivery_timeout_ms=milliseconds,
+                )  # fmt: skip
+            return self._producer
