@@ -19,7 +19,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from services.alerting import group
 from services.alerting.rebuild import Rebuilt, rebuild, recover
 from shared.errors import AdrwatchError, DependencyAway
-from shared.events import Deletion, Outcome, encode, now
+from shared.events import Alert, Deletion, Outcome, decode, encode, now
 from shared.redis_keys import Keys
 from shared.settings import Settings, load
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, partition_of
@@ -176,8 +176,7 @@ def test_an_item_that_a_repost_has_taken_over_stays_after_a_rebuild(instance: In
 
     def items() -> list[tuple[str, ...] | None]:
         """What stands in the topic, in its order: the posts of each item, None where one was taken back."""
-        alerts = iter(instance.alerts())
-        return [None if value is None else next(alerts).examples for _, value in instance.read(ALERTS)]
+        return [None if value is None else decode(value, Alert).examples for _, value in instance.read(ALERTS)]
 
     worker = instance.start(1)
     instance.outcomes([*several_days(days=1, posts=10), *closing(30 * HOUR)])
