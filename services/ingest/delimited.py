@@ -150,7 +150,7 @@ def _follow(
 ) -> tuple[list[Line], list[str]] | None:
     """The lines that belong to a record whose quote is open, and its fields; None (nothing taken) if it never closes well."""
     taken: list[Line] = []
-    size = len(text)
+    first, size = text, len(text)
     while len(taken) < _MOST_LINES and size < _MOST_BYTES and (line := reader.next()) is not None:
         taken.append(line)
         following, flaw = _decode(line)
@@ -164,6 +164,10 @@ def _follow(
         if fields is Quotes.OPEN:
             continue
         if isinstance(fields, Quotes) or len(fields) != width:
+            break
+        alone = first.split(dialect.delimiter)
+        if len(alone) == width and whole(alone) and not whole(fields):
+            # A record by itself that holds a quote; with what follows it would be none.
             break
         return taken, fields
     reader.give_back(taken)

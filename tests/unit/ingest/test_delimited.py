@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.delimited import Dialect, Quotes, join, split
@@ -99,6 +99,7 @@ broken_lines = st.one_of(
     st.lists(st.one_of(st.tuples(st.just(True), words), st.tuples(st.just(False), broken_lines)), max_size=12),
     st.booleans(),
 )
+@example([(True, '"'), (False, '9\t"\tno time')], False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_every_whole_line_of_a_tsv_is_read_whatever_stands_between(
     tmp_path: Path, lines: list[tuple[bool, str]], text_last: bool
