@@ -135,6 +135,10 @@ def _tell(measured: MeasuredTable) -> None:
     """What a reader must know of EBGM and of p-values, to standard error."""
     if measured.fit is None or not measured.fit.trustworthy:
         print("adrwatch: no EBGM, for its prior cannot be told from so few pairs", file=sys.stderr)
+    elif measured.fit.held:
+        print(
+            "adrwatch: EBGM by a prior held near the usual one, for these pairs do not tell it alone", file=sys.stderr
+        )
     if measured.pairs.margins is None:
         print(
             "adrwatch: no p-values of the likelihood ratio test, which needs reports rather than counts",

@@ -7,7 +7,7 @@ then judged with that mixture as its prior: EBGM is the geometric mean of what r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,17 @@ _KEPT, _BINS = 100, 200
 _WHOLE = 50_000
 # Five parameters are not fitted to fewer pairs than this.
 _LEAST = 20
-# Few pairs may be described best by components that are all but points, which would give intervals of no width. openEBGM
-# (exploreHypers, param_limit) calls alphas and betas above this unreasonable, too.
-_LIMIT = 100.0
+# Alphas and betas within reason. Above, a component is all but a point and gives intervals of no width (openEBGM's exploreHypers
+# has the same param_limit); below, it is all but a promise that nothing is reported, and shrinks strong pairs to nothing.
+_LEAST_VALUE, _MOST_VALUE = 0.01, 100.0
+# Where the pairs leave that range, the logarithms of alphas and betas and the log odds of the share get a normal distribution of
+# their own: around the values that DuMouchel began with, one standard deviation a factor of e.
+_CENTRE = np.append(np.log(STARTS[0][:4]), logit(STARTS[0][4]))
+_SPREAD = 1.0
 _TAILS = (0.05, 0.95)
 _STEPS, _CLOSE, _NEAR = 60, 1e-9, 1e-4
 _THREADS = ThreadpoolController()
+_Objective = Callable[[Floats, Floats, Floats, Floats], tuple[float, Floats]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,14 @@ class Prior:
 class Fit:
     """The best of several searches, on squashed counts.
 
-    `negative_log_likelihood`: of each start, NaN where it failed. `agreeing`: how many found the best.
+    `negative_log_likelihood`: of each start, NaN where it failed, and the penalty on top where the prior is held. `agreeing`: how
+    many found the best. `held`: whether the pairs alone did not tell the prior, so that it was held near the usual one.
     """
 
     prior: Prior
     negative_log_likelihood: tuple[float, ...]
     agreeing: int
+    held: bool = False
 
     @property
     def best(self) -> float:
@@ -73,7 +80,8 @@ class Fit:
     def trustworthy(self) -> bool:
         """Whether two starts at least ended at the same height, at parameters within reason: else no EBGM should be published."""
         prior = self.prior
-        return self.agreeing >= 2 and max(prior.alpha1, prior.beta1, prior.alpha2, prior.beta2) <= _LIMIT
+        values = prior.alpha1, prior.beta1, prior.alpha2, prior.beta2
+        return self.agreeing >= 2 and min(values) >= _LEAST_VALUE and max(values) <= _MOST_VALUE
 
 
 def squash(n: Counts, expected: Floats) -> tuple[Floats, Floats, Floats]:
@@ -105,6 +113,9 @@ def negative_log_likelihood(prior: Prior, n: Floats | Counts, expected: Floats, 
 def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float, float, float]] = STARTS) -> Fit | None:
     """The prior of greatest likelihood for the pairs with a count of at least 1, from each of `starts`.
 
+    Where that is not within reason, as with few pairs or pairs that are mostly as expected: the prior of greatest likelihood
+    times a distribution around the usual parameters. With many pairs that distribution would not matter.
+
     None where no search ended, or pairs are too few. Counts and expected counts are of all pairs; zeros are left out. Large
     tables are squashed. The same pairs in another order give the same prior to the last bit.
     """
@@ -113,27 +124,37 @@ def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float,
         return None
     # Sums of floats depend on the order of their terms.
     observed = observed[np.lexsort((expected[observed], n[observed]))]
-    points = squash(n[observed], expected[observed])
-    found = [_search(np.append(np.log(start[:4]), logit(start[4])), points) for start in starts]
+    n, expected = n[observed], expected[observed]
+    found = _fit(n, expected, starts, _objective)
+    if found is not None and not found.trustworthy:
+        found = _fit(n, expected, starts, _held)
+    return found
+
+
+def _fit(
+    n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float, float, float]], objective: _Objective
+) -> Fit | None:
+    points = squash(n, expected)
+    found = [_search(np.append(np.log(start[:4]), logit(start[4])), points, objective) for start in starts]
     heights = tuple(height for height, _ in found)
     if all(np.isnan(heights)):
         return None
     best = int(np.nanargmin(heights))
     agreeing = sum(height - heights[best] < _AGREE for height in heights if height == height)
     theta = found[best][1]
-    if len(observed) <= _WHOLE:
-        whole = (n[observed].astype(np.float64), expected[observed], np.ones(len(observed)))
-        theta = _search(theta, whole)[1]
+    if len(n) <= _WHOLE:
+        theta = _search(theta, (n.astype(np.float64), expected, np.ones(len(n))), objective)[1]
     alpha1, beta1, alpha2, beta2 = (float(value) for value in np.exp(theta[:4]))
-    return Fit(Prior(alpha1, beta1, alpha2, beta2, float(expit(theta[4]))), heights, agreeing)
+    prior = Prior(alpha1, beta1, alpha2, beta2, float(expit(theta[4])))
+    return Fit(prior, heights, agreeing, held=objective is _held)
 
 
-def _search(theta: Floats, points: tuple[Floats, Floats, Floats]) -> tuple[float, Floats]:
+def _search(theta: Floats, points: tuple[Floats, Floats, Floats], objective: _Objective) -> tuple[float, Floats]:
     """The height (NaN where there is none) and place at which a search from `theta` ends."""
     # The search multiplies matrices of ten rows: BLAS would spend six times as long on its threads as on that.
     with np.errstate(all="ignore"), _THREADS.limit(limits=1, user_api="blas"):
         result = minimize(
-            _objective, theta, points, "L-BFGS-B", jac=True, bounds=[(-_BOUND, _BOUND)] * 5,
+            objective, theta, points, "L-BFGS-B", jac=True, bounds=[(-_BOUND, _BOUND)] * 5,
             options={"maxiter": 2_000, "maxfun": 5_000, "ftol": 1e-13, "gtol": 1e-7},
         )  # fmt: skip
     return float(result.fun) if np.isfinite(result.fun) else np.nan, np.asarray(result.x)
@@ -192,6 +213,13 @@ def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> t
         )
     ]
     return -float(np.sum(weights * together)), -np.asarray(gradient)
+
+
+def _held(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> tuple[float, Floats]:
+    """`_objective` with the penalty of parameters far from the usual ones."""
+    height, gradient = _objective(theta, n, expected, weights)
+    away = (theta - _CENTRE) / _SPREAD
+    return height + float(np.sum(away**2)) / 2, gradient + away / _SPREAD
 
 
 def _quantile(tail: float, first: Floats, prior: Prior, n: Counts, rates: tuple[Floats, Floats]) -> Floats:

@@ -48,7 +48,7 @@ its range, and values that do not fit one another stop every command with the ke
 
 Alerts carry what differs (`overrides`, such as `evans.prr=3.0`) and a stamp, the version with a hash of all values. No preset
 changes `policy.authors`: one person, however loud, is not a signal. `fda` and `mhra` raise nothing while a window has too few
-reports for an EBGM, some hundreds (`docs/signals.md`). Ids of drugs and reactions are those that alerts show.
+pairs for an EBGM (`docs/signals.md`). Ids of drugs and reactions are those that alerts show.
 """
 
 

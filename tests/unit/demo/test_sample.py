@@ -40,7 +40,7 @@ def test_every_row_has_the_fields_of_a_post() -> None:
 def test_rows_posts_and_redeliveries_are_as_many_as_stated() -> None:
     assert len(ROWS) == TRUTH.rows
     assert len(BY_ID) == TRUTH.posts
-    assert 420 <= TRUTH.posts <= 480
+    assert 950 <= TRUTH.posts <= 1100
     repeated = {native for native, count in Counter(row["id"] for row in ROWS).items() if count > 1}
     assert repeated == set(TRUTH.redelivered)
     assert len(ROWS) - len(BY_ID) == len(TRUTH.redelivered) >= 10
@@ -64,16 +64,17 @@ def test_kinds_are_mixed_as_described() -> None:
     assert kinds["indication"] >= 8
     assert kinds["negated"] >= 8
     assert kinds["background"] >= 110
+    assert kinds["history"] >= 400
     assert kinds["no_adr"] >= 100
     assert kinds["no_drug"] >= 50
     assert kinds["language"] == 25
     assert {"advert", "question", "hearsay", "label"} <= kinds.keys()
 
 
-def test_posts_run_forward_over_a_fortnight_and_through_day_and_night() -> None:
+def test_posts_run_forward_over_nine_weeks_and_through_day_and_night() -> None:
     times = [moment(row) for row in BY_ID.values()]
     assert all(earlier < later for earlier, later in pairwise(times))
-    assert (times[0].date().isoformat(), times[-1].date().isoformat()) == ("2026-06-01", "2026-06-14")
+    assert (times[0].date().isoformat(), times[-1].date().isoformat()) == ("2026-04-13", "2026-06-14")
     assert (TRUTH.first, TRUTH.last) == (ROWS[0]["created_at"], max(row["created_at"] for row in ROWS))
     hours = Counter(time.hour for time in times)
     night, evening = sum(hours[hour] for hour in range(1, 5)), sum(hours[hour] for hour in range(17, 21))
@@ -111,10 +112,24 @@ def test_a_background_pair_stands_in_two_posts_at_most_and_is_no_signal_or_decoy
     planted = {
         pair
         for native, label in TRUTH.labels.items()
-        if label.kind not in ("background", "no_adr", "no_drug")
+        if label.kind not in ("background", "history", "no_adr", "no_drug")
         for pair in label.pairs
     }
     assert not planted & set(pairs)
+
+
+def test_the_weeks_before_hold_everyday_reports_and_next_to_none_of_what_is_planted() -> None:
+    history = of_kind("history")
+    pairs = Counter(pair for native in history for pair in TRUTH.labels[native].pairs)
+    assert len(pairs) >= 300
+    assert max(pairs.values()) <= 5
+    authors = Counter((BY_ID[native]["author"], pair) for native in history for pair in TRUTH.labels[native].pairs)
+    assert set(authors.values()) == {1}
+    assert max(moment(BY_ID[native]) for native in history) < min(
+        moment(BY_ID[native]) for native, label in TRUTH.labels.items() if label.kind not in ("history", "no_adr")
+    )
+    for native in of_kind("signal"):
+        assert pairs[TRUTH.labels[native].pairs[0]] <= 1
 
 
 def test_background_reuses_the_signals_drugs_and_reactions_apart() -> None:

@@ -117,13 +117,48 @@ def test_where_searches_end_apart_no_fit_is_trusted():
     assert not ebgm.fit(n, expected, starts=ebgm.STARTS[:1]).trustworthy
 
 
-def test_a_prior_that_has_shrunk_to_points_is_not_trusted():
+def test_a_prior_that_would_shrink_to_points_is_held_near_the_usual_one():
     # Three pairs far above and many reported once: two points describe them best, and every interval would have no width.
     n, expected = np.array([1] * 100 + [14, 15, 16]), np.concatenate([np.linspace(0.05, 0.5, 100), [1.8, 2.1, 3.0]])
     found = ebgm.fit(n, expected)
     assert found is not None
-    assert found.agreeing >= 2
-    assert not found.trustworthy
+    assert found.held
+    assert found.trustworthy
+    far = ebgm.posterior(found.prior, n[-3:], expected[-3:])
+    assert (far.upper > 1.5 * far.lower).all()
+    assert (far.lower > 2).all()
+    assert (far.value < n[-3:] / expected[-3:]).all()
+
+
+def test_where_many_pairs_tell_the_prior_it_is_not_held():
+    found = ebgm.fit(*drawn(20_000))
+    assert found is not None
+    assert not found.held
+
+
+@pytest.mark.parametrize("pairs", [50, 400])
+@pytest.mark.parametrize("spread", [None, 8.0])
+def test_a_held_prior_gives_intervals_that_hold_the_true_ratios(pairs: int, spread: float | None):
+    # Most pairs reported as expected (exactly, or give or take a third), three in a hundred far more often.
+    generator = np.random.default_rng(7)
+    inside, held, strong = [], 0, []
+    for _ in range(40):
+        expected = generator.lognormal(0.0, 1.0, pairs)
+        usual = np.ones(pairs) if spread is None else generator.gamma(spread, 1 / spread, pairs)
+        ratio = np.where(generator.random(pairs) < 0.03, generator.gamma(2.0, 2.5, pairs), usual)
+        n = generator.poisson(ratio * expected)
+        found = ebgm.fit(n, expected)
+        assert found is not None
+        assert found.trustworthy
+        held += found.held
+        seen = n > 0
+        of = ebgm.posterior(found.prior, n[seen], expected[seen])
+        inside.append(np.mean((of.lower <= ratio[seen]) & (ratio[seen] <= of.upper)))
+        strong.extend(ratio[seen][of.lower >= 2])
+    assert held >= 10
+    assert 0.85 <= np.mean(inside) <= 1
+    assert len(strong) >= 5
+    assert np.mean(np.array(strong) > 1.5) >= 0.98
 
 
 def test_the_order_of_pairs_changes_no_bit_of_the_fit():
