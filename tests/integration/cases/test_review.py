@@ -144,7 +144,7 @@ def test_a_closed_signal_is_not_changed_any_more(adrwatch, publish):
 def test_a_closing_that_alerting_was_not_told_of_is_told_by_the_worker(
     adrwatch, publish, kafka, topic_prefix, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("services.cases.announce.connect", away)
+    monkeypatch.setattr("shared.writer.connect", away)
     done = adrwatch("review", "move", "signal-1", "closed", *REASON)
     assert done.exit_code == 0
     assert "alerting does not know it yet" in done.stderr
