@@ -137,7 +137,8 @@ def _tell(measured: MeasuredTable) -> None:
         print("adrwatch: no EBGM, for its prior cannot be told from so few pairs", file=sys.stderr)
     elif measured.fit.held:
         print(
-            "adrwatch: EBGM by a prior held near the usual one, for these pairs do not tell it alone", file=sys.stderr
+            "adrwatch: EBGM by a prior held near the usual one, for these pairs alone give one out of reason",
+            file=sys.stderr,
         )
     if measured.pairs.margins is None:
         print(

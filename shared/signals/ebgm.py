@@ -78,10 +78,18 @@ class Fit:
 
     @property
     def trustworthy(self) -> bool:
-        """Whether two starts at least ended at the same height, at parameters within reason: else no EBGM should be published."""
+        """Whether two starts at least ended at the same height, no component all but a point: else no EBGM should be published."""
+        return self.agreeing >= 2 and max(self._values) <= _MOST_VALUE
+
+    @property
+    def within_reason(self) -> bool:
+        """Whether the pairs alone gave a prior that can be used as it is."""
+        return self.trustworthy and min(self._values) >= _LEAST_VALUE
+
+    @property
+    def _values(self) -> tuple[float, ...]:
         prior = self.prior
-        values = prior.alpha1, prior.beta1, prior.alpha2, prior.beta2
-        return self.agreeing >= 2 and min(values) >= _LEAST_VALUE and max(values) <= _MOST_VALUE
+        return prior.alpha1, prior.beta1, prior.alpha2, prior.beta2
 
 
 def squash(n: Counts, expected: Floats) -> tuple[Floats, Floats, Floats]:
@@ -126,7 +134,7 @@ def fit(n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float,
     observed = observed[np.lexsort((expected[observed], n[observed]))]
     n, expected = n[observed], expected[observed]
     found = _fit(n, expected, starts, _objective)
-    if found is not None and not found.trustworthy:
+    if found is not None and not found.within_reason:
         found = _fit(n, expected, starts, _held)
     return found
 
