@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from deploy.local.cache import installed, sha256
 from deploy.local.processes import CommandError, Context, StartCancelledError, run_to_end
 from shared.errors import AdrwatchError
@@ -104,6 +102,9 @@ def _download(context: Context, jars: list[Jar], folder: Path, maven_url: str) -
         else:
             return "Maven"
     context.say(f"kafka: getting {len(jars)} jars of Apache Kafka {KAFKA} from {maven_url}")
+    # A quarter of a second to import, needed once on a machine.
+    import httpx
+
     try:
         _through_https(context, jars, folder, maven_url)
     except httpx.HTTPError as error:
@@ -120,6 +121,8 @@ def _through_maven(context: Context, jars: list[Jar], folder: Path) -> None:
 
 
 def _through_https(context: Context, jars: list[Jar], folder: Path, base_url: str) -> None:
+    import httpx
+
     with httpx.Client(timeout=60, follow_redirects=True, transport=httpx.HTTPTransport(retries=3)) as client:
 
         def fetch(jar: Jar) -> None:

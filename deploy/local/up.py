@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from deploy.local.kafka_jars import MAVEN_CENTRAL
-from deploy.local.processes import StartCancelledError
-from deploy.local.stack import Row, Stack, lock_data_dir
-from deploy.local.workers import service_workers
-from shared.settings import UP_FILE, Settings, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from deploy.local.stack import Row, Stack
+    from shared.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +42,14 @@ def up(
     A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked. Where
     ADRWATCH_NOTIFIERS_FILE is set, a worker tells its channels of alerts.
     """
+    # Whatever the servers' clients need to be imported, the other commands of the tree do without.
+    from rich.console import Console
+
+    from deploy.local.processes import StartCancelledError
+    from deploy.local.stack import Stack
+    from deploy.local.workers import service_workers
+    from shared.settings import load
+
     overrides = {"data_dir": data_dir} if data_dir else {}
     forget_dead_instance(load(**overrides).data_dir)
     settings = load(**overrides)
@@ -86,6 +94,9 @@ def say(console: Console, text: str) -> None:
 
 def status_table(rows: Sequence[Row]) -> Table:
     """One line per part, narrow enough for a terminal of 80 columns; how each was found goes under its version."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE, pad_edge=False)
     for column in ("part", "state", "address", "pid"):
         table.add_column(column, no_wrap=True)
@@ -98,12 +109,16 @@ def status_table(rows: Sequence[Row]) -> Table:
 
 def forget_dead_instance(data_dir: Path) -> None:
     """Remove the addresses that a killed launcher left. Raises AdrwatchError if its folder is in use."""
+    from deploy.local.stack import lock_data_dir
+    from shared.settings import UP_FILE
+
     with lock_data_dir(data_dir):
         (data_dir / UP_FILE).unlink(missing_ok=True)
 
 
 def stop_on_signals(stack: Stack) -> None:
     """The first Ctrl-C, SIGTERM or SIGHUP stops in order; another one leaves at once, and the guard kills the rest."""
+    from shared.settings import UP_FILE
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if stack.context.cancelled.is_set():

@@ -17,7 +17,6 @@ from shared.topics import TOPICS
 from tests import topics
 
 TIME = "2026-03-01T08:00:00Z"
-COMMANDS = ("services.ingest.cli",)
 
 
 class Adrwatch:
@@ -60,7 +59,6 @@ def adrwatch(
     monkeypatch.setenv("ADRWATCH_KAFKA_BOOTSTRAP", kafka)
     monkeypatch.setenv("ADRWATCH_TOPIC_PREFIX", topic_prefix)
     monkeypatch.setenv("ADRWATCH_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(cli, "COMMANDS", COMMANDS)
     command = Adrwatch(kafka, topic_prefix, monkeypatch, capfd)
     assert command("topics", "apply") == 0
     yield command

@@ -19,7 +19,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from shared.events import DeadLetter, Deletion, Post, decode
 from shared.topics import POSTS, partition_of
 from tests.faults import ledger
-from tests.integration.ingest_command import COMMANDS, Adrwatch, adrwatch, post, write
+from tests.integration.ingest_command import Adrwatch, adrwatch, post, write
 
 __all__ = ["adrwatch"]
 
@@ -158,9 +158,8 @@ def test_a_wrong_prefix_is_one_clear_error(adrwatch: Adrwatch, monkeypatch: pyte
 
 def test_an_interrupted_replay_accounts_for_what_it_read(adrwatch: Adrwatch) -> None:
     """A real Ctrl-C, while the command waits for standard input."""
-    program = f"import services.cli as cli; cli.COMMANDS = {COMMANDS!r}; cli.main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "ingest", "replay", "-", "--format", "jsonl", "--json"],
+        [sys.executable, "-m", "services.cli", "ingest", "replay", "-", "--format", "jsonl", "--json"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy(),
     )  # fmt: skip
     assert process.stdin is not None

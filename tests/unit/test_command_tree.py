@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from typer import Typer
 
 from services.cli import build
@@ -19,3 +22,21 @@ def test_a_tree_that_is_asked_for_again_has_each_command_once() -> None:
     assert registered(build()) == names
     assert len(names) == len(set(names))
     assert {"adrwatch worker cases", "adrwatch worker notify", "adrwatch worker alerting"} <= set(names)
+
+
+def test_the_tree_is_made_without_the_libraries_that_single_commands_need() -> None:
+    code = "import sys; from services.cli import build; build(); print(*sorted(sys.modules.keys() & set(sys.argv[1:])))"
+    heavy = (
+        "kafka",
+        "redis",
+        "tritonclient",
+        "httpx",
+        "numpy",
+        "scipy",
+        "duckdb",
+        "sqlalchemy",
+        "spacy",
+        "onnxruntime",
+    )
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

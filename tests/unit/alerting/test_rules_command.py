@@ -19,7 +19,6 @@ Run = Callable[..., tuple[object, str, str]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `adrwatch rules` in an empty folder: its exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "COMMANDS", ("services.alerting.cli",))
     settings.current.cache_clear()
 
     def call(*words: str) -> tuple[object, str, str]:

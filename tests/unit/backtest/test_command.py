@@ -47,7 +47,6 @@ def run(
     monkeypatch.chdir(tmp_path)
     for name in ("KAFKA_BOOTSTRAP", "REDIS_URL", "TRITON_URL"):
         monkeypatch.delenv(f"ADRWATCH_{name}", raising=False)
-    monkeypatch.setattr(cli, "COMMANDS", ("services.backtest.cli",))
     monkeypatch.setattr(Tools, "load", lambda _settings: tools)
     root = logging.getLogger()
     handlers, level, disabled = root.handlers[:], root.level, logging.root.manager.disable

@@ -11,7 +11,6 @@ from services import cli
 
 def answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[object, str, str]:
     monkeypatch.setattr(sys, "argv", ["adrwatch", *words])
-    monkeypatch.setattr(cli, "COMMANDS", ("services.ingest.cli", "services.pipeline.cli"))
     with pytest.raises(SystemExit) as left:
         cli.main()
     out, err = capsys.readouterr()
