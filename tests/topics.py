@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
+from services.ingest import topics as declared
+from shared.broker import admin as admin_of
+from shared.settings import Settings
 from shared.topics import TOPICS
 
 
 def make(kafka: str, names: dict[str, int]) -> None:
     """Make topics with the given numbers of partitions."""
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.create_topics([NewTopic(name, partitions, 1) for name, partitions in names.items()], wait_for_metadata=True)
-    admin.close()
+    new = [NewTopic(name, partitions, 1) for name, partitions in names.items()]
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        admin.create_topics(new, wait_for_metadata=True)
 
 
 def make_all(kafka: str, prefix: str) -> None:
@@ -22,15 +26,20 @@ def make_all(kafka: str, prefix: str) -> None:
     make(kafka, {topic.name(prefix): topic.partitions for topic in TOPICS})
 
 
+def apply(settings: Settings) -> None:
+    """Make all topics of adrwatch with the settings that `adrwatch topics apply` gives them."""
+    with admin_of(settings) as client:
+        declared.apply(client, settings.topic_prefix)
+
+
 def records(kafka: str, name: str) -> list[Any]:
     """Every record that lies in a topic now."""
-    consumer = KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
-    places = [TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name) or ())]
-    consumer.assign(places)
-    consumer.seek_to_beginning(*places)
-    ends = consumer.end_offsets(places)
-    found: list[Any] = []
-    while any(consumer.position(place) < end for place, end in ends.items()):
-        found.extend(record for batch in consumer.poll(timeout_ms=500).values() for record in batch)
-    consumer.close()
+    with closing(KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)) as consumer:
+        places = [TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name) or ())]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
+        found: list[Any] = []
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            found.extend(record for batch in consumer.poll(timeout_ms=500).values() for record in batch)
     return found

@@ -2,7 +2,8 @@
 
 Reads posts as raw bytes and writes each one's value to `outcomes` under the value as key. FLAKY_FAILURES is the share of
 calls that find the dependency away (1 means always), FLAKY_DELAY the seconds a call takes. Values that begin with `poison`
-raise inside the batch; values that begin with `refused` are refused by name.
+raise inside the batch; values that begin with `refused` are refused by name. FLAKY_SESSION is how many seconds the broker
+keeps the place of a worker that is gone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 from shared import settings
 from shared.errors import BadMessage, DependencyAway
 from shared.stream import BatchResult, Output, Record, Worker
+from shared.stream import worker as session
 from shared.topics import OUTCOMES, POSTS
 
 
@@ -35,6 +37,8 @@ async def handle(records: list[Record]) -> BatchResult:
 
 
 if __name__ == "__main__":
+    if seconds := os.environ.get("FLAKY_SESSION"):
+        session.SESSION_SECONDS = float(seconds)
     worker = Worker("flaky", settings.load())
     worker.batch_agent(POSTS, handle, stage="flaky")
     worker.run()

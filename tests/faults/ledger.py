@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -16,34 +17,28 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def produce(bootstrap: str, topic: str, values: Sequence[bytes], partitions: int) -> None:
     """Write the values, round robin over the partitions, and wait for their acknowledgement."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
-    futures = [
-        producer.send(topic, key=str(index).encode(), value=value, partition=index % partitions)
-        for index, value in enumerate(values)
-    ]
-    for future in futures:
-        future.get(timeout=60)
-    producer.close()
+    with closing(KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)) as producer:
+        futures = [
+            producer.send(topic, key=str(index).encode(), value=value, partition=index % partitions)
+            for index, value in enumerate(values)
+        ]
+        for future in futures:
+            future.get(timeout=60)
 
 
 def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
     """The group's committed offset by partition; 0 where it never committed."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-    offsets = {
-        partition: consumer.committed(TopicPartition(topic, partition)) or 0
-        for partition in consumer.partitions_for_topic(topic) or ()
-    }
-    consumer.close()
-    return offsets
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)) as consumer:
+        return {
+            partition: consumer.committed(TopicPartition(topic, partition)) or 0
+            for partition in consumer.partitions_for_topic(topic) or ()
+        }
 
 
 def members(bootstrap: str, group: str) -> int:
     """How many members the broker counts in the group."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
         described = admin.describe_groups([group])
-    finally:
-        admin.close()
     return len(described[group]["members"]) if isinstance(described, dict) else len(described[0]["members"])
 
 

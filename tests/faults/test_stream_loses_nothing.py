@@ -85,7 +85,8 @@ def test_failing_calls_poison_and_a_kill_lose_nothing(bench: Bench) -> None:
     for place in range(0, 5000, 250):
         values[place] = f"poison-{place}".encode()
     bench.produce(values)
-    first = bench.worker(FLAKY_FAILURES="0.3", FLAKY_DELAY="0.02")
+    # It would need many seconds for all: however slowly this is watched, there is something left to kill it in.
+    first = bench.worker(FLAKY_FAILURES="0.3", FLAKY_DELAY="0.2")
     ledger.wait_for(lambda: len(bench.passed()) > 1000, "a part of the records")
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -99,7 +100,7 @@ def test_failing_calls_poison_and_a_kill_lose_nothing(bench: Bench) -> None:
 def test_a_stop_signal_during_processing_finishes_or_leaves_the_batch(bench: Bench) -> None:
     values = [f"good-{n}".encode() for n in range(2000)]
     bench.produce(values)
-    first = bench.worker(FLAKY_DELAY="0.1")
+    first = bench.worker(FLAKY_DELAY="0.5")
     ledger.wait_for(lambda: len(bench.passed()) > 200, "a part of the records")
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=60) == 0
@@ -127,7 +128,8 @@ def test_a_worker_whose_dependency_is_away_commits_nothing_and_still_stops(bench
 def test_the_partitions_of_a_killed_member_go_to_the_others_once_it_is_evicted(bench: Bench) -> None:
     group = f"{bench.prefix}.flaky"
     bench.worker(1)
-    second = bench.worker(2)
+    # The least that the broker takes.
+    second = bench.worker(2, FLAKY_SESSION="6")
     ledger.wait_for(lambda: ledger.members(bench.bootstrap, group) == 2, "two members")
     second.send_signal(signal.SIGKILL)
     second.wait()

@@ -15,9 +15,12 @@ from typing import Any
 
 from kafka import KafkaProducer
 
+from services.notify.courier import group_of
+from shared.broker import TopicReader, committed
 from shared.events import Alert, Notified, decode, encode
 from shared.topics import ALERTS, NOTIFIED
 from tests import topics
+from tests.environment import settings_of
 
 PATIENCE = 90.0
 SECRET = "a signing secret for tests"
@@ -54,11 +57,11 @@ class Desk:
     def configure(self, *channels: str) -> None:
         self.file.write_text("\n".join(channels))
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start a worker, in the place of the one before."""
+    def start(self, program: str = "services.cli") -> subprocess.Popen[bytes]:
+        """Start a worker, by `adrwatch` or by a module that stands for it, in the place of the one before."""
         with (self.folder / "notify.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "services.cli", "worker", "notify"],
+                [sys.executable, "-m", program, "worker", "notify"],
                 env=self.environment, stdout=log, stderr=log,
             )  # fmt: skip
         self.workers.append(worker)
@@ -98,9 +101,11 @@ class Desk:
         return [decode(record.value, Notified) for record in topics.records(self.kafka, NOTIFIED.name(self.prefix))]
 
     def drained(self, *channels: str) -> bool:
-        """Whether the channels have looked at every alert."""
-        found = self.status()
-        return all(found[name]["lag"] == 0 for name in channels)
+        """Whether the channels have looked at every alert; asked again and again, so not by a command."""
+        settings = settings_of(self.environment)
+        with TopicReader(settings, ALERTS) as alerts:
+            ends = alerts.ends()
+        return all(committed(settings, group_of(settings, name), ALERTS) == ends for name in channels)
 
     def wait_for(self, condition: Callable[[], Any], what: str) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -6,21 +6,25 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaAdminClient
 from msgspec.structs import replace
 
 from services.notify.alerts import HOUR_MS
 from shared.events import Notification, decode
 from shared.topics import ALERTS, CHANNELS, DEAD_LETTERS
 from tests import topics
+from tests.faults import ledger
 from tests.integration.notify_desk import SECRET, Desk, desk, webhook
 from tests.receivers import CUT, HttpReceiver, http_receiver, mail_server
 from tests.unit.notify.alerts import signal, single
 
 DAY_MS = 24 * HOUR_MS
+# Its place in the group is waited for.
+BRIEF = "tests.brief_session"
 
 
 @pytest.fixture
@@ -134,26 +138,16 @@ def test_a_group_whose_offsets_the_broker_forgot_tells_nothing_twice_and_misses_
 ) -> None:
     made.publish(*signals(2))
     made.configure(webhook("desk", receiver.url).replace('"beginning"', '"now"'))
-    made.start()
+    made.start(BRIEF)
     made.wait_for(lambda: topics.records(made.kafka, CHANNELS.name(made.prefix)), "the channel's beginning")
     made.publish(*signals(3, 2))
     made.wait_for(lambda: made.drained("desk"), "commit")
     made.stop()
     made.publish(*signals(2, 5))
-    from kafka import KafkaAdminClient
-
-    admin = KafkaAdminClient(bootstrap_servers=made.kafka)
     group = f"{made.prefix}.notify.desk"
-
-    def forgotten() -> bool:
-        return not admin.describe_groups([group])[group]["members"]
-
-    deadline = time.monotonic() + 60
-    while not forgotten():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    admin.delete_groups([group])
-    admin.close()
+    ledger.wait_for(lambda: ledger.members(made.kafka, group) == 0, "the end of the worker's place in the group")
+    with closing(KafkaAdminClient(bootstrap_servers=made.kafka)) as admin:
+        admin.delete_groups([group])
     made.start()
     made.wait_for(lambda: len(receiver.told()) >= 5, "the later alerts")
     made.wait_for(lambda: made.drained("desk"), "commit")
@@ -252,9 +246,7 @@ def test_filters_another_topic_and_a_message_that_is_no_alert(made: Desk, receiv
     made.publish(signal("s1"), single("i1", lane="special"), other)
     made.wait_for(lambda: made.drained("desk", "store"), "commit")
     assert receiver.told() == [("new", "s1")]
-    consumer = KafkaConsumer(f"{made.prefix}.elsewhere", bootstrap_servers=made.kafka, auto_offset_reset="earliest")
-    found = [next(consumer) for _ in range(3)]
-    consumer.close()
+    found = topics.records(made.kafka, f"{made.prefix}.elsewhere")
     assert [record.key for record in found] == [b"s1", b"i1", b"s2"]
     assert [decode(record.value, Notification).notices[0].change for record in found] == ["new"] * 3
     [letter, *more] = {record.key for record in topics.records(made.kafka, DEAD_LETTERS.name(made.prefix))}
@@ -264,7 +256,7 @@ def test_filters_another_topic_and_a_message_that_is_no_alert(made: Desk, receiv
 
 def test_a_second_worker_stands_by_and_goes_on_when_the_first_is_gone(made: Desk, receiver: HttpReceiver) -> None:
     made.configure(webhook("desk", receiver.url))
-    first = made.start()
+    first = made.start(BRIEF)
     made.publish(*signals(2))
     made.wait_for(lambda: len(receiver.told()) == 2, "notifications")
     made.environment["ADRWATCH_WORKER_ID"] = "2"
