@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
+import typer.main
+import typer.testing
 
 from deploy.local.stack import SETTINGS, Stack
 from shared.settings import PACKAGE_ROOT, load
@@ -22,31 +24,47 @@ ADDRESSES = {
     "redis_url": "ADRWATCH_TEST_REDIS",
     "triton_url": "ADRWATCH_TEST_TRITON",
 }
+FIXTURES = {"kafka": "kafka", "redis": "redis_url", "triton": "triton"}
 
 
-def _address(server: str, data_dir: Path) -> Iterator[str]:
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_made_once() -> Iterator[None]:
+    """Making a hundred commands from a tree takes a tenth of a second, each time that a test runs one of them."""
+    made_once = functools.cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", made_once)
+        patch.setattr(typer.testing, "_get_command", made_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses by server of those that the chosen tests ask for, started at the same time."""
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    wanted = [server for server, fixture in FIXTURES.items() if fixture in asked]
     given = {setting: os.environ.get(variable) for setting, variable in ADDRESSES.items()}
-    settings = load(data_dir=data_dir, model_repository=PACKAGE_ROOT / "triton_models", **given)
-    with Stack(settings, servers=[server]) as stack:
-        yield stack.addresses[SETTINGS[server]]
+    folder = tmp_path_factory.mktemp("servers")
+    settings = load(data_dir=folder, model_repository=PACKAGE_ROOT / "triton_models", **given)
+    with Stack(settings, servers=wanted) as stack:
+        yield {server: stack.addresses[SETTINGS[server]] for server in wanted}
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka(servers: dict[str, str]) -> str:
     """host:port of a Kafka broker with automatic topic creation off."""
-    yield from _address("kafka", tmp_path_factory.mktemp("kafka"))
+    return servers["kafka"]
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_url(servers: dict[str, str]) -> str:
     """URL of a Redis server that never evicts."""
-    yield from _address("redis", tmp_path_factory.mktemp("redis"))
+    return servers["redis"]
 
 
 @pytest.fixture(scope="session")
-def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def triton(servers: dict[str, str]) -> str:
     """host:port of the gRPC of a Triton server with this project's models."""
-    yield from _address("triton", tmp_path_factory.mktemp("triton"))
+    return servers["triton"]
 
 
 @pytest.fixture
