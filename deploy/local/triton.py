@@ -102,7 +102,8 @@ class TritonServer(Server):
             f"--backend-directory={self._backends}",
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             f"--cache-directory={self._wheel / 'caches'}",
-            "--exit-timeout-secs=5",
+            # The workers are stopped first: nobody waits for an answer. Unloading the models would take seconds.
+            "--exit-timeout-secs=1",
             *(f"--{kind}-address={HOST}" for kind in ("grpc", "http", "metrics")),
             f"--grpc-port={grpc_port}",
             f"--http-port={http_port}",

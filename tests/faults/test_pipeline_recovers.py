@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,7 @@ def reference(settings: Settings, wanted: list[Post]) -> tuple[dict[str, str], s
 
 
 class Live:
-    """A running pipeline under a topic prefix of its own, with a Triton of its own to be killed."""
+    """A running pipeline under a topic prefix of its own."""
 
     def __init__(self, stack: Stack, prefix: str) -> None:
         self.stack, self.prefix = stack, prefix
@@ -90,28 +92,39 @@ class Live:
         return [record.value for record in topics.records(self.kafka, f"{self.prefix}.{suffix}")]
 
 
-@pytest.fixture
-def live(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path) -> Iterator[Live]:
-    settings = load(
-        kafka_bootstrap=kafka, redis_url=redis_url, topic_prefix=topic_prefix, data_dir=tmp_path, batch_size=16
-    )
+@contextmanager
+def pipeline(topic_prefix: str, folder: Path, **addresses: str) -> Iterator[Live]:
+    """A pipeline on these servers; one without an address is started for it alone."""
+    settings = load(topic_prefix=topic_prefix, data_dir=folder, batch_size=16, **addresses)
     with Stack(settings, workers=service_workers(pipeline=1), topics=True) as stack:
         yield Live(stack, topic_prefix)
 
 
-def test_kills_of_the_worker_and_of_triton_change_nothing_in_the_results(live: Live) -> None:
+@pytest.fixture
+def live(kafka: str, redis_url: str, triton: str, topic_prefix: str, tmp_path: Path) -> Iterator[Live]:
+    with pipeline(topic_prefix, tmp_path, kafka_bootstrap=kafka, redis_url=redis_url, triton_url=triton) as running:
+        yield running
+
+
+def test_kills_of_the_worker_and_of_triton_change_nothing_in_the_results(
+    kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path
+) -> None:
     wanted = posts(400)
-    outcomes, mentions = reference(live.stack.settings, wanted)
-    assert {status.split(":")[0] for status in outcomes.values()} == {"screened", "negative", "mentions"}
-    live.produce([encode(post) for post in wanted])
-    ledger.wait_for(lambda: len(live.outcomes()) > 40, "the first outcomes")
-    live.stack.kill("pipeline-1")
-    ledger.wait_for(lambda: len(live.outcomes()) > 120, "outcomes after the worker came back")
-    live.stack.kill("triton")
-    ledger.wait_for(lambda: len(live.outcomes()) == len(wanted), "the outcomes of all posts")
-    assert live.outcomes() == outcomes
-    assert live.mentions() == mentions
-    assert live.dead() == []
+    with ThreadPoolExecutor(1) as beside:
+        # While Triton starts.
+        expected = beside.submit(reference, load(), wanted)
+        with pipeline(topic_prefix, tmp_path, kafka_bootstrap=kafka, redis_url=redis_url) as live:
+            outcomes, mentions = expected.result()
+            assert {status.split(":")[0] for status in outcomes.values()} == {"screened", "negative", "mentions"}
+            live.produce([encode(post) for post in wanted])
+            ledger.wait_for(lambda: len(live.outcomes()) > 40, "the first outcomes")
+            live.stack.kill("pipeline-1")
+            ledger.wait_for(lambda: len(live.outcomes()) > 120, "outcomes after the worker came back")
+            live.stack.kill("triton")
+            ledger.wait_for(lambda: len(live.outcomes()) == len(wanted), "the outcomes of all posts")
+            assert live.outcomes() == outcomes
+            assert live.mentions() == mentions
+            assert live.dead() == []
 
 
 def test_foreign_messages_go_to_the_dead_letters_and_the_posts_around_them_go_on(live: Live) -> None:

@@ -85,8 +85,7 @@ def test_failing_calls_poison_and_a_kill_lose_nothing(bench: Bench) -> None:
     for place in range(0, 5000, 250):
         values[place] = f"poison-{place}".encode()
     bench.produce(values)
-    # It would need many seconds for all: however slowly this is watched, there is something left to kill it in.
-    first = bench.worker(FLAKY_FAILURES="0.3", FLAKY_DELAY="0.2")
+    first = bench.worker(FLAKY_FAILURES="0.3", FLAKY_DELAY="0.02")
     ledger.wait_for(lambda: len(bench.passed()) > 1000, "a part of the records")
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -100,6 +99,7 @@ def test_failing_calls_poison_and_a_kill_lose_nothing(bench: Bench) -> None:
 def test_a_stop_signal_during_processing_finishes_or_leaves_the_batch(bench: Bench) -> None:
     values = [f"good-{n}".encode() for n in range(2000)]
     bench.produce(values)
+    # It would need many seconds for all: however seldom this looks, it finds something left to stop it in.
     first = bench.worker(FLAKY_DELAY="0.5")
     ledger.wait_for(lambda: len(bench.passed()) > 200, "a part of the records")
     first.send_signal(signal.SIGTERM)
