@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, KafkaError, KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
 
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
@@ -27,13 +28,34 @@ _SILENCE_SECONDS = 20.0
 T = TypeVar("T")
 
 
+def opened(client: Callable[..., T], **options: Any) -> T:
+    """A client class of kafka-python, made with these options. Raises what it raises.
+
+    Where no broker answers, the constructor of kafka-python 3.0 leaves a thread behind that looks for one for ever, and nothing
+    to close it by. It is ended here.
+    """
+    networks: list[Any] = []
+
+    def network(**given: Any) -> Any:
+        networks.append(KafkaNetClient(**given))
+        return networks[-1]
+
+    try:
+        return client(kafka_client=network, **options)
+    except BaseException:
+        for one in networks:
+            one.close()
+        raise
+
+
 def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
     """A client class of kafka-python, connected to the broker of the settings."""
     address = settings.require("kafka_bootstrap")
     # kafka-python's debug records hold messages whole, posts included; its warnings repeat what our errors say.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
-        return client(
+        return opened(
+            client,
             bootstrap_servers=address.split(","),
             bootstrap_timeout_ms=_CONNECT_MS,
             reconnect_backoff_max_ms=int(settings.retry_most * 1000),

@@ -16,6 +16,7 @@ from deploy.local.java import find_java
 from deploy.local.kafka_jars import KAFKA, MAVEN_CENTRAL, kafka_jars
 from deploy.local.processes import HOST, Context, Process, choose_port, run_to_end
 from deploy.local.servers import Server
+from shared.broker import opened
 from shared.errors import DependencyAway
 
 USUAL_PORTS = (9092, 9093)
@@ -138,14 +139,14 @@ def round_trip(bootstrap: str, cluster_id: str) -> None:
     topic = f"adrwatch-probe-{uuid.uuid4().hex}"
     clients = {"bootstrap_servers": bootstrap, "bootstrap_timeout_ms": BOOTSTRAP_MS}
     try:
-        with closing(KafkaAdminClient(**clients)) as admin:
+        with closing(opened(KafkaAdminClient, **clients)) as admin:
             found = admin.describe_cluster()["cluster_id"]
             if found != cluster_id:
                 raise DependencyAway(f"another cluster ({found}) answers at {bootstrap}")
             admin.create_topics([NewTopic(topic, 1, 1)], wait_for_metadata=True)
-            with closing(KafkaProducer(**clients, acks="all")) as producer:
+            with closing(opened(KafkaProducer, **clients, acks="all")) as producer:
                 producer.send(topic, b"probe").get(30)
-            with closing(KafkaConsumer(**clients, auto_offset_reset="earliest")) as consumer:
+            with closing(opened(KafkaConsumer, **clients, auto_offset_reset="earliest")) as consumer:
                 consumer.assign([TopicPartition(topic, 0)])
                 records = consumer.poll(30_000, max_records=1)
             admin.delete_topics([topic])
@@ -158,9 +159,8 @@ def round_trip(bootstrap: str, cluster_id: str) -> None:
 def check_address(bootstrap: str) -> str:
     """Describe a running cluster. Raises DependencyAway, naming the address, when it does not answer."""
     try:
-        with closing(
-            KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS)
-        ) as admin:
+        servers = bootstrap.split(",")
+        with closing(opened(KafkaAdminClient, bootstrap_servers=servers, bootstrap_timeout_ms=BOOTSTRAP_MS)) as admin:
             cluster = admin.describe_cluster()
     except (KafkaError, OSError, ValueError) as error:
         raise DependencyAway(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from kafka.errors import (
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from deploy.reconcile.account import Seen
+from shared import broker
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
 from shared.events import decode
 from shared.settings import Settings
@@ -49,12 +51,18 @@ class Results:
             "request_timeout_ms": _TIMEOUT_MS,
         }
         try:
-            self._consumer = KafkaConsumer(
-                **clients, auto_offset_reset="earliest", enable_auto_commit=False, group_id=None
-            )
-            self._admin = KafkaAdminClient(**clients)
-            self._partitions = [TopicPartition(name, number) for name in self._kinds for number in self._numbers(name)]
-            self._consumer.assign(self._partitions)
+            with ExitStack() as opened:
+                self._consumer = broker.opened(
+                    KafkaConsumer, **clients, auto_offset_reset="earliest", enable_auto_commit=False, group_id=None
+                )
+                opened.callback(self._consumer.close)
+                self._admin = broker.opened(KafkaAdminClient, **clients)
+                opened.callback(self._admin.close)
+                self._partitions = [
+                    TopicPartition(name, number) for name in self._kinds for number in self._numbers(name)
+                ]
+                self._consumer.assign(self._partitions)
+                self._clients = opened.pop_all()
         except (KafkaError, OSError) as error:
             raise self._away(error) from None
 
@@ -64,8 +72,7 @@ class Results:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._consumer.close()
-        self._admin.close()
+        self._clients.close()
 
     def _numbers(self, name: str) -> list[int]:
         numbers = self._consumer.partitions_for_topic(name)

@@ -1,12 +1,16 @@
-"""Reading a topic outside a worker."""
+"""Kafka outside a worker: clients, and reading a topic."""
 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 from shared import broker
 from shared.errors import DependencyAway
@@ -79,3 +83,11 @@ def test_a_broker_that_falls_silent_before_the_end_is_an_error(monkeypatch: pyte
         assert next(records).offset == 0
         with pytest.raises(DependencyAway, match=r"outcomes cannot be read on"):
             next(records)
+
+
+@pytest.mark.parametrize("client", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
+def test_where_no_broker_answers_nobody_goes_on_looking_for_one(client: Callable[..., Any]) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(KafkaError):
+        broker.opened(client, bootstrap_servers="127.0.0.1:9", bootstrap_timeout_ms=100)
+    assert set(threading.enumerate()) <= before
