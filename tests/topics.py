@@ -32,14 +32,27 @@ def apply(settings: Settings) -> None:
         declared.apply(client, settings.topic_prefix)
 
 
-def records(kafka: str, name: str) -> list[Any]:
-    """Every record that lies in a topic now."""
+def records(kafka: str, name: str, last: int | None = None) -> list[Any]:
+    """Every record that lies in a topic now, or the last so many of each partition."""
     with closing(KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)) as consumer:
-        places = [TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name) or ())]
+        places = _places(consumer, name)
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
         ends = consumer.end_offsets(places)
+        if last is not None:
+            for place, begin in consumer.beginning_offsets(places).items():
+                consumer.seek(place, max(begin, ends[place] - last))
         found: list[Any] = []
         while any(consumer.position(place) < end for place, end in ends.items()):
             found.extend(record for batch in consumer.poll(timeout_ms=500).values() for record in batch)
     return found
+
+
+def written(kafka: str, name: str) -> int:
+    """How many records were ever written to a topic; none is read."""
+    with closing(KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)) as consumer:
+        return sum(consumer.end_offsets(_places(consumer, name)).values())
+
+
+def _places(consumer: Any, name: str) -> list[TopicPartition]:
+    return [TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name) or ())]

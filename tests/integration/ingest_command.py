@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,8 @@ def adrwatch(
     command = Adrwatch(kafka, topic_prefix, monkeypatch, capfd)
     assert command("topics", "apply") == 0
     yield command
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.delete_topics([topic.name(topic_prefix) for topic in TOPICS])
-    admin.close()
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        admin.delete_topics([topic.name(topic_prefix) for topic in TOPICS])
     settings.current.cache_clear()
 
 

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,14 +113,24 @@ def test_a_deletion_reaches_consumers_and_leaves_tombstones(adrwatch: Adrwatch) 
     assert adrwatch.json("dead-letters", "list") == []
 
 
+@pytest.fixture
+def busy_cleaner(kafka: str) -> Iterator[None]:
+    """The broker looks for something to compact again after half a second, not after fifteen."""
+    rest = {"log.cleaner.backoff.ms": "500"}
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        brokers = [str(broker["broker_id"]) for broker in admin.describe_cluster()["brokers"]]
+        admin.alter_configs([ConfigResource(ConfigResourceType.BROKER, broker, rest) for broker in brokers])
+        yield
+        admin.reset_configs([ConfigResource(ConfigResourceType.BROKER, broker, list(rest)) for broker in brokers])
+
+
+@pytest.mark.usefixtures("busy_cleaner")
 def test_the_broker_forgets_the_text_of_a_deleted_post(adrwatch: Adrwatch, kafka: str) -> None:
     name = POSTS.name(adrwatch.prefix)
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
     # As declared, but that nobody waits for an hour.
-    admin.alter_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, name, POSTS.config() | {"max.compaction.lag.ms": "1"})]
-    )
-    admin.close()
+    soon = ConfigResource(ConfigResourceType.TOPIC, name, POSTS.config() | {"max.compaction.lag.ms": "1"})
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        admin.alter_configs([soon])
     assert adrwatch("ingest", "replay", write("posts.jsonl", post(1), post(2)), "--source-name", "forum") == 0
     adrwatch("ingest", "delete", "forum:1")
 
@@ -132,15 +144,20 @@ def test_the_broker_forgets_the_text_of_a_deleted_post(adrwatch: Adrwatch, kafka
 
 def test_topics_are_created_as_declared_and_a_drift_is_mended(adrwatch: Adrwatch, kafka: str) -> None:
     name = POSTS.name(adrwatch.prefix)
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "60000"})])
-    [state] = [state for state in adrwatch.json("topics", "list") if state["name"] == name]
-    assert state["drift"] == {"retention.ms": {"broker": "60000", "declared": str(POSTS.retention_ms)}}
-    assert adrwatch("topics", "apply") == 0
-    assert "0 created, 1 mended" in adrwatch.out
-    assert {state["status"] for state in adrwatch.json("topics", "list")} == {"ok"}
-    admin.create_partitions({name: 5})
-    admin.close()
+
+    def states() -> dict[str, dict[str, Any]]:
+        return {state["name"]: state for state in adrwatch.json("topics", "list")}
+
+    # The controller answers before the broker that is asked has heard of a change.
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "60000"})])
+        drift = {"retention.ms": {"broker": "60000", "declared": str(POSTS.retention_ms)}}
+        ledger.wait_for(lambda: states()[name]["drift"] == drift, "the drift")
+        assert adrwatch("topics", "apply") == 0
+        assert "0 created, 1 mended" in adrwatch.out
+        ledger.wait_for(lambda: {state["status"] for state in states().values()} == {"ok"}, "the end of the drift")
+        admin.create_partitions({name: 5})
+        ledger.wait_for(lambda: states()[name]["partitions"] == 5, "the fifth partition")
     assert adrwatch("topics", "apply") == 2
     assert f"{name} has 5, not 4" in adrwatch.err
     assert adrwatch("ingest", "replay", write("posts.jsonl", post(1))) == 2

@@ -22,6 +22,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException
 
+from deploy.local import supervisor
 from deploy.local.shared_memory import OWN, REGIONS
 from deploy.local.stack import Stack
 from deploy.local.workers import Worker
@@ -207,7 +208,9 @@ def test_a_killed_worker_is_restarted(stack: Stack) -> None:
     until(lambda: stack.state("sleeper") == "running")
 
 
-def test_a_worker_that_keeps_ending_is_an_error(tmp_path: Path) -> None:
+def test_a_worker_that_keeps_ending_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As many restarts, without the seconds before each.
+    monkeypatch.setattr(supervisor, "BACK_OFF", tuple(0.01 for _ in supervisor.BACK_OFF))
     settings = load(data_dir=tmp_path)
     broken = Worker("broken", (sys.executable, "-c", "raise SystemExit('error: no such thing')"))
     with (

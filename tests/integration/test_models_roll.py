@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kafka import KafkaProducer
 
 from deploy.local.stack import Stack
 from deploy.local.workers import service_workers
@@ -84,13 +86,14 @@ class Live:
 
     def start_posts(self) -> None:
         def keep_sending() -> None:
-            while not self._stopped.wait(0.1):
-                self.send(12)
+            with closing(KafkaProducer(bootstrap_servers=self.kafka, acks="all")) as producer:
+                while not self._stopped.wait(0.1):
+                    self.send(producer, 12)
 
         self._sending = threading.Thread(target=keep_sending)
         self._sending.start()
 
-    def send(self, count: int) -> None:
+    def send(self, producer: KafkaProducer, count: int) -> None:
         began = datetime(2026, 6, 1, tzinfo=UTC)
         moments = [(n, began + timedelta(seconds=n)) for n in range(self.sent, self.sent + count)]
         posts = [
@@ -98,7 +101,9 @@ class Live:
                  created_at=moment, ingested_at=moment, author=f"{n:032x}")
             for n, moment in moments
         ]  # fmt: skip
-        ledger.produce(self.kafka, f"{self.prefix}.posts", [encode(post) for post in posts], 4)
+        for n, post in enumerate(posts):
+            producer.send(f"{self.prefix}.posts", encode(post), key=post.id.encode(), partition=n % 4)
+        producer.flush()
         self.sent += count
 
     def stop_posts(self) -> None:
@@ -106,18 +111,21 @@ class Live:
         self._stopped.set()
         self._sending.join()
 
-    def of(self, kind: str) -> list[tuple[int, Any]]:
-        """All outcomes or mentions in the order of their topic, each with its partition."""
+    def of(self, kind: str, last: int | None = None) -> list[tuple[int, Any]]:
+        """Outcomes or mentions in the order of their topic, all or the last of each partition, each with its partition."""
         read: type[Event] = STATEMENTS[kind]
-        records = topics.records(self.kafka, f"{self.prefix}.{kind}")
+        records = topics.records(self.kafka, f"{self.prefix}.{kind}", last)
         return [(record.partition, decode(record.value, read)) for record in records]
 
+    def outcomes(self) -> int:
+        return topics.written(self.kafka, f"{self.prefix}.outcomes")
+
     def await_outcomes(self, count: int) -> None:
-        ledger.wait_for(lambda: len(self.of("outcomes")) >= count, f"{count} outcomes")
+        ledger.wait_for(lambda: self.outcomes() >= count, f"{count} outcomes")
 
     def await_version(self, name: str) -> None:
         def some() -> bool:
-            return all(any(one.model_version == name for _, one in self.of(kind)[-50:]) for kind in STATEMENTS)
+            return all(any(one.model_version == name for _, one in self.of(kind, last=20)) for kind in STATEMENTS)
 
         ledger.wait_for(some, f"outcomes and mentions of {name}")
 
@@ -184,8 +192,7 @@ def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by
     ledger.wait_for(
         lambda: reachable(live.triton) == {model: {NEW} for model in MODELS}, "the refused versions to be let go of"
     )
-    seen = len(live.of("outcomes"))
-    live.await_outcomes(seen + 100)
+    live.await_outcomes(live.outcomes() + 100)
 
     # No time to let go: the version goes away under the worker.
     back = live.command("rollback", "--drain", "0")

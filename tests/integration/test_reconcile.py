@@ -14,6 +14,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from typer.testing import CliRunner, Result
 
+from deploy.reconcile import topics as reconcile
 from deploy.reconcile.command import register
 from deploy.reconcile.topics import Results
 from shared import settings
@@ -206,5 +207,7 @@ def test_missing_topics_are_a_clear_error(configured: settings.Settings) -> None
 
 
 def test_a_broker_that_is_away_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One is looked for for ten seconds.
+    monkeypatch.setattr(reconcile, "_TIMEOUT_MS", 500)
     with pytest.raises(DependencyAway, match="does not answer"):
         Results(settings.load(kafka_bootstrap="127.0.0.1:9"))
