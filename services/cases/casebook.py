@@ -43,6 +43,8 @@ class Casebook(Book[Case]):
             criteria=named(alert.drug, alert.reaction),
             seriousness=suggested(serious),
             situations=situations,
+            rule_version=alert.rule_version,
+            overrides=alert.overrides,
         )
         with self._trail.recording(self._database) as recording:
             if (there := self._found(recording.connection, case.id)) is not None:

@@ -23,7 +23,8 @@ from shared.vocabulary.meddra import PREFIX, MedDra
 
 LISTING = (
     "id", "opened_at", "state", "drug", "reaction", "valid", "serious", *SERIOUSNESS, "situations", "awareness", "due",
-    "who_umc", "naranjo", "listedness", "listedness_suggested", "duplicates", "assignee", "narrative",
+    "who_umc", "naranjo", "listedness", "listedness_suggested", "duplicates", "assignee",
+    "rule_version", "overrides", "narrative",
 )  # fmt: skip
 _SHOWN = 5
 # Cells that begin so would be run as formulas by spreadsheets.
@@ -126,6 +127,8 @@ def listed(case: Case, safety: ReferenceSafety | None = None) -> dict[str, str]:
         "listedness_suggested": str(safety.suggest(case.drug, case.reaction)) if safety else "",
         "duplicates": ", ".join(case.duplicates),
         "assignee": case.assignee or "",
+        "rule_version": case.rule_version,
+        "overrides": ", ".join(case.overrides),
         "narrative": case.narrative,
     }
 

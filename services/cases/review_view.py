@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table as Grid
 
 from services.cases.book import Comment
+from services.cases.view import by_rules
 from shared.cases.listedness import Suggestion
 from shared.cases.review import Review, review_of
 from shared.events import Alert
@@ -27,7 +28,11 @@ def rows(alerts: Mapping[str, Alert], reviews: Iterable[Review], drug: str | Non
 
 
 def row_of(review: Review, alert: Alert | None) -> Row:
-    """One signal; `reports`, `authors`, `window_hours` and `rules` are None where its alert was taken back."""
+    """One signal; `reports`, `authors`, `window_hours` and `rules` are None where its alert was taken back.
+
+    `rule_version` and `overrides` are those of the alert, then as somebody saw them last.
+    """
+    raised = alert or review
     return {
         "id": review.id,
         "state": review.state,
@@ -42,6 +47,8 @@ def row_of(review: Review, alert: Alert | None) -> Row:
         "authors": alert.authors if alert else None,
         "window_hours": alert.window_hours if alert else None,
         "rules": list(alert.rules) if alert else None,
+        "rule_version": raised.rule_version,
+        "overrides": list(raised.overrides),
     }
 
 
@@ -76,6 +83,7 @@ def card(
         "began": f"{review.episode:%Y-%m-%d %H:%M} UTC",
         "earlier episode": review.previous or "none",
         "evidence": _evidence(row),
+        **by_rules(row["rule_version"], row["overrides"]),
         "evidence until": f"{row['evidence_until'][:16].replace('T', ' ')} UTC",
         **({"reference safety information": str(suggestion)} if suggestion else {}),
         "more": f"adrwatch alerts show {review.id}",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-import msgspec
 import sqlalchemy as sa
 
 from services.cases.book import Book
 from services.cases.tables import REVIEWS
-from shared.cases.review import Review, review_of
+from shared.cases.review import Review, review_of, updated
 from shared.events import Alert
 
 
@@ -27,8 +26,7 @@ class Reviews(Book[Review]):
             found = self._found(recording.connection, alert.id)
             if found is None:
                 self._add(recording, review_of(alert, datetime.now(UTC), self._actor), "first look", told=0)
-            elif found.state != "closed" and found.evidence_until < alert.evaluated_at:
-                after = msgspec.structs.replace(found, evidence_until=alert.evaluated_at)
+            elif found.state != "closed" and (after := updated(found, alert)) != found:
                 self._write(recording, found, after, "evidence", "the signal was updated")
 
     def untold(self) -> list[Review]:

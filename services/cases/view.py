@@ -71,6 +71,7 @@ def card(case: Case, comments: Sequence[Comment], suggestion: Suggestion | None 
         "duplicates": ", ".join(case.duplicates) or "none linked (see adrwatch cases duplicates)",
         "listedness": case.listedness or "not assessed",
         **({"reference safety information": str(suggestion)} if suggestion else {}),
+        **by_rules(case.rule_version, case.overrides),
         "narrative": case.narrative or "none",
     }
     for name, value in lines.items():
@@ -78,6 +79,13 @@ def card(case: Case, comments: Sequence[Comment], suggestion: Suggestion | None 
     for comment in comments:
         table.add_row(f"{comment.at[:16].replace('T', ' ')} {comment.actor}", comment.text)
     return table
+
+
+def by_rules(version: str, overrides: Sequence[str]) -> dict[str, str]:
+    """By which rules an alert was raised, name to value, as the alert's own card says it."""
+    known = bool(version)
+    said = ", ".join(overrides) or "nothing"
+    return {"rule version": version or "not known", "other than shipped": said if known else "not known"}
 
 
 def _due(case: Case) -> Iterable[str]:

@@ -44,7 +44,11 @@ _SUGGESTS = {"designated_event": "medically_important"}
 
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a case and a signal under review have in common: people bring them from state to state."""
+    """What a case and a signal under review have in common: people bring them from state to state.
+
+    `rule_version` and `overrides` are the alert's: the stamp of the rules that raised it, and those that were not as shipped.
+    The stamp is empty where an earlier version took the alert up and did not keep it.
+    """
 
     noun: ClassVar[str]
 
@@ -55,6 +59,8 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reaction: Concept
     state: State = "new"
     assignee: str | None = None
+    rule_version: str = ""
+    overrides: tuple[str, ...] = ()
 
 
 class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
 from shared.cases.model import Dossier
 from shared.events import Alert
 
@@ -29,4 +31,15 @@ def review_of(alert: Alert, opened_at: datetime, opened_by: str) -> Review:
         episode=alert.episode,
         evidence_until=alert.evaluated_at,
         previous=alert.previous,
+        rule_version=alert.rule_version,
+        overrides=alert.overrides,
+    )
+
+
+def updated(review: Review, alert: Alert) -> Review:
+    """The review after a look at its alert as it is now: how far its evidence reaches, and the rules by which it stands."""
+    if alert.evaluated_at < review.evidence_until:
+        return review
+    return msgspec.structs.replace(
+        review, evidence_until=alert.evaluated_at, rule_version=alert.rule_version, overrides=alert.overrides
     )

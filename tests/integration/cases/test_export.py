@@ -269,6 +269,32 @@ def test_line_listings_hold_all_cases_and_run_no_formulas(adrwatch, book, tmp_pa
     assert "1 cases" in one.stdout
 
 
+def test_the_rules_by_which_a_case_was_raised_stand_in_the_card_and_in_every_listing(adrwatch, book, tmp_path, sql):
+    case = opened(book)
+    for layout in ("csv", "xlsx", "json"):
+        assert adrwatch("cases", "export", tmp_path / f"cases.{layout}", "--format", layout).exit_code == 0
+    [row] = csv.DictReader((tmp_path / "cases.csv").open(encoding="utf-8", newline=""))
+    head, first = openpyxl.load_workbook(tmp_path / "cases.xlsx").active.iter_rows(values_only=True)
+    for found in (row, dict(zip(head, first, strict=True))):
+        assert (found["rule_version"], found["overrides"]) == ("1-5c0c6598", "preset=umc, policy.authors=2")
+    line = json.loads((tmp_path / "cases.json").read_text(encoding="utf-8"))
+    assert (line["rule_version"], line["overrides"]) == ("1-5c0c6598", ["preset=umc", "policy.authors=2"])
+    assert "preset=umc, policy.authors=2" in adrwatch("cases", "show", case.id).stdout
+    # In a message to an authority the rules of the queue have no place.
+    message(adrwatch, tmp_path / "draft.xml", "--case", case.id, "--draft")
+    assert "policy.authors" not in (tmp_path / "draft.xml").read_text(encoding="utf-8")
+
+
+def test_a_case_of_an_earlier_version_does_not_know_the_rules(adrwatch, book, tmp_path, sql):
+    case = opened(book)
+    sql("""UPDATE cases SET document = replace(document, ',"rule_version":"1-5c0c6598"', '')""")
+    sql("""UPDATE cases SET document = replace(document, ',"overrides":["preset=umc","policy.authors=2"]', '')""")
+    assert "not known" in adrwatch("cases", "show", case.id).stdout
+    adrwatch("cases", "export", tmp_path / "cases.csv", "--format", "csv")
+    [row] = csv.DictReader((tmp_path / "cases.csv").open(encoding="utf-8", newline=""))
+    assert (row["rule_version"], row["overrides"]) == ("", "")
+
+
 def test_an_export_is_recorded_as_a_look_at_each_case(adrwatch, book, tmp_path):
     case = opened(book)
     adrwatch("cases", "export", tmp_path / "cases.csv", "--format", "csv", "--reason", "weekly listing")

@@ -32,7 +32,8 @@ SIGNAL = Alert(
     episode=MOMENT - timedelta(hours=1),
     evaluated_at=MOMENT,
     rules=("evans",),
-    rule_version="1",
+    rule_version="1-5c0c6598",
+    overrides=("preset=umc", "policy.authors=2"),
     examples=("own:1",),
     window_hours=24,
     table=Table(4, 10, 5, 3000),
@@ -99,6 +100,32 @@ def test_a_signal_goes_its_way_and_every_step_is_in_the_trail(adrwatch, publish,
     # Told once.
     assert adrwatch("review", "comment", "signal-1", "a late note").exit_code == 0
     assert len(closures(kafka, topic_prefix)) == 1
+
+
+def test_the_rules_by_which_a_signal_was_raised_stand_in_lists_and_cards_also_when_it_was_taken_back(
+    adrwatch, publish, sql
+):
+    adrwatch("review", "assign", "signal-1", "assessor two")
+    expected = ("1-5c0c6598", ["preset=umc", "policy.authors=2"])
+    [found] = listed(adrwatch)
+    assert (found["rule_version"], found["overrides"]) == expected
+    # The rules were changed, and nobody has seen that yet.
+    publish("signal-1", msgspec.structs.replace(SIGNAL, rule_version="2-0f", overrides=()))
+    assert listed(adrwatch)[0]["overrides"] == []
+    publish("signal-1", None)
+    [gone] = listed(adrwatch)
+    assert (gone["taken_back"], gone["rule_version"], gone["overrides"]) == (True, *expected)
+    assert "preset=umc, policy.authors=2" in adrwatch("review", "show", "signal-1").stdout
+    # As an earlier version kept it.
+    sql("""UPDATE reviews SET document = replace(document, ',"rule_version":"1-5c0c6598"', '')""")
+    sql("""UPDATE reviews SET document = replace(document, ',"overrides":["preset=umc","policy.authors=2"]', '')""")
+    assert (listed(adrwatch)[0]["rule_version"], listed(adrwatch)[0]["overrides"]) == ("", [])
+    assert "not known" in adrwatch("review", "show", "signal-1").stdout
+    # Whoever looks at the signal of such a review sees by which rules it stands, and the review notes it.
+    publish("signal-1", SIGNAL)
+    assert adrwatch("review", "show", "signal-1").exit_code == 0
+    publish("signal-1", None)
+    assert listed(adrwatch)[0]["rule_version"] == "1-5c0c6598"
 
 
 def test_lists_are_of_a_state_or_a_drug_and_show_what_was_taken_back(adrwatch, publish):
