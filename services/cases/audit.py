@@ -83,6 +83,10 @@ class Trail:
         key = kept(_SECRET, settings.audit_secret, settings.data_dir / SECRET_FILE)
         return cls(key, settings.audit_anchors or settings.data_dir / ANCHORS_FILE)
 
+    def derived_key(self, purpose: str) -> bytes:
+        """A key for something else, 32 bytes, always the same; the trail's own cannot be found from it."""
+        return hmac.new(self._key, purpose.encode(), hashlib.sha256).digest()
+
     @contextmanager
     def recording(self, database: Database) -> Iterator[Recording]:
         """One transaction, alone, with its rows; its head is anchored before and after it is committed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -15,6 +15,9 @@ from services.cases.tables import COMMENTS
 from shared.cases.model import Dossier, State, moved
 from shared.errors import AdrwatchError
 from shared.events import derived_id
+
+# Who acts in the audit trail where no person does.
+MACHINE = "adrwatch"
 
 
 class Comment(msgspec.Struct, frozen=True):
@@ -39,6 +42,10 @@ class Book(Generic[D]):
         self._database = database
         self._trail = trail
         self._actor = actor
+
+    def automatic(self) -> Self:
+        """The same, for what adrwatch does by itself."""
+        return type(self)(self._database, self._trail, MACHINE)
 
     def look(self, dossier_id: str, reason: str) -> tuple[D, list[Comment]]:
         """One with its comments; that somebody looked is recorded. Raises AdrwatchError where there is none."""

@@ -9,7 +9,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.cases.book import Book
+from services.cases import traces
+from services.cases.flags import FlaggedBook
 from services.cases.tables import CASES, DELETED
 from shared.cases.model import Case, named, suggested
 from shared.errors import AdrwatchError
@@ -17,12 +18,8 @@ from shared.events import Alert, derived_id
 from shared.topics import DELETIONS
 
 
-class Casebook(Book[Case]):
+class Casebook(FlaggedBook):
     """Cases of one database, for one actor."""
-
-    kind = Case
-    table = CASES
-    command = "cases"
 
     def open(self, alert: Alert, serious: tuple[str, ...], situations: tuple[str, ...], reason: str) -> Case:
         """A case from an item of the single-report queue. A second one from the same item is the first, which is recorded as read.
@@ -56,6 +53,7 @@ class Casebook(Book[Case]):
                     fix="open a case from another item of the single-report queue",
                 )
             self._add(recording, case, reason, post=derived_id(post) if post else None)
+            traces.begin(recording.connection, case, alert.episode)
         return case
 
     def link(self, first: str, second: str, reason: str, *, linked: bool = True) -> list[Case]:
@@ -82,7 +80,8 @@ class Casebook(Book[Case]):
     def forget(self, posts: Collection[str]) -> int:
         """Take posts that were deleted at their source out of their cases; how many cases there were.
 
-        The hashes of the posts are kept as long as a deletion is, so that no case is opened from one afterwards.
+        Nothing that is known of the posts is kept, and no case is flagged because of them any more. Their hashes are kept as long
+        as a deletion is, so that no case is opened from one afterwards.
         """
         hashes = sorted({derived_id(post) for post in posts})
         with self._trail.recording(self._database) as recording:
@@ -91,8 +90,9 @@ class Casebook(Book[Case]):
             query = sa.select(CASES.c.document).where(CASES.c.post.in_(hashes)).order_by(CASES.c.id)
             found = [self._decoded(row.document) for row in connection.execute(query).all()]
             for case in found:
-                after = msgspec.structs.replace(case, post=None)
+                after = msgspec.structs.replace(case, post=None, flags=())
                 self._write(recording, case, after, "forget", "deleted at its source", post=None)
+            self._release(recording, found)
         return len(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ from services.cases.export_cli import export_cases
 from services.cases.options import Assignee, Comment, Json, Reason, state_of, using
 from shared.errors import AdrwatchError
 
-# Closed signals that the command could not tell alerting of wait so long.
-_TELL_SECONDS = 5.0
+# So long waits what a command could not do because the broker was away.
+_AGAIN_SECONDS = 5.0
 
 cases = typer.Typer(help="Individual cases: open, assess, follow.", no_args_is_help=True)
 
@@ -32,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run_worker() -> None:
-    """Take posts that were deleted at their source out of their cases; tell alerting of signals that were closed.
+    """Take posts that were deleted at their source out of their cases; flag cases that may be one; tell alerting of closed signals.
 
     Example: adrwatch worker cases
     """
@@ -40,9 +41,11 @@ def run_worker() -> None:
 
     from services.cases.announce import announce
     from services.cases.audit import Trail
+    from services.cases.book import MACHINE
     from services.cases.casebook import Casebook
     from services.cases.database import Database
     from services.cases.forget import CaseForgetter
+    from services.cases.lookup import hold_new_against_others
     from services.cases.reviews import Reviews
     from shared import settings
     from shared.stream import Worker
@@ -50,14 +53,18 @@ def run_worker() -> None:
 
     current = settings.current()
     database, trail = Database.opened(current), Trail.of(current)
-    book, reviews = Casebook(database, trail, "adrwatch"), Reviews(database, trail, "adrwatch")
+    book, reviews = Casebook(database, trail, MACHINE), Reviews(database, trail, MACHINE)
 
     async def tell() -> None:
         await asyncio.to_thread(announce, current, reviews)
 
+    async def flag() -> None:
+        await asyncio.to_thread(hold_new_against_others, current, book)
+
     worker = Worker("cases", current)
     worker.batch_agent(DELETIONS, CaseForgetter(book).handle, stage="case-deletions")
-    worker.every(_TELL_SECONDS, tell, name="closures")
+    worker.every(_AGAIN_SECONDS, tell, name="closures")
+    worker.every(_AGAIN_SECONDS, flag, name="duplicates")
     worker.run()
 
 
@@ -69,11 +76,16 @@ def open_case(
 ) -> None:
     """Open a case from an item of the single-report queue; of an item that has one already, that one is given.
 
+    It is held against the other cases: those that may be of the same patient and reaction are flagged, and named on stderr.
+
     Example: adrwatch cases open 2a572d25309cd2184f6f
     """
     from services.cases.casebook import Casebook
+    from services.cases.lookup import hold_new_against_others
     from services.cases.queue import item
     from shared import settings
+    from shared.cases.duplicates import because
+    from shared.errors import DependencyAway
     from shared.signals.rules import load_rules
 
     current = settings.current()
@@ -83,7 +95,18 @@ def open_case(
         tuple(name for name in found.rules if name in part.criteria) for part in (single.serious, single.situations)
     )
     with using(Casebook) as book:
-        _show(book.open(found, serious, situations, reason), as_json)
+        case = book.open(found, serious, situations, reason)
+        try:
+            flagged = hold_new_against_others(current, book.automatic())
+        except DependencyAway as error:
+            flagged = {}
+            print(f"adrwatch: the case is opened, but not yet held against others: {error.message}", file=sys.stderr)
+            print("  fix: nothing, if `adrwatch worker cases` runs: it does that", file=sys.stderr)
+        case = flagged.get(case.id, case)
+        for flag in case.flags:
+            why = because(flag.reasons, flag.similarity)
+            print(f"adrwatch: it may be one with case {flag.case}: {why}", file=sys.stderr)
+        _show(case, as_json)
 
 
 @cases.command("list")

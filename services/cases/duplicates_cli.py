@@ -19,26 +19,26 @@ def show_duplicates(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List pairs of cases that may be of one patient and reaction, and why.
+    """Hold all cases against each other again, and list pairs that may be of one patient and reaction, and why.
 
-    Authors and words are those of adr.outcomes, by keyed hash and fingerprint, as far as the topic reaches back. Nothing is
-    decided: link what is one, so that it is not counted twice.
+    Pairs are flagged when a case is opened, too; what is found now is flagged as well, but for drug and reaction alone. Nothing
+    is decided: link what is one, so that it is not counted twice.
 
     Example: adrwatch cases duplicates --days 30
     """
     import msgspec
 
     from services.cases.casebook import Casebook
-    from services.cases.queue import traces
+    from services.cases.lookup import hold_new_against_others
     from services.cases.view import suspected
     from shared import settings
     from shared.cases.duplicates import DAYS, suspicions
     from shared.console import tables
 
     with using(Casebook) as book:
-        cases = book.all()
-    known = traces(settings.current(), {case.post for case in cases if case.post})
-    found = suspicions(cases, known, DAYS if days is None else days)
+        hold_new_against_others(settings.current(), book.automatic())
+        book.automatic().flag_again()
+        found = suspicions(book.all(), book.written(), DAYS if days is None else days)
     if as_json:
         for one in found:
             print(msgspec.json.encode(one).decode())

@@ -14,6 +14,7 @@ import xlsxwriter
 from services.cases.reference_safety import ReferenceSafety
 from shared.cases.causality import naranjo_score
 from shared.cases.clocks import deadlines
+from shared.cases.duplicates import because
 from shared.cases.e2b import Coding, Envelope, message, missing
 from shared.cases.model import SERIOUSNESS, Case
 from shared.errors import AdrwatchError
@@ -23,7 +24,7 @@ from shared.vocabulary.meddra import PREFIX, MedDra
 
 LISTING = (
     "id", "opened_at", "state", "drug", "reaction", "valid", "serious", *SERIOUSNESS, "situations", "awareness", "due",
-    "who_umc", "naranjo", "listedness", "listedness_suggested", "duplicates", "assignee",
+    "who_umc", "naranjo", "listedness", "listedness_suggested", "duplicates", "flags", "assignee",
     "rule_version", "overrides", "narrative",
 )  # fmt: skip
 _SHOWN = 5
@@ -126,6 +127,7 @@ def listed(case: Case, safety: ReferenceSafety | None = None) -> dict[str, str]:
         "listedness": case.listedness or "",
         "listedness_suggested": str(safety.suggest(case.drug, case.reaction)) if safety else "",
         "duplicates": ", ".join(case.duplicates),
+        "flags": "; ".join(f"{flag.case}: {because(flag.reasons, flag.similarity)}" for flag in case.flags),
         "assignee": case.assignee or "",
         "rule_version": case.rule_version,
         "overrides": ", ".join(case.overrides),

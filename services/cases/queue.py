@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from shared.broker import TopicReader
-from shared.cases.duplicates import Trace
-from shared.errors import AdrwatchError, BadMessage
-from shared.events import Alert, Outcome, decode
+from shared.errors import AdrwatchError
+from shared.events import Alert
 from shared.latest_alerts import Filter, latest_alerts
 from shared.settings import Settings
-from shared.topics import OUTCOMES
 
 
 def item(settings: Settings, alert_id: str) -> Alert:
@@ -25,23 +20,6 @@ def item(settings: Settings, alert_id: str) -> Alert:
             f"{alert_id} is a signal of many posts, and a case is of one patient",
             fix=f"open a case from a single report, or review the signal: adrwatch review show {alert_id}",
         )
-    return found
-
-
-def traces(settings: Settings, posts: Collection[str]) -> dict[str, Trace]:
-    """What the topic of outcomes knows of posts, but for those that were deleted. Raises DependencyAway."""
-    found: dict[str, Trace] = {}
-    if not posts:
-        return found
-    with TopicReader(settings, OUTCOMES) as reader:
-        for stored in reader.to_end():
-            if (stored.key or b"").decode(errors="replace") not in posts:
-                continue
-            try:
-                outcome = decode(stored.value, Outcome)
-            except BadMessage:
-                continue
-            found[outcome.post_id] = Trace(outcome.created_at, outcome.author, outcome.fingerprint)
     return found
 
 

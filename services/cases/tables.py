@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -44,6 +44,20 @@ DELETED = Table(
     METADATA,
     Column("post", String(40), primary_key=True),
     Column("at", String(32), nullable=False, index=True),
+)
+# What is known of the post of a case, by which cases are held against each other. `looked`: 1 when the topics were asked.
+TRACES = Table(
+    "traces",
+    METADATA,
+    Column("case_id", String(40), primary_key=True),
+    Column("opened_at", String(32), nullable=False, index=True),
+    Column("drug", String(100), nullable=False, index=True),
+    Column("post", String(40), nullable=False, index=True),
+    Column("at", String(32), nullable=True),
+    Column("author", String(64), nullable=True, index=True),
+    Column("fingerprint", String(64), nullable=True, index=True),
+    Column("sketch", LargeBinary, nullable=True),
+    Column("looked", Integer, nullable=False, index=True),
 )
 # Rows are only ever added. `mac` chains each to the one before it.
 AUDIT = Table(

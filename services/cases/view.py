@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from services.cases.book import Comment
 from shared.cases.causality import naranjo_score
 from shared.cases.clocks import deadlines
-from shared.cases.duplicates import Suspicion
+from shared.cases.duplicates import Suspicion, because
 from shared.cases.listedness import Suggestion
 from shared.cases.model import CRITERIA, Case
 
@@ -42,7 +42,8 @@ def suspected(found: Iterable[Suspicion]) -> Grid:
     for name in ("case", "earlier case", "why", "linked"):
         table.add_column(name, no_wrap="case" in name, overflow="fold")
     for one in found:
-        table.add_row(one.second, one.first, ", ".join(one.reasons), "yes" if one.linked else "no")
+        why = because(one.reasons, one.similarity)
+        table.add_row(one.second, one.first, why, "yes" if one.linked else "no")
     return table
 
 
@@ -69,6 +70,7 @@ def card(case: Case, comments: Sequence[Comment], suggestion: Suggestion | None 
         "WHO-UMC": case.who_umc or "not assessed",
         "Naranjo": "{} ({})".format(*naranjo_score(case.naranjo)) if case.naranjo else "not assessed",
         "duplicates": ", ".join(case.duplicates) or "none linked (see adrwatch cases duplicates)",
+        "may be one with": "\n".join(_suspected(case)) or "no other that is known of",
         "listedness": case.listedness or "not assessed",
         **({"reference safety information": str(suggestion)} if suggestion else {}),
         **by_rules(case.rule_version, case.overrides),
@@ -86,6 +88,11 @@ def by_rules(version: str, overrides: Sequence[str]) -> dict[str, str]:
     known = bool(version)
     said = ", ".join(overrides) or "nothing"
     return {"rule version": version or "not known", "other than shipped": said if known else "not known"}
+
+
+def _suspected(case: Case) -> Iterable[str]:
+    for flag in case.flags:
+        yield f"{flag.case}: {because(flag.reasons, flag.similarity)}"
 
 
 def _due(case: Case) -> Iterable[str]:

@@ -63,11 +63,20 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     overrides: tuple[str, ...] = ()
 
 
+class Flag(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Another case that may be of the same patient and reaction, and why. `similarity`: of words, 0 to 1, where it is a reason."""
+
+    case: str
+    reasons: tuple[str, ...]
+    similarity: float | None = None
+
+
 class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
     """One case. `awareness` is day 0: when somebody first knew of all four minimum criteria. `naranjo`: answers in order.
 
     `source` is that of the post, and stays when the post is deleted there; empty where nobody knows it. `listedness` is what
-    a person says. `duplicates` are cases of the same patient and reaction, as a person linked them; each names the others.
+    a person says. `duplicates` are cases of the same patient and reaction, as a person linked them; each names the others;
+    `flags` are those that adrwatch suspects to be.
     """
 
     noun = "case"
@@ -84,6 +93,7 @@ class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
     narrative: str = ""
     listedness: Listedness | None = None
     duplicates: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     @property
     def valid(self) -> Met:
