@@ -1,15 +1,10 @@
-"""Cases as files: E2B(R3) messages, line listings, JSON. What a source forbids is never written."""
+"""Cases as others receive them: E2B(R3) messages and rows of line listings. What a source forbids is never written."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-
-import msgspec
-import xlsxwriter
 
 from services.cases.reference_safety import ReferenceSafety
 from shared.cases.causality import naranjo_score
@@ -28,8 +23,6 @@ LISTING = (
     "rule_version", "overrides", "narrative",
 )  # fmt: skip
 _SHOWN = 5
-# Cells that begin so would be run as formulas by spreadsheets.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def barred(settings: Settings, cases: Iterable[Case]) -> dict[str, str]:
@@ -133,37 +126,3 @@ def listed(case: Case, safety: ReferenceSafety | None = None) -> dict[str, str]:
         "overrides": ", ".join(case.overrides),
         "narrative": case.narrative,
     }
-
-
-def csv_listing(cases: Sequence[Case], safety: ReferenceSafety | None = None) -> bytes:
-    """A line listing as CSV in UTF-8."""
-    stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, LISTING)
-    writer.writeheader()
-    for case in cases:
-        writer.writerow({name: _safe(value) for name, value in listed(case, safety).items()})
-    return stream.getvalue().encode()
-
-
-def xlsx(cases: Sequence[Case], safety: ReferenceSafety | None = None) -> bytes:
-    """A line listing as a workbook. Texts stay texts: a narrative that begins with = is no formula."""
-    stream = io.BytesIO()
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(stream, options) as book:
-        sheet = book.add_worksheet("cases")
-        sheet.write_row(0, 0, LISTING, book.add_format({"bold": True}))
-        for number, case in enumerate(cases, start=1):
-            sheet.write_row(number, 0, list(listed(case, safety).values()))
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, max(len(cases), 1), len(LISTING) - 1)
-        sheet.autofit()
-    return stream.getvalue()
-
-
-def json_lines(cases: Sequence[Case], _safety: ReferenceSafety | None = None) -> bytes:
-    """One object a line: the cases themselves, without what is suggested of them."""
-    return b"".join(msgspec.json.encode(case) + b"\n" for case in cases)
-
-
-def _safe(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULAS) else value

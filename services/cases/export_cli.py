@@ -49,7 +49,7 @@ def export_cases(
 
     Example: adrwatch cases export case.xml --case 4f0c1d2e3b5a69788796 --sender ACME --receiver EVTEST
     """
-    from services.cases import export as write
+    from services.cases import export, listing
     from services.cases.casebook import Casebook
     from services.cases.reference_safety import ReferenceSafety
     from shared import settings
@@ -63,17 +63,22 @@ def export_cases(
                     fix="give --case, --sender and --receiver",
                 )
             found = opened.look(chosen[0], reason)[0]
-            content = write.e2b(settings.current(), found, llt, sender, receiver, country, draft=draft)
+            content = export.e2b(settings.current(), found, llt, sender, receiver, country, draft=draft)
             if schema is not None:
-                write.check_schema(content, schema)
-            _write(out, content)
+                export.check_schema(content, schema)
+            listing.write(out, content)
             if draft:
                 print("a draft, not for submission")
             return
-        listed = [opened.look(one, reason)[0] for one in chosen]
-    render = {Layout.XLSX: write.xlsx, Layout.CSV: write.csv_listing, Layout.JSON: write.json_lines}[layout]
-    _write(out, render(listed, ReferenceSafety.of(settings.current())))
-    print(f"{len(listed)} cases")
+        chosen_cases = [opened.look(one, reason)[0] for one in chosen]
+    if layout is Layout.JSON:
+        content = listing.json_lines(chosen_cases)
+    else:
+        safety = ReferenceSafety.of(settings.current())
+        rows = [export.listed(one, safety) for one in chosen_cases]
+        content = listing.table("cases", export.LISTING, rows, workbook=layout is Layout.XLSX)
+    listing.write(out, content)
+    print(f"{len(chosen_cases)} cases")
 
 
 def _chosen(opened: Casebook, named: list[str] | None, state: str | None) -> list[str]:
@@ -97,12 +102,3 @@ def _chosen(opened: Casebook, named: list[str] | None, state: str | None) -> lis
     for one, why in refused.items():
         print(f"left out: case {one}: {why}", file=sys.stderr)
     return [one for one in chosen if one not in refused]
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise AdrwatchError(
-            f"{path} cannot be written: {error.strerror}", fix="give a file in a folder that exists"
-        ) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cases.options import Comment, Json, Reason, plain_text, state_of, using
+from services.cases.review_export_cli import export_signals
 
 if TYPE_CHECKING:
     from services.cases.reviews import Reviews
@@ -24,6 +25,7 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="a signal's id")]
 
 def register(app: typer.Typer) -> None:
     """Add the group `review`."""
+    review.command("export")(export_signals)
     app.add_typer(review, name="review")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -13,12 +14,13 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import openpyxl
 import pytest
 from kafka import KafkaProducer
 
 from shared import settings
 from shared.errors import AdrwatchError
-from shared.events import Alert, Closure, Concept, Table, decode, encode
+from shared.events import Alert, Closure, Concept, Measure, Table, decode, encode
 from shared.topics import ALERTS, CLOSURES
 from tests import topics
 from tests.integration.cases.items import MOMENT, item
@@ -126,6 +128,54 @@ def test_the_rules_by_which_a_signal_was_raised_stand_in_lists_and_cards_also_wh
     assert adrwatch("review", "show", "signal-1").exit_code == 0
     publish("signal-1", None)
     assert listed(adrwatch)[0]["rule_version"] == "1-5c0c6598"
+
+
+def test_signals_are_exported_with_counts_measures_and_the_rules_by_which_they_were_raised(adrwatch, publish, tmp_path):
+    measures = {"prr": Measure(2.5, 1.25, 5.0), "ebgm": Measure(None), "surge_p": Measure(0.01)}
+    publish("signal-1", msgspec.structs.replace(SIGNAL, measures=measures, drug=Concept("DB:1", "=amoxicillin")))
+    publish("signal-2", msgspec.structs.replace(SIGNAL, id="signal-2", drug=Concept("DB:2", "ibuprofen")))
+    adrwatch("review", "assign", "signal-2", "assessor two")
+    publish("signal-2", None)
+    for layout in ("csv", "xlsx", "json"):
+        done = adrwatch("review", "export", tmp_path / layout, "--format", layout)
+        assert (done.exit_code, done.stdout.strip()) == (0, "2 signals")
+    (tmp_path / "xlsx").rename(tmp_path / "signals.xlsx")
+    head, *cells = openpyxl.load_workbook(tmp_path / "signals.xlsx").active.iter_rows(values_only=True)
+    sheet, gone = (dict(zip(head, row, strict=True)) for row in cells)
+    text, _ = csv.DictReader((tmp_path / "csv").open(encoding="utf-8", newline=""))
+    for found in (sheet, text):
+        assert (found["rule_version"], found["overrides"]) == ("1-5c0c6598", "preset=umc, policy.authors=2")
+        assert (found["id"], found["rules"], found["drug_id"], found["taken_back"]) == (
+            "signal-1",
+            "evans",
+            "DB:1",
+            "no",
+        )
+    assert (sheet["drug"], text["drug"]) == ("=amoxicillin", "'=amoxicillin")
+    assert [sheet[name] for name in ("reports", "drug_only", "prr", "prr_lower", "surge_p")] == [4, 10, 2.5, 1.25, 0.01]
+    assert (sheet["ebgm"], sheet["eb05"], text["ebgm"]) == (None, None, "")
+    # What was taken back keeps its state, and the rules as somebody saw them last.
+    assert [gone[name] for name in ("id", "taken_back", "reports", "prr", "overrides")] == [
+        "signal-2", "yes", None, None, "preset=umc, policy.authors=2",
+    ]  # fmt: skip
+    one, other = (json.loads(line) for line in (tmp_path / "json").read_text(encoding="utf-8").splitlines())
+    assert (one["overrides"], one["table"]["d"], one["measures"]["prr"]["upper"]) == (
+        ["preset=umc", "policy.authors=2"],
+        3000,
+        5.0,
+    )
+    assert (other["measures"], other["state"]) == (None, "new")
+    assert "own:1" not in (tmp_path / "json").read_text(encoding="utf-8") + (tmp_path / "csv").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_an_export_of_no_signals_has_a_head_and_one_that_cannot_be_written_is_named(adrwatch, publish, tmp_path):
+    assert adrwatch("review", "export", tmp_path / "none.csv", "--drug", "sertraline").stdout.strip() == "0 signals"
+    assert (tmp_path / "none.csv").read_text(encoding="utf-8").startswith("id,state,assignee,drug,")
+    done = adrwatch("review", "export", tmp_path / "no" / "folder.csv")
+    assert isinstance(done.exception, AdrwatchError)
+    assert "cannot be written" in done.exception.message
 
 
 def test_lists_are_of_a_state_or_a_drug_and_show_what_was_taken_back(adrwatch, publish):
