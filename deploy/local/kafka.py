@@ -43,6 +43,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
+# A killed broker may come back only when its old session is over: after nine seconds, without this.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 # The default of 128 MB does not fit the heap.
 log.cleaner.dedupe.buffer.size=16777216
 """
