@@ -34,6 +34,14 @@ class FlaggedBook(Book[Case]):
         """The key of the sketches of posts' words."""
         return self._trail.derived_key(_SKETCHES)
 
+    def forget_outdated(self) -> None:
+        """Keep nothing that is known of posts for longer than adr.outcomes does."""
+        with self._database.reading() as connection:
+            found = traces.outdated(connection)
+        if found:
+            with self._database.writing() as connection:
+                traces.drop_outdated(connection)
+
     def waiting(self) -> dict[str, datetime | None]:
         """The posts of the cases that were not held against others yet, with the time of the post where that is known."""
         with self._database.reading() as connection:

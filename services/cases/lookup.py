@@ -27,8 +27,9 @@ E_ = TypeVar("E_", bound=Event)
 def hold_new_against_others(settings: Settings, book: FlaggedBook) -> dict[str, Case]:
     """Look up the posts of cases that were not held against others yet, and do that; the cases with a new flag.
 
-    Raises DependencyAway, and then they go on waiting.
+    What is known of posts of long ago is let go. Raises DependencyAway, and then the cases go on waiting.
     """
+    book.forget_outdated()
     posts = book.waiting()
     return book.take_in(posts, marks(settings, posts, book.sketch_key)) if posts else {}
 

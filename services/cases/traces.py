@@ -53,8 +53,20 @@ def fill(connection: Connection, posts: Collection[str], known: Mapping[str, Mar
             values["at"] = marks.at.isoformat()
         connection.execute(TRACES.update().where(here).values(looked=1, **values))
         found += cases
-    connection.execute(TRACES.delete().where(TRACES.c.opened_at < _oldest()))
     return found
+
+
+def outdated(connection: Connection) -> bool:
+    """Whether something is kept for longer than it may be."""
+    return (
+        connection.execute(sa.select(TRACES.c.case_id).where(TRACES.c.opened_at < _oldest()).limit(1)).first()
+        is not None
+    )
+
+
+def drop_outdated(connection: Connection) -> None:
+    """Keep nothing for longer than it may be."""
+    connection.execute(TRACES.delete().where(TRACES.c.opened_at < _oldest()))
 
 
 def drop(connection: Connection, cases: Collection[str]) -> None:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from kafka import KafkaProducer
 
-from services.cases.lookup import _Passage
+from services.cases.lookup import _Passage, hold_new_against_others
 from shared import settings
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, Concept, Event, Outcome, Post, encode
@@ -254,9 +254,12 @@ def test_a_case_whose_post_the_topics_have_forgotten_is_looked_up_once(adrwatch,
 
 def test_what_is_known_of_posts_is_kept_as_long_as_outcomes_are(adrwatch, written, book, sql):
     opened(adrwatch, 1)
-    sql("UPDATE traces SET opened_at = '2020-01-01T00:00:00+00:00'")
+    kept = opened(adrwatch, 6)["id"]
+    sql(f"UPDATE traces SET opened_at = '2020-01-01T00:00:00+00:00' WHERE case_id <> '{kept}'")
+    # What the worker does again and again, also when no case is opened.
+    assert hold_new_against_others(settings.current(), book) == {}
+    assert [row.case_id for row in sql("SELECT case_id FROM traces")] == [kept]
     assert "flags" not in opened(adrwatch, 3)
-    assert len(sql("SELECT case_id FROM traces")) == 1
 
 
 def test_cases_of_an_earlier_version_are_held_against_each_other_after_the_upgrade(adrwatch, written, book, sql):
