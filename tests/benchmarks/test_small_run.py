@@ -23,7 +23,10 @@ def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_noth
         monkeypatch.setenv(f"ADRWATCH_{name}", address)
     said: list[str] = []
     series: list[tuple[Part, bool]] = [("b", False), ("c", True)]
-    plan = Plan(str(SAMPLE), tmp_path, limit=40, rounds=1, series=series, workers=1, latency=2)
+    # Posts of all kinds stand in its last two weeks.
+    some = tmp_path / "some.jsonl"
+    some.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[-479:]))
+    plan = Plan(str(some), tmp_path, limit=40, rounds=1, series=series, workers=1, latency=2)
     result = measure(plan, "the command", said.append)
 
     assert [(run.part, run.gated) for run in result.runs] == series
