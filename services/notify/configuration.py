@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from services.notify.channel import Channel, Email, Kafka, Slack, Webhook, signing_key
-from shared import secret_file
+from shared import named_tables, secret_file
 from shared.errors import AdrwatchError
 from shared.settings import Settings
 from shared.topics import TOPICS
@@ -51,7 +47,8 @@ def examine(settings: Settings) -> tuple[Notifiers, list[AdrwatchError]]:
     if not isinstance(tables, dict) or not tables:
         raise AdrwatchError(f"{settings.notifiers_file} has no channel", fix="write a table such as [channels.desk]")
     wrong = [
-        _unknown(key, ("channels", "link"), str(settings.notifiers_file)) for key in raw.keys() - {"channels", "link"}
+        named_tables.unknown(key, ("channels", "link"), str(settings.notifiers_file))
+        for key in raw.keys() - {"channels", "link"}
     ]
     link = raw.get("link")
     if link is not None and not (isinstance(link, str) and re.match(r"https?://", link) and "{id}" in link):
@@ -70,33 +67,14 @@ def _read(path: Path | None) -> dict[str, Any]:
         raise AdrwatchError(
             "no notification channels are configured", fix="set ADRWATCH_NOTIFIERS_FILE (docs/notifications.md)"
         )
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise AdrwatchError(f"{path} cannot be read: {error}", fix="mend ADRWATCH_NOTIFIERS_FILE") from None
-    except tomllib.TOMLDecodeError as error:
-        raise AdrwatchError(f"{path} is no TOML: {error}", fix="mend the file") from None
+    return named_tables.read(path, "ADRWATCH_NOTIFIERS_FILE")
 
 
 def _channel(name: str, table: Any, settings: Settings) -> Channel:
     where = f"channel {name}"
     if not _NAME.fullmatch(name):
         raise AdrwatchError(f"{where}: no name for a channel", fix="use small letters, digits and hyphens, 40 at most")
-    types: dict[Any, Any] = {kind.__struct_config__.tag: kind for kind in (Webhook, Slack, Email, Kafka)}
-    kind = types.get(table.get("type")) if isinstance(table, dict) else None
-    if kind is None:
-        raise AdrwatchError(
-            f"{where} has no type that adrwatch knows", fix=f"write type = one of {', '.join(map(str, types))}"
-        )
-    fields = [field.name for field in msgspec.structs.fields(kind)]
-    if strange := sorted(table.keys() - {"type", *fields}):
-        raise _unknown(strange[0], fields, where)
-    try:
-        channel: Channel = msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        what, _, key = str(error).partition(" - at `$.")
-        key = key.rstrip("`")
-        raise AdrwatchError(f"{where}: {f'{key}: ' if key else ''}{what}", fix="see docs/notifications.md") from None
+    channel: Channel = named_tables.convert(where, table, (Webhook, Slack, Email, Kafka), "docs/notifications.md")
     _check(where, channel, settings)
     return channel
 
@@ -125,9 +103,3 @@ def _check(where: str, channel: Channel, settings: Settings) -> None:
             own = {topic.name(settings.topic_prefix) for topic in TOPICS}
             if channel.bootstrap is None and channel.topic in own:
                 raise AdrwatchError(f"{where}: {channel.topic} is a topic of adrwatch itself", fix="give another topic")
-
-
-def _unknown(key: str, known: Any, where: str) -> AdrwatchError:
-    meant = difflib.get_close_matches(key, known, n=1)
-    fix = f"did you mean {meant[0]}?" if meant else f"keys are {', '.join(known)}"
-    return AdrwatchError(f"{where}: there is no key {key}", fix=fix)
