@@ -236,6 +236,33 @@ class ChannelState(Event, frozen=True, kw_only=True):
     since: datetime | None = None
 
 
+class Published(Event, frozen=True, kw_only=True):
+    """A post that a live source has published, so that a deletion at the network finds it. `author` is the keyed hash, if kept."""
+
+    id: str
+    author: str | None = None
+
+
+class Position(Event, frozen=True, kw_only=True):
+    """How far a live source has come: everything before `cursor` is with the broker.
+
+    `cursor` is where it goes on, in the network's own terms; None before its first event. `reached` is the network's time of the
+    last event. `per_second` counts events since the record before, `posts` and `reconnects` since the process started. `error` is
+    why it waits since `since`; None while it works.
+    """
+
+    source: str
+    cursor: str | None
+    reached: datetime | None
+    written_at: datetime
+    state: Literal["running", "waiting", "stopped"]
+    per_second: float = 0.0
+    posts: int = 0
+    reconnects: int = 0
+    error: str | None = None
+    since: datetime | None = None
+
+
 class DeadLetter(Event, frozen=True, kw_only=True):
     """A message that could not be processed, whole, so that it can be mended and replayed.
 

@@ -54,6 +54,15 @@ NOTICE_SECONDS = Histogram(
 # Alerts that a channel has yet to look at.
 NOTIFY_LAG = Gauge("adrwatch_notify_lag", "alerts that wait for a channel", ["channel"])
 
+# What a live source read, by what it came to: post, deletion, account, reject, or why it was passed over.
+SOURCE_EVENTS = Counter("adrwatch_source_events_total", "events read from a network", ["source", "kind"])
+# Age of the last event when it was read: how far a source is behind its network.
+SOURCE_LAG = Gauge("adrwatch_source_lag_seconds", "age of the last event that a source has read", ["source"])
+# Connections that broke or could not be made.
+SOURCE_RECONNECTS = Counter("adrwatch_source_reconnects_total", "connections made anew", ["source"])
+# Time that a network no longer had when a source came back: posts of it were never read.
+SOURCE_GAP = Counter("adrwatch_source_gap_seconds_total", "time missing between position and first event", ["source"])
+
 
 def serve(port: int) -> None:
     """Answer Prometheus at a port; 0 for none. Raises AdrwatchError where the port is taken."""

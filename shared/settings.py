@@ -97,6 +97,10 @@ class Settings(BaseSettings):
         None, description="TOML file of the notification channels (docs/notifications.md); unset, nobody is notified"
     )
 
+    sources_file: Path | None = Field(
+        None, description="TOML file of the live sources (docs/sources.md); unset, posts come from files only"
+    )
+
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )

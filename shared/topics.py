@@ -5,7 +5,20 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from shared.events import Alert, ChannelState, Closure, DeadLetter, Deletion, Event, Mention, Notified, Outcome, Post
+from shared.events import (
+    Alert,
+    ChannelState,
+    Closure,
+    DeadLetter,
+    Deletion,
+    Event,
+    Mention,
+    Notified,
+    Outcome,
+    Position,
+    Post,
+    Published,
+)
 
 # Of one message. Kafka takes a mebibyte, envelope and headers included, where nothing else is configured.
 MOST_BYTES = 1_000_000
@@ -59,8 +72,13 @@ DEAD_LETTERS = Topic("dead-letters", DeadLetter, 1, 14 * DAY_MS, True, "messages
 # Longer than ALERTS, so that an alert that is still there is never told a second time.
 NOTIFIED = Topic("notified", Notified, 1, 400 * DAY_MS, False, "what each channel was told of each alert", True)
 CHANNELS = Topic("channels", ChannelState, 1, 400 * DAY_MS, False, "how far each notification channel has come", True)
+POSITIONS = Topic("positions", Position, 1, 400 * DAY_MS, False, "how far each live source has come", True)
+# As long as a deletion is kept: what names a post that old is forgotten anyway, but for cases.
+PUBLISHED = Topic("published", Published, 1, 400 * DAY_MS, False, "posts of live sources, for deletions to find", True)
 
-TOPICS = (POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS, NOTIFIED, CHANNELS)
+TOPICS = (
+    POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS, NOTIFIED, CHANNELS, POSITIONS, PUBLISHED,
+)  # fmt: skip
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -40,7 +40,8 @@ def up(
     """Start Kafka, Redis, Triton and the workers on this machine, without Docker; Ctrl-C stops everything.
 
     A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked. Where
-    ADRWATCH_NOTIFIERS_FILE is set, a worker tells its channels of alerts.
+    ADRWATCH_NOTIFIERS_FILE is set, a worker tells its channels of alerts; where ADRWATCH_SOURCES_FILE is set, one follows
+    its sources.
     """
     # Whatever the servers' clients need to be imported, the other commands of the tree do without.
     from rich.console import Console
@@ -58,7 +59,9 @@ def up(
         settings,
         workers=()
         if servers_only
-        else service_workers(pipeline=pipeline, alerting=alerting, cases=cases, notify=notify(settings)),
+        else service_workers(
+            pipeline=pipeline, alerting=alerting, cases=cases, notify=notify(settings), sources=sources(settings)
+        ),
         topics=not servers_only,
         usual_ports=True,
         maven_url=maven_url,
@@ -82,6 +85,11 @@ def up(
 def notify(settings: Settings) -> int:
     """How many workers tell of alerts: one where channels are configured."""
     return 0 if settings.notifiers_file is None else 1
+
+
+def sources(settings: Settings) -> int:
+    """How many workers follow live sources: one where any are configured."""
+    return 0 if settings.sources_file is None else 1
 
 
 def say(console: Console, text: str) -> None:

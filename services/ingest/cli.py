@@ -1,10 +1,11 @@
-"""The commands of ingest: `adrwatch ingest|topics|schema|dead-letters`."""
+"""The commands of ingest: `adrwatch ingest|sources|topics|schema|dead-letters`, and the worker of sources."""
 
 from __future__ import annotations
 
 import typer
 
-from services.ingest.commands import dead_letters, schema, topics
+from services import groups
+from services.ingest.commands import dead_letters, schema, sources, topics
 from services.ingest.commands.delete import delete
 from services.ingest.commands.replay import replay
 
@@ -15,6 +16,8 @@ def register(app: typer.Typer) -> None:
     ingest.command()(replay)
     ingest.command()(delete)
     app.add_typer(ingest, name="ingest")
+    app.add_typer(sources.group, name="sources")
+    groups.worker.command("sources")(sources.run_worker)
     app.add_typer(topics.group, name="topics")
     app.add_typer(schema.group, name="schema")
     app.add_typer(dead_letters.group, name="dead-letters")

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.ingest.dead_letters import Held
+from services.ingest.dead_letters import Held, open_inbox
 from services.ingest.delivery import Delivery, Message
+from services.ingest.producer import delivery as connected
+from shared.broker import TopicReader, require_topics
 from shared.errors import AdrwatchError
 from shared.events import Deletion, encode, now
+from shared.settings import Settings
 from shared.topics import DEAD_LETTERS, DELETIONS, POSTS, partition_of
 
 
@@ -38,6 +41,18 @@ class DeletionAccount:
             "dead_letter_tombstones": self.dead_letter_tombstones,
             "failed": dict(self.failed),
         }
+
+
+def take_back(settings: Settings, ids: Sequence[str], give_up: float) -> DeletionAccount:
+    """Delete posts and the dead letters that hold them. Raises AdrwatchError where a topic is missing or the broker is away.
+
+    A record that is not acknowledged after `give_up` seconds has failed.
+    """
+    require_topics(settings, [POSTS, DELETIONS])
+    with TopicReader(settings, DEAD_LETTERS) as reader:
+        dead = open_inbox(reader.to_end()).letters.values()
+    with connected(settings, give_up) as delivery:
+        return delete(ids, dead, delivery, settings.topic_prefix)
 
 
 def check_ids(ids: Sequence[str]) -> list[str]:

@@ -124,10 +124,22 @@ def post_message(post: Post, prefix: str) -> Message:
 
 
 def reject_message(reject: Reject, prefix: str) -> Message:
+    """The record of a reject's dead letter, with how its file was read."""
+    letter = letter_of(reject)
+    return Message(
+        DEAD_LETTERS.name(prefix),
+        letter.id.encode(),
+        encode(letter),
+        partition_of(letter.id, DEAD_LETTERS.partitions),
+        [(RECIPE_HEADER, reject.origin.recipe)],
+    )
+
+
+def letter_of(reject: Reject) -> DeadLetter:
     """The dead letter of a reject. Its id comes from file, line and content: a second replay writes the same one."""
     content = hashlib.blake2b(reject.payload, digest_size=8).hexdigest()
     origin = reject.origin
-    letter = DeadLetter(
+    return DeadLetter(
         id=derived_id(STAGE, origin.file, str(origin.line), reject.reason, content),
         reason=reject.reason,
         detail=reject.detail,
@@ -138,11 +150,4 @@ def reject_message(reject: Reject, prefix: str) -> Message:
         occurred_at=now(),
         payload=reject.payload,
         key=reject.post_id.encode() if reject.post_id is not None else None,
-    )
-    return Message(
-        DEAD_LETTERS.name(prefix),
-        letter.id.encode(),
-        encode(letter),
-        partition_of(letter.id, DEAD_LETTERS.partitions),
-        [(RECIPE_HEADER, origin.recipe)],
     )

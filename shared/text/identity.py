@@ -22,6 +22,11 @@ def author_hash(secret: str, source: str, author: str) -> str:
     return hmac.new(secret.encode(), f"{source}\x1f{name}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def post_hash(secret: str, source: str, native: str) -> str:
+    """HMAC-SHA256 of source and native id, 32 hexadecimal digits: for networks whose ids of posts contain their author."""
+    return hmac.new(secret.encode(), f"{source}\x1fpost\x1f{native}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def author_secret(settings: Settings) -> str:
     """The key of the author hash: the setting, else the one in `<data_dir>/author.secret`, which is made once.
 

@@ -20,21 +20,10 @@ def delete(
 
     Example: adrwatch ingest delete bluesky:3kabcdefg forum:10442
     """
-    from services.ingest.dead_letters import open_inbox
-    from services.ingest.delete import check_ids
-    from services.ingest.delete import delete as take_back
-    from services.ingest.producer import delivery
-    from shared.broker import TopicReader, require_topics
+    from services.ingest.delete import check_ids, take_back
     from shared.settings import current
-    from shared.topics import DEAD_LETTERS, DELETIONS, POSTS
 
-    settings = current()
-    wanted = check_ids(ids)
-    require_topics(settings, [POSTS, DELETIONS])
-    with TopicReader(settings, DEAD_LETTERS) as reader:
-        dead = open_inbox(reader.to_end()).letters.values()
-    with delivery(settings, give_up) as outgoing:
-        account = take_back(wanted, dead, outgoing, settings.topic_prefix)
+    account = take_back(current(), check_ids(ids), give_up)
     if as_json:
         print(json.dumps(account.as_dict()))
     else:

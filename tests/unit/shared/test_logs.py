@@ -35,7 +35,7 @@ def test_a_field_that_may_hold_what_people_wrote_is_withheld(field: str, capsys:
     assert "sleep" not in line
 
 
-@pytest.mark.parametrize("library", ["kafka.producer", "aiokafka.consumer", "faust.transport"])
+@pytest.mark.parametrize("library", ["kafka.producer", "aiokafka.consumer", "faust.transport", "websockets.client"])
 def test_libraries_log_no_messages_at_any_level(library: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("test", "DEBUG")
     logging.getLogger(library).debug("send: v=%r", b"day three, no sleep")

@@ -1,0 +1,126 @@
+"""`adrwatch sources list|check|run` and `adrwatch worker sources`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from services.ingest.networks.configuration import Bluesky
+    from shared.settings import Settings
+
+group = typer.Typer(
+    help="Networks that are read as they are written: look, check, run (docs/sources.md).", no_args_is_help=True
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@group.command("list")
+def show(as_json: AsJson = False) -> None:
+    """Show every source of ADRWATCH_SOURCES_FILE: how far it has come, how fast, how late, and why it waits.
+
+    Example: adrwatch sources list --json
+    """
+    from rich import box
+    from rich.table import Column, Table
+
+    from services.ingest.networks import positions
+    from shared.console import tables
+
+    settings, sources = _configured()
+    last = positions.read(settings)
+    found = [positions.report(name, _type(one), one.address, last.get(name)) for name, one in sources.items()]
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table(
+        Column("name", no_wrap=True), "type", "state", "events/s", "lag", "posts", "reconnects", "position", "error",
+        box=box.SIMPLE_HEAD, show_edge=False,
+    )  # fmt: skip
+    for one in found:
+        lag = one.get("lag_seconds")
+        error = f"{one['error']} since {one['since'][:16]}" if one.get("error") else ""
+        table.add_row(
+            one["name"], one["type"], one["state"], _shown(one, "per_second"), "" if lag is None else f"{lag:g} s",
+            _shown(one, "posts"), _shown(one, "reconnects"), one["position"] or "", error,
+        )  # fmt: skip
+    tables().print(table)
+
+
+@group.command()
+def check(
+    name: Annotated[str | None, typer.Argument(help="Only this source.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Only the file: connect to nothing.")] = False,
+) -> None:
+    """Check the sources file, the topics, and that each network answers; says all that is wrong, and exits with 2.
+
+    Nothing is published, and no position moves.
+
+    Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch sources check bluesky
+    """
+    from services.ingest.networks.configuration import chosen, examine
+    from services.ingest.networks.worker import TOPICS, network
+    from shared.broker import require_topics
+    from shared.errors import AdrwatchError
+    from shared.settings import current
+
+    settings = current()
+    sources, wrong = examine(settings)
+    # One that is wrong in the file is named by that, not as missing.
+    asked = {} if wrong and name is not None and name not in sources else chosen(sources, name)
+    for one, source in asked.items():
+        try:
+            print(f"{one} is right: {source.address if offline else network(one, source, settings).check()}")
+        except AdrwatchError as trouble:
+            wrong.append(AdrwatchError(f"source {one}: {trouble.message}", fix=trouble.fix))
+    if not offline:
+        try:
+            require_topics(settings, TOPICS)
+        except AdrwatchError as trouble:
+            wrong.append(trouble)
+    for each in wrong:
+        print(f"adrwatch: {each.message}\n  fix: {each.fix}", file=sys.stderr)
+    if wrong:
+        raise typer.Exit(2)
+
+
+@group.command()
+def run(name: Annotated[str, typer.Argument(metavar="NAME", help="A source of the file.")]) -> None:
+    """Follow one source in the foreground until Ctrl-C or SIGTERM; goes on where it stopped.
+
+    Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch sources run bluesky
+    """
+    from services.ingest.networks.configuration import chosen
+    from services.ingest.networks.worker import run as follow
+
+    settings, sources = _configured()
+    follow(settings, chosen(sources, name))
+
+
+def run_worker() -> None:
+    """Follow every source of ADRWATCH_SOURCES_FILE.
+
+    Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch worker sources
+    """
+    from services.ingest.networks.worker import run as follow
+
+    follow(*_configured())
+
+
+def _configured() -> tuple[Settings, dict[str, Bluesky]]:
+    from services.ingest.networks.configuration import load
+    from shared.settings import current
+
+    settings = current()
+    return settings, load(settings)
+
+
+def _type(source: Bluesky) -> str:
+    return str(type(source).__struct_config__.tag)
+
+
+def _shown(report: dict[str, Any], key: str) -> str:
+    return str(report[key]) if key in report else ""

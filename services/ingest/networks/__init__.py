@@ -1,0 +1,1 @@
+"""Networks that are read as they are written, and the frame that keeps each of them going."""

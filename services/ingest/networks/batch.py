@@ -1,0 +1,94 @@
+"""What was read of a network and is not yet with the broker: posts, refused records, and posts to take back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.ingest.networks.known import Known
+from services.ingest.networks.network import AuthorGone, Item, Passed, PostGone
+from services.ingest.publish import letter_of
+from services.ingest.recipe import RECIPE_HEADER
+from services.ingest.source import RawPost, Reject
+from shared.events import Post, Published, encode
+from shared.stream import Output
+from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
+
+
+@dataclass
+class Batch:
+    """Takes items in their order.
+
+    `accept` makes a post or a reject of a raw post, `monitored` tells whether a text is to be published, `hashed` gives the keyed
+    hash of an author.
+    """
+
+    known: Known
+    accept: Callable[[RawPost], Post | Reject]
+    monitored: Callable[[str], bool]
+    hashed: Callable[[str], str]
+    posts: dict[str, Post] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    gone: dict[str, None] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.posts) + len(self.rejects) + len(self.gone)
+
+    def take(self, item: Item) -> str:
+        """Take one item in; gives the word for it that metrics count by."""
+        match item:
+            case RawPost():
+                return self._post(self.accept(item))
+            case Reject():
+                self.rejects.append(item)
+                return "reject"
+            case PostGone(post_id):
+                return "deletion" if self._take_back(post_id) else "unknown deletion"
+            case AuthorGone(author):
+                return self._author_gone(self.hashed(author))
+            case Passed(reason):
+                return reason
+
+    def _post(self, post: Post | Reject) -> str:
+        if isinstance(post, Reject):
+            self.rejects.append(post)
+            return "reject"
+        if not self.monitored(post.text):
+            # An update that names no medicine any more: what was published before it goes.
+            self._take_back(post.id)
+            return "no_drug"
+        self.posts[post.id] = post
+        return "post"
+
+    def _author_gone(self, author: str) -> str:
+        theirs = {post.id: None for post in self.posts.values() if post.author == author}
+        theirs |= dict.fromkeys(self.known.of_author(author))
+        for post_id in theirs:
+            self._take_back(post_id)
+        return "account gone"
+
+    def _take_back(self, post_id: str) -> bool:
+        # One that waits here may be with the broker all the same, from a time that ended before it was noted.
+        ours = self.posts.pop(post_id, None) is not None or post_id in self.known
+        if ours:
+            self.gone[post_id] = None
+        return ours
+
+    def clear(self) -> None:
+        """Everything is with the broker."""
+        self.posts.clear()
+        self.rejects.clear()
+        self.gone.clear()
+
+    def outputs(self) -> list[Output]:
+        """The messages of posts, each with the note that it is published, and of rejects."""
+        written: list[Output] = []
+        for post in self.posts.values():
+            written.append(Output(PUBLISHED, post.id, encode(Published(id=post.id, author=post.author))))
+            written.append(Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions)))
+        for reject in self.rejects:
+            letter = letter_of(reject)
+            place = partition_of(letter.id, DEAD_LETTERS.partitions)
+            headers = ((RECIPE_HEADER, reject.origin.recipe),)
+            written.append(Output(DEAD_LETTERS, letter.id, encode(letter), place, headers))
+        return written

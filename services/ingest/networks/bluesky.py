@@ -1,0 +1,226 @@
+"""Bluesky, read through Jetstream over a websocket.
+
+The place is Jetstream's `time_us`, which every endpoint understands, if by its own clock: on connecting it is taken back by some
+seconds. Jetstream delivers at least once, and the events of one account in their order. What was deleted is remembered, so that a
+post that comes again, or late, does not come back to life.
+
+It is read no faster than it is taken: websockets holds a few frames, and then stops reading from the network.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from urllib.parse import urlencode, urlsplit
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
+
+from services.ingest.columns import Columns
+from services.ingest.networks import jetstream
+from services.ingest.networks.configuration import Bluesky as Configuration
+from services.ingest.networks.jetstream import Frame
+from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
+from services.ingest.recipe import Recipe
+from services.ingest.source import Origin, RawPost, Reject, SourceBroken
+from services.ingest.veil import Pseudonym, veil_object
+
+_OPEN_SECONDS = 10.0
+_CLOSE_SECONDS = 1.0
+_MOMENT = 0.5
+_FRAMES_HELD = 64
+_LARGEST_FRAME = 1 << 20
+# An endpoint that sends nothing else is none of Jetstream; single frames go to the dead letters.
+_MOST_GARBAGE = 50
+_MOST_GONE = 100_000
+_SECOND_US = 1_000_000
+_COLUMNS = Columns("id", "text", "time", "author", None, "language")
+
+
+class Bluesky(Network):
+    """Follows the collections of the configuration.
+
+    `native` makes the id that a post has here from its address, `did/collection/rkey`; `hashed` the pseudonym of an account, for
+    dead letters. `future` is how far ahead of this machine's clock an event may be, in seconds.
+    """
+
+    def __init__(
+        self, name: str, configuration: Configuration, native: Callable[[str], str], hashed: Pseudonym, future: float
+    ) -> None:
+        self.policy = configuration.policy
+        self.cursor: str | None = None
+        self.reached: datetime | None = None
+        self._name = name
+        self._configuration = configuration
+        self._native = native
+        self._hashed = hashed
+        self._future_us = int(future * _SECOND_US)
+        self._endpoint = 0
+        self._garbage = 0
+        # Posts and accounts that are gone, with the time of that.
+        self._gone: OrderedDict[str, int] = OrderedDict()
+        recipe = Recipe(format="jsonl", source=name, columns=_COLUMNS.named())
+        self._origin = Origin(name, 0, recipe.encode())
+
+    def follow(self, cursor: str | None) -> Generator[Item | None, None, None]:
+        """See Network."""
+        # Without a place it begins now, and goes on from there should the connection break before the first event.
+        self.cursor = cursor or str(int(time.time() * _SECOND_US))
+        try:
+            with self._connected(cursor) as socket:
+                heard = time.monotonic()
+                while True:
+                    try:
+                        data = socket.recv(timeout=_MOMENT)
+                    except TimeoutError:
+                        if time.monotonic() - heard > self._configuration.stall_seconds:
+                            raise self._broken(f"sent nothing for {self._configuration.stall_seconds:g} s") from None
+                        yield None
+                        continue
+                    yield self._safely(data)
+                    # By the time it comes back, the one who takes may have waited long for Kafka.
+                    heard = time.monotonic()
+        except SourceBroken:
+            # The next try is with the next endpoint.
+            self._endpoint += 1
+            raise
+
+    def check(self) -> str:
+        """See Network."""
+        deadline = time.monotonic() + _OPEN_SECONDS
+        with self._connected(None) as socket:
+            try:
+                data = socket.recv(timeout=max(0.1, deadline - time.monotonic()))
+            except TimeoutError:
+                raise self._broken(f"sent nothing for {_OPEN_SECONDS:g} s") from None
+            try:
+                frame = self._frame(data)
+            except ValueError as error:
+                raise self._broken(f"sends something else: {error}") from None
+        return f"{self._address} sends events, {max(0.0, time.time() - frame.time_us / _SECOND_US):.1f} s old"
+
+    @contextmanager
+    def _connected(self, cursor: str | None) -> Iterator[Connection]:
+        try:
+            with connect(
+                self._url(cursor),
+                open_timeout=_OPEN_SECONDS,
+                close_timeout=_CLOSE_SECONDS,
+                max_size=_LARGEST_FRAME,
+                max_queue=_FRAMES_HELD,
+                user_agent_header="adrwatch",
+            ) as socket:
+                yield socket
+        except InvalidStatus as error:
+            raise self._broken(f"answers with HTTP {error.response.status_code}") from error
+        except ConnectionClosed as error:
+            reason = f"code {error.rcvd.code}" if error.rcvd else "without a word"
+            raise self._broken(f"closed the connection, {reason}") from error
+        except TimeoutError as error:
+            raise self._broken(f"did not answer within {_OPEN_SECONDS:g} s") from error
+        except (OSError, WebSocketException) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise self._broken(f"cannot be reached: {reason}") from error
+
+    def _url(self, cursor: str | None) -> str:
+        query = [("wantedCollections", one) for one in self._configuration.collections]
+        if cursor is not None:
+            back = int(self._configuration.rewind_seconds * _SECOND_US)
+            query.append(("cursor", str(max(0, int(cursor) - back))))
+        return f"{self._address}?{urlencode(query)}"
+
+    @property
+    def _address(self) -> str:
+        endpoints = self._configuration.endpoints
+        return endpoints[self._endpoint % len(endpoints)]
+
+    def _broken(self, what: str) -> SourceBroken:
+        return SourceBroken(
+            f"{urlsplit(self._address).netloc} {what}", fix="look at the network's status, and at your way to it"
+        )
+
+    def _frame(self, data: str | bytes) -> Frame:
+        return jetstream.read_frame(data, int(time.time() * _SECOND_US), self._future_us)
+
+    def _safely(self, data: str | bytes) -> Item:
+        try:
+            return self._item(data)
+        except SourceBroken:
+            raise
+        except Exception as error:  # noqa: BLE001 - what nobody can read must hold up nobody
+            return self._reject("unreadable", type(error).__name__, data)
+
+    def _reject(self, reason: str, detail: str, data: str | bytes) -> Reject:
+        return Reject(reason, detail, Origin(self._name, 0), jetstream.veil_frame(data, self._hashed))
+
+    def _item(self, data: str | bytes) -> Item:
+        try:
+            frame = self._frame(data)
+        except ValueError as error:
+            self._garbage += 1
+            if self._garbage >= _MOST_GARBAGE:
+                self._garbage = 0
+                raise self._broken(f"sends something else than Jetstream's events: {error}") from None
+            return self._reject("bad-frame", str(error), data)
+        self._garbage = 0
+        if self.cursor is None or frame.time_us > int(self.cursor):
+            self.cursor, self.reached = str(frame.time_us), frame.at
+        return self._event(frame)
+
+    def _event(self, frame: Frame) -> Item:
+        if frame.kind == "account" and frame.account is not None:
+            if frame.account.active or frame.account.status not in jetstream.GONE_STATES:
+                return Passed("account")
+            self._note_gone(frame.did, frame.time_us)
+            return AuthorGone(frame.did)
+        if frame.commit is None or frame.kind != "commit":
+            return Passed("identity" if frame.kind == "identity" else "other")
+        address = f"{frame.did}/{frame.commit.collection}/{frame.commit.rkey}"
+        if frame.commit.operation == "delete":
+            self._note_gone(address, frame.time_us)
+            return PostGone(f"{self._name}:{self._native(address)}")
+        if frame.commit.operation not in ("create", "update"):
+            return Passed("other")
+        if frame.time_us <= max(self._gone.get(address, -1), self._gone.get(frame.did, -1)):
+            return Passed("gone")
+        return self._post(frame, address, frame.commit.record)
+
+    def _post(self, frame: Frame, address: str, record: object) -> Item:
+        text = jetstream.text_of(record)
+        if not isinstance(record, dict) or not text.strip():
+            # A picture, or an update that took the text away: what was published before goes.
+            return self._withdrawn(frame, address) or Passed("no_text")
+        languages = jetstream.languages_of(record)
+        wanted = self._configuration.languages
+        if wanted and languages and not any(one.lower().split("-")[0] in wanted for one in languages):
+            return self._withdrawn(frame, address) or Passed("language")
+        language = languages[0] if languages else None
+        native = self._native(address)
+        created_at = jetstream.time_of(record, frame)
+        author = frame.did if self.policy.keeps_identifiers else None
+        values = {"id": native, "text": text, "time": created_at.isoformat(), "author": author, "language": language}
+        return RawPost(
+            source=self._name,
+            native_id=native,
+            text=text,
+            created_at=created_at,
+            origin=self._origin,
+            veiled=functools.partial(veil_object, values, _COLUMNS, self._hashed),
+            author=author,
+            language=language,
+        )
+
+    def _withdrawn(self, frame: Frame, address: str) -> PostGone | None:
+        if frame.commit is None or frame.commit.operation != "update":
+            return None
+        return PostGone(f"{self._name}:{self._native(address)}")
+
+    def _note_gone(self, what: str, time_us: int) -> None:
+        self._gone[what] = max(time_us, self._gone.pop(what, 0))
+        if len(self._gone) > _MOST_GONE:
+            self._gone.popitem(last=False)

@@ -1,0 +1,69 @@
+"""What was published of live sources, so that a deletion at a network finds its post, and the end of an account all of its posts.
+
+The topic `adr.published` is the truth; this is its index in a temporary database of SQLite, which moves to disk what does not fit
+into its cache (some 150 bytes a post), and is made anew at each start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from shared.broker import TopicReader
+from shared.errors import BadMessage
+from shared.events import Published, decode
+from shared.settings import Settings
+from shared.topics import PUBLISHED
+
+
+class Known:
+    """The posts of one source. Used by one thread."""
+
+    def __init__(self, source: str) -> None:
+        self._prefix = f"{source}:"
+        self._offset = 0
+        self._posts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._posts.execute("CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT) WITHOUT ROWID")
+        self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self._posts.close()
+
+    def catch_up(self, settings: Settings) -> None:
+        """Take in what the topic has more since the last time. Raises what TopicReader raises."""
+        with TopicReader(settings, PUBLISHED, self._offset) as reader:
+            self._posts.execute("BEGIN")
+            try:
+                for record in reader.to_end():
+                    self._apply((record.key or b"").decode(errors="replace"), record.value)
+                    self._offset = record.offset + 1
+            finally:
+                self._posts.execute("COMMIT")
+
+    def add(self, posts: Iterable[Published]) -> None:
+        """Take in posts that are on their way to the topic."""
+        self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", [(one.id, one.author) for one in posts])
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Forget posts whose deletion is with the broker."""
+        self._posts.executemany("DELETE FROM posts WHERE id = ?", [(one,) for one in ids])
+
+    def __contains__(self, post_id: str) -> bool:
+        return self._posts.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
+
+    def of_author(self, author: str) -> list[str]:
+        """The ids of an author's posts; `author` is the keyed hash."""
+        return [one for (one,) in self._posts.execute("SELECT id FROM posts WHERE author = ? ORDER BY id", (author,))]
+
+    def _apply(self, key: str, value: bytes | None) -> None:
+        if not key.startswith(self._prefix):
+            return
+        if value is None:
+            self.forget([key])
+            return
+        try:
+            self.add([decode(value, Published)])
+        except BadMessage:
+            # Nobody but adrwatch writes there; the key alone still lets the post be taken back.
+            self.add([Published(id=key)])

@@ -1,0 +1,56 @@
+"""What a network looks like to the frame that follows it: `follow.py` does the rest for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.ingest.source import Policy, RawPost, Reject
+
+
+@dataclass(frozen=True, slots=True)
+class PostGone:
+    """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch."""
+
+    post_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorGone:
+    """An author and everything of theirs is gone. `author` is the network's own id: it is hashed before it is kept."""
+
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An event that is nothing to adrwatch, and why: a word for the metrics."""
+
+    reason: str
+
+
+Item = RawPost | Reject | PostGone | AuthorGone | Passed
+
+
+class Network(Protocol):
+    """A network that is read from a place on.
+
+    `cursor` is the place, in the network's own terms, from which everything after the items that were yielded so far comes again;
+    `reached` is the network's time of the last of them.
+    """
+
+    policy: Policy
+    cursor: str | None
+    reached: datetime | None
+
+    def follow(self, cursor: str | None) -> Generator[Item | None, None, None]:
+        """What the network has from the place on (None: from now on), a None whenever nothing comes for a moment.
+
+        It may repeat what came before the place. Raises SourceBroken when the connection ends, fails or falls silent; what was
+        yielded until then is whole.
+        """
+
+    def check(self) -> str:
+        """Connect and wait for one event; says in a few words what was found. Raises SourceBroken."""

@@ -1,0 +1,108 @@
+"""The worker of live sources: one follower a source, until it is told to stop."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from services.ingest.accept import Limits, accept
+from services.ingest.networks.batch import Batch
+from services.ingest.networks.bluesky import Bluesky
+from services.ingest.networks.configuration import Bluesky as Configuration
+from services.ingest.networks.follow import Follower
+from services.ingest.networks.known import Known
+from services.ingest.veil import pseudonym
+from shared import logs, metrics
+from shared.broker import require_topics
+from shared.errors import AdrwatchError
+from shared.events import now
+from shared.settings import Settings
+from shared.text.clean import HANDLE_MASK
+from shared.text.identity import author_hash, author_secret, post_hash
+from shared.topics import DEAD_LETTERS, DELETIONS, POSITIONS, POSTS, PUBLISHED
+from shared.vocabulary.drugs import default_lexicon
+
+log = logs.logger("sources")
+
+# What a source reads and writes.
+TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED)
+
+
+def run(settings: Settings, sources: Mapping[str, Configuration]) -> None:
+    """Follow the sources until SIGTERM or SIGINT. Raises AdrwatchError for a missing topic, or where a source cannot go on.
+
+    What was read is delivered first, within the grace of the settings; what was not is read again by the next start.
+    """
+    logs.configure("sources", settings.log_level)
+    require_topics(settings, TOPICS)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    failed: list[str] = []
+
+    def follow(follower: Follower) -> None:
+        try:
+            follower.run()
+        except Exception as error:
+            # The boundary of the thread: nothing is lost, for the position was not written.
+            log.error("a source cannot go on", source=follower.name, error=type(error).__name__, exc_info=True)
+            failed.append(follower.name)
+            stop.set()
+
+    threads = [
+        threading.Thread(target=follow, args=[follower(name, one, settings, stop)], name=name, daemon=True)
+        for name, one in sources.items()
+    ]
+    for thread in threads:
+        thread.start()
+    metrics.serve(settings.metrics_port)
+    log.info("worker starts", sources=list(sources))
+    # A wait without an end would not let the signal's handler run.
+    while not stop.wait(1.0):
+        pass
+    log.info("worker stops")
+    deadline = time.monotonic() + settings.stop_grace
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        log.warning("a source still waits for the broker; leaving its posts to the next start")
+        os._exit(0)
+    if failed:
+        raise AdrwatchError(
+            f"{', '.join(failed)} could not go on", fix="see the log; the next start goes on from there"
+        )
+
+
+def follower(name: str, source: Configuration, settings: Settings, stop: threading.Event) -> Follower:
+    """What follows one source, under its policy."""
+    secret = author_secret(settings)
+    hashed = functools.partial(author_hash, secret, name)
+    limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
+    known = Known(name)
+    lexicon = default_lexicon() if source.screen else None
+    batch = Batch(
+        known=known,
+        accept=lambda raw: accept(raw, source.policy, limits, functools.partial(author_hash, secret), now()),
+        monitored=lambda text: lexicon is None or bool(lexicon.find(text)),
+        hashed=hashed,
+    )
+    return Follower(name, network(name, source, settings), batch, known, settings, stop)
+
+
+def network(name: str, source: Configuration, settings: Settings) -> Bluesky:
+    """The network of a source, with the names it gives to posts and people."""
+    secret = author_secret(settings)
+
+    def native(address: str) -> str:
+        return address if source.identifiers == "keep" else post_hash(secret, name, address)
+
+    def nobody(_: str) -> str:
+        return HANDLE_MASK
+
+    hashed = pseudonym(functools.partial(author_hash, secret, name)) if source.policy.keeps_identifiers else nobody
+    return Bluesky(name, source, native, hashed, settings.future_limit)

@@ -1,0 +1,102 @@
+"""What is read of a network becomes messages: posts that name a medicine, deletions of those that were published."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from services.ingest.networks.batch import Batch
+from services.ingest.networks.known import Known
+from services.ingest.networks.network import AuthorGone, Passed, PostGone
+from services.ingest.source import Origin, RawPost, Reject
+from shared.events import Post, Published, decode
+from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
+
+TIME = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def raw(number: int, text: str = "zoloft", author: str = "anna") -> RawPost:
+    return RawPost("s", str(number), text, TIME, Origin("s", 0), lambda: b"", author)
+
+
+def accept(post: RawPost) -> Post:
+    return Post(
+        id=post.post_id,
+        source=post.source,
+        text=post.text,
+        created_at=TIME,
+        ingested_at=TIME,
+        author=f"hash-{post.author}",
+    )
+
+
+def batch() -> Batch:
+    return Batch(Known("s"), accept, lambda text: "zoloft" in text, lambda author: f"hash-{author}")
+
+
+def test_posts_that_name_no_medicine_are_not_published() -> None:
+    one = batch()
+    assert [one.take(raw(1)), one.take(raw(2, "nothing")), one.take(Passed("identity"))] == [
+        "post",
+        "no_drug",
+        "identity",
+    ]
+    outputs = one.outputs()
+    assert [(output.topic, output.key) for output in outputs] == [(PUBLISHED, "s:1"), (POSTS, "s:1")]
+    assert outputs[1].partition == partition_of("s:1", POSTS.partitions)
+    assert decode(outputs[0].value, Published) == Published(id="s:1", author="hash-anna")
+
+
+def test_a_post_that_comes_again_is_written_once_as_it_is_now() -> None:
+    one = batch()
+    one.take(raw(1, "zoloft, first"))
+    one.take(raw(1, "zoloft, second"))
+    assert [decode(o.value, Post).text for o in one.outputs() if o.topic is POSTS] == ["zoloft, second"]
+
+
+def test_only_posts_that_were_published_are_taken_back() -> None:
+    one = batch()
+    one.known.add([Published(id="s:1", author="hash-anna")])
+    assert one.take(PostGone("s:1")) == "deletion"
+    assert one.take(PostGone("s:2")) == "unknown deletion"
+    assert list(one.gone) == ["s:1"]
+
+
+def test_a_post_that_waits_is_not_written_once_it_is_deleted() -> None:
+    one = batch()
+    one.take(raw(1))
+    assert one.take(PostGone("s:1")) == "deletion"
+    assert one.outputs() == []
+    assert list(one.gone) == ["s:1"], "it may be with the broker from before a crash"
+
+
+def test_an_update_that_names_no_medicine_any_more_takes_the_post_back() -> None:
+    one = batch()
+    one.known.add([Published(id="s:1")])
+    one.take(raw(1, "something else"))
+    assert list(one.gone) == ["s:1"]
+
+
+def test_the_end_of_an_account_takes_back_all_its_posts_and_no_other() -> None:
+    one = batch()
+    one.known.add(
+        [Published(id="s:1", author="hash-anna"), Published(id="s:2", author="hash-bert"), Published(id="s:3")]
+    )
+    one.take(raw(4))
+    one.take(raw(5, author="bert"))
+    one.take(AuthorGone("anna"))
+    assert sorted(one.gone) == ["s:1", "s:4"]
+    assert list(one.posts) == ["s:5"]
+    one.known.forget(["s:1"])
+    assert one.known.of_author("hash-anna") == []
+
+
+def test_a_refused_record_becomes_a_dead_letter_under_one_id() -> None:
+    one = batch()
+    reject = Reject("bad-frame", "no JSON", Origin("s", 0), b"{")
+    assert one.take(reject) == "reject"
+    one.take(reject)
+    letters = one.outputs()
+    assert {letter.topic for letter in letters} == {DEAD_LETTERS}
+    assert len({letter.key for letter in letters}) == 1
+    one.clear()
+    assert not one
