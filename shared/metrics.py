@@ -56,7 +56,7 @@ NOTIFY_LAG = Gauge("adrwatch_notify_lag", "alerts that wait for a channel", ["ch
 
 # What a live source read, by what it came to: post, deletion, account, reject, or why it was passed over.
 SOURCE_EVENTS = Counter("adrwatch_source_events_total", "events read from a network", ["source", "kind"])
-# Age of the last event when it was read: how far a source is behind its network.
+# Age of the last event that was read, noted every few seconds: how far a source is behind its network.
 SOURCE_LAG = Gauge("adrwatch_source_lag_seconds", "age of the last event that a source has read", ["source"])
 # Connections that broke or could not be made.
 SOURCE_RECONNECTS = Counter("adrwatch_source_reconnects_total", "connections made anew", ["source"])

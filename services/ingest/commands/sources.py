@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from services.ingest.networks.configuration import Bluesky
+    from services.ingest.networks.configuration import Source
     from shared.settings import Settings
 
 group = typer.Typer(
@@ -110,7 +110,7 @@ def run_worker() -> None:
     follow(*_configured())
 
 
-def _configured() -> tuple[Settings, dict[str, Bluesky]]:
+def _configured() -> tuple[Settings, dict[str, Source]]:
     from services.ingest.networks.configuration import load
     from shared.settings import current
 
@@ -118,7 +118,7 @@ def _configured() -> tuple[Settings, dict[str, Bluesky]]:
     return settings, load(settings)
 
 
-def _type(source: Bluesky) -> str:
+def _type(source: Source) -> str:
     return str(type(source).__struct_config__.tag)
 
 

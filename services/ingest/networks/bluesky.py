@@ -52,7 +52,6 @@ class Bluesky(Network):
     def __init__(
         self, name: str, configuration: Configuration, native: Callable[[str], str], hashed: Pseudonym, future: float
     ) -> None:
-        self.policy = configuration.policy
         self.cursor: str | None = None
         self.reached: datetime | None = None
         self._name = name
@@ -202,7 +201,7 @@ class Bluesky(Network):
         language = languages[0] if languages else None
         native = self._native(address)
         created_at = jetstream.time_of(record, frame)
-        author = frame.did if self.policy.keeps_identifiers else None
+        author = frame.did if self._configuration.policy.keeps_identifiers else None
         values = {"id": native, "text": text, "time": created_at.isoformat(), "author": author, "language": language}
         return RawPost(
             source=self._name,

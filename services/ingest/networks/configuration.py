@@ -24,12 +24,14 @@ class _Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What sources of every network have.
 
     `identifiers`: drop (no author hash), hmac (keyed hashes in place of author and id) or keep (the post's id at its network
-    stays readable). `screen`: only posts that name a medicine are published.
+    stays readable). `screen`: only posts that name a medicine are published. `text_days`: texts are forgotten earlier than by the
+    topics' own retention.
     """
 
     identifiers: Literal["drop", "hmac", "keep"] = "hmac"
     languages: tuple[Language, ...] = ()
     screen: bool = True
+    text_days: Annotated[float, Meta(gt=0, le=7)] | None = None
 
     @property
     def policy(self) -> Policy:
@@ -57,10 +59,12 @@ class Bluesky(_Source, frozen=True, kw_only=True, tag="bluesky"):
         return self.endpoints[0] + (f" and {more} more" if more else "")
 
 
-KINDS = (Bluesky,)
+# What a source may be; each network is one more.
+Source = Bluesky
+_KINDS = (Bluesky,)
 
 
-def load(settings: Settings) -> dict[str, Bluesky]:
+def load(settings: Settings) -> dict[str, Source]:
     """The sources by name. Raises AdrwatchError naming the first thing that is wrong."""
     found, wrong = examine(settings)
     if wrong:
@@ -68,7 +72,7 @@ def load(settings: Settings) -> dict[str, Bluesky]:
     return found
 
 
-def examine(settings: Settings) -> tuple[dict[str, Bluesky], list[AdrwatchError]]:
+def examine(settings: Settings) -> tuple[dict[str, Source], list[AdrwatchError]]:
     """The sources that are right, and everything that is wrong. Raises AdrwatchError where the file cannot be read at all."""
     path = settings.sources_file
     if path is None:
@@ -78,7 +82,7 @@ def examine(settings: Settings) -> tuple[dict[str, Bluesky], list[AdrwatchError]
     if not isinstance(tables, dict) or not tables:
         raise AdrwatchError(f"{path} has no source", fix="write a table such as [sources.bluesky]")
     wrong = [named_tables.unknown(key, ("sources",), str(path)) for key in raw.keys() - {"sources"}]
-    sources: dict[str, Bluesky] = {}
+    sources: dict[str, Source] = {}
     for name, table in tables.items():
         try:
             sources[name] = _source(name, table)
@@ -87,7 +91,7 @@ def examine(settings: Settings) -> tuple[dict[str, Bluesky], list[AdrwatchError]
     return sources, wrong
 
 
-def chosen(sources: dict[str, Bluesky], name: str | None) -> dict[str, Bluesky]:
+def chosen(sources: dict[str, Source], name: str | None) -> dict[str, Source]:
     """One source by its name, or all where no name is given. Raises AdrwatchError where there is none of that name."""
     if name is None:
         return sources
@@ -96,9 +100,9 @@ def chosen(sources: dict[str, Bluesky], name: str | None) -> dict[str, Bluesky]:
     return {name: sources[name]}
 
 
-def _source(name: str, table: object) -> Bluesky:
+def _source(name: str, table: object) -> Source:
     where = f"source {name}"
     if not SOURCE_NAME.fullmatch(name):
         raise AdrwatchError(f"{where}: no name for a source", fix="use small letters, digits, - and _, 32 at most")
-    source: Bluesky = named_tables.convert(where, table, KINDS, PAGE)
+    source: Source = named_tables.convert(where, table, _KINDS, PAGE)
     return source

@@ -27,8 +27,8 @@ from kafka.errors import KafkaError
 from services.ingest.delete import take_back
 from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch
-from services.ingest.networks.known import Known
 from services.ingest.networks.network import Item, Network
+from services.ingest.networks.texts import outdated
 from services.ingest.publish import STAGE
 from services.ingest.source import Reject, SourceBroken
 from shared import metrics
@@ -51,25 +51,35 @@ _MOST_WAITING = 500
 _GAP_SECONDS = 300.0
 # A connection that lasted is no reason to be slower with the next one.
 _STEADY_SECONDS = 60.0
+# How often texts that are too old are looked for.
+_TIDY_SECONDS = 600.0
 
 State = Literal["running", "waiting", "stopped"]
 
 
 class Follower:
-    """Follows one source until `stop` is set; `run` is its thread."""
+    """Follows one source until `stop` is set; `run` is its thread. `text_days`: texts that are older are forgotten."""
 
     def __init__(
-        self, name: str, network: Network, batch: Batch, known: Known, settings: Settings, stop: threading.Event
+        self,
+        name: str,
+        network: Network,
+        batch: Batch,
+        settings: Settings,
+        stop: threading.Event,
+        text_days: float | None,
     ) -> None:
         self.name = name
         self._network = network
         self._batch = batch
-        self._known = known
+        self._known = batch.known
         self._settings = settings
         self._stop = stop
         self._writer = Writer(settings, _PATIENCE_SECONDS)
         self._stage = f"source-{name}"
         self._last = Position(source=name, cursor=None, reached=None, written_at=now(), state="waiting")
+        self._text_days = text_days
+        self._tidied = 0.0
         self._settled = time.monotonic()
         self._events = 0
         self._posts = 0
@@ -133,8 +143,6 @@ class Follower:
         metrics.SOURCE_EVENTS.labels(self.name, kind).inc()
         if isinstance(item, Reject):
             log.warning("a source sent what cannot be read", source=self.name, reason=item.reason, detail=item.detail)
-        if self._network.reached is not None:
-            metrics.SOURCE_LAG.labels(self.name).set(max(0.0, time.time() - self._network.reached.timestamp()))
 
     def _look_for_gap(self, before: datetime | None, after: datetime | None) -> None:
         gap = (after - before).total_seconds() if before and after else 0.0
@@ -149,7 +157,8 @@ class Follower:
         batch = self._batch
         if batch:
             self._insist(lambda: self._writer.write(batch.outputs()))
-            self._known.add(Published(id=post.id, author=post.author) for post in batch.posts.values())
+            published = [Published(id=post.id, author=post.author) for post in batch.posts.values()]
+            self._known.add(published, int(time.time() * 1000))
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(len(batch.posts))
             for reject in batch.rejects:
                 metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
@@ -157,6 +166,9 @@ class Follower:
                 self._insist(lambda: self._take_back(list(batch.gone)))
             self._posts += len(batch.posts)
             batch.clear()
+        if self._text_days is not None and time.time() - self._tidied > _TIDY_SECONDS:
+            self._insist(self._forget_texts)
+            self._tidied = time.time()
         at, last = now(), self._last
         position = Position(
             source=self.name,
@@ -173,6 +185,8 @@ class Follower:
         self._insist(lambda: self._writer.write([Output(POSITIONS, self.name, encode(position))]))
         self._last, self._events, self._settled = position, 0, time.monotonic()
         metrics.DEPENDENCY_UP.labels(self._stage).set(error is None)
+        if position.reached is not None:
+            metrics.SOURCE_LAG.labels(self.name).set(max(0.0, (at - position.reached).total_seconds()))
 
     def _take_back(self, ids: list[str]) -> None:
         account = take_back(self._settings, ids, _PATIENCE_SECONDS)
@@ -180,6 +194,11 @@ class Follower:
             raise DependencyAway("the broker did not acknowledge a deletion")
         self._writer.write([Output(PUBLISHED, one, None) for one in ids])
         self._known.forget(ids)
+
+    def _forget_texts(self) -> None:
+        outputs, posts = outdated(self._settings, self.name, self._known, self._text_days or 0.0)
+        self._writer.write(outputs)
+        self._known.text_gone(posts)
 
     def _insist(self, call: Callable[[], None]) -> None:
         """Call until it works; while stopping, once."""

@@ -1,19 +1,23 @@
 """What was published of live sources, so that a deletion at a network finds its post, and the end of an account all of its posts.
 
 The topic `adr.published` is the truth; this is its index in a temporary database of SQLite, which moves to disk what does not fit
-into its cache (some 150 bytes a post), and is made anew at each start.
+into its cache (some 250 bytes a post), and is made anew at each start.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable
 
 from shared.broker import TopicReader
 from shared.errors import BadMessage
 from shared.events import Published, decode
 from shared.settings import Settings
-from shared.topics import PUBLISHED
+from shared.topics import DAY_MS, POSTS, PUBLISHED
+
+# Older texts are gone by the retention of their topic, and the time that the broker takes for it.
+_TEXTS_MS = POSTS.retention_ms + DAY_MS
 
 
 class Known:
@@ -23,8 +27,9 @@ class Known:
         self._prefix = f"{source}:"
         self._offset = 0
         self._posts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._posts.execute("CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT) WITHOUT ROWID")
+        self._posts.execute("CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT, text_ms INTEGER) WITHOUT ROWID")
         self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
+        self._posts.execute("CREATE INDEX texts ON posts (text_ms) WHERE text_ms IS NOT NULL")
 
     def close(self) -> None:
         """Let go of the index."""
@@ -36,14 +41,16 @@ class Known:
             self._posts.execute("BEGIN")
             try:
                 for record in reader.to_end():
-                    self._apply((record.key or b"").decode(errors="replace"), record.value)
+                    self._apply((record.key or b"").decode(errors="replace"), record.value, record.written_ms)
                     self._offset = record.offset + 1
             finally:
                 self._posts.execute("COMMIT")
 
-    def add(self, posts: Iterable[Published]) -> None:
-        """Take in posts that are on their way to the topic."""
-        self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", [(one.id, one.author) for one in posts])
+    def add(self, posts: Iterable[Published], written_ms: int) -> None:
+        """Take in posts that were written at a time, in ms since 1970, and their texts with them."""
+        text_ms = written_ms if written_ms > time.time() * 1000 - _TEXTS_MS else None
+        rows = [(one.id, one.author, text_ms) for one in posts]
+        self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?)", rows)
 
     def forget(self, ids: Iterable[str]) -> None:
         """Forget posts whose deletion is with the broker."""
@@ -56,14 +63,22 @@ class Known:
         """The ids of an author's posts; `author` is the keyed hash."""
         return [one for (one,) in self._posts.execute("SELECT id FROM posts WHERE author = ? ORDER BY id", (author,))]
 
-    def _apply(self, key: str, value: bytes | None) -> None:
+    def with_text_from_before(self, ms: int) -> list[str]:
+        """The ids of posts whose texts were written before a time, and are not yet forgotten."""
+        return [one for (one,) in self._posts.execute("SELECT id FROM posts WHERE text_ms < ? ORDER BY id", (ms,))]
+
+    def text_gone(self, ids: Iterable[str]) -> None:
+        """The texts of these posts are forgotten; the posts are still known."""
+        self._posts.executemany("UPDATE posts SET text_ms = NULL WHERE id = ?", [(one,) for one in ids])
+
+    def _apply(self, key: str, value: bytes | None, written_ms: int) -> None:
         if not key.startswith(self._prefix):
             return
         if value is None:
             self.forget([key])
             return
         try:
-            self.add([decode(value, Published)])
+            self.add([decode(value, Published)], written_ms)
         except BadMessage:
             # Nobody but adrwatch writes there; the key alone still lets the post be taken back.
-            self.add([Published(id=key)])
+            self.add([Published(id=key)], written_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.ingest.source import Policy, RawPost, Reject
+from services.ingest.source import RawPost, Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,6 @@ class Network(Protocol):
     `reached` is the network's time of the last of them.
     """
 
-    policy: Policy
     cursor: str | None
     reached: datetime | None
 

@@ -13,9 +13,10 @@ from datetime import timedelta
 from services.ingest.accept import Limits, accept
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.bluesky import Bluesky
-from services.ingest.networks.configuration import Bluesky as Configuration
+from services.ingest.networks.configuration import Source
 from services.ingest.networks.follow import Follower
 from services.ingest.networks.known import Known
+from services.ingest.networks.network import Network
 from services.ingest.veil import pseudonym
 from shared import logs, metrics
 from shared.broker import require_topics
@@ -33,7 +34,7 @@ log = logs.logger("sources")
 TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED)
 
 
-def run(settings: Settings, sources: Mapping[str, Configuration]) -> None:
+def run(settings: Settings, sources: Mapping[str, Source]) -> None:
     """Follow the sources until SIGTERM or SIGINT. Raises AdrwatchError for a missing topic, or where a source cannot go on.
 
     What was read is delivered first, within the grace of the settings; what was not is read again by the next start.
@@ -78,23 +79,22 @@ def run(settings: Settings, sources: Mapping[str, Configuration]) -> None:
         )
 
 
-def follower(name: str, source: Configuration, settings: Settings, stop: threading.Event) -> Follower:
+def follower(name: str, source: Source, settings: Settings, stop: threading.Event) -> Follower:
     """What follows one source, under its policy."""
     secret = author_secret(settings)
     hashed = functools.partial(author_hash, secret, name)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
-    known = Known(name)
     lexicon = default_lexicon() if source.screen else None
     batch = Batch(
-        known=known,
+        known=Known(name),
         accept=lambda raw: accept(raw, source.policy, limits, functools.partial(author_hash, secret), now()),
         monitored=lambda text: lexicon is None or bool(lexicon.find(text)),
         hashed=hashed,
     )
-    return Follower(name, network(name, source, settings), batch, known, settings, stop)
+    return Follower(name, network(name, source, settings), batch, settings, stop, source.text_days)
 
 
-def network(name: str, source: Configuration, settings: Settings) -> Bluesky:
+def network(name: str, source: Source, settings: Settings) -> Network:
     """The network of a source, with the names it gives to posts and people."""
     secret = author_secret(settings)
 

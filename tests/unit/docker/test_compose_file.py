@@ -167,7 +167,7 @@ def test_the_file_holds_no_secret() -> None:
 
 def test_only_what_brings_posts_in_has_the_volume_of_the_author_secret() -> None:
     holders = {name for name in OURS if "adrwatch" in named_volumes(services()[name])}
-    assert holders == {"adrwatch"}
+    assert holders == {"adrwatch", "sources"}
     assert "adrwatch:/var/lib/adrwatch" in services()["adrwatch"]["volumes"]
     assert image_environment("services")["ADRWATCH_DATA_DIR"] == "/var/lib/adrwatch"
 

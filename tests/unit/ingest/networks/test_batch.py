@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from services.ingest.networks.batch import Batch
@@ -9,7 +10,7 @@ from services.ingest.networks.known import Known
 from services.ingest.networks.network import AuthorGone, Passed, PostGone
 from services.ingest.source import Origin, RawPost, Reject
 from shared.events import Post, Published, decode
-from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
+from shared.topics import DAY_MS, DEAD_LETTERS, POSTS, PUBLISHED, partition_of
 
 TIME = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
@@ -55,7 +56,7 @@ def test_a_post_that_comes_again_is_written_once_as_it_is_now() -> None:
 
 def test_only_posts_that_were_published_are_taken_back() -> None:
     one = batch()
-    one.known.add([Published(id="s:1", author="hash-anna")])
+    one.known.add([Published(id="s:1", author="hash-anna")], 0)
     assert one.take(PostGone("s:1")) == "deletion"
     assert one.take(PostGone("s:2")) == "unknown deletion"
     assert list(one.gone) == ["s:1"]
@@ -71,7 +72,7 @@ def test_a_post_that_waits_is_not_written_once_it_is_deleted() -> None:
 
 def test_an_update_that_names_no_medicine_any_more_takes_the_post_back() -> None:
     one = batch()
-    one.known.add([Published(id="s:1")])
+    one.known.add([Published(id="s:1")], 0)
     one.take(raw(1, "something else"))
     assert list(one.gone) == ["s:1"]
 
@@ -79,7 +80,7 @@ def test_an_update_that_names_no_medicine_any_more_takes_the_post_back() -> None
 def test_the_end_of_an_account_takes_back_all_its_posts_and_no_other() -> None:
     one = batch()
     one.known.add(
-        [Published(id="s:1", author="hash-anna"), Published(id="s:2", author="hash-bert"), Published(id="s:3")]
+        [Published(id="s:1", author="hash-anna"), Published(id="s:2", author="hash-bert"), Published(id="s:3")], 0
     )
     one.take(raw(4))
     one.take(raw(5, author="bert"))
@@ -100,3 +101,15 @@ def test_a_refused_record_becomes_a_dead_letter_under_one_id() -> None:
     assert len({letter.key for letter in letters}) == 1
     one.clear()
     assert not one
+
+
+def test_texts_of_some_days_are_named_once_and_those_that_the_broker_has_forgotten_never() -> None:
+    known = Known("s")
+    now_ms = int(time.time() * 1000)
+    known.add([Published(id="s:new")], now_ms)
+    known.add([Published(id="s:old")], now_ms - 3 * DAY_MS)
+    known.add([Published(id="s:ancient")], now_ms - 30 * DAY_MS)
+    assert known.with_text_from_before(now_ms - 2 * DAY_MS) == ["s:old"]
+    known.text_gone(["s:old"])
+    assert known.with_text_from_before(now_ms - 2 * DAY_MS) == []
+    assert "s:old" in known, "its deletion must still find it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -191,3 +192,23 @@ def event_of(anything: Any) -> Event:
 def test_records_that_no_app_would_write_hold_up_nothing(server: Jetstream, record: Any) -> None:
     server.add(event_of(record), post(ANNA, "3k2", "zoloft", T))
     assert kinds(read(bluesky(server.url), 2)) in (["no_text", "RawPost"], ["RawPost", "RawPost"])
+
+
+def test_a_network_is_read_no_faster_than_its_posts_are_taken(server: Jetstream) -> None:
+    # More than the buffers of a connection hold, and nothing that could be compressed.
+    many, noise = 10_000, random.Random(7)
+    server.add(*(post(ANNA, f"3k{number}", noise.randbytes(2_000).hex(), T + number) for number in range(many)))
+    network = bluesky(server.url)
+    taken = before = 0
+    with closing(network.follow(str(T - SECOND))) as items:
+        assert next(item for item in items if item is not None)
+        # Until the server can send no more: what is held here and on the way is full.
+        while not before or before != server.sent:
+            before = server.sent
+            time.sleep(0.3)
+        assert server.sent < many
+        for item in items:
+            taken += item is not None
+            if taken == many - 1:
+                return
+    raise AssertionError("the network ended before its last post")

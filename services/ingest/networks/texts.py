@@ -1,0 +1,34 @@
+"""Texts that a source may keep for fewer days than the topics do: forgotten in `adr.posts` and in the dead letters.
+
+What was counted of the posts stays: this is no deletion.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.ingest.dead_letters import open_inbox
+from services.ingest.networks.known import Known
+from shared.broker import TopicReader
+from shared.events import now
+from shared.settings import Settings
+from shared.stream import Output
+from shared.topics import DEAD_LETTERS, POSTS, partition_of
+
+
+def outdated(settings: Settings, source: str, known: Known, days: float) -> tuple[list[Output], list[str]]:
+    """Tombstones for texts of the source that were written more than `days` ago, and the ids of the posts among them.
+
+    A dead letter counts from when it was written. Raises what TopicReader raises.
+    """
+    limit = now() - timedelta(days=days)
+    posts = known.with_text_from_before(int(limit.timestamp() * 1000))
+    outputs = [Output(POSTS, post, None, partition_of(post, POSTS.partitions)) for post in posts]
+    with TopicReader(settings, DEAD_LETTERS) as reader:
+        letters = open_inbox(reader.to_end()).letters.values()
+    for held in letters:
+        letter = held.letter
+        ours = letter.topic == source or (letter.key or b"").startswith(f"{source}:".encode())
+        if ours and letter.occurred_at < limit and held.stored.key is not None:
+            outputs.append(Output(DEAD_LETTERS, held.stored.key.decode(errors="replace"), None, held.stored.partition))
+    return outputs, posts
