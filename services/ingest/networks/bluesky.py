@@ -59,6 +59,7 @@ class Bluesky(Network):
         self._native = native
         self._hashed = hashed
         self._future_us = int(future * _SECOND_US)
+        self._guessed = False
         self._endpoint = 0
         self._garbage = 0
         # Posts and accounts that are gone, with the time of that.
@@ -68,8 +69,9 @@ class Bluesky(Network):
 
     def follow(self, cursor: str | None) -> Generator[Item | None, None, None]:
         """See Network."""
-        # Without a place it begins now, and goes on from there should the connection break before the first event.
-        self.cursor = cursor or str(int(time.time() * _SECOND_US))
+        # Without a place it begins now, and goes on from there should the connection break before the first event; that one
+        # tells the time by the clock that counts.
+        self.cursor, self._guessed = cursor or str(int(time.time() * _SECOND_US)), cursor is None
         try:
             with self._connected(cursor) as socket:
                 heard = time.monotonic()
@@ -167,13 +169,13 @@ class Bluesky(Network):
                 raise self._broken(f"sends something else than Jetstream's events: {error}") from None
             return self._reject("bad-frame", str(error), data)
         self._garbage = 0
-        if self.cursor is None or frame.time_us > int(self.cursor):
-            self.cursor, self.reached = str(frame.time_us), frame.at
+        if self._guessed or frame.time_us > int(self.cursor or 0):
+            self.cursor, self.reached, self._guessed = str(frame.time_us), frame.at, False
         return self._event(frame)
 
     def _event(self, frame: Frame) -> Item:
         if frame.kind == "account" and frame.account is not None:
-            if frame.account.active or frame.account.status not in jetstream.GONE_STATES:
+            if not frame.account.gone:
                 return Passed("account")
             self._note_gone(frame.did, frame.time_us)
             return AuthorGone(frame.did)

@@ -16,8 +16,9 @@ from services.ingest.times import parse_time
 from services.ingest.veil import Pseudonym, veil_line
 from shared.text.clean import HANDLE_MASK
 
-# In these states an account's posts are not to be shown; desynchronized and throttled are matters of servers.
-GONE_STATES = frozenset({"deleted", "takendown", "suspended", "deactivated"})
+# Matters of servers. In any other state that is not active (deleted, takendown, suspended, deactivated), nobody is to redistribute
+# what an account has written.
+_STILL_SHOWN = frozenset({"desynchronized", "throttled"})
 
 _MENTION = "app.bsky.richtext.facet#mention"
 _DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
@@ -40,6 +41,11 @@ class Account(msgspec.Struct, frozen=True):
 
     active: bool
     status: str | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether its posts are to be taken back (atproto.com/specs/account)."""
+        return not self.active and self.status not in _STILL_SHOWN
 
 
 class Frame(msgspec.Struct, frozen=True):

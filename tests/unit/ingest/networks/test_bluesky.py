@@ -110,6 +110,18 @@ def test_what_is_no_post_is_passed_over_and_what_is_deleted_does_not_come_back(s
 
 
 @pytest.mark.parametrize(
+    ("status", "gone"),
+    [("deleted", True), ("takendown", True), ("suspended", True), ("deactivated", True), ("something new", True),
+     ("desynchronized", False), ("throttled", False), (None, False)],
+)  # fmt: skip
+def test_an_account_is_gone_unless_it_is_active_or_its_server_has_troubles(
+    server: Jetstream, status: str | None, gone: bool
+) -> None:
+    server.add(account(BERT, T, status))
+    assert kinds(read(bluesky(server.url), 1)) == ["AuthorGone" if gone else "account"]
+
+
+@pytest.mark.parametrize(
     "frame",
     [
         '{"did":"did:plc:anna2345","handle":"anna.bsky.social","broken @jane_doe',

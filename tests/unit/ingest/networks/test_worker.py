@@ -1,0 +1,49 @@
+"""The names that a source's policy gives to posts and people."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.ingest.networks.configuration import Bluesky
+from services.ingest.networks.network import PostGone
+from services.ingest.networks.worker import network
+from services.ingest.source import RawPost, Reject
+from shared.settings import load
+from tests.networks.jetstream import POST, delete, jetstream, post
+from tests.networks.source import SECRET, ours_of
+
+ANNA = "did:plc:anna2345"
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "post_id", "names_the_author"),
+    [
+        ("keep", f"bluesky:{ANNA}/{POST}/3k1", True),
+        ("hmac", ours_of(ANNA, "3k1"), True),
+        ("drop", ours_of(ANNA, "3k1"), False),
+    ],
+)
+def test_a_post_has_the_id_of_its_source_s_policy_and_its_deletion_the_same(
+    tmp_path: Path, identifiers: Any, post_id: str, names_the_author: bool
+) -> None:
+    settings = load(data_dir=tmp_path, author_secret=SECRET)
+    with jetstream() as server:
+        at = int(time.time() * 1e6)
+        server.garbage = {0: json.dumps({"did": ANNA})}
+        server.add(post(ANNA, "3k1", "zoloft", at), delete(ANNA, "3k1", at + 1))
+        source = network("bluesky", Bluesky(endpoints=(server.url,), identifiers=identifiers), settings)
+        with closing(source.follow("1")) as items:
+            reject, found, gone = [next(one for one in items if one is not None) for _ in range(3)]
+    assert isinstance(found, RawPost)
+    assert found.post_id == post_id
+    assert gone == PostGone(post_id)
+    assert isinstance(reject, Reject)
+    for kept in (reject.payload, found.veiled()):
+        assert (b"hmac:" in kept) == names_the_author
+        assert b"did:plc" not in kept or identifiers == "keep"
