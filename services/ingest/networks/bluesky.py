@@ -124,6 +124,9 @@ class Bluesky(Network):
             raise self._broken(f"closed the connection, {reason}") from error
         except TimeoutError as error:
             raise self._broken(f"did not answer within {_OPEN_SECONDS:g} s") from error
+        except ImportError as error:
+            # Of the package that proxies of one kind need.
+            raise self._broken(f"cannot be reached: {error}") from error
         except (OSError, WebSocketException) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise self._broken(f"cannot be reached: {reason}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -105,4 +106,11 @@ def _source(name: str, table: object) -> Source:
     if not SOURCE_NAME.fullmatch(name):
         raise AdrwatchError(f"{where}: no name for a source", fix="use small letters, digits, - and _, 32 at most")
     source: Source = named_tables.convert(where, table, _KINDS, PAGE)
+    for endpoint in source.endpoints:
+        try:
+            _ = urlsplit(endpoint).port
+        except ValueError:
+            raise AdrwatchError(
+                f"{where}: endpoints: there is no port as in {endpoint}", fix="65535 is the last"
+            ) from None
     return source

@@ -59,6 +59,7 @@ def test_a_file_gives_its_sources_with_what_is_usual_where_it_says_nothing(file:
         ('"drop"', '"hide"', "source own: identifiers: .*hide"),
         ("stall_seconds = 30", "stall_seconds = 0", "source own: stall_seconds"),
         ('"ws://127.0.0.1:6008/subscribe"', '"http://127.0.0.1:6008"', "source own: endpoints"),
+        ("127.0.0.1:6008", "127.0.0.1:600800", "source own: endpoints: there is no port .*600800"),
         ('["ws://127.0.0.1:6008/subscribe"]', "[]", "source own: endpoints"),
         ('"app.bsky.feed.post"', '"posts"', "source own: collections"),
         ("[sources.own]", "[sources.Own]", "source Own: no name for a source"),
