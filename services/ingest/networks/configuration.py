@@ -111,6 +111,7 @@ def _source(name: str, table: object) -> Source:
             _ = urlsplit(endpoint).port
         except ValueError:
             raise AdrwatchError(
-                f"{where}: endpoints: there is no port as in {endpoint}", fix="65535 is the last"
+                f"{where}: endpoints: {endpoint} is no address",
+                fix="write wss://host/subscribe; a port is 65535 at most",
             ) from None
     return source
