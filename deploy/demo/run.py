@@ -24,8 +24,8 @@ from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings, load
 
 FILES = (sample.POSTS, sample.BROKEN)
-# The fortnight of the sample passes in some seconds: quick, and slow enough to watch alerts come.
-SPEED = 120_000
+# The nine weeks of the sample pass in a quarter of a minute: quick, and slow enough to watch alerts come.
+SPEED = 360_000
 _LOOK = 0.25
 _LINE_EVERY = 2.0
 
