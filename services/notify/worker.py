@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-import time
 
 from services.notify.channels import open_channel
 from services.notify.configuration import Notifiers, load
 from services.notify.courier import Courier
 from services.notify.ledger import Ledger
-from shared import logs, metrics
+from shared import logs
 from shared.broker import TopicReader, require_topics
 from shared.events import ChannelState
 from shared.settings import Settings
+from shared.threads import told_to_stop, work
 from shared.topics import ALERTS, CHANNELS, DEAD_LETTERS, NOTIFIED
 
 log = logs.logger("notify")
@@ -29,9 +28,7 @@ def run(settings: Settings) -> None:
     logs.configure("notify", settings.log_level)
     notifiers = load(settings)
     require_topics(settings, [ALERTS, NOTIFIED, CHANNELS, DEAD_LETTERS])
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = told_to_stop()
     with Ledger(settings) as ledger:
         begin(settings, notifiers, ledger)
         couriers = [
@@ -39,18 +36,7 @@ def run(settings: Settings) -> None:
             for name, channel in notifiers.channels.items()
         ]
         threads = [threading.Thread(target=courier.run, name=courier.name, daemon=True) for courier in couriers]
-        for thread in threads:
-            thread.start()
-        metrics.serve(settings.metrics_port)
-        log.info("worker starts", worker=settings.worker_id, channels=len(threads))
-        # A wait without an end would not let the signal's handler run.
-        while not stop.wait(1.0):
-            pass
-        log.info("worker stops")
-        deadline = time.monotonic() + settings.stop_grace
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        if any(thread.is_alive() for thread in threads):
+        if not work(threads, stop, settings, log, worker=settings.worker_id, channels=len(threads)):
             log.warning("a channel still waits; leaving its message uncommitted")
             os._exit(0)
 

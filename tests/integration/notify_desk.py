@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.events import Alert, Notified, decode, encode
 from shared.topics import ALERTS, NOTIFIED
 from tests import topics
 from tests.environment import settings_of
+from tests.processes import gone_at_the_end
 
 PATIENCE = 90.0
 SECRET = "a signing secret for tests"
@@ -119,10 +120,5 @@ class Desk:
 def desk(kafka: str, prefix: str, folder: Path, *, make_topics: bool = True) -> Iterator[Desk]:
     """A desk whose workers are gone at the end."""
     made = Desk(kafka, prefix, folder, make_topics=make_topics)
-    try:
+    with closing(made.producer), gone_at_the_end(made.workers):
         yield made
-    finally:
-        for worker in made.workers:
-            worker.kill()
-            worker.wait()
-        made.producer.close()

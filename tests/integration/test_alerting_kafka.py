@@ -23,6 +23,7 @@ from shared.settings import current
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
 from tests import topics
 from tests.environment import settings_of
+from tests.processes import gone_at_the_end
 from tests.unit.alerting.world import HOUR, SMALL, closing, expected_alerts, mention, several_days, small_rules
 
 PATIENCE = 90.0
@@ -109,11 +110,9 @@ def running(kafka: str, redis_url: str, prefix: str, folder: Path) -> Iterator[I
     """An instance whose workers are gone at the end."""
     made = Instance(kafka, redis_url, prefix, folder)
     try:
-        yield made
+        with gone_at_the_end(made.workers):
+            yield made
     finally:
-        for worker in made.workers:
-            worker.kill()
-            worker.wait()
         made.producer.close()
 
 

@@ -18,6 +18,7 @@ from shared.text.identity import post_hash
 from shared.topics import DEAD_LETTERS, DELETIONS, POSITIONS, POSTS, PUBLISHED
 from tests import topics
 from tests.networks.jetstream import POST, Event, Jetstream, jetstream
+from tests.processes import gone_at_the_end
 
 PATIENCE = 120.0
 SECRET = "a secret of authors for tests"
@@ -143,10 +144,5 @@ def source(kafka: str, prefix: str, folder: Path, *, make_topics: bool = True) -
     with jetstream() as server:
         made = Source(kafka, prefix, folder, server)
         made.configure()
-        try:
+        with gone_at_the_end(made.processes):
             yield made
-        finally:
-            for process in made.processes:
-                if process.poll() is None:
-                    process.kill()
-                process.wait()

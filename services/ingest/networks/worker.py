@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import threading
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -18,13 +16,14 @@ from services.ingest.networks.follow import Follower
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
 from services.ingest.veil import pseudonym
-from shared import logs, metrics
+from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
 from shared.events import now
 from shared.settings import Settings
 from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, author_secret, post_hash
+from shared.threads import told_to_stop, work
 from shared.topics import DEAD_LETTERS, DELETIONS, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
 
@@ -41,9 +40,7 @@ def run(settings: Settings, sources: Mapping[str, Source]) -> None:
     """
     logs.configure("sources", settings.log_level)
     require_topics(settings, TOPICS)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = told_to_stop()
     failed: list[str] = []
 
     def follow(follower: Follower) -> None:
@@ -59,20 +56,9 @@ def run(settings: Settings, sources: Mapping[str, Source]) -> None:
         threading.Thread(target=follow, args=[follower(name, one, settings, stop)], name=name, daemon=True)
         for name, one in sources.items()
     ]
-    for thread in threads:
-        thread.start()
-    metrics.serve(settings.metrics_port)
-    log.info("worker starts", sources=list(sources))
-    # A wait without an end would not let the signal's handler run.
-    while not stop.wait(1.0):
-        pass
-    log.info("worker stops")
-    deadline = time.monotonic() + settings.stop_grace
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    if any(thread.is_alive() for thread in threads):
+    if not work(threads, stop, settings, log, sources=list(sources)):
         log.warning("a source still waits for the broker; leaving its posts to the next start")
-        os._exit(0)
+        os._exit(1 if failed else 0)
     if failed:
         raise AdrwatchError(
             f"{', '.join(failed)} could not go on", fix="see the log; the next start goes on from there"

@@ -5,10 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,6 +18,7 @@ from shared.events import Deletion, encode, now
 from shared.topics import DEAD_LETTERS, DELETIONS
 from tests import topics
 from tests.integration.cases.items import opened
+from tests.processes import work_until
 
 PATIENCE = 60.0
 
@@ -38,21 +35,13 @@ def test_a_deleted_post_leaves_its_case_once_and_a_foreign_message_is_kept(
     producer.flush()
     producer.close()
     environment = {**os.environ, "ADRWATCH_KAFKA_BOOTSTRAP": kafka, "ADRWATCH_TOPIC_PREFIX": topic_prefix}
-    with (tmp_path / "worker.log").open("wb") as log:
-        command = [sys.executable, "-m", "services.cli", "worker", "cases"]
-        worker = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while book.all()[-1].post is not None and book.all()[0].post is not None:
-            assert worker.poll() is None, (tmp_path / "worker.log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
-            time.sleep(0.2)
-        while not topics.records(kafka, DEAD_LETTERS.name(topic_prefix)):
-            assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
-            time.sleep(0.2)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=PATIENCE)
+    work_until(
+        "cases",
+        tmp_path,
+        lambda: None in (book.all()[-1].post, book.all()[0].post),
+        lambda: topics.records(kafka, DEAD_LETTERS.name(topic_prefix)),
+        environment=environment,
+    )
     posts = {found.id: found.post for found in book.all()}
     assert posts == {case.id: None, other.id: "own:2"}
     rows = [

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -24,6 +22,7 @@ from shared.events import Alert, Concept, Event, Outcome, Post, encode
 from shared.topics import ALERTS, OUTCOMES, POSTS, Topic, partition_of
 from tests import topics
 from tests.integration.cases.items import MOMENT, item
+from tests.processes import work_until
 from tests.unit.cases.near_pairs import APART, LIVER, RASH, SHOCK, SON
 
 PATIENCE = 60.0
@@ -197,18 +196,7 @@ def test_a_case_that_could_not_be_held_against_others_waits_for_the_worker(
         done = adrwatch("cases", "open", "item-2")
     assert done.exit_code == 0
     assert "not yet held against others: no Kafka broker answers" in done.stderr
-    with (tmp_path / "worker.log").open("wb") as log:
-        command = [sys.executable, "-m", "services.cli", "worker", "cases"]
-        worker = subprocess.Popen(command, env=dict(os.environ), stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not book.look(first["id"], "r")[0].flags:
-            assert worker.poll() is None, (tmp_path / "worker.log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
-            time.sleep(0.2)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=PATIENCE)
+    work_until("cases", tmp_path, lambda: book.look(first["id"], "r")[0].flags)
     [flag] = book.look(first["id"], "r")[0].flags
     assert flag.reasons == ("the same words",)
     assert book.waiting() == {}

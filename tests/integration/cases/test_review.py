@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -24,6 +19,7 @@ from shared.events import Alert, Closure, Concept, Measure, Table, decode, encod
 from shared.topics import ALERTS, CLOSURES
 from tests import topics
 from tests.integration.cases.items import MOMENT, item
+from tests.processes import work_until
 
 PATIENCE = 60.0
 SIGNAL = Alert(
@@ -226,18 +222,7 @@ def test_a_closing_that_alerting_was_not_told_of_is_told_by_the_worker(
     assert done.exit_code == 0
     assert "alerting does not know it yet" in done.stderr
     assert closures(kafka, topic_prefix) == []
-    with (tmp_path / "worker.log").open("wb") as log:
-        command = [sys.executable, "-m", "services.cli", "worker", "cases"]
-        worker = subprocess.Popen(command, env=dict(os.environ), stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not closures(kafka, topic_prefix):
-            assert worker.poll() is None, (tmp_path / "worker.log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
-            time.sleep(0.2)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=PATIENCE)
+    work_until("cases", tmp_path, lambda: closures(kafka, topic_prefix))
     assert [closure.id for closure in closures(kafka, topic_prefix)] == ["signal-1"]
 
 

@@ -1,0 +1,42 @@
+"""A worker whose parts are threads: they work until the process is told to stop, and then have a grace to finish."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Sequence
+
+from structlog.stdlib import BoundLogger
+
+from shared import metrics
+from shared.settings import Settings
+
+
+def told_to_stop() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, for the process's main thread to ask for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def work(
+    threads: Sequence[threading.Thread], stop: threading.Event, settings: Settings, log: BoundLogger, **words: object
+) -> bool:
+    """Run daemon threads until `stop` is set; whether all ended within the grace of the settings after that.
+
+    Metrics are served meanwhile. `words` go into the log's line of the start.
+    """
+    for thread in threads:
+        thread.start()
+    metrics.serve(settings.metrics_port)
+    log.info("worker starts", **words)
+    # A wait without an end would not let the signal's handler run.
+    while not stop.wait(1.0):
+        pass
+    log.info("worker stops")
+    deadline = time.monotonic() + settings.stop_grace
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
