@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -137,19 +137,25 @@ class Stored:
 class TopicReader:
     """Reads a topic without a group: nobody's offsets move. Use as a context manager.
 
-    It begins at the topic's beginning or, in a topic of one partition, at `start`. The records of a partition come in the
-    order of their offsets. Making one raises what `require_topics` raises.
+    It begins at the topic's beginning or, in a topic of one partition, at `start`. With `since` it reads only those partitions,
+    each from the first record on that was written at a time, in ms since 1970, or later. The records of a partition come in
+    the order of their offsets. Making one raises what `require_topics` raises.
     """
 
-    def __init__(self, settings: Settings, topic: Topic, start: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, topic: Topic, start: int = 0, since: Mapping[int, int] | None = None
+    ) -> None:
         require_topics(settings, [topic])
         self._name = topic.name(settings.topic_prefix)
-        self._places = [TopicPartition(self._name, partition) for partition in range(topic.partitions)]
+        partitions = range(topic.partitions) if since is None else since
+        self._places = [TopicPartition(self._name, partition) for partition in partitions]
         self._consumer = connect(
             settings, KafkaConsumer, group_id=None, enable_auto_commit=False, allow_auto_create_topics=False
         )
         self._consumer.assign(self._places)
         self._consumer.seek_to_beginning(*self._places)
+        if since is not None:
+            self._go_to(since)
         if start:
             with self._reading():
                 # What retention has taken away since is passed over.
@@ -200,6 +206,15 @@ class TopicReader:
             raise DependencyAway(
                 f"{self._name} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
             ) from error
+
+    def _go_to(self, since: Mapping[int, int]) -> None:
+        with self._reading():
+            found = self._consumer.offsets_for_times({place: since[place.partition] for place in self._places})
+            for place, first in found.items():
+                if first is None:
+                    self._consumer.seek_to_end(place)
+                else:
+                    self._consumer.seek(place, first.offset)
 
     def _positions(self) -> dict[TopicPartition, int]:
         return {place: self._consumer.position(place) for place in self._places}

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
-from kafka import TopicPartition
 
 from services.cases.flags import FlaggedBook
 from shared.broker import TopicReader
@@ -51,7 +50,7 @@ def marks(settings: Settings, posts: Mapping[str, datetime | None], key: bytes) 
 def _events(settings: Settings, topic: Topic, kind: type[E_], posts: Mapping[str, datetime | None]) -> Iterator[E_]:
     """The first record of each post that the topic holds. Reading ends with the last of them."""
     missing = set(posts)
-    with _Passage(settings, topic, posts) as reader:
+    with TopicReader(settings, topic, since=begins(settings, topic, posts)) as reader:
         for stored in reader.to_end():
             name = (stored.key or b"").decode(errors="replace")
             if name not in missing:
@@ -63,25 +62,15 @@ def _events(settings: Settings, topic: Topic, kind: type[E_], posts: Mapping[str
                 return
 
 
-class _Passage(TopicReader):
-    """The partitions that hold some posts, from where the earliest of them can stand.
+def begins(settings: Settings, topic: Topic, posts: Mapping[str, datetime | None]) -> dict[int, int]:
+    """The partitions that hold some posts, and from when on the earliest of them can stand there, in ms since 1970.
 
     A record is written when its post is there, and a post is refused that is further in the future than the settings allow.
     """
-
-    def __init__(self, settings: Settings, topic: Topic, posts: Mapping[str, datetime | None]) -> None:
-        super().__init__(settings, topic)
-        name, early = topic.name(settings.topic_prefix), timedelta(seconds=settings.future_limit)
-        begins: dict[TopicPartition, int] = {}
-        for post, at in posts.items():
-            place = TopicPartition(name, partition_of(post, topic.partitions))
-            moment = 0 if at is None else max(0, int((at - _EPOCH - early) / timedelta(milliseconds=1)))
-            begins[place] = min(moment, begins.get(place, moment))
-        self._places = list(begins)
-        self._consumer.assign(self._places)
-        with self._reading():
-            for place, first in self._consumer.offsets_for_times(begins).items():
-                if first is None:
-                    self._consumer.seek_to_end(place)
-                else:
-                    self._consumer.seek(place, first.offset)
+    early = timedelta(seconds=settings.future_limit)
+    found: dict[int, int] = {}
+    for post, at in posts.items():
+        place = partition_of(post, topic.partitions)
+        moment = 0 if at is None else max(0, int((at - _EPOCH - early) / timedelta(milliseconds=1)))
+        found[place] = min(moment, found.get(place, moment))
+    return found

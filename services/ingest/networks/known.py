@@ -1,7 +1,7 @@
 """What was published of live sources, so that a deletion at a network finds its post, and the end of an account all of its posts.
 
 The topic `adr.published` is the truth; this is its index in a temporary database of SQLite, which moves to disk what does not fit
-into its cache (some 250 bytes a post), and is made anew at each start.
+into its cache, and is made anew at each start.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 from kafka import KafkaProducer
 
-from services.cases.lookup import _Passage, hold_new_against_others
+from services.cases.lookup import begins, hold_new_against_others
 from shared import settings
+from shared.broker import TopicReader
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, Concept, Event, Outcome, Post, encode
 from shared.topics import ALERTS, OUTCOMES, POSTS, Topic, partition_of
@@ -271,12 +272,13 @@ def test_a_post_is_read_from_its_time_on(send):
     ]:
         outcome = Outcome(post_id=name, status="negative", created_at=at, model_version="test")
         send(OUTCOMES, name, outcome, moment)
-    with _Passage(settings.current(), OUTCOMES, {"own:1": at}) as reader:
+    here = settings.current()
+    with TopicReader(here, OUTCOMES, since=begins(here, OUTCOMES, {"own:1": at})) as reader:
         assert [stored.key for stored in reader.to_end()] == [b"own:1", *(name.encode() for name in others[5:7])]
     # Of a post whose time nobody knows, everything.
-    with _Passage(settings.current(), OUTCOMES, {"own:1": None}) as reader:
+    with TopicReader(here, OUTCOMES, since=begins(here, OUTCOMES, {"own:1": None})) as reader:
         assert len(list(reader.to_end())) == 8
-    with _Passage(settings.current(), OUTCOMES, {"own:1": at + timedelta(days=9)}) as reader:
+    with TopicReader(here, OUTCOMES, since=begins(here, OUTCOMES, {"own:1": at + timedelta(days=9)})) as reader:
         assert list(reader.to_end()) == []
 
 
