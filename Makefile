@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## lint, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 test: check ## the checks, then all tests against a real Kafka, Redis and Triton (ARGS="-k words" selects)
 	$(BIN)/pytest $(ARGS)

