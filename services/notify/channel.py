@@ -7,45 +7,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from shared import secret_file
 from shared.errors import AdrwatchError
 from shared.events import Alert
+from shared.secret_place import SecretPlace, Words
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _PREFIX = "whsec_"
 
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+\S*$")]
 Address = Annotated[str, Meta(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")]
-Words = Annotated[str, Meta(min_length=1)]
-
-
-class SecretPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a secret is: the name of an environment variable, or a file that only its owner can read."""
-
-    env: Words | None = None
-    file: Words | None = None
-
-    def read(self, what: str) -> str:
-        """The secret. Raises AdrwatchError, without it, where it is not there, is empty or is open to others."""
-        if (self.env is None) == (self.file is None):
-            raise AdrwatchError(f"{what} has no place", fix='write { env = "A_VARIABLE" } or { file = "/a/file" }')
-        if self.file is not None:
-            found = secret_file.read(what, Path(self.file), "give a file that adrwatch can read")
-            place = self.file
-        else:
-            place = f"the variable {self.env}"
-            found = os.environ.get(self.env or "", "").strip()
-        if not found:
-            raise AdrwatchError(f"{what}: {place} is not set or empty", fix="set it where adrwatch runs")
-        return found
 
 
 class _Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):

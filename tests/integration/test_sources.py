@@ -11,14 +11,14 @@ import pytest
 from shared.events import Position, decode
 from shared.topics import POSITIONS, POSTS, PUBLISHED, partition_of
 from tests.networks.jetstream import Event, account, delete, identity, post
-from tests.networks.source import SECOND, Source, ours, ours_of, source, start_us
+from tests.networks.source import SECOND, BlueskySource, ours, ours_of, source, start_us
 
 PEOPLE = [f"did:plc:person{number}" for number in range(20)]
 HANDLES = [f"somebody-{number}.example.org" for number in range(20)]
 
 
 @pytest.fixture
-def bluesky(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Source]:
+def bluesky(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[BlueskySource]:
     with source(kafka, topic_prefix, tmp_path) as made:
         yield made
 
@@ -48,7 +48,7 @@ def shuffled(events: list[Event], reach: int) -> list[Event]:
     return [event for _, event in sorted(enumerate(events), key=lambda one: one[0] + order.uniform(0, reach))]
 
 
-def test_over_many_breaks_every_post_comes_once_in_effect_and_nobody_is_named(bluesky: Source) -> None:
+def test_over_many_breaks_every_post_comes_once_in_effect_and_nobody_is_named(bluesky: BlueskySource) -> None:
     bluesky.configure(rewind_seconds=5)
     bluesky.server.break_every = 130
     bluesky.server.twice = 7
@@ -75,7 +75,7 @@ def test_over_many_breaks_every_post_comes_once_in_effect_and_nobody_is_named(bl
     assert b"zoloft" not in bluesky.log.read_bytes()
 
 
-def test_kills_in_the_middle_lose_nothing(bluesky: Source) -> None:
+def test_kills_in_the_middle_lose_nothing(bluesky: BlueskySource) -> None:
     bluesky.configure(rewind_seconds=1)
     bluesky.start()
     begin = start_us()
@@ -91,7 +91,7 @@ def test_kills_in_the_middle_lose_nothing(bluesky: Source) -> None:
     assert bluesky.posts().keys() == expected
 
 
-def test_deletions_ends_of_accounts_and_updates_reach_every_topic(bluesky: Source) -> None:
+def test_deletions_ends_of_accounts_and_updates_reach_every_topic(bluesky: BlueskySource) -> None:
     bluesky.start()
     t = start_us()
     anna, bert, carl = PEOPLE[:3]
@@ -132,7 +132,7 @@ def test_deletions_ends_of_accounts_and_updates_reach_every_topic(bluesky: Sourc
     assert len(bluesky.records(POSTS)) > before + 1
 
 
-def test_a_stop_in_order_leaves_its_position_and_the_next_start_goes_on_there(bluesky: Source) -> None:
+def test_a_stop_in_order_leaves_its_position_and_the_next_start_goes_on_there(bluesky: BlueskySource) -> None:
     bluesky.start()
     t = start_us()
     bluesky.server.add(*a_day(t, 60))
@@ -147,7 +147,7 @@ def test_a_stop_in_order_leaves_its_position_and_the_next_start_goes_on_there(bl
     assert bluesky.server.queries[-1]["cursor"] == [str(last - 10 * SECOND)]
 
 
-def test_what_a_network_has_no_more_after_a_long_absence_is_said(bluesky: Source) -> None:
+def test_what_a_network_has_no_more_after_a_long_absence_is_said(bluesky: BlueskySource) -> None:
     bluesky.start()
     t = start_us()
     bluesky.server.add(*a_day(t, 12))
@@ -160,7 +160,7 @@ def test_what_a_network_has_no_more_after_a_long_absence_is_said(bluesky: Source
     assert b"nothing left" in bluesky.log.read_bytes()
 
 
-def test_a_silent_or_refusing_network_is_tried_again_and_the_list_says_why_it_waits(bluesky: Source) -> None:
+def test_a_silent_or_refusing_network_is_tried_again_and_the_list_says_why_it_waits(bluesky: BlueskySource) -> None:
     bluesky.configure(stall_seconds=3)
     bluesky.server.stall_after = 20
     bluesky.start()
@@ -184,7 +184,7 @@ def test_a_silent_or_refusing_network_is_tried_again_and_the_list_says_why_it_wa
     bluesky.wait_for(well, "good news in the list")
 
 
-def test_the_commands_check_list_and_name_what_is_wrong(bluesky: Source) -> None:
+def test_the_commands_check_list_and_name_what_is_wrong(bluesky: BlueskySource) -> None:
     assert bluesky.listed()["state"] == "never ran"
     bluesky.server.add(*a_day(start_us(), 3))
     done = bluesky.command("sources", "check")
@@ -202,7 +202,7 @@ def test_the_commands_check_list_and_name_what_is_wrong(bluesky: Source) -> None
     assert [decode(record.value, Position) for record in bluesky.records(POSITIONS)] == []
 
 
-def test_texts_are_forgotten_after_their_time_and_what_was_counted_of_them_is_not(bluesky: Source) -> None:
+def test_texts_are_forgotten_after_their_time_and_what_was_counted_of_them_is_not(bluesky: BlueskySource) -> None:
     # A second, and nothing comes again after the kill.
     bluesky.configure(text_days=1 / 86_400, rewind_seconds=0)
     bluesky.server.garbage = {0: "no event"}

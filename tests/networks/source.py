@@ -40,10 +40,16 @@ def ours_of(did: str, rkey: str) -> str:
 
 
 class Source:
-    """A source called bluesky under a prefix of its own, its file, and the processes that were started for it."""
+    """A source under a prefix of its own, its file, and the processes that were started for it.
 
-    def __init__(self, kafka: str, prefix: str, folder: Path, server: Jetstream) -> None:
-        self.kafka, self.prefix, self.folder, self.server = kafka, prefix, folder, server
+    `keys` are its keys in the file; `connections` tells how often its network was connected to.
+    """
+
+    def __init__(
+        self, kafka: str, prefix: str, folder: Path, name: str, keys: dict[str, Any], connections: Callable[[], int]
+    ) -> None:
+        self.kafka, self.prefix, self.folder, self.name = kafka, prefix, folder, name
+        self.keys, self.connections = keys, connections
         self.file = folder / "sources.toml"
         self.log = folder / "source.log"
         self.environment = {
@@ -60,24 +66,23 @@ class Source:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def configure(self, **keys: Any) -> None:
-        """Write the sources file; without endpoints, that of the server."""
-        keys = {"type": "bluesky", "endpoints": [self.server.url]} | keys
-        lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-        self.file.write_text("\n".join(["[sources.bluesky]", *lines]) + "\n")
+        """Write the sources file; these keys go before those of the source."""
+        lines = [f"{key} = {toml(value)}" for key, value in (self.keys | keys).items()]
+        self.file.write_text("\n".join([f"[sources.{self.name}]", *lines]) + "\n")
 
     def start(self) -> None:
         """Start it, and wait until it is connected."""
-        before = self.server.connections
+        before = self.connections()
         with self.log.open("ab") as log:
             self.processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "services.cli", "sources", "run", "bluesky"],
+                    [sys.executable, "-m", "services.cli", "sources", "run", self.name],
                     env=self.environment,
                     stdout=log,
                     stderr=log,
                 )
             )
-        self.wait_for(lambda: self.server.connections > before, "connection")
+        self.wait_for(lambda: self.connections() > before, "connection")
 
     def kill(self) -> None:
         """kill -9."""
@@ -136,13 +141,36 @@ class Source:
             time.sleep(0.1)
 
 
+def toml(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value)
+
+
+class BlueskySource(Source):
+    """A source called bluesky, and its Jetstream."""
+
+    def __init__(self, kafka: str, prefix: str, folder: Path, server: Jetstream) -> None:
+        keys = {"type": "bluesky", "endpoints": [server.url]}
+        super().__init__(kafka, prefix, folder, "bluesky", keys, lambda: server.connections)
+        self.server = server
+
+
 @contextmanager
-def source(kafka: str, prefix: str, folder: Path, *, make_topics: bool = True) -> Iterator[Source]:
-    """A source whose processes are gone at the end, and its Jetstream."""
+def started(source: Source, *, make_topics: bool = True) -> Iterator[None]:
+    """Topics and file are there; the processes are gone at the end."""
     if make_topics:
-        topics.make_all(kafka, prefix)
+        topics.make_all(source.kafka, source.prefix)
+    source.configure()
+    with gone_at_the_end(source.processes):
+        yield
+
+
+@contextmanager
+def source(kafka: str, prefix: str, folder: Path, *, make_topics: bool = True) -> Iterator[BlueskySource]:
+    """A source of Bluesky."""
     with jetstream() as server:
-        made = Source(kafka, prefix, folder, server)
-        made.configure()
-        with gone_at_the_end(made.processes):
+        made = BlueskySource(kafka, prefix, folder, server)
+        with started(made, make_topics=make_topics):
             yield made

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from services.ingest.networks.configuration import Source
+    from services.ingest.networks.keys import SourceKeys
     from shared.settings import Settings
 
 group = typer.Typer(
@@ -110,7 +110,7 @@ def run_worker() -> None:
     follow(*_configured())
 
 
-def _configured() -> tuple[Settings, dict[str, Source]]:
+def _configured() -> tuple[Settings, dict[str, SourceKeys]]:
     from services.ingest.networks.configuration import load
     from shared.settings import current
 
@@ -118,7 +118,7 @@ def _configured() -> tuple[Settings, dict[str, Source]]:
     return settings, load(settings)
 
 
-def _type(source: Source) -> str:
+def _type(source: SourceKeys) -> str:
     return str(type(source).__struct_config__.tag)
 
 

@@ -10,19 +10,16 @@ from datetime import timedelta
 
 from services.ingest.accept import Limits, accept
 from services.ingest.networks.batch import Batch
-from services.ingest.networks.bluesky import Bluesky
-from services.ingest.networks.configuration import Source
 from services.ingest.networks.follow import Follower
+from services.ingest.networks.keys import SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
-from services.ingest.veil import pseudonym
 from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
 from shared.events import now
 from shared.settings import Settings
-from shared.text.clean import HANDLE_MASK
-from shared.text.identity import author_hash, author_secret, post_hash
+from shared.text.identity import author_hash, author_secret
 from shared.threads import told_to_stop, work
 from shared.topics import DEAD_LETTERS, DELETIONS, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
@@ -33,7 +30,7 @@ log = logs.logger("sources")
 TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED)
 
 
-def run(settings: Settings, sources: Mapping[str, Source]) -> None:
+def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     """Follow the sources until SIGTERM or SIGINT. Raises AdrwatchError for a missing topic, or where a source cannot go on.
 
     What was read is delivered first, within the grace of the settings; what was not is read again by the next start.
@@ -65,7 +62,7 @@ def run(settings: Settings, sources: Mapping[str, Source]) -> None:
         )
 
 
-def follower(name: str, source: Source, settings: Settings, stop: threading.Event) -> Follower:
+def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.Event) -> Follower:
     """What follows one source, under its policy."""
     secret = author_secret(settings)
     hashed = functools.partial(author_hash, secret, name)
@@ -80,15 +77,6 @@ def follower(name: str, source: Source, settings: Settings, stop: threading.Even
     return Follower(name, network(name, source, settings), batch, settings, stop, source.text_days)
 
 
-def network(name: str, source: Source, settings: Settings) -> Network:
-    """The network of a source, with the names it gives to posts and people."""
-    secret = author_secret(settings)
-
-    def native(address: str) -> str:
-        return address if source.identifiers == "keep" else post_hash(secret, name, address)
-
-    def nobody(_: str) -> str:
-        return HANDLE_MASK
-
-    hashed = pseudonym(functools.partial(author_hash, secret, name)) if source.policy.keeps_identifiers else nobody
-    return Bluesky(name, source, native, hashed, settings.future_limit)
+def network(name: str, source: SourceKeys, settings: Settings) -> Network:
+    """The network of a source, with the names it gives to posts and people. Raises AdrwatchError where a credential is missing."""
+    return source.network(source.names(name, author_secret(settings), settings.future_limit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from services.notify.alerts import HOUR_MS, boundary_ms, due
-from services.notify.channel import SecretPlace, Slack
+from services.notify.channel import Slack
 from services.notify.notices import (
     State,
     change_of,
@@ -19,6 +19,7 @@ from services.notify.notices import (
 )  # fmt: skip
 from services.notify.words import headline, text
 from shared.events import Concept, encode
+from shared.secret_place import SecretPlace
 from tests.unit.notify.alerts import MOMENT, signal, single, state, told_of
 
 GONE = State("s1", None, 9)

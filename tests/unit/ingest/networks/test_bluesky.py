@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from services.ingest.networks.bluesky import Bluesky
-from services.ingest.networks.configuration import Bluesky as Configuration
-from services.ingest.networks.network import AuthorGone, Item, Passed, PostGone
+from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.keys import Names
+from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
 from services.ingest.source import RawPost, Reject, SourceBroken
+from shared.text.identity import author_hash
 from tests.networks.jetstream import POST, Event, Jetstream, account, delete, identity, jetstream, post
 
 ANNA = "did:plc:anna2345"
@@ -30,14 +31,11 @@ def server() -> Iterator[Jetstream]:
         yield made
 
 
-def bluesky(*urls: str, **keys: Any) -> Bluesky:
-    configuration = Configuration(endpoints=urls, **keys)
-    return Bluesky(
-        "bluesky", configuration, lambda address: address.replace(":", "-"), lambda did: f"hmac:{len(did)}", 600.0
-    )
+def bluesky(*urls: str, **keys: Any) -> Network:
+    return Bluesky(endpoints=urls, **keys).network(Names("bluesky", "a secret", True, True, 600.0))
 
 
-def read(network: Bluesky, count: int, cursor: int = T - 3600 * SECOND) -> list[Item]:
+def read(network: Network, count: int, cursor: int = T - 3600 * SECOND) -> list[Item]:
     """So many items from a place on."""
     found: list[Item] = []
     with closing(network.follow(str(cursor))) as items:
@@ -67,9 +65,9 @@ def test_a_post_comes_with_its_own_time_its_language_and_no_handle(server: Jetst
     assert item.text == "Thanks @USER and @USER and @USER, @USER too: zoloft makes me dizzy"
     assert item.created_at == datetime(2026, 3, 1, 8, tzinfo=UTC)
     assert (item.language, item.author) == ("en-GB", ANNA)
-    assert item.post_id == f"bluesky:{ANNA}/{POST}/3k1".replace("did:plc:", "did-plc-")
+    assert item.post_id == f"bluesky:{ANNA}/{POST}/3k1"
     veiled = json.loads(item.veiled())
-    assert veiled["author"] == f"hmac:{len(ANNA)}"
+    assert veiled["author"] == f"hmac:{author_hash('a secret', 'bluesky', ANNA)}"
     assert "anna" not in veiled["text"]
 
 
@@ -105,7 +103,7 @@ def test_what_is_no_post_is_passed_over_and_what_is_deleted_does_not_come_back(s
         "identity", "account", "account", "no_text", "language", "PostGone", "gone", "AuthorGone", "gone", "account", "RawPost",
         "PostGone", "other",
     ]  # fmt: skip
-    assert items[5] == PostGone(f"bluesky:did-plc-anna2345/{POST}/3k2")
+    assert items[5] == PostGone(f"bluesky:did:plc:anna2345/{POST}/3k2")
     assert items[7] == AuthorGone(BERT)
 
 

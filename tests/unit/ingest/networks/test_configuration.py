@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.networks.configuration import Bluesky, chosen, examine, load
+from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.configuration import chosen, examine, load
 from shared import settings
 from shared.errors import AdrwatchError
 

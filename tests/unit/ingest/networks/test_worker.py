@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.networks.configuration import Bluesky
+from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.network import PostGone
 from services.ingest.networks.worker import network
 from services.ingest.source import RawPost, Reject

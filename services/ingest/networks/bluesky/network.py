@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit
@@ -22,13 +22,14 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from services.ingest.columns import Columns
-from services.ingest.networks import jetstream
-from services.ingest.networks.configuration import Bluesky as Configuration
-from services.ingest.networks.jetstream import Frame
+from services.ingest.networks.bluesky import jetstream
+from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.bluesky.jetstream import Frame
+from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
 from services.ingest.recipe import Recipe
 from services.ingest.source import Origin, RawPost, Reject, SourceBroken
-from services.ingest.veil import Pseudonym, veil_object
+from services.ingest.veil import veil_object
 
 _OPEN_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
@@ -42,30 +43,24 @@ _SECOND_US = 1_000_000
 _COLUMNS = Columns("id", "text", "time", "author", None, "language")
 
 
-class Bluesky(Network):
-    """Follows the collections of the configuration.
+class BlueskyNetwork(Network):
+    """Follows the collections of the configuration. A post's address is `did/collection/rkey`."""
 
-    `native` makes the id that a post has here from its address, `did/collection/rkey`; `hashed` the pseudonym of an account, for
-    dead letters. `future` is how far ahead of this machine's clock an event may be, in seconds.
-    """
-
-    def __init__(
-        self, name: str, configuration: Configuration, native: Callable[[str], str], hashed: Pseudonym, future: float
-    ) -> None:
+    def __init__(self, configuration: Bluesky, names: Names) -> None:
         self.cursor: str | None = None
         self.reached: datetime | None = None
-        self._name = name
+        self._name = names.source
         self._configuration = configuration
-        self._native = native
-        self._hashed = hashed
-        self._future_us = int(future * _SECOND_US)
+        self._native = names.post
+        self._hashed = names.person
+        self._future_us = int(names.future * _SECOND_US)
         self._guessed = False
         self._endpoint = 0
         self._garbage = 0
         # Posts and accounts that are gone, with the time of that.
         self._gone: OrderedDict[str, int] = OrderedDict()
-        recipe = Recipe(format="jsonl", source=name, columns=_COLUMNS.named())
-        self._origin = Origin(name, 0, recipe.encode())
+        recipe = Recipe(format="jsonl", source=self._name, columns=_COLUMNS.named())
+        self._origin = Origin(self._name, 0, recipe.encode())
 
     def follow(self, cursor: str | None) -> Generator[Item | None, None, None]:
         """See Network."""

@@ -1,0 +1,52 @@
+"""The keys of a source of Bluesky."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from services.ingest.networks.keys import Names, SourceKeys
+from services.ingest.networks.network import Network
+from shared.errors import AdrwatchError
+
+Endpoint = Annotated[str, Meta(pattern=r"^wss?://[^\s/?#@]+(/[^\s?#]*)?$")]
+Collection = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z0-9-]+)+(\.\*)?$")]
+
+
+class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
+    """Bluesky by Jetstream, which is open to everybody. Endpoints are tried in turn."""
+
+    endpoints: Annotated[tuple[Endpoint, ...], Meta(min_length=1)] = (
+        "wss://jetstream1.us-east.bsky.network/subscribe",
+        "wss://jetstream2.us-east.bsky.network/subscribe",
+        "wss://jetstream1.us-west.bsky.network/subscribe",
+        "wss://jetstream2.us-west.bsky.network/subscribe",
+    )
+    collections: Annotated[tuple[Collection, ...], Meta(min_length=1, max_length=100)] = ("app.bsky.feed.post",)
+    rewind_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    stall_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+
+    @property
+    def address(self) -> str:
+        """See SourceKeys."""
+        more = len(self.endpoints) - 1
+        return self.endpoints[0] + (f" and {more} more" if more else "")
+
+    def examine(self, where: str) -> None:
+        """See SourceKeys."""
+        for endpoint in self.endpoints:
+            try:
+                _ = urlsplit(endpoint).port
+            except ValueError:
+                raise AdrwatchError(
+                    f"{where}: endpoints: {endpoint} is no address",
+                    fix="write wss://host/subscribe; a port is 65535 at most",
+                ) from None
+
+    def network(self, names: Names) -> Network:
+        """See SourceKeys."""
+        from services.ingest.networks.bluesky.network import BlueskyNetwork
+
+        return BlueskyNetwork(self, names)

@@ -1,0 +1,75 @@
+"""What the sources of every network have in the sources file, and the names that a source gives to posts and people."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from services.ingest.networks.network import Network
+from services.ingest.source import Policy
+from services.ingest.veil import Pseudonym, pseudonym
+from shared.text.clean import HANDLE_MASK
+from shared.text.identity import author_hash, post_hash
+
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one source's posts and people. `future`: how far ahead of this machine's clock a post may be, in seconds."""
+
+    source: str
+    secret: str
+    keeps_ids: bool
+    keeps_identifiers: bool
+    future: float
+
+    def post(self, address: str) -> str:
+        """The native id that a post has here, from its address at the network."""
+        return address if self.keeps_ids else post_hash(self.secret, self.source, address)
+
+    @property
+    def person(self) -> Pseudonym:
+        """Gives the pseudonym of an account, for dead letters: one and the same for all where the policy keeps nobody apart."""
+        if not self.keeps_identifiers:
+            return lambda _: HANDLE_MASK
+        return pseudonym(functools.partial(author_hash, self.secret, self.source))
+
+
+class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """What sources of every network have.
+
+    `identifiers`: drop (no author hash), hmac (keyed hashes in place of author and id) or keep (the post's id at its network
+    stays readable). `screen`: only posts that name a medicine are published. `text_days`: texts are forgotten earlier than by the
+    topics' own retention.
+    """
+
+    identifiers: Literal["drop", "hmac", "keep"] = "hmac"
+    languages: tuple[Language, ...] = ()
+    screen: bool = True
+    text_days: Annotated[float, Meta(gt=0, le=7)] | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What is kept of people."""
+        return Policy(keeps_identifiers=self.identifiers != "drop")
+
+    def names(self, source: str, secret: str, future: float) -> Names:
+        """The names under the policy, by the author secret."""
+        return Names(source, secret, self.identifiers == "keep", self.policy.keeps_identifiers, future)
+
+    @property
+    def address(self) -> str:
+        """Where it comes from, for people."""
+        raise NotImplementedError
+
+    def examine(self, where: str) -> None:
+        """Raises AdrwatchError for what the types of the keys cannot tell; `where` is what the source is called in it."""
+
+    def network(self, names: Names) -> Network:
+        """What follows the network. Raises AdrwatchError where a credential is missing."""
+        raise NotImplementedError
