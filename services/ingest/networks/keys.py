@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -14,7 +15,10 @@ from services.ingest.source import Policy
 from services.ingest.veil import Pseudonym, pseudonym
 from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, post_hash
+from shared.vocabulary.drugs import DrugLexicon
 
+# The lexicon as it is at the moment: it may change while a source is followed.
+Drugs = Callable[[], DrugLexicon]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")]
 
 
@@ -70,6 +74,6 @@ class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def examine(self, where: str) -> None:
         """Raises AdrwatchError for what the types of the keys cannot tell; `where` is what the source is called in it."""
 
-    def network(self, names: Names) -> Network:
-        """What follows the network. Raises AdrwatchError where a credential is missing."""
+    def network(self, names: Names, drugs: Drugs) -> Network:
+        """What follows the network; `drugs` gives the lexicon as it is now. Raises AdrwatchError where a credential is missing."""
         raise NotImplementedError

@@ -79,4 +79,4 @@ def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.
 
 def network(name: str, source: SourceKeys, settings: Settings) -> Network:
     """The network of a source, with the names it gives to posts and people. Raises AdrwatchError where a credential is missing."""
-    return source.network(source.names(name, author_secret(settings), settings.future_limit))
+    return source.network(source.names(name, author_secret(settings), settings.future_limit), default_lexicon)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from services.ingest.networks.keys import Names, SourceKeys
+from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.network import Network
 from shared.errors import AdrwatchError
 
@@ -45,7 +45,7 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
                     fix="write wss://host/subscribe; a port is 65535 at most",
                 ) from None
 
-    def network(self, names: Names) -> Network:
+    def network(self, names: Names, drugs: Drugs) -> Network:
         """See SourceKeys."""
         from services.ingest.networks.bluesky.network import BlueskyNetwork
 
