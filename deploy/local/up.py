@@ -6,7 +6,9 @@ import json
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 
+class Networks(StrEnum):
+    """What `--networks` takes."""
+
+    FAKE = "fake"
+
+
 def register(app: typer.Typer) -> None:
     """Mount the command."""
     app.command()(up)
@@ -32,6 +40,11 @@ def up(
     pipeline: Annotated[int, typer.Option(min=0, help="number of pipeline workers")] = 1,
     alerting: Annotated[int, typer.Option(min=0, help="number of alerting workers")] = 1,
     cases: Annotated[int, typer.Option(min=0, max=1, help="worker that takes deleted posts out of cases")] = 1,
+    networks: Annotated[
+        Networks | None,
+        typer.Option(help="fake: servers on this machine that play posts at every network of the sources"),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="posts a second at each fake network")] = 2.0,
     servers_only: Annotated[bool, typer.Option(help="only Kafka, Redis and Triton: no topics, no workers")] = False,
     data_dir: Annotated[Path | None, typer.Option(help="server data and logs [default: ADRWATCH_DATA_DIR]")] = None,
     maven_url: Annotated[str, typer.Option(envvar="ADRWATCH_MAVEN_URL", help="where Kafka's jars are")] = MAVEN_CENTRAL,
@@ -41,45 +54,60 @@ def up(
 
     A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked. Where
     ADRWATCH_NOTIFIERS_FILE is set, a worker tells its channels of alerts; where ADRWATCH_SOURCES_FILE is set, one follows
-    its sources.
+    its sources. With `--networks fake` it follows networks of this machine instead, which need no account: look at
+    `adrwatch sources list` meanwhile.
+
+    Example: adrwatch up --networks fake --rate 5
     """
     # Whatever the servers' clients need to be imported, the other commands of the tree do without.
     from rich.console import Console
 
+    from deploy.local.networks import fake_networks
     from deploy.local.processes import StartCancelledError
     from deploy.local.stack import Stack
     from deploy.local.workers import service_workers
     from shared.settings import load
 
-    overrides = {"data_dir": data_dir} if data_dir else {}
+    overrides: dict[str, Path] = {"data_dir": data_dir} if data_dir else {}
     forget_dead_instance(load(**overrides).data_dir)
-    settings = load(**overrides)
     progress = Console(stderr=as_json)
-    stack = Stack(
-        settings,
-        workers=()
-        if servers_only
-        else service_workers(
-            pipeline=pipeline, alerting=alerting, cases=cases, notify=notify(settings), sources=sources(settings)
-        ),
-        topics=not servers_only,
-        usual_ports=True,
-        maven_url=maven_url,
-        say=lambda text: say(progress, text),
-    )
-    stop_on_signals(stack)
-    try:
-        with stack:
-            if as_json:
-                parts = [asdict(row) for row in stack.rows()]
-                print(json.dumps({"pid": os.getpid(), **stack.addresses, "parts": parts}), flush=True)
-            else:
-                progress.print(status_table(stack.rows()))
-                say(progress, f"ready; logs in {stack.context.data_dir / 'logs'}; Ctrl-C stops everything")
-            stack.wait()
-            say(progress, "stopping")
-    except StartCancelledError:
-        say(progress, "stopped")
+    with ExitStack() as around:
+        if networks is not None:
+            folder = load(**overrides).data_dir.resolve()
+            overrides["sources_file"] = around.enter_context(
+                fake_networks(folder, rate, lambda text: say(progress, text))
+            )
+        settings = load(**overrides)
+        stack = Stack(
+            settings,
+            workers=()
+            if servers_only
+            else service_workers(
+                pipeline=pipeline, alerting=alerting, cases=cases, notify=notify(settings), sources=sources(settings)
+            ),
+            topics=not servers_only,
+            usual_ports=True,
+            maven_url=maven_url,
+            say=lambda text: say(progress, text),
+        )
+        stop_on_signals(stack)
+        try:
+            with stack:
+                show(stack, progress, as_json=as_json)
+                stack.wait()
+                say(progress, "stopping")
+        except StartCancelledError:
+            say(progress, "stopped")
+
+
+def show(stack: Stack, progress: Console, *, as_json: bool) -> None:
+    """Say that it is ready, and where its parts are."""
+    if as_json:
+        parts = [asdict(row) for row in stack.rows()]
+        print(json.dumps({"pid": os.getpid(), **stack.addresses, "parts": parts}), flush=True)
+    else:
+        progress.print(status_table(stack.rows()))
+        say(progress, f"ready; logs in {stack.context.data_dir / 'logs'}; Ctrl-C stops everything")
 
 
 def notify(settings: Settings) -> int:

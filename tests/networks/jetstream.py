@@ -75,6 +75,7 @@ class Jetstream:
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
         self._events: list[Event] = []
+        self._here: set[ServerConnection] = set()
         self._more = threading.Condition()
         self.url = ""
 
@@ -83,6 +84,11 @@ class Jetstream:
         with self._more:
             self._events += events
             self._more.notify_all()
+
+    def break_off(self) -> None:
+        """End the connections that there are."""
+        for connection in list(self._here):
+            connection.socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def connections(self) -> int:
@@ -107,6 +113,7 @@ class Jetstream:
             self.queries.append(query)
             number = len(self.queries)
         frames = 0
+        self._here.add(connection)
         try:
             for place, event in self._from(at, connection):
                 if not _wanted(event, query.get("wantedCollections", [])) or (cursor or 0) > event["time_us"]:
@@ -125,6 +132,8 @@ class Jetstream:
                     return
         except ConnectionClosed:
             return
+        finally:
+            self._here.discard(connection)
 
     def _from(self, at: int, connection: ServerConnection) -> Iterator[tuple[int, Event]]:
         while True:

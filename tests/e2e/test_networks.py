@@ -1,0 +1,135 @@
+"""`adrwatch up --networks fake`: every source flows at once, and a kill in the middle of it loses and doubles nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from shared.text.identity import post_hash
+from shared.topics import DELETIONS, OUTCOMES, POSTS
+from shared.vocabulary.drugs import default_lexicon
+from tests import topics
+
+SECRET = "a secret of authors for tests"
+PATIENCE = 240.0
+RATE = 15
+
+
+class Town:
+    """The product with its networks as a process, on topics of its own."""
+
+    def __init__(self, kafka: str, redis_url: str, triton: str, prefix: str, folder: Path) -> None:
+        self.kafka, self.prefix, self.folder = kafka, prefix, folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ADRWATCH_")},
+            "ADRWATCH_KAFKA_BOOTSTRAP": kafka,
+            "ADRWATCH_REDIS_URL": redis_url,
+            "ADRWATCH_TRITON_URL": triton,
+            "ADRWATCH_TOPIC_PREFIX": prefix,
+            "ADRWATCH_DATA_DIR": str(folder / "data"),
+            "ADRWATCH_AUTHOR_SECRET": SECRET,
+            "ADRWATCH_RETRY_FIRST": "0.05",
+            "ADRWATCH_RETRY_MOST": "0.5",
+        }
+        command = [sys.executable, "-m", "services.cli", "up", "--json", "--networks", "fake", "--rate", str(RATE)]
+        self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
+
+    def ready(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline(), "it ended before it was ready"
+
+    def kill_sources(self) -> None:
+        """kill -9, and wait until another process has taken its place."""
+        before = self.sources_pid()
+        assert before is not None
+        os.killpg(before, signal.SIGKILL)
+        self.wait_for(lambda: self.sources_pid() not in (None, before), "new process of the sources")
+
+    def sources_pid(self) -> int | None:
+        """The process that follows the sources."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.cmdline()[-2:] == ["worker", "sources"]:
+                    return child.pid
+        return None
+
+    def said(self) -> list[dict[str, str]]:
+        """What was posted and deleted until now."""
+        lines = (self.folder / "data" / "networks" / "said.jsonl").read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def keys(self, topic: Any) -> Counter[str]:
+        """How many records of each key a topic has."""
+        return Counter(record.key.decode() for record in topics.records(self.kafka, topic.name(self.prefix)))
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        file = {"ADRWATCH_SOURCES_FILE": str(self.folder / "data" / "networks" / "sources.toml")}
+        return subprocess.run(
+            [sys.executable, "-m", "services.cli", *words],
+            env=self.environment | file, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+
+    def wait_for(self, condition: Callable[[], Any], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert self.process.poll() is None, "the launcher ended"
+            assert time.monotonic() < deadline, f"no {what} after {PATIENCE:.0f} s; logs in {self.folder}"
+            time.sleep(0.5)
+
+
+def names(line: dict[str, str]) -> bool:
+    return bool(default_lexicon().find(line["text"]))
+
+
+def identity(line: dict[str, str]) -> str:
+    return f"{line['source']}:{post_hash(SECRET, line['source'], line['address'])}"
+
+
+def test_all_sources_flow_at_once_and_kills_lose_and_double_nothing(
+    kafka: str, redis_url: str, triton: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    town = Town(kafka, redis_url, triton, topic_prefix, tmp_path)
+    try:
+        town.ready()
+        sources = {line["name"]: line for line in json.loads(town.command("sources", "list", "--json").stdout)}
+        assert sources
+        for count in (40, 120):
+            town.wait_for(lambda n=count: enough(town, sources, n), f"{count} posts of every source")
+            town.kill_sources()
+        town.wait_for(lambda: enough(town, sources, 200), "200 posts of every source")
+        until = town.said()
+        posted = {identity(line) for line in until if line["what"] == "post" and names(line)}
+        deleted = {identity(line) for line in until if line["what"] == "delete" and names(line)}
+        assert deleted
+        town.wait_for(lambda: not (posted - deleted) - town.keys(OUTCOMES).keys(), "outcome of every post")
+        town.wait_for(lambda: not deleted - town.keys(DELETIONS).keys(), "deletion of every post that was deleted")
+        published = town.keys(POSTS).keys()
+        assert published <= {identity(line) for line in town.said()}
+        town.wait_for(lambda: town.command("windows", "verify").returncode == 0, "agreement of Redis with the topics")
+        for line in json.loads(town.command("sources", "list", "--json").stdout):
+            assert (line["state"], line["error"]) == ("running", None), line
+            assert line["position"], line
+    finally:
+        town.process.send_signal(signal.SIGTERM)
+        try:
+            town.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            town.process.kill()
+    assert town.process.returncode == 0
+
+
+def enough(town: Town, sources: Any, count: int) -> bool:
+    """Whether every source has so many posts in the topic."""
+    found = Counter(key.partition(":")[0] for key in town.keys(POSTS))
+    return all(found[name] >= count for name in sources)
