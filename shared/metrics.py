@@ -24,6 +24,8 @@ RETRIES = Counter("adrwatch_retries_total", "batches tried again because a depen
 DEPENDENCY_UP = Gauge("adrwatch_dependency_up", "whether the stage's dependencies answered last time", ["stage"])
 # What became of posts: screened by reason, negative, mentions, dead.
 OUTCOMES = Counter("adrwatch_outcomes_total", "posts by outcome", ["outcome"])
+# Of the screened ones, why; redelivered ones count again. `adrwatch screen counts` tells the same of distinct posts.
+SCREENED = Counter("adrwatch_screened_total", "posts that the screen stopped", ["reason"])
 # One inference request, from sending the batch to its answer.
 INFERENCE_SECONDS = Histogram("adrwatch_inference_seconds", "time of one inference request", ["model"])
 # Number of the version of both models that a pipeline worker asks: differs between workers only while they go over.

@@ -102,7 +102,7 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     A post's messages depend on that post alone, not on the others of its batch. Without `tools.gated` the models are asked
     about every post; what is reported stays the same, and the outcomes of screened posts tell their probability.
     """
-    documents, failed = screen([Document(post) for post in posts], tools.lexicon)
+    documents, failed = screen([Document(post) for post in posts], tools.lexicon, tools.vocabularies.designated_names)
     documents = await classify(
         documents,
         tools.classifier,

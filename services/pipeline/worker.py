@@ -61,7 +61,10 @@ class PostHandler:
         return [self._dead(decode(record.value, Post), record.partition, reason)]
 
     def _messages(self, done: Reported, partition: int) -> list[Output]:
-        metrics.OUTCOMES.labels(done.outcome.status.split(":")[0]).inc()
+        outcome, _, detail = done.outcome.status.partition(":")
+        metrics.OUTCOMES.labels(outcome).inc()
+        if outcome == "screened":
+            metrics.SCREENED.labels(detail).inc()
         mentions = [
             Output(MENTIONS, mention.id, encode(mention), partition_of(mention.drug.id, MENTIONS.partitions))
             for mention in done.mentions

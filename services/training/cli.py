@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from services.groups import models
-from services.training import normalise_command, options, study_commands
+from services.training import normalise_command, options, screen_command, study_commands
 from services.training.extra import with_extra
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
@@ -38,6 +38,7 @@ Share = Annotated[float | None, typer.Option(min=0, max=0.99, help="Share of pos
 def register(app: typer.Typer) -> None:
     """Add the group `train`."""
     normalise_command.register(train_app)
+    screen_command.register(train_app)
     study_commands.register(train_app)
     app.add_typer(train_app, name="train")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from services.pipeline.steps.document import Document
@@ -8,8 +10,8 @@ from shared.vocabulary.drugs import default_lexicon
 from tests.unit.pipeline.posts import post
 
 
-def reason(text: str, language: str | None = None) -> str | None:
-    (document,), failed = screen([Document(post(text, language=language))], default_lexicon())
+def reason(text: str, language: str | None = None, designated: Collection[str] = ()) -> str | None:
+    (document,), failed = screen([Document(post(text, language=language))], default_lexicon(), designated)
     assert failed == []
     return document.screened
 
@@ -23,6 +25,8 @@ def reason(text: str, language: str | None = None) -> str | None:
         "lexapro + weekend = zzz",
         "i can't afford to buy my insulin, the price at the pharmacy online is crazy HTTPURL",
         "cymbalta brain zaps ughhh",
+        "grandpa's ankles on amlodipine HTTPURL",
+        "anyone else get headaches from singulair?",
     ],
 )
 def test_posts_that_name_a_medicine_go_on_and_so_do_reposts(text: str) -> None:
@@ -40,15 +44,39 @@ def test_posts_that_name_a_medicine_go_on_and_so_do_reposts(text: str) -> None:
         ("после таблетки ибупрофен у меня весь день болит голова, ibuprofen мне не подходит", "language"),
         ("Buy cheap viagra online, no prescription needed! HTTPURL", "advert"),
         ("Generic lipitor: best price, free shipping, order now", "advert"),
+        (
+            "Chantix lawsuit news: see if you qualify for compensation, contact an attorney HTTPURL",
+            "advert",
+        ),
+        ("Lisinopril: dosage, uses, warnings and side effects HTTPURL", "bot"),
     ],
 )
 def test_posts_stop_for_the_reason_that_is_theirs(text: str, expected: str) -> None:
     assert reason(text) == expected
 
 
+def test_neither_a_grave_post_nor_one_in_the_first_person_falls_to_the_advert_model_alone() -> None:
+    advert = "Chantix lawsuit news: see if you qualify for compensation, contact an attorney HTTPURL"
+    assert reason(advert) == "advert"
+    assert reason(f"{advert} my brother") is None
+    assert reason(advert.replace("news", "news, she died after it")) is None
+    assert reason(advert, designated=("attorney",)) is None
+
+
+def test_a_post_that_sells_stops_though_it_uses_grave_words() -> None:
+    assert reason("He died without it! Buy cheap insulin online, no prescription needed HTTPURL") == "advert"
+
+
 def test_the_source_may_say_that_a_post_is_english_and_is_believed() -> None:
     text = "ich liebe zoloft lol aber the nausea is real und so weiter bla bla"
     assert reason(text, language="en-GB") is None
+
+
+def test_a_language_that_the_source_states_makes_a_less_sure_identification_count() -> None:
+    doubtful = "ibuprofen: mi cabeza, so bad, todo el dia y the pain no para nunca ok gente"
+    assert reason(doubtful) is None
+    assert reason(doubtful, language="und") is None
+    assert reason(doubtful, language="es") == "language"
 
 
 def test_documents_keep_what_the_lexicon_found() -> None:
