@@ -11,10 +11,8 @@ from typing import Any
 import msgspec
 import xlsxwriter
 
+from shared.console import safe_cell
 from shared.errors import AdrwatchError
-
-# Cells that begin so would be run as formulas by spreadsheets.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 Cells = Mapping[str, str | float | None]
 
@@ -29,7 +27,7 @@ def _csv(names: Sequence[str], rows: Sequence[Cells]) -> bytes:
     writer = csv.DictWriter(stream, names)
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _safe(value) for name, value in row.items()})
+        writer.writerow({name: safe_cell(value) for name, value in row.items()})
     return stream.getvalue().encode()
 
 
@@ -61,7 +59,3 @@ def write(path: Path, content: bytes) -> None:
         raise AdrwatchError(
             f"{path} cannot be written: {error.strerror}", fix="give a file in a folder that exists"
         ) from None
-
-
-def _safe(value: str | float | None) -> str | float | None:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value

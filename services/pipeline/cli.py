@@ -1,16 +1,18 @@
-"""`adrwatch worker pipeline`."""
+"""The commands of the pipeline: `adrwatch worker pipeline`, `adrwatch screen`."""
 
 from __future__ import annotations
 
 import typer
 
 from services.groups import worker
+from services.pipeline import screen_commands
 from shared import logs, settings
 
 
 def register(app: typer.Typer) -> None:
-    """Add the worker to the group `worker`, which the command mounts."""
+    """Add the worker to the group `worker`, which the command mounts, and the group `screen`."""
     worker.command("pipeline")(pipeline)
+    app.add_typer(screen_commands.group, name="screen")
 
 
 def pipeline() -> None:

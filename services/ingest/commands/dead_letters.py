@@ -58,6 +58,8 @@ def show(letter_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJso
 
     Example: adrwatch dead-letters show adr.posts:2:1204:screen
     """
+    from shared.console import printable
+
     inbox, _ = _inbox()
     held = _found(inbox, [letter_id])[0]
     payload = held.letter.payload
@@ -67,8 +69,7 @@ def show(letter_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJso
     for name, value in _about(held).items():
         print(f"{name}: {value}")
     typer.echo("payload (written by a person: do not copy it into tickets or chats):", err=True)
-    text = payload.decode(errors="backslashreplace")
-    print("".join(letter if letter.isprintable() or letter in "\n\t" else repr(letter)[1:-1] for letter in text))
+    print(printable(payload.decode(errors="backslashreplace")))
 
 
 @group.command()

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
+from shared import metrics
 from shared.events import Mention, Outcome, Post, decode, encode
 from shared.models.session import OnnxModel
 from shared.settings import load
@@ -117,3 +118,10 @@ async def test_a_post_that_breaks_a_step_is_dead_and_its_neighbours_live(tools: 
     assert "break" not in result.bad[0][1].message
     statuses = {output.key: decode(output.value, Outcome).status for output in of(result.outputs, OUTCOMES)}
     assert statuses == {"test:1": "dead:screen-failed", "test:2": "screened:no_drug"}
+
+
+async def test_screened_posts_are_counted_by_reason(handler: PostHandler) -> None:
+    counted = metrics.SCREENED.labels("no_drug")._value
+    before = counted.get()
+    await handler.handle([record(post("1", "nothing here")), record(post("2", "nothing there"))])
+    assert counted.get() == before + 2
