@@ -237,10 +237,14 @@ class ChannelState(Event, frozen=True, kw_only=True):
 
 
 class Published(Event, frozen=True, kw_only=True):
-    """A post that a live source has published, so that a deletion at the network finds it. `author` is the keyed hash, if kept."""
+    """A post that a live source has published, so that a deletion at the network finds it. `author` is the keyed hash, if kept.
+
+    `sealed` is the network's own id, encrypted: for some days, where the network has to be asked whether a post still stands.
+    """
 
     id: str
     author: str | None = None
+    sealed: str | None = None
 
 
 class Position(Event, frozen=True, kw_only=True):

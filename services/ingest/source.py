@@ -31,7 +31,8 @@ class RawPost:
     """A post as its source gives it: nothing is masked yet, so it is never written or logged.
 
     `created_at` is UTC. `author` is a handle or an id at the source. `veiled` returns the original record, identifiers masked,
-    for the dead letters; it is called only when the post is refused.
+    for the dead letters; it is called only when the post is refused. `sealed` is the native id as only adrwatch can read it, where
+    the network has to be asked whether the post still stands (`networks/seal.py`).
     """
 
     source: str
@@ -42,6 +43,7 @@ class RawPost:
     veiled: Callable[[], bytes]
     author: str | None = None
     language: str | None = None
+    sealed: str | None = None
 
     @property
     def post_id(self) -> str:
@@ -72,4 +74,11 @@ class Source(Protocol):
 
 
 class SourceBroken(AdrwatchError):
-    """A source ended in the middle (a truncated archive): what was read before is published and accounted for."""
+    """A source ended in the middle (a truncated archive): what was read before is published and accounted for.
+
+    `wait_seconds`: how long its network wants to be left alone; None leaves that to the one who follows it.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", wait_seconds: float | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.wait_seconds = wait_seconds

@@ -52,6 +52,10 @@ class DrugLexicon:
     def __len__(self) -> int:
         return len(self._automaton)
 
+    def rows(self) -> Iterator[tuple[str, Concept]]:
+        """Every name, lower case, with its ingredient."""
+        yield from self._names.items()
+
     def concept(self, name: str) -> Concept | None:
         """The ingredient of one name, lower case, or None."""
         return self._names.get(name)

@@ -30,6 +30,7 @@ class Batch:
     posts: dict[str, Post] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     gone: dict[str, None] = field(default_factory=dict)
+    _seals: dict[str, str | None] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.posts) + len(self.rejects) + len(self.gone)
@@ -38,6 +39,7 @@ class Batch:
         """Take one item in; gives the word for it that metrics count by."""
         match item:
             case RawPost():
+                self._seals[item.post_id] = item.sealed
                 return self._post(self.accept(item))
             case Reject():
                 self.rejects.append(item)
@@ -79,12 +81,18 @@ class Batch:
         self.posts.clear()
         self.rejects.clear()
         self.gone.clear()
+        self._seals.clear()
+
+    @property
+    def published(self) -> list[Published]:
+        """The notes that the posts are published."""
+        return [Published(id=one.id, author=one.author, sealed=self._seals.get(one.id)) for one in self.posts.values()]
 
     def outputs(self) -> list[Output]:
         """The messages of posts, each with the note that it is published, and of rejects."""
         written: list[Output] = []
-        for post in self.posts.values():
-            written.append(Output(PUBLISHED, post.id, encode(Published(id=post.id, author=post.author))))
+        for post, note in zip(self.posts.values(), self.published, strict=True):
+            written.append(Output(PUBLISHED, note.id, encode(note)))
             written.append(Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions)))
         for reject in self.rejects:
             letter = letter_of(reject)

@@ -8,7 +8,8 @@ Order of steps, each repeatable:
 4. only then the position is written. A crash at any point goes on from the position before, and repeats what came after it
    under the same ids.
 
-A network that breaks off is tried again with back-off and jitter, from the position on; Kafka that is away is waited for.
+A network that breaks off is tried again from the position on, after the time that it asks for, else with back-off and
+jitter; Kafka that is away is waited for.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from shared.events import Position, Published, encode, now
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import POSITIONS, POSTS, PUBLISHED
+from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED
 from shared.writer import Writer
 
 log = logger("sources")
@@ -58,7 +59,9 @@ State = Literal["running", "waiting", "stopped"]
 
 
 class Follower:
-    """Follows one source until `stop` is set; `run` is its thread. `text_days`: texts that are older are forgotten."""
+    """Follows one source until `stop` is set; `run` is its thread. `text_days`: texts that are older are forgotten;
+    `seal_days`: so are encrypted ids of posts.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Follower:
         settings: Settings,
         stop: threading.Event,
         text_days: float | None,
+        seal_days: float | None = None,
     ) -> None:
         self.name = name
         self._network = network
@@ -79,6 +83,7 @@ class Follower:
         self._stage = f"source-{name}"
         self._last = Position(source=name, cursor=None, reached=None, written_at=now(), state="waiting")
         self._text_days = text_days
+        self._seal_days = seal_days
         self._tidied = 0.0
         self._settled = time.monotonic()
         self._events = 0
@@ -100,7 +105,8 @@ class Follower:
                     metrics.SOURCE_RECONNECTS.labels(self.name).inc()
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
                     self._settle("waiting", trouble.message)
-                    self._stop.wait(self._pause(failures))
+                    asked = trouble.wait_seconds
+                    self._rest(self._pause(failures) if asked is None else asked, trouble.message)
             self._settle("stopped")
             log.info("a source stops", source=self.name, position=self._last.cursor)
         except (AdrwatchError, KafkaError) as error:
@@ -124,9 +130,9 @@ class Follower:
             for item in items:
                 if item is not None:
                     self._take(item)
-                    if resumed and self._network.reached not in (None, before):
-                        resumed = False
-                        self._look_for_gap(before, self._network.reached)
+                if resumed and self._network.reached not in (None, before):
+                    resumed = False
+                    self._look_for_gap(before, self._network.reached)
                 waited = time.monotonic() - self._settled
                 if (
                     waited > _IDLE_SECONDS
@@ -157,8 +163,7 @@ class Follower:
         batch = self._batch
         if batch:
             self._insist(lambda: self._writer.write(batch.outputs()))
-            published = [Published(id=post.id, author=post.author) for post in batch.posts.values()]
-            self._known.add(published, int(time.time() * 1000))
+            self._known.add(batch.published, int(time.time() * 1000))
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(len(batch.posts))
             for reject in batch.rejects:
                 metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
@@ -166,8 +171,8 @@ class Follower:
                 self._insist(lambda: self._take_back(list(batch.gone)))
             self._posts += len(batch.posts)
             batch.clear()
-        if self._text_days is not None and time.time() - self._tidied > _TIDY_SECONDS:
-            self._insist(self._forget_texts)
+        if time.time() - self._tidied > _TIDY_SECONDS:
+            self._insist(self._tidy)
             self._tidied = time.time()
         at, last = now(), self._last
         position = Position(
@@ -195,10 +200,16 @@ class Follower:
         self._writer.write([Output(PUBLISHED, one, None) for one in ids])
         self._known.forget(ids)
 
-    def _forget_texts(self) -> None:
-        outputs, posts = outdated(self._settings, self.name, self._known, self._text_days or 0.0)
-        self._writer.write(outputs)
-        self._known.text_gone(posts)
+    def _tidy(self) -> None:
+        if self._text_days is not None:
+            outputs, posts = outdated(self._settings, self.name, self._known, self._text_days)
+            self._writer.write(outputs)
+            self._known.text_gone(posts)
+        if self._seal_days is not None:
+            old = self._known.sealed(int(time.time() * 1000) - int(self._seal_days * DAY_MS))
+            notes = [Published(id=one.id, author=one.author) for one in old]
+            self._writer.write([Output(PUBLISHED, note.id, encode(note)) for note in notes])
+            self._known.unsealed(note.id for note in notes)
 
     def _insist(self, call: Callable[[], None]) -> None:
         """Call until it works; while stopping, once."""
@@ -218,6 +229,14 @@ class Follower:
         log.warning(
             "the broker is away, trying again", source=self.name, attempt=state.attempt_number, error=str(error)
         )
+
+    def _rest(self, seconds: float, why: str) -> None:
+        """Leave the network alone for so long; the position says all the while that the source lives, and why it waits."""
+        until = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            self._stop.wait(min(left, _IDLE_SECONDS))
+            if time.monotonic() - self._settled > _IDLE_SECONDS:
+                self._settle("waiting", why)
 
     def _pause(self, failures: int) -> float:
         most = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(failures, 16))

@@ -13,6 +13,7 @@ from msgspec import Meta
 from services.ingest.networks.network import Network
 from services.ingest.source import Policy
 from services.ingest.veil import Pseudonym, pseudonym
+from shared.events import Published
 from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, post_hash
 from shared.vocabulary.drugs import DrugLexicon
@@ -31,6 +32,8 @@ class Names:
     keeps_ids: bool
     keeps_identifiers: bool
     future: float
+    # What is published of the source with ids that only adrwatch can read, for networks that must be asked whether it still stands.
+    sealed: Callable[[], list[Published]] = list
 
     def post(self, address: str) -> str:
         """The native id that a post has here, from its address at the network."""
@@ -62,9 +65,14 @@ class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """What is kept of people."""
         return Policy(keeps_identifiers=self.identifiers != "drop")
 
-    def names(self, source: str, secret: str, future: float) -> Names:
+    @property
+    def seal_days(self) -> float | None:
+        """How long the network's own ids of posts are kept encrypted; None where no network asks for them."""
+        return None
+
+    def names(self, source: str, secret: str, future: float, sealed: Callable[[], list[Published]] = list) -> Names:
         """The names under the policy, by the author secret."""
-        return Names(source, secret, self.identifiers == "keep", self.policy.keeps_identifiers, future)
+        return Names(source, secret, self.identifiers == "keep", self.policy.keeps_identifiers, future, sealed)
 
     @property
     def address(self) -> str:

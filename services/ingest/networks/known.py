@@ -18,6 +18,7 @@ from shared.topics import DAY_MS, POSTS, PUBLISHED
 
 # Older texts are gone by the retention of their topic, and the time that the broker takes for it.
 _TEXTS_MS = POSTS.retention_ms + DAY_MS
+_EVER = 1 << 62
 
 
 class Known:
@@ -27,9 +28,13 @@ class Known:
         self._prefix = f"{source}:"
         self._offset = 0
         self._posts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._posts.execute("CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT, text_ms INTEGER) WITHOUT ROWID")
+        self._posts.execute(
+            "CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT, text_ms INTEGER, sealed TEXT, sealed_ms INTEGER)"
+            " WITHOUT ROWID"
+        )
         self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
         self._posts.execute("CREATE INDEX texts ON posts (text_ms) WHERE text_ms IS NOT NULL")
+        self._posts.execute("CREATE INDEX seals ON posts (sealed_ms) WHERE sealed_ms IS NOT NULL")
 
     def close(self) -> None:
         """Let go of the index."""
@@ -49,8 +54,8 @@ class Known:
     def add(self, posts: Iterable[Published], written_ms: int) -> None:
         """Take in posts that were written at a time, in ms since 1970, and their texts with them."""
         text_ms = written_ms if written_ms > time.time() * 1000 - _TEXTS_MS else None
-        rows = [(one.id, one.author, text_ms) for one in posts]
-        self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?)", rows)
+        rows = [(one.id, one.author, text_ms, one.sealed, None if one.sealed is None else written_ms) for one in posts]
+        self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget(self, ids: Iterable[str]) -> None:
         """Forget posts whose deletion is with the broker."""
@@ -70,6 +75,20 @@ class Known:
     def text_gone(self, ids: Iterable[str]) -> None:
         """The texts of these posts are forgotten; the posts are still known."""
         self._posts.executemany("UPDATE posts SET text_ms = NULL WHERE id = ?", [(one,) for one in ids])
+
+    def sealed(self, before_ms: int | None = None) -> list[Published]:
+        """The posts whose own ids are kept encrypted; with a time, in ms since 1970, those that were written before it."""
+        found = self._posts.execute(
+            "SELECT id, author, sealed FROM posts WHERE sealed_ms < ? ORDER BY id",
+            (_EVER if before_ms is None else before_ms,),
+        )
+        return [Published(id=one, author=author, sealed=sealed) for one, author, sealed in found]
+
+    def unsealed(self, ids: Iterable[str]) -> None:
+        """The encrypted ids of these posts are forgotten; the posts are still known."""
+        self._posts.executemany(
+            "UPDATE posts SET sealed = NULL, sealed_ms = NULL WHERE id = ?", [(one,) for one in ids]
+        )
 
     def _apply(self, key: str, value: bytes | None, written_ms: int) -> None:
         if not key.startswith(self._prefix):

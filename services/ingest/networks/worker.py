@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from services.ingest.accept import Limits, accept
@@ -17,7 +17,7 @@ from services.ingest.networks.network import Network
 from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
-from shared.events import now
+from shared.events import Published, now
 from shared.settings import Settings
 from shared.text.identity import author_hash, author_secret
 from shared.threads import told_to_stop, work
@@ -68,15 +68,20 @@ def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.
     hashed = functools.partial(author_hash, secret, name)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
     lexicon = default_lexicon() if source.screen else None
+    known = Known(name)
     batch = Batch(
-        known=Known(name),
+        known=known,
         accept=lambda raw: accept(raw, source.policy, limits, functools.partial(author_hash, secret), now()),
         monitored=lambda text: lexicon is None or bool(lexicon.find(text)),
         hashed=hashed,
     )
-    return Follower(name, network(name, source, settings), batch, settings, stop, source.text_days)
+    followed = network(name, source, settings, known.sealed)
+    return Follower(name, followed, batch, settings, stop, source.text_days, source.seal_days)
 
 
-def network(name: str, source: SourceKeys, settings: Settings) -> Network:
-    """The network of a source, with the names it gives to posts and people. Raises AdrwatchError where a credential is missing."""
-    return source.network(source.names(name, author_secret(settings), settings.future_limit), default_lexicon)
+def network(name: str, source: SourceKeys, settings: Settings, sealed: Callable[[], list[Published]] = list) -> Network:
+    """The network of a source, with the names it gives to posts and people; `sealed` gives what of it must be asked for.
+
+    Raises AdrwatchError where a credential is missing.
+    """
+    return source.network(source.names(name, author_secret(settings), settings.future_limit, sealed), default_lexicon)

@@ -20,7 +20,7 @@ def as_before() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.disable(disabled)
-    for name in ("kafka", "aiokafka", "faust"):
+    for name in ("kafka", "aiokafka", "faust", "tweepy", "urllib3"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
@@ -35,7 +35,17 @@ def test_a_field_that_may_hold_what_people_wrote_is_withheld(field: str, capsys:
     assert "sleep" not in line
 
 
-@pytest.mark.parametrize("library", ["kafka.producer", "aiokafka.consumer", "faust.transport", "websockets.client"])
+@pytest.mark.parametrize(
+    "library",
+    [
+        "kafka.producer",
+        "aiokafka.consumer",
+        "faust.transport",
+        "websockets.client",
+        "tweepy.client",
+        "urllib3.connectionpool",
+    ],
+)
 def test_libraries_log_no_messages_at_any_level(library: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("test", "DEBUG")
     logging.getLogger(library).debug("send: v=%r", b"day three, no sleep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from datetime import UTC, datetime
 
@@ -113,3 +114,21 @@ def test_texts_of_some_days_are_named_once_and_those_that_the_broker_has_forgott
     known.text_gone(["s:old"])
     assert known.with_text_from_before(now_ms - 2 * DAY_MS) == []
     assert "s:old" in known, "its deletion must still find it"
+
+
+def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their_own() -> None:
+    one = batch()
+    one.take(raw(1))
+    one.take(dataclasses.replace(raw(2), sealed="sealed"))
+    notes = [decode(o.value, Published) for o in one.outputs() if o.topic is PUBLISHED]
+    assert notes == [Published(id="s:1", author="hash-anna"), Published(id="s:2", author="hash-anna", sealed="sealed")]
+    now_ms = int(time.time() * 1000)
+    one.known.add(one.published, now_ms)
+    assert one.known.sealed() == notes[1:]
+    assert one.known.sealed(now_ms) == []
+    one.known.unsealed(["s:2"])
+    assert one.known.sealed() == []
+    assert "s:2" in one.known
+    one.known.add([notes[1]], now_ms)
+    one.known.forget(["s:2"])
+    assert one.known.sealed() == [], "what is taken back leaves nothing"
