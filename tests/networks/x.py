@@ -186,15 +186,18 @@ class FakeX:
         ]  # fmt: skip
         return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
-    def lines(self, query: dict[str, str], number: int) -> Iterator[bytes | None]:
-        """What one connection gets; None where it is to be cut off."""
-        fields = query.get("tweet.fields", "").split(",")
+    def connect(self, query: dict[str, str]) -> Iterator[bytes | None]:
+        """What one connection gets, from now on; None where it is to be cut off."""
         back = 60.0 * int(query.get("backfill_minutes", "0"))
         first = int(post_id(time.time() + self.skew - back))
         with self.more:
-            place = len(self._tweets)
+            self.streams.append(query)
             old = [one for one in self._tweets if back and int(one["id"]) >= first]
-        waiting, sent, spoken = old, 0, time.monotonic()
+            return self._lines(query, len(self.streams), len(self._tweets), old)
+
+    def _lines(self, query: dict[str, str], number: int, place: int, waiting: list[Tweet]) -> Iterator[bytes | None]:
+        fields = query.get("tweet.fields", "").split(",")
+        sent, spoken = 0, time.monotonic()
         while not self.ending:
             for one in waiting:
                 rules = self.matching(one)
@@ -316,11 +319,11 @@ class _Handler(BaseHTTPRequestHandler):
                 "type": _PROBLEMS + "streaming-connection"}, {"Retry-After": "1"})  # fmt: skip
         self.close_connection = True
         try:
-            self.x.streams.append(query)
+            lines = self.x.connect(query)
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for line in self.x.lines(query, len(self.x.streams)):
+            for line in lines:
                 if line is None:
                     return self.connection.shutdown(socket.SHUT_RDWR)
                 if line:

@@ -36,6 +36,7 @@ _MOMENT = 0.5
 # Recent search reaches seven days back; an id of just then would be refused.
 _SEARCH_SECONDS = 7 * 86_400.0 - 600.0
 _MOST_SEEN = 200_000
+_CAP_SECONDS = 3600.0
 # An address that sends nothing else is none of X; single lines go to the dead letters.
 _MOST_GARBAGE = 50
 _COLUMNS = Columns("id", "text", "time", "author", None, "language")
@@ -65,6 +66,8 @@ class XNetwork(Network):
     def follow(self, cursor: str | None) -> Generator[Item | None, None, None]:
         """See Network."""
         before = self._take_up(cursor)
+        # What is gone is asked for even while nothing may be read: each try starts a question, or brings its answer.
+        yield from self._gone()
         self._heed_cap()
         self._rulebook.synchronise()
         away = max(0.0, time.time() - before) + self._configuration.rewind_seconds
@@ -120,7 +123,7 @@ class XNetwork(Network):
             raise SourceBroken(
                 f"{most} posts of X were read this month, max_posts_per_month: it goes on {ends:%Y-%m-%d} (UTC)",
                 fix="raise max_posts_per_month if the plan pays for more, and restart",
-                wait_seconds=ends.timestamp() - now + 1.0,
+                wait_seconds=min(_CAP_SECONDS, ends.timestamp() - now + 1.0),
             )
 
     def _is_missing(self, before: float, now: float, *, plays_back: bool) -> bool:

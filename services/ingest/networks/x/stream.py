@@ -107,6 +107,8 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
         while not self._left:
             with contextlib.suppress(queue.Full):
                 self.lines.put(what, timeout=_MOMENT)
+                # It may have waited for room all the while.
+                self.heard = time.monotonic()
                 return
 
     def _end(self, trouble: Callable[[], SourceBroken]) -> None:
