@@ -201,6 +201,21 @@ def test_after_a_break_search_finds_what_lies_between_and_only_then_the_place_go
     assert len(server.queries) > 8
 
 
+def test_posts_that_were_late_when_the_connection_broke_are_found_behind_the_place(
+    server: FakeX, x: Callable[..., Network]
+) -> None:
+    server.break_every = 2
+    at = time.time()
+    network = x(rewind_seconds=20)
+    newest_first = [tweet(at + 1, "zoloft, newest", 1), tweet(at, "zoloft, older", 2)]
+    late = tweet(at - 15, "zoloft, late", 3)
+    seen: list[Item] = []
+    with pytest.raises(SourceBroken):
+        until(network, lambda found: bool(seen.extend(found)), connected=lambda: server.add(*newest_first, late))
+    assert network.cursor is not None
+    assert texts(until(network, lambda found: bool(texts(found)), network.cursor)) == ["zoloft, late"]
+
+
 def test_a_break_longer_than_search_reaches_is_told_by_where_it_begins(
     server: FakeX, x: Callable[..., Network]
 ) -> None:
