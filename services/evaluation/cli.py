@@ -8,6 +8,7 @@ import typer
 
 # Each module has `register(group)`, which adds its command and imports nothing heavy. A new task is a new line here.
 TASKS = (
+    "services.evaluation.screen",
     "services.evaluation.classify",
     "services.evaluation.extract",
     "services.evaluation.end_to_end",

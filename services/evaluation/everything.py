@@ -28,7 +28,7 @@ def evaluate_all(
     out: Annotated[Path, typer.Option(help="Folder for the reports, and for plots/ in it.")] = Path("models-report"),
     seed: Seed = 13,
 ) -> None:
-    """Score the served models on the dev splits, end to end, and attribution: one .md and .json a task, curves as SVG.
+    """Score screen, served models, whole way and attribution on the dev splits: one .md and .json a task, curves as SVG.
 
     Reports name no post: they can be published.
 
@@ -40,6 +40,7 @@ def evaluate_all(
 
     settings = current()
     tasks: dict[str, Callable[[], Sequence[Report]]] = {
+        "screen": lambda: _screen(data, settings, seed),
         "classify": lambda: _classify(data, settings, seed),
         "extract": lambda: _extract(data, settings, seed),
         "end-to-end": lambda: _end_to_end(data, settings, seed),
@@ -52,6 +53,12 @@ def evaluate_all(
     typer.echo("attribute ...", err=True)
     keep(_attribute(data, seed), out / "attribute")
     typer.echo(f"reports of {len(tasks) + 1} tasks are in {out}")
+
+
+def _screen(data: Path, settings: Settings, seed: int) -> list[Report]:
+    from services.evaluation.screen import reports
+
+    return reports(data, None, seed, settings)
 
 
 def _classify(data: Path, settings: Settings, seed: int) -> list[Report]:

@@ -8,16 +8,31 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from shared.models.metadata import Metadata
 from shared.provenance import content_hash, git_revision, versions
 
 # Ids of posts kept of each kind of error, and shown of it in Markdown.
 SAMPLE, SHOWN = 50, 5
 _PACKAGES = ("adrwatch", "numpy", "onnxruntime", "spacy", "tokenizers")
+
+
+class Versioned(Protocol):
+    """What is scored: a served model's metadata, or whatever else tells its name, version and the digest of what it reads."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def version(self) -> str:
+        """Which one it is."""
+
+    @property
+    def digest(self) -> str:
+        """Of its features, or of what it learned from."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -85,7 +100,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         task: str,
         data: str,
         content: list[Any],
-        metadata: Metadata | Sequence[Metadata],
+        scored: Versioned | Sequence[Versioned],
         seed: int,
         seconds: float,
         sizes: Mapping[str, float],
@@ -94,9 +109,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Report:
         """Stamp the rows with all that identifies this run. `seconds` covers parsing, inference and decoding.
 
-        `metadata` is that of the model, or of each model. `further` are the report's optional parts.
+        `scored` is the metadata of the model, or of each model. `further` are the report's optional parts.
         """
-        models = [metadata] if isinstance(metadata, Metadata) else list(metadata)
+        models = list(scored) if isinstance(scored, Sequence) else [scored]
         return cls(
             task=task,
             data=data,

@@ -29,7 +29,7 @@ def test_every_task_gets_a_report_and_its_curves_and_none_names_a_post(tmp_path:
     )
     assert result.exit_code == 0, result.output
     reports = {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
-    assert set(reports) == {"classify", "extract", "end-to-end", "attribute"}
+    assert set(reports) == {"screen", "classify", "extract", "end-to-end", "attribute"}
     assert {path.stem for path in out.glob("*.md")} == set(reports)
     assert [report["data"] for report in reports["classify"]] == ["en_tweets dev", "en_psytar_sentences dev"]
     assert len(reports["attribute"]) == 6
@@ -38,7 +38,9 @@ def test_every_task_gets_a_report_and_its_curves_and_none_names_a_post(tmp_path:
     [tweets, _] = reports["classify"]
     assert sum(each["count"] for each in tweets["errors"]) >= 1
     assert all(
-        each["posts"] == [] for report in (*reports["classify"], *reports["extract"]) for each in report["errors"]
+        each["posts"] == []
+        for report in (*reports["screen"], *reports["classify"], *reports["extract"])
+        for each in report["errors"]
     )
     assert "hives" not in "".join(path.read_text() for path in out.glob("*.md"))
 
