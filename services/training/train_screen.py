@@ -33,7 +33,9 @@ _SURE, _STEP = 0.75, 0.001
 def train(
     posts: Sequence[WrittenPost], lexicon: DrugLexicon, out: Path, cost: float, say: Callable[[str], None]
 ) -> AdvertModel:
-    """Fit on the posts that are not held out and write the model. Raises AdrwatchError where there are too few."""
+    """Fit on the posts that are not held out and write the model. Raises AdrwatchError for too few of them, or no place for it."""
+    if out.is_dir() or not out.parent.is_dir():
+        raise AdrwatchError(f"{out} cannot be written", fix="give --out a file in a folder that exists")
     learned = [post for post in posts if not post.held_out]
     templates = np.asarray([post.template for post in learned])
     labels = np.asarray([LABELS.index(post.label) for post in learned])

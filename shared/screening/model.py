@@ -64,8 +64,8 @@ class AdvertModel:
         """Of each of `KINDS`; what is missing to 1 is that of a person's post."""
         places = hashed(text, drugs)
         scores = self._bias + self._weights[places].sum(axis=0) / math.sqrt(len(places))
-        raised = np.exp(scores)
-        return dict(zip(KINDS, (raised / (1 + raised.sum())).tolist(), strict=True))
+        raised = [math.exp(score) for score in scores.tolist()]
+        return dict(zip(KINDS, (each / (1 + sum(raised)) for each in raised), strict=True))
 
     def kind(self, text: str, drugs: Sequence[DrugMention]) -> str:
         """`person`, unless the post is surely something else; then the likelier of `advert` and `bot`."""
