@@ -101,7 +101,7 @@ def evaluate_reports(posts: Sequence[LabelledPost], name: str, screen: Screen, s
 
 
 def evaluate_written(screen: Screen, seed: int) -> Report:
-    """The whole screen on those posts of ours from whose templates the advert model has not learned."""
+    """The whole screen, and the advert model alone, on those posts of ours that it has not learned from."""
     posts = [post for post in read_posts() if post.held_out]
     began = time.monotonic()
     reasons = {post: screen.reason(post.text) for post in posts}
@@ -128,8 +128,8 @@ def evaluate_written(screen: Screen, seed: int) -> Report:
         {"posts": len(posts), "templates": len({post.template for post in posts})},
         rows,
         notes=[
-            "One author wrote what the model learned from and what it is measured on: other writers' adverts are "
-            "recognised less often. Intervals take posts for independent, and two of one template are not."
+            "Written when all else about the model was settled, by the one author of what it learned from: adverts of other "
+            "writers may be recognised less often."
         ],
     )
 

@@ -19,13 +19,13 @@ def train_screen(
     out: Annotated[Path, typer.Option(help="File to write.")],
     posts: Annotated[
         Path | None,
-        typer.Option(help="Posts to learn from: label, kind, template, text [default: those that we wrote]."),
+        typer.Option(help="Posts to learn from: part, label, kind, template, text [default: ours]."),
     ] = None,
     cost: Annotated[float | None, typer.Option(min=0.001, help="How far the weights may grow [default: 10].")] = None,
 ) -> None:
     """Learn to tell advertisements and machines from people; takes seconds and repeats exactly.
 
-    A quarter of the templates is held out: `adrwatch evaluate screen` scores on it.
+    Posts of the part `held` are not learned from: `adrwatch evaluate screen` scores on them.
 
     Example: adrwatch train screen --out shared/screening/model.json
     """

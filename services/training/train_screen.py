@@ -23,7 +23,7 @@ from shared.screening.model import AdvertModel, packed
 from shared.screening.posts import LABELS, WrittenPost
 from shared.vocabulary.drugs import DrugLexicon
 
-# Of 10, 30 and 100 the one by which the fewest reports of the training tweets fall (docs/models/screen.md).
+# Of 10, 30 and 100 the one by which the fewest reports of the training tweets fall (docs/screen.md).
 COST = 10.0
 _FOLDS = 5
 # The least that counts as sure, and the precision of the threshold.

@@ -1,13 +1,12 @@
-"""Posts that we wrote to teach and to measure the advert model: tab-separated label, kind, template, text.
+"""Posts that we wrote to teach and to measure the advert model: tab-separated part, label, kind, template, text.
 
-Posts of one template differ in the medicine and a word or two. So they are parted by template: what is measured is never a
-variant of what was learned.
+Posts of one template differ in the medicine and a word or two. Those of the part `held` were written when all else about the
+model was settled, have templates of their own, and are measured only.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +15,15 @@ from shared.screening.model import KINDS, PERSON
 
 FILE = Path(__file__).with_name("posts.tsv")
 LABELS = (PERSON, *KINDS)
-_COLUMNS = ["label", "kind", "template", "text"]
-# One template in so many is held out.
-_PARTS = 4
+LEARN, HELD = "learn", "held"
+_COLUMNS = ["part", "label", "kind", "template", "text"]
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPost:
     """A post with its `label`, one of LABELS, the finer `kind` (headline, pharmacy, ...) and the number of its template."""
 
+    part: str
     label: str
     kind: str
     template: str
@@ -32,8 +31,8 @@ class WrittenPost:
 
     @property
     def held_out(self) -> bool:
-        """Whether it is measured and not learned from; the same for all posts of a template."""
-        return hashlib.blake2b(self.template.encode(), digest_size=1).digest()[0] % _PARTS == 0
+        """Whether it is measured and not learned from."""
+        return self.part == HELD
 
 
 def read_posts(path: Path = FILE) -> list[WrittenPost]:
@@ -49,10 +48,10 @@ def read_posts(path: Path = FILE) -> list[WrittenPost]:
         if number == 1:
             if fields != _COLUMNS:
                 raise AdrwatchError(f"{path}, line 1: no header {' '.join(_COLUMNS)}", fix="separate them with tabs")
-        elif len(fields) != len(_COLUMNS) or fields[0] not in LABELS:
+        elif len(fields) != len(_COLUMNS) or fields[0] not in (LEARN, HELD) or fields[1] not in LABELS:
             raise AdrwatchError(
-                f"{path}, line {number}: needs a label ({', '.join(LABELS)}), a kind, a template and a text",
-                fix="repair or remove the line; tabs part the four",
+                f"{path}, line {number}: needs part ({LEARN}, {HELD}), label ({', '.join(LABELS)}), kind, template and text",
+                fix="repair or remove the line; tabs part the five",
             )
         else:
             posts.append(WrittenPost(*fields))

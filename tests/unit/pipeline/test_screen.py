@@ -6,6 +6,8 @@ import pytest
 
 from services.pipeline.steps.document import Document
 from services.pipeline.steps.screen import screen
+from shared.screening.model import PERSON
+from shared.screening.posts import read_posts
 from shared.vocabulary.drugs import default_lexicon
 from tests.unit.pipeline.posts import post
 
@@ -98,3 +100,7 @@ def test_a_document_that_breaks_the_step_fails_alone_and_its_text_is_not_told() 
         ("test:2", "screen", "screen-failed")
     ]
     assert "secret" not in failed[0].detail
+
+
+def test_no_written_post_of_a_person_stops() -> None:
+    assert [each.text for each in read_posts() if each.label == PERSON and reason(each.text) is not None] == []

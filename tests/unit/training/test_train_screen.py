@@ -31,7 +31,7 @@ def test_training_again_gives_the_shipped_model(tmp_path: Path) -> None:
 
 def test_too_few_templates_of_a_label_are_refused(tmp_path: Path) -> None:
     posts = tmp_path / "posts.tsv"
-    posts.write_text("label\tkind\ttemplate\ttext\n" + "person\tpatient\t2\tzoloft day\n" * 9)
+    posts.write_text("part\tlabel\tkind\ttemplate\ttext\n" + "learn\tperson\tpatient\t2\tzoloft day\n" * 9)
     result = CliRunner().invoke(build(), ["train", "screen", "--out", str(tmp_path / "m"), "--posts", str(posts)])
     assert isinstance(result.exception, AdrwatchError)
     assert "fewer than 5 templates of the label person" in result.exception.message
