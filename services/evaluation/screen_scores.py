@@ -14,6 +14,7 @@ from rapidfuzz.distance import OSA
 
 from services.evaluation.reports import Report, Row, sampled
 from services.pipeline.steps.screen import EMPTY, NO_DRUG, reason
+from shared.assertion.flags import grave
 from shared.corpora.readers import LabelledPost
 from shared.resampling import Floats, estimates
 from shared.screening.model import PERSON, default_model
@@ -70,6 +71,7 @@ def evaluate_reports(posts: Sequence[LabelledPost], name: str, screen: Screen, s
     found = list(zip(posts, reasons, strict=True))
     reports = [why for post, why in found if post.label == 1]
     listed = [why for why in reports if why not in _NAMELESS]
+    serious = [why for post, why in found if post.label == 1 and grave(mask(post.text), screen.designated)]
     others = [why for post, why in found if post.label == 0]
     everyday = _everyday(post.text for post, why in found if why not in _NAMELESS)
     near = _NearNames()
@@ -85,10 +87,16 @@ def evaluate_reports(posts: Sequence[LabelledPost], name: str, screen: Screen, s
         screen,
         seed,
         seconds,
-        {"posts": len(posts), "reports": len(reports), "reports that name a listed medicine": len(listed)},
+        {
+            "posts": len(posts),
+            "reports": len(reports),
+            "reports that name a listed medicine": len(listed),
+            "reports that state something grave": len(serious),
+        },
         [
             *shares("reports", "pass", [why is None for why in reports], seed),
             *shares("reports that name a listed medicine", "pass", [why is None for why in listed], seed),
+            *shares("reports that state something grave", "pass", [why is None for why in serious], seed),
             *shares("posts without a report", "are stopped", [why is not None for why in others], seed),
             *(
                 Row("posts without a report", f"are stopped as {why}", others.count(why) / len(others), None)
