@@ -23,6 +23,7 @@ from shared.models.classifier import ClassifierFeatures
 from shared.models.extractor import ExtractorFeatures
 from shared.models.metadata import Metadata, check_parser
 from shared.models.repository import read_active
+from shared.screening.model import default_model
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.text.parse import Parser, default_parser
@@ -51,6 +52,8 @@ class Tools:
 
         Raises AdrwatchError where they do not fit.
         """
+        # Read now: a file that is broken would make a dead letter of every post.
+        default_model()
         rules = load_rules(settings.rules_file)
         reactions = ReactionNormaliser.load(settings)
         number = read_active(settings.model_repository).version

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from msgspec import structs
 from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import metrics
+from shared.errors import AdrwatchError
 from shared.events import Mention, Outcome, Post, decode, encode
 from shared.models.session import OnnxModel
+from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
 from shared.topics import MENTIONS, OUTCOMES, partition_of
@@ -125,3 +128,13 @@ async def test_screened_posts_are_counted_by_reason(handler: PostHandler) -> Non
     before = counted.get()
     await handler.handle([record(post("1", "nothing here")), record(post("2", "nothing there"))])
     assert counted.get() == before + 2
+
+
+def test_a_worker_whose_advert_model_cannot_be_read_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "model.json"
+    broken.write_text("{")
+    monkeypatch.setattr("services.pipeline.process.default_model", lambda: AdvertModel.load(broken))
+    with pytest.raises(AdrwatchError, match=r"model\.json is no model of the screen"):
+        Tools.load(load())
