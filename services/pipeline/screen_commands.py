@@ -25,6 +25,7 @@ Since = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Only posts written from this day or UTC time on."),
 ]
+_NOTHING = "the screen took out no post"
 _COLUMNS = ("reason", "source", "day", "id", "text")
 
 
@@ -44,6 +45,9 @@ def counts(since: Since = None, as_json: AsJson = False) -> None:
         found = screened.counts()
     if as_json:
         print(json.dumps([asdict(count) for count in found]))
+        return
+    if not found:
+        print(_NOTHING)
         return
     table = Table("day", "source", "reason", *(Column(name, justify="right") for name in ("posts", "of", "share")))
     for count in found:
@@ -85,6 +89,8 @@ def sample(
         with TopicReader(settings, POSTS) as reader:
             drawn = screened.sample(number, reader.to_end(), reason)
     _print(drawn, as_json, as_csv)
+    if not reasons:
+        typer.echo(_NOTHING, err=True)
     for name in sorted({name for name in reasons if reason in (None, name)} - {post.reason for post in drawn}):
         typer.echo(f"{name}: {reasons[name]:,} posts, and the text of none is kept any more", err=True)
 

@@ -107,6 +107,17 @@ def test_a_reason_that_does_not_occur_is_refused_with_those_that_do(adrwatch: Ad
     assert "these reasons occur: bot" in adrwatch.err
 
 
+def test_where_nothing_was_taken_out_the_commands_say_so(adrwatch: Adrwatch, topics: Topics) -> None:
+    topics.outcome("forum:1", "negative")
+    assert adrwatch.json("screen", "counts") == []
+    assert adrwatch("screen", "counts") == 0
+    assert adrwatch.out == "the screen took out no post\n"
+    assert adrwatch("screen", "sample", "--csv") == 0
+    assert (adrwatch.out, adrwatch.err) == ("reason,source,day,id,text\n", "the screen took out no post\n")
+    assert adrwatch("screen", "sample", "--json", "--csv") == 2
+    assert "choose one" in adrwatch.err
+
+
 def test_a_sample_for_a_terminal_cannot_move_its_cursor(adrwatch: Adrwatch, topics: Topics) -> None:
     topics.post("forum:1", "cheap\n\x1b[2J zoloft")
     topics.outcome("forum:1", "screened:advert")
