@@ -67,9 +67,9 @@ def plain_reason(text: str, drugs: Sequence[DrugMention], language: str | None) 
         return NO_DRUG if letters else EMPTY
     if other:
         return LANGUAGE
-    if own:
+    if own or serious:
         return None
-    return ADVERT if shop else None if kind == PERSON or serious else kind
+    return ADVERT if shop else None if kind == PERSON else kind
 
 
 def measure(posts: Sequence[Post], rounds: int) -> tuple[list[Series], int]:

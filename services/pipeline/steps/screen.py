@@ -52,7 +52,7 @@ def reason(
     """Why a post stops here, or None.
 
     `language` is what the source says, as a code such as `en`, `en-GB` or `und`; `designated` are names of designated events,
-    lower case. A post that states something grave, or uses one of these names, is not stopped by the advert model.
+    lower case. A post that states something grave, or uses one of these names, is neither an advertisement nor a machine's.
     """
     if not drugs:
         return NO_DRUG if _LETTER.search(_MASKS.sub(" ", text)) else EMPTY
@@ -60,9 +60,7 @@ def reason(
         return LANGUAGE
     if first_person(text):
         return None
-    if sells(text):
-        return ADVERT
-    kind = default_model().kind(text, drugs)
+    kind = ADVERT if sells(text) else default_model().kind(text, drugs)
     return None if kind == PERSON or grave(text, designated) else kind
 
 

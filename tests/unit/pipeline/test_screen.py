@@ -65,8 +65,8 @@ def test_neither_a_grave_post_nor_one_in_the_first_person_falls_to_the_advert_mo
     assert reason(advert, designated=("attorney",)) is None
 
 
-def test_a_post_that_sells_stops_though_it_uses_grave_words() -> None:
-    assert reason("He died without it! Buy cheap insulin online, no prescription needed HTTPURL") == "advert"
+def test_a_grave_post_goes_on_though_it_uses_the_words_of_a_shop() -> None:
+    assert reason("the neighbour's boy died after xanax from an online pharmacy, no prescription needed") is None
 
 
 def test_the_source_may_say_that_a_post_is_english_and_is_believed() -> None:
