@@ -74,6 +74,7 @@ class FakeX:
         self._next = 1
         self.more = threading.Condition()
         self.ending = False
+        self.breaks = 0
         self.url = ""
 
     def add(self, *tweets: Tweet) -> None:
@@ -86,6 +87,12 @@ class FakeX:
         """A post is gone: neither stream nor search has it any more, and compliance says why."""
         with self.more:
             self.gone[one] = reason
+
+    def break_off(self) -> None:
+        """End the connections that there are."""
+        with self.more:
+            self.breaks += 1
+            self.more.notify_all()
 
     @property
     def connections(self) -> int:
@@ -197,8 +204,8 @@ class FakeX:
 
     def _lines(self, query: dict[str, str], number: int, place: int, waiting: list[Tweet]) -> Iterator[bytes | None]:
         fields = query.get("tweet.fields", "").split(",")
-        sent, spoken = 0, time.monotonic()
-        while not self.ending:
+        sent, spoken, breaks = 0, time.monotonic(), self.breaks
+        while not self.ending and breaks == self.breaks:
             for one in waiting:
                 rules = self.matching(one)
                 if not rules or one["id"] in self.gone:
