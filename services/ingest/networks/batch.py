@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.ingest.networks.known import Known
-from services.ingest.networks.network import AuthorGone, Item, Passed, PostGone
+from services.ingest.networks.network import Alias, AuthorGone, Item, Passed, PostGone
 from services.ingest.publish import letter_of
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import RawPost, Reject
@@ -30,9 +30,10 @@ class Batch:
     posts: dict[str, Post] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     gone: dict[str, None] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.posts) + len(self.rejects) + len(self.gone)
+        return len(self.posts) + len(self.rejects) + len(self.gone) + len(self.aliases)
 
     def take(self, item: Item) -> str:
         """Take one item in; gives the word for it that metrics count by."""
@@ -42,7 +43,12 @@ class Batch:
             case Reject():
                 self.rejects.append(item)
                 return "reject"
+            case Alias(post_id, alias):
+                if (post_id in self.posts or post_id in self.known) and self.known.named(alias) != post_id:
+                    self.aliases[alias] = post_id
+                return "again"
             case PostGone(post_id):
+                post_id = self.aliases.get(post_id) or self.known.named(post_id)
                 return "deletion" if self._take_back(post_id) else "unknown deletion"
             case AuthorGone(author):
                 return self._author_gone(self.hashed(author))
@@ -79,13 +85,16 @@ class Batch:
         self.posts.clear()
         self.rejects.clear()
         self.gone.clear()
+        self.aliases.clear()
 
     def outputs(self) -> list[Output]:
-        """The messages of posts, each with the note that it is published, and of rejects."""
+        """The messages of posts, each with the note that it is published, of their aliases, and of rejects."""
         written: list[Output] = []
         for post in self.posts.values():
             written.append(Output(PUBLISHED, post.id, encode(Published(id=post.id, author=post.author))))
             written.append(Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions)))
+        for alias, post_id in self.aliases.items():
+            written.append(Output(PUBLISHED, alias, encode(Published(id=post_id))))
         for reject in self.rejects:
             letter = letter_of(reject)
             place = partition_of(letter.id, DEAD_LETTERS.partitions)

@@ -8,7 +8,8 @@ Order of steps, each repeatable:
 4. only then the position is written. A crash at any point goes on from the position before, and repeats what came after it
    under the same ids.
 
-A network that breaks off is tried again with back-off and jitter, from the position on; Kafka that is away is waited for.
+A network that breaks off is tried again from the position on, after the time that it asks for, else with back-off and
+jitter; Kafka that is away is waited for.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Follower:
                     metrics.SOURCE_RECONNECTS.labels(self.name).inc()
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
                     self._settle("waiting", trouble.message)
-                    self._stop.wait(self._pause(failures))
+                    asked = trouble.wait_seconds
+                    self._rest(self._pause(failures) if asked is None else asked, trouble.message)
             self._settle("stopped")
             log.info("a source stops", source=self.name, position=self._last.cursor)
         except (AdrwatchError, KafkaError) as error:
@@ -159,6 +161,7 @@ class Follower:
             self._insist(lambda: self._writer.write(batch.outputs()))
             published = [Published(id=post.id, author=post.author) for post in batch.posts.values()]
             self._known.add(published, int(time.time() * 1000))
+            self._known.add_aliases(batch.aliases)
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(len(batch.posts))
             for reject in batch.rejects:
                 metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
@@ -192,7 +195,7 @@ class Follower:
         account = take_back(self._settings, ids, _PATIENCE_SECONDS)
         if not account.complete:
             raise DependencyAway("the broker did not acknowledge a deletion")
-        self._writer.write([Output(PUBLISHED, one, None) for one in ids])
+        self._writer.write([Output(PUBLISHED, one, None) for one in (*self._known.aliases_of(ids), *ids)])
         self._known.forget(ids)
 
     def _forget_texts(self) -> None:
@@ -218,6 +221,14 @@ class Follower:
         log.warning(
             "the broker is away, trying again", source=self.name, attempt=state.attempt_number, error=str(error)
         )
+
+    def _rest(self, seconds: float, why: str) -> None:
+        """Leave the network alone for so long; the position says all the while that the source lives, and why it waits."""
+        until = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            self._stop.wait(min(left, _IDLE_SECONDS))
+            if time.monotonic() - self._settled > _IDLE_SECONDS:
+                self._settle("waiting", why)
 
     def _pause(self, failures: int) -> float:
         most = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(failures, 16))
