@@ -50,7 +50,8 @@ class Instance:
 
     `break_every`: a connection ends after so many frames, every second time without a word. `twice`: every so many frames are sent
     two times. `garbage`: sent before the frame of that number. `deaf`: streams get nothing. `refuse`: every request is
-    answered with this status, and with `retry_after` if that is set. `revoked`: the token is not good any more.
+    answered with this status, and with `retry_after` if that is set. `pages_left`: after so many pages of timelines the rate is
+    limited. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,8 @@ class Instance:
         self.deaf = False
         self.refuse: int | None = None
         self.retry_after: int | None = None
+        self.pages_left: int | None = None
+        self.frozen = False
         self.revoked = False
         self.subscriptions: list[str] = []
         self.pages = 0
@@ -121,6 +124,9 @@ class Instance:
         if path.rstrip("/") == "/api/v2/instance":
             return 200, {"configuration": {"urls": {"streaming": self.url.replace("http", "ws")}}}
         if path.startswith("/api/v1/timelines/"):
+            if self.pages_left == 0:
+                return 429, {"error": "Too many requests"}
+            self.pages_left = None if self.pages_left is None else self.pages_left - 1
             self.pages += 1
             return 200, self._page(path.removeprefix("/api/v1/timelines/"), query)
         return (101, None) if path == "/api/v1/streaming" else (404, {"error": "Record not found"})
@@ -143,6 +149,10 @@ class Instance:
         frames, at = 0, 0
         try:
             while not self.revoked:
+                with connection.protocol_mutex:
+                    # Without it nothing that comes in is read.
+                    while self.frozen:
+                        time.sleep(0.02)
                 try:
                     asked = json.loads(connection.recv(timeout=0.02))
                     at = at if streams else len(self._events)

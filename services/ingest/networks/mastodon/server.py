@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from mastodon import Mastodon as Client
 from mastodon import errors
+from websockets import CloseCode
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
@@ -102,6 +103,9 @@ class Server:
 
     def closed(self, error: ConnectionClosed) -> SourceBroken:
         """The error that a connection has ended."""
+        if error.sent is not None and error.sent.code == CloseCode.INTERNAL_ERROR:
+            # `websockets` ends a connection so when a ping was not answered.
+            return self.broken(f"did not answer for {self._stall_seconds:g} s")
         reason = f"code {error.rcvd.code}" if error.rcvd else "without a word"
         return self.broken(f"closed the connection, {reason}")
 

@@ -201,6 +201,46 @@ def test_an_instance_that_fails_beside_others_does_not_hold_them_up(server: Inst
             assert isinstance(until(items, 2)[0], RawPost)
 
 
+def test_a_connection_that_answers_no_ping_is_broken(server: Instance) -> None:
+    network = mastodon(server, stall_seconds=1)
+    with following(network) as items:
+        idle(items, network)
+        server.frozen = True
+        try:
+            with pytest.raises(SourceBroken, match="did not answer for 1 s"):
+                until(items, 1)
+        finally:
+            server.frozen = False
+
+
+def test_a_limit_of_the_rate_in_the_middle_of_a_gap_leaves_the_place_where_it_was(server: Instance) -> None:
+    network = mastodon(server, rewind_seconds=0)
+    with following(network) as items:
+        idle(items, network)
+    server.add(*(status("anna", "zoloft", NOW - 200 + number, number) for number in range(100)))
+    server.pages_left, server.retry_after = 2, 30
+    found: list[Item] = []
+    with following(network, network.cursor) as items, pytest.raises(SourceBroken, match="limits the rate") as broken:
+        found.extend(item for item in items if isinstance(item, RawPost))
+    assert len(found) == 80
+    assert broken.value.wait_seconds == pytest.approx(30, abs=3)
+    server.pages_left = None
+    with following(mastodon(server, rewind_seconds=0), network.cursor) as items:
+        found += [one for one in until(items, 40) if isinstance(one, RawPost)]
+    assert [one.native_id.rpartition("/")[2] for one in found if isinstance(one, RawPost)] == [
+        str(n) for n in range(100)
+    ]
+
+
+def test_the_example_of_the_page_is_right(tmp_path: Path) -> None:
+    page = Path("docs/sources/mastodon.md").read_text()
+    file = tmp_path / "sources.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    found = load(settings.load(sources_file=file))["fedi"]
+    assert isinstance(found, Mastodon)
+    assert found.followed == ("public", "hashtag:insomnia")
+
+
 @pytest.mark.parametrize(
     ("fault", "message", "wait"),
     [
