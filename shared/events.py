@@ -237,10 +237,7 @@ class ChannelState(Event, frozen=True, kw_only=True):
 
 
 class Published(Event, frozen=True, kw_only=True):
-    """A post that a live source has published, so that a deletion at the network finds it. `author` is the keyed hash, if kept.
-
-    Under a key that is not its id, it says that the post is called so as well.
-    """
+    """A post that a live source has published, so that a deletion at the network finds it. `author` is the keyed hash, if kept."""
 
     id: str
     author: str | None = None

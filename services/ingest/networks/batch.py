@@ -28,9 +28,9 @@ class Batch:
     monitored: Callable[[str], bool]
     hashed: Callable[[str], str]
     posts: dict[str, Post] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     gone: dict[str, None] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.posts) + len(self.rejects) + len(self.gone) + len(self.aliases)
@@ -82,10 +82,10 @@ class Batch:
 
     def clear(self) -> None:
         """Everything is with the broker."""
+        self.aliases.clear()
         self.posts.clear()
         self.rejects.clear()
         self.gone.clear()
-        self.aliases.clear()
 
     def outputs(self) -> list[Output]:
         """The messages of posts, each with the note that it is published, of their aliases, and of rejects."""
@@ -93,11 +93,11 @@ class Batch:
         for post in self.posts.values():
             written.append(Output(PUBLISHED, post.id, encode(Published(id=post.id, author=post.author))))
             written.append(Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions)))
-        for alias, post_id in self.aliases.items():
-            written.append(Output(PUBLISHED, alias, encode(Published(id=post_id))))
         for reject in self.rejects:
             letter = letter_of(reject)
             place = partition_of(letter.id, DEAD_LETTERS.partitions)
             headers = ((RECIPE_HEADER, reject.origin.recipe),)
             written.append(Output(DEAD_LETTERS, letter.id, encode(letter), place, headers))
+        for alias, post_id in self.aliases.items():
+            written.append(Output(PUBLISHED, alias, encode(Published(id=post_id))))
         return written

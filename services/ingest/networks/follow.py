@@ -161,10 +161,10 @@ class Follower:
             self._insist(lambda: self._writer.write(batch.outputs()))
             published = [Published(id=post.id, author=post.author) for post in batch.posts.values()]
             self._known.add(published, int(time.time() * 1000))
-            self._known.add_aliases(batch.aliases)
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(len(batch.posts))
             for reject in batch.rejects:
                 metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
+            self._known.add_aliases(batch.aliases)
             if batch.gone:
                 self._insist(lambda: self._take_back(list(batch.gone)))
             self._posts += len(batch.posts)

@@ -1,7 +1,7 @@
 """What was published of live sources, so that a deletion at a network finds its post, and the end of an account all of its posts.
 
 The topic `adr.published` is the truth; this is its index in a temporary database of SQLite, which moves to disk what does not fit
-into its cache, and is made anew at each start.
+into its cache, and is made anew at each start. A note whose key is not the id in it says what else a post is called at its network.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Known:
         self._offset = 0
         self._posts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._posts.execute("CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT, text_ms INTEGER) WITHOUT ROWID")
+        self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
         self._posts.execute("CREATE TABLE aliases (alias TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID")
         self._posts.execute("CREATE INDEX named ON aliases (id)")
-        self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
         self._posts.execute("CREATE INDEX texts ON posts (text_ms) WHERE text_ms IS NOT NULL")
 
     def close(self) -> None:
@@ -54,6 +54,12 @@ class Known:
         rows = [(one.id, one.author, text_ms) for one in posts]
         self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?)", rows)
 
+    def forget(self, ids: Iterable[str]) -> None:
+        """Forget posts, and what else they are called, whose deletion is with the broker."""
+        rows = [(one,) for one in ids]
+        self._posts.executemany("DELETE FROM aliases WHERE id = ?", rows)
+        self._posts.executemany("DELETE FROM posts WHERE id = ?", rows)
+
     def add_aliases(self, aliases: Mapping[str, str]) -> None:
         """Take in other names of posts: alias to id."""
         self._posts.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?)", aliases.items())
@@ -70,12 +76,6 @@ class Known:
             for one in ids
             for (alias,) in self._posts.execute("SELECT alias FROM aliases WHERE id = ? ORDER BY alias", (one,))
         ]
-
-    def forget(self, ids: Iterable[str]) -> None:
-        """Forget posts, and what else they are called, whose deletion is with the broker."""
-        rows = [(one,) for one in ids]
-        self._posts.executemany("DELETE FROM aliases WHERE id = ?", rows)
-        self._posts.executemany("DELETE FROM posts WHERE id = ?", rows)
 
     def __contains__(self, post_id: str) -> bool:
         return self._posts.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
