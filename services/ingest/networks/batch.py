@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.ingest.networks.known import Known
-from services.ingest.networks.network import AuthorGone, Item, Passed, PostGone
+from services.ingest.networks.network import Alias, AuthorGone, Item, Passed, PostGone
 from services.ingest.publish import letter_of
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import RawPost, Reject
@@ -28,12 +28,13 @@ class Batch:
     monitored: Callable[[str], bool]
     hashed: Callable[[str], str]
     posts: dict[str, Post] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     gone: dict[str, None] = field(default_factory=dict)
     _seals: dict[str, str | None] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.posts) + len(self.rejects) + len(self.gone)
+        return len(self.posts) + len(self.rejects) + len(self.gone) + len(self.aliases)
 
     def take(self, item: Item) -> str:
         """Take one item in; gives the word for it that metrics count by."""
@@ -44,7 +45,12 @@ class Batch:
             case Reject():
                 self.rejects.append(item)
                 return "reject"
+            case Alias(post_id, alias):
+                if (post_id in self.posts or post_id in self.known) and self.known.named(alias) != post_id:
+                    self.aliases[alias] = post_id
+                return "again"
             case PostGone(post_id):
+                post_id = self.aliases.get(post_id) or self.known.named(post_id)
                 return "deletion" if self._take_back(post_id) else "unknown deletion"
             case AuthorGone(author):
                 return self._author_gone(self.hashed(author))
@@ -78,6 +84,7 @@ class Batch:
 
     def clear(self) -> None:
         """Everything is with the broker."""
+        self.aliases.clear()
         self.posts.clear()
         self.rejects.clear()
         self.gone.clear()
@@ -89,7 +96,7 @@ class Batch:
         return [Published(id=one.id, author=one.author, sealed=self._seals.get(one.id)) for one in self.posts.values()]
 
     def outputs(self) -> list[Output]:
-        """The messages of posts, each with the note that it is published, and of rejects."""
+        """The messages of posts, each with the note that it is published, of their aliases, and of rejects."""
         written: list[Output] = []
         for post, note in zip(self.posts.values(), self.published, strict=True):
             written.append(Output(PUBLISHED, note.id, encode(note)))
@@ -99,4 +106,6 @@ class Batch:
             place = partition_of(letter.id, DEAD_LETTERS.partitions)
             headers = ((RECIPE_HEADER, reject.origin.recipe),)
             written.append(Output(DEAD_LETTERS, letter.id, encode(letter), place, headers))
+        for alias, post_id in self.aliases.items():
+            written.append(Output(PUBLISHED, alias, encode(Published(id=post_id))))
         return written

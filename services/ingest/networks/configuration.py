@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.keys import SourceKeys
+from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.x.configuration import X
 from services.ingest.readers import SOURCE_NAME
 from shared import named_tables
@@ -13,7 +14,7 @@ from shared.settings import Settings
 PAGE = "docs/sources.md"
 
 # What a source may be; each network is one more.
-KINDS: tuple[type[SourceKeys], ...] = (Bluesky, X)
+KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Mastodon, X)
 
 
 def load(settings: Settings) -> dict[str, SourceKeys]:

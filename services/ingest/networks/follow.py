@@ -167,6 +167,7 @@ class Follower:
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(len(batch.posts))
             for reject in batch.rejects:
                 metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
+            self._known.add_aliases(batch.aliases)
             if batch.gone:
                 self._insist(lambda: self._take_back(list(batch.gone)))
             self._posts += len(batch.posts)
@@ -197,7 +198,7 @@ class Follower:
         account = take_back(self._settings, ids, _PATIENCE_SECONDS)
         if not account.complete:
             raise DependencyAway("the broker did not acknowledge a deletion")
-        self._writer.write([Output(PUBLISHED, one, None) for one in ids])
+        self._writer.write([Output(PUBLISHED, one, None) for one in (*self._known.aliases_of(ids), *ids)])
         self._known.forget(ids)
 
     def _tidy(self) -> None:

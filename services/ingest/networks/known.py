@@ -1,14 +1,14 @@
 """What was published of live sources, so that a deletion at a network finds its post, and the end of an account all of its posts.
 
 The topic `adr.published` is the truth; this is its index in a temporary database of SQLite, which moves to disk what does not fit
-into its cache, and is made anew at each start.
+into its cache, and is made anew at each start. A note whose key is not the id in it says what else a post is called at its network.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from shared.broker import TopicReader
 from shared.errors import BadMessage
@@ -33,6 +33,8 @@ class Known:
             " WITHOUT ROWID"
         )
         self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
+        self._posts.execute("CREATE TABLE aliases (alias TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID")
+        self._posts.execute("CREATE INDEX named ON aliases (id)")
         self._posts.execute("CREATE INDEX texts ON posts (text_ms) WHERE text_ms IS NOT NULL")
         self._posts.execute("CREATE INDEX seals ON posts (sealed_ms) WHERE sealed_ms IS NOT NULL")
 
@@ -58,8 +60,27 @@ class Known:
         self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Forget posts whose deletion is with the broker."""
-        self._posts.executemany("DELETE FROM posts WHERE id = ?", [(one,) for one in ids])
+        """Forget posts, and what else they are called, whose deletion is with the broker."""
+        rows = [(one,) for one in ids]
+        self._posts.executemany("DELETE FROM aliases WHERE id = ?", rows)
+        self._posts.executemany("DELETE FROM posts WHERE id = ?", rows)
+
+    def add_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Take in other names of posts: alias to id."""
+        self._posts.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?)", aliases.items())
+
+    def named(self, post_id: str) -> str:
+        """The id that an alias stands for; the same id where it is none."""
+        found = self._posts.execute("SELECT id FROM aliases WHERE alias = ?", (post_id,)).fetchone()
+        return found[0] if found else post_id
+
+    def aliases_of(self, ids: Iterable[str]) -> list[str]:
+        """The other names of these posts."""
+        return [
+            alias
+            for one in ids
+            for (alias,) in self._posts.execute("SELECT alias FROM aliases WHERE id = ? ORDER BY alias", (one,))
+        ]
 
     def __contains__(self, post_id: str) -> bool:
         return self._posts.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
@@ -95,9 +116,14 @@ class Known:
             return
         if value is None:
             self.forget([key])
+            self._posts.execute("DELETE FROM aliases WHERE alias = ?", (key,))
             return
         try:
-            self.add([decode(value, Published)], written_ms)
+            note = decode(value, Published)
+            if note.id == key:
+                self.add([note], written_ms)
+            else:
+                self.add_aliases({key: note.id})
         except BadMessage:
             # Nobody but adrwatch writes there; the key alone still lets the post be taken back.
             self.add([Published(id=key)], written_ms)

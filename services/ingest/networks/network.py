@@ -12,9 +12,17 @@ from services.ingest.source import RawPost, Reject
 
 @dataclass(frozen=True, slots=True)
 class PostGone:
-    """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch."""
+    """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch, or an alias of it."""
 
     post_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name of a post, under which its network may say that it was deleted; both are ids as adrwatch has them."""
+
+    post_id: str
+    alias: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Passed:
     reason: str
 
 
-Item = RawPost | Reject | PostGone | AuthorGone | Passed
+Item = RawPost | Reject | PostGone | Alias | AuthorGone | Passed
 
 
 class Network(Protocol):

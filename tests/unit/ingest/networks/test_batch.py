@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.known import Known
-from services.ingest.networks.network import AuthorGone, Passed, PostGone
+from services.ingest.networks.network import Alias, AuthorGone, Passed, PostGone
 from services.ingest.source import Origin, RawPost, Reject
-from shared.events import Post, Published, decode
+from shared.events import Post, Published, decode, encode
 from shared.topics import DAY_MS, DEAD_LETTERS, POSTS, PUBLISHED, partition_of
 
 TIME = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -33,6 +33,38 @@ def accept(post: RawPost) -> Post:
 
 def batch() -> Batch:
     return Batch(Known("s"), accept, lambda text: "zoloft" in text, lambda author: f"hash-{author}")
+
+
+def test_a_deletion_by_another_name_finds_its_post_and_a_name_is_noted_once() -> None:
+    one = batch()
+    one.take(raw(1))
+    assert [one.take(Alias("s:1", "s:x")), one.take(Alias("s:7", "s:y")), one.take(PostGone("s:y"))] == [
+        "again",
+        "again",
+        "unknown deletion",
+    ]
+    outputs = {output.key: output for output in one.outputs() if output.topic is PUBLISHED}
+    assert outputs.keys() == {"s:1", "s:x"}
+    assert decode(outputs["s:x"].value, Published) == Published(id="s:1")
+    one.known.add([Published(id="s:1")], 0)
+    one.known.add_aliases(one.aliases)
+    one.clear()
+    one.take(Alias("s:1", "s:x"))
+    assert len(one) == 0
+    assert one.take(PostGone("s:x")) == "deletion"
+    assert list(one.gone) == ["s:1"]
+
+
+def test_the_other_names_of_a_post_are_read_back_and_forgotten_with_it() -> None:
+    known = Known("s")
+    for key, post in (("s:1", "s:1"), ("s:x", "s:1"), ("s:y", "s:1"), ("s:z", "s:2")):
+        known._apply(key, encode(Published(id=post)), 0)
+    known._apply("s:y", None, 0)
+    assert (known.named("s:x"), known.named("s:y"), known.named("s:1")) == ("s:1", "s:y", "s:1")
+    assert "s:x" not in known
+    assert known.aliases_of(["s:1", "s:2"]) == ["s:x", "s:z"]
+    known.forget(["s:1"])
+    assert known.aliases_of(["s:1", "s:2"]) == ["s:z"]
 
 
 def test_posts_that_name_no_medicine_are_not_published() -> None:
