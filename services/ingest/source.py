@@ -72,4 +72,11 @@ class Source(Protocol):
 
 
 class SourceBroken(AdrwatchError):
-    """A source ended in the middle (a truncated archive): what was read before is published and accounted for."""
+    """A source ended in the middle (a truncated archive): what was read before is published and accounted for.
+
+    `wait_seconds`: how long its network wants to be left alone; None leaves that to the one who follows it.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", wait_seconds: float | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.wait_seconds = wait_seconds

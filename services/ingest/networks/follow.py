@@ -8,7 +8,8 @@ Order of steps, each repeatable:
 4. only then the position is written. A crash at any point goes on from the position before, and repeats what came after it
    under the same ids.
 
-A network that breaks off is tried again with back-off and jitter, from the position on; Kafka that is away is waited for.
+A network that breaks off is tried again from the position on, after the time that it asks for, else with back-off and
+jitter; Kafka that is away is waited for.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Follower:
                     metrics.SOURCE_RECONNECTS.labels(self.name).inc()
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
                     self._settle("waiting", trouble.message)
-                    self._stop.wait(self._pause(failures))
+                    asked = trouble.wait_seconds
+                    self._rest(self._pause(failures) if asked is None else asked, trouble.message)
             self._settle("stopped")
             log.info("a source stops", source=self.name, position=self._last.cursor)
         except (AdrwatchError, KafkaError) as error:
@@ -124,9 +126,9 @@ class Follower:
             for item in items:
                 if item is not None:
                     self._take(item)
-                    if resumed and self._network.reached not in (None, before):
-                        resumed = False
-                        self._look_for_gap(before, self._network.reached)
+                if resumed and self._network.reached not in (None, before):
+                    resumed = False
+                    self._look_for_gap(before, self._network.reached)
                 waited = time.monotonic() - self._settled
                 if (
                     waited > _IDLE_SECONDS
@@ -218,6 +220,14 @@ class Follower:
         log.warning(
             "the broker is away, trying again", source=self.name, attempt=state.attempt_number, error=str(error)
         )
+
+    def _rest(self, seconds: float, why: str) -> None:
+        """Leave the network alone for so long; the position says all the while that the source lives, and why it waits."""
+        until = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            self._stop.wait(min(left, _IDLE_SECONDS))
+            if time.monotonic() - self._settled > _IDLE_SECONDS:
+                self._settle("waiting", why)
 
     def _pause(self, failures: int) -> float:
         most = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(failures, 16))
