@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.feeds.configuration import Feeds
 from services.ingest.networks.keys import SourceKeys
 from services.ingest.readers import SOURCE_NAME
 from shared import named_tables
@@ -12,7 +13,7 @@ from shared.settings import Settings
 PAGE = "docs/sources.md"
 
 # What a source may be; each network is one more.
-KINDS: tuple[type[SourceKeys], ...] = (Bluesky,)
+KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Feeds)
 
 
 def load(settings: Settings) -> dict[str, SourceKeys]:
