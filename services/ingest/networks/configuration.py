@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.discourse.configuration import Discourse
 from services.ingest.networks.feeds.configuration import Feeds
 from services.ingest.networks.keys import SourceKeys
 from services.ingest.readers import SOURCE_NAME
@@ -13,7 +14,7 @@ from shared.settings import Settings
 PAGE = "docs/sources.md"
 
 # What a source may be; each network is one more.
-KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Feeds)
+KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Feeds, Discourse)
 
 
 def load(settings: Settings) -> dict[str, SourceKeys]:

@@ -20,9 +20,9 @@ from services.ingest.networks.feeds import place as places
 from services.ingest.networks.feeds.configuration import Feeds
 from services.ingest.networks.feeds.entries import Entry, Feed, read_feed
 from services.ingest.networks.feeds.place import FeedPlace, key_of, state_of
-from services.ingest.networks.feeds.robots import Robots
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import Item, Network, Passed, PostGone
+from services.ingest.networks.robots import Robots
 from services.ingest.networks.web import Page, Web, answered, named
 from services.ingest.recipe import Recipe
 from services.ingest.source import Origin, RawPost, SourceBroken

@@ -34,7 +34,7 @@ class Robots:
         if not rules.can_fetch(url, USER_AGENT):
             raise SourceBroken(
                 f"{named(url)} is not for robots, as the site's robots.txt says",
-                fix="ask the site, or take the feed out of the file",
+                fix="ask the site, or take it out of the file",
             )
         return float(rules.crawl_delay(USER_AGENT) or 0.0)
 
