@@ -63,9 +63,7 @@ class DiscourseNetwork(Network):
             yield None
         while True:
             at = now()
-            newest = self._forum.latest()
-            if not newest:
-                raise SourceBroken(f"{self._host} has no post that is open", fix="give api_key and api_username")
+            newest = self._newest()
             if place is None:
                 # From now on.
                 place = _Place(newest[0].id, at, at)
@@ -91,9 +89,7 @@ class DiscourseNetwork(Network):
 
     def check(self) -> str:
         """See Network."""
-        newest = self._forum.latest()
-        if not newest:
-            raise SourceBroken(f"{self._host} has no post that is open", fix="give api_key and api_username")
+        newest = self._newest()
         age = (now() - newest[0].written(now())).total_seconds() / 60
         return f"{self._host} answers; its newest post is {age:.0f} minutes old"
 
@@ -129,6 +125,7 @@ class DiscourseNetwork(Network):
     def _look_again(self, place: _Place, at: datetime) -> Iterator[Item | None]:
         """Edits and deletions among the posts of the last hours, downwards."""
         oldest = at - timedelta(hours=self._configuration.watch_hours)
+        changed: list[Item] = []
         high = place.last
         while high > 0:
             low = max(0, high - WINDOW)
@@ -136,13 +133,23 @@ class DiscourseNetwork(Network):
             for number in range(high, low, -1):
                 post = found.get(number)
                 if post is None or post.gone:
-                    yield PostGone(self._post_id(number))
+                    changed.append(PostGone(self._post_id(number)))
                 elif post.edited_since(place.looked - _OVERLAP, at):
-                    yield self._item(post, at, edited=True)
+                    changed.append(self._item(post, at, edited=True))
             if found and min(post.written(at) for post in found.values()) < oldest:
-                return
+                break
             high = low
             yield None
+        # A forum that closed meanwhile shows nothing: that is no deletion of everything.
+        self._newest()
+        yield from changed
+
+    def _newest(self) -> list[ForumPost]:
+        """The first page. Raises SourceBroken where the forum shows none."""
+        posts = self._forum.latest()
+        if not posts:
+            raise SourceBroken(f"{self._host} has no post that is open", fix="give api_key and api_username")
+        return posts
 
     def _settle(self, place: _Place) -> None:
         self.cursor = msgspec.json.encode(place).decode()

@@ -19,7 +19,7 @@ from shared.errors import AdrwatchError
 from shared.secret_place import SecretPlace
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.discourse import KEY, ForumSite, forum_site, too_often
-from tests.networks.site import Answer
+from tests.networks.site import Answer, Asked
 
 
 @pytest.fixture
@@ -154,6 +154,17 @@ def test_a_forum_whose_key_is_revoked_takes_back_nothing(forum: ForumSite, monke
     with pytest.raises(SourceBroken, match="has no post that is open"):
         until(discourse(forum), found, lambda: False, cursor, None)
     assert not [one for one in found if isinstance(one, PostGone)]
+
+
+def test_a_forum_that_closes_in_the_middle_of_a_look_takes_back_nothing(forum: ForumSite) -> None:
+    found: list[Item] = []
+    cursor = until(discourse(forum, look_again_minutes=60), found, lambda: True, None, None)
+    open_page = forum.page(Asked("/posts.json", {}, {}))
+    forum.next_answers["/posts.json"].append(open_page)
+    forum.posts.clear()
+    with pytest.raises(SourceBroken, match="has no post that is open"):
+        until(discourse(forum), found, lambda: False, cursor, None)
+    assert found == []
 
 
 @pytest.mark.parametrize(
