@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 group = typer.Typer(
     help="Networks that are read as they are written: look, check, run (docs/sources.md).", no_args_is_help=True
 )
+_LONGEST_POSITION = 40
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -45,7 +46,7 @@ def show(as_json: AsJson = False) -> None:
         error = f"{one['error']} since {one['since'][:16]}" if one.get("error") else ""
         table.add_row(
             one["name"], one["type"], one["state"], _shown(one, "per_second"), "" if lag is None else f"{lag:g} s",
-            _shown(one, "posts"), _shown(one, "reconnects"), one["position"] or "", error,
+            _shown(one, "posts"), _shown(one, "reconnects"), _short(one["position"] or ""), error,
         )  # fmt: skip
     tables().print(table)
 
@@ -124,3 +125,8 @@ def _type(source: SourceKeys) -> str:
 
 def _shown(report: dict[str, Any], key: str) -> str:
     return str(report[key]) if key in report else ""
+
+
+def _short(position: str) -> str:
+    """Some positions are long: what every feed has."""
+    return position if len(position) <= _LONGEST_POSITION else f"{position[:_LONGEST_POSITION]}…"

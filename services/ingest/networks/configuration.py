@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.discourse.configuration import Discourse
+from services.ingest.networks.feeds.configuration import Feeds
 from services.ingest.networks.keys import SourceKeys
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.x.configuration import X
@@ -14,7 +16,7 @@ from shared.settings import Settings
 PAGE = "docs/sources.md"
 
 # What a source may be; each network is one more.
-KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Mastodon, X)
+KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Discourse, Feeds, Mastodon, X)
 
 
 def load(settings: Settings) -> dict[str, SourceKeys]:

@@ -1,0 +1,80 @@
+"""The words that a person wrote in a piece of HTML: a post of a forum, an entry of a feed. Pure."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from shared.text.clean import HANDLE_MASK
+
+# What stands on lines of its own (the HTML standard's suggested rendering, section 15.3), and what a blank line sets apart.
+_LINES = frozenset({"li", "tr", "dt", "dd", "br", "hr"})
+_PARAGRAPHS = frozenset(
+    {"p", "div", "section", "article", "header", "footer", "main", "ul", "ol", "dl", "table", "pre", "figure", "details",
+     "summary", "address", "h1", "h2", "h3", "h4", "h5", "h6"}
+)  # fmt: skip
+# Another's words, and what nobody reads.
+_LEFT_OUT = frozenset({"blockquote", "script", "style", "template", "head", "noscript", "iframe", "object", "svg"})
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)
+# Classes by which forums mark quotes (Discourse: aside.quote, aside.onebox) and names (Discourse, Mastodon: a.mention).
+_QUOTES = frozenset({"quote", "onebox", "quote-inline"})
+_MENTIONS = frozenset({"mention", "mention-group"})
+_BLANKS = re.compile(r"[ \t\r\f\v\u00a0]+")
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        # Tags that are open inside of what is left out, the outermost first.
+        self._skipped: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._skipped:
+            if tag not in _VOID:
+                self._skipped.append(tag)
+            return
+        classes = frozenset((dict(attrs).get("class") or "").split())
+        if tag in _LEFT_OUT or classes & _QUOTES:
+            self.parts.append("\n\n")
+        elif classes & _MENTIONS:
+            self.parts.append(HANDLE_MASK)
+        else:
+            self._break(tag)
+            return
+        if tag not in _VOID:
+            self._skipped.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._skipped:
+            if tag in _PARAGRAPHS:
+                self._break(tag)
+        elif tag in self._skipped:
+            # What was not closed inside of it ends with it.
+            while self._skipped.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        if not self._skipped:
+            self.parts.append(data.replace("\n", " "))
+
+    def _break(self, tag: str) -> None:
+        if tag in _PARAGRAPHS:
+            self.parts.append("\n\n")
+        elif tag in _LINES:
+            self.parts.append("\n")
+
+
+def words_of(html: str) -> str:
+    """The text of a piece of HTML: paragraphs apart by a blank line, list items and rows by a line break.
+
+    Quotes are left out, for they are another's words; mentions of people become `@USER`. Text without markup stays as it is, but
+    for its line breaks, which HTML takes for blanks.
+    """
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    lines = [_BLANKS.sub(" ", line).strip() for line in "".join(reader.parts).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
