@@ -88,7 +88,8 @@ def build(settings: Settings) -> Worker:
     Waits until Triton serves the active version of both models, and for the drug list. Raises AdrwatchError where the models are
     not those of this program's repository, or the topic of the list is missing.
     """
-    tools = Tools.load(settings)
+    # The list of the topic is the truth here, not a file of some day before.
+    tools = Tools.load(settings.model_copy(update={"drugs_file": None}))
     url = settings.require("triton_url")
     waiting = Retrying(
         retry=retry_if_exception_type(DependencyAway),
