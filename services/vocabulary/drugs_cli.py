@@ -128,7 +128,7 @@ def exclude(
 ) -> None:
     """Let shipped names count no more; `drugs remove` takes that back.
 
-    Example: adrwatch drugs exclude revolution --unless-context
+    Example: adrwatch drugs exclude singular --unless-context
     """
     from shared.vocabulary.own import EXCLUDED
     from shared.vocabulary.own_file import named

@@ -23,7 +23,10 @@ _PATIENCE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a name is now. `origin`: shipped, own, excluded or unknown; `everyday`: people use the words for other things too."""
+    """What a name is now. `origin`: shipped, own, excluded or unknown.
+
+    `everyday`: all its words are in the list of everyday words. Of shipped names it says nothing: famous brands are frequent words.
+    """
 
     name: str
     origin: str
@@ -62,13 +65,13 @@ class DrugList:
         """What one name is now. Raises AdrwatchError where no name could be so."""
         name = normal_name(text)
         own, concept = self.names.get(name), self.shipped.concept(name)
-        common = _everyday(name)
+        common = concept is None and _everyday(name)
         if own is not None:
             drug = own.drug or concept or Concept("", "")
             origin = EXCLUDED if own.kind == EXCLUDED else "own"
             return Known(name, origin, own.kind, drug.id, drug.label, own.needs_context, common)
         if concept is not None:
-            return Known(name, "shipped", "", concept.id, concept.label, everyday=common)
+            return Known(name, "shipped", "", concept.id, concept.label)
         return Known(name, "unknown", everyday=common)
 
     def of_drug(self, drug: str) -> list[Known]:
