@@ -49,6 +49,7 @@ COMMANDS: tuple[str, ...] = (
     "services.backtest.cli",
     "services.settings_command",
     "services.vocabulary.cli",
+    "services.vocabulary.drugs_cli",
     "services.evaluation.cli",
     "services.models.cli",
     "services.training.cli",

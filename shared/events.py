@@ -267,6 +267,22 @@ class Position(Event, frozen=True, kw_only=True):
     since: datetime | None = None
 
 
+OwnKind = Literal["name", "brand", "misspelling", "slang", "excluded"]
+
+
+class OwnName(Event, frozen=True, kw_only=True):
+    """A name in a team's own drug list, which lies over the names that adrwatch ships with. `name` is in its normal form.
+
+    `kind`: what the name is to its ingredient `drug`, or `excluded`: a shipped name that counts no more. With `needs_context` the
+    name counts only beside a dose, a word of medicine or another medicine; an excluded one does then, too.
+    """
+
+    name: str
+    kind: OwnKind
+    drug: Concept | None = None
+    needs_context: bool = False
+
+
 class DeadLetter(Event, frozen=True, kw_only=True):
     """A message that could not be processed, whole, so that it can be mended and replayed.
 

@@ -30,6 +30,8 @@ SCREENED = Counter("adrwatch_screened_total", "posts that the screen stopped", [
 INFERENCE_SECONDS = Histogram("adrwatch_inference_seconds", "time of one inference request", ["model"])
 # Number of the version of both models that a pipeline worker asks: differs between workers only while they go over.
 MODEL_VERSION = Gauge("adrwatch_model_version", "number of the model version in use")
+# Names of the team's own drug list that a worker goes by: the same in all workers some seconds after a change.
+OWN_DRUG_NAMES = Gauge("adrwatch_own_drug_names", "names of the team's own drug list in use")
 # Posts with a pair that alerting wrote into the windows; redelivered ones count again.
 REPORTS = Counter("adrwatch_reports_total", "reports written into the windows")
 # Posts with a pair that came after their bucket was let go: nothing else is known of them.

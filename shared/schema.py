@@ -31,6 +31,7 @@ from shared.events import (
     Notification,
     Notified,
     Outcome,
+    OwnName,
     Pair,
     Position,
     Post,
@@ -151,6 +152,7 @@ EXAMPLES: tuple[Event, ...] = (
         posts=1204,
     ),
     Published(id=_POST, author=_AUTHOR),
+    OwnName(name="vitamin z", kind="slang", drug=_DRUG, needs_context=True),
     Notification(
         id=derived_id("desk", _ALERT.id, "17"),
         channel="desk",

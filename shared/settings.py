@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     )
     normaliser: Path | None = Field(None, description="folder that `adrwatch train normalise` wrote")
     atc_file: Path | None = Field(None, description="your ATC table (CSV): its codes are attached to medicines")
+    drugs_file: Path | None = Field(
+        None,
+        description="drug list that `adrwatch drugs export` wrote, for commands that run without Kafka; workers go by the topic",
+    )
     icd10: str | None = Field(
         None, min_length=1, description="ICD-10-CM codes of indications: `package` (extra icd10), or your code list"
     )

@@ -15,6 +15,7 @@ from shared.events import (
     Mention,
     Notified,
     Outcome,
+    OwnName,
     Position,
     Post,
     Published,
@@ -27,6 +28,8 @@ CUT_HEADER = "adrwatch-cut"
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+# What the broker takes for no end.
+FOREVER_MS = -1
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,11 @@ CHANNELS = Topic("channels", ChannelState, 1, 400 * DAY_MS, False, "how far each
 POSITIONS = Topic("positions", Position, 1, 400 * DAY_MS, False, "how far each live source has come", True)
 # As long as a deletion is kept: what names a post that old is forgotten anyway, but for cases.
 PUBLISHED = Topic("published", Published, 1, 400 * DAY_MS, False, "posts of live sources, for deletions to find", True)
+DRUG_NAMES = Topic("drug-names", OwnName, 1, FOREVER_MS, False, "names of the team's own drug list", True)
 
 TOPICS = (
     POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS, NOTIFIED, CHANNELS, POSITIONS, PUBLISHED,
+    DRUG_NAMES,
 )  # fmt: skip
 
 

@@ -32,6 +32,9 @@ def backtest(
     identifiers: reading.Identifiers = True,
     limit: reading.Limit = None,
     rules: Annotated[Path | None, typer.Option(help="A rule file to try [default: ADRWATCH_RULES_FILE]")] = None,
+    drugs: Annotated[
+        Path | None, typer.Option(help="A drug list, as `drugs export` writes it [default: ADRWATCH_DRUGS_FILE]")
+    ] = None,
     to_the_end: Annotated[
         bool, typer.Option("--to-the-end", help="Evaluate the last hours too, which live would still be open.")
     ] = False,
@@ -45,7 +48,7 @@ def backtest(
     """Take the posts of files through the whole product in this process, and show the alerts it would have raised.
 
     Needs no server. Mentions, outcomes and alerts are those that `ingest replay --sort` leads to on a running instance with the
-    same models, rules and author secret.
+    same models, rules, drug list and author secret.
     Exit code 2: no post could be read, a file ends in the middle, or the rules are wrong.
 
     Example: adrwatch backtest posts.csv.gz --rules my-rules.toml --out results/
@@ -65,6 +68,8 @@ def backtest(
     settings = current()
     if rules is not None:
         settings = settings.model_copy(update={"rules_file": rules})
+    if drugs is not None:
+        settings = settings.model_copy(update={"drugs_file": drugs})
     logs.configure("backtest", settings.log_level)
     loaded = load_rules(settings.rules_file)
     if out is not None:

@@ -1,4 +1,4 @@
-"""Follows the active version of the models while posts go on: no restart, and every batch is decided by one version as a whole.
+"""Follows the active version of the models, and the drug list, while posts go on: no restart, and one version decides a batch.
 
 Before each micro-batch one look at the repository's `active.json` (a `stat`, no reading) tells whether another version was
 activated. The worker goes over once it has loaded that version's features and Triton says that it serves it; until then it
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from shared.errors import BadMessage, DependencyAway
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
 from shared.stream import BatchResult, Output, Record
+from shared.vocabulary.drugs import DrugLexicon
 
 log = logs.logger("pipeline")
 
@@ -37,11 +39,19 @@ class Handler(Protocol):
 class FollowingHandler:
     """Hands each batch to a handler of the version that is active.
 
-    `tools`: of the version to begin with. `make`: a handler from tools and from what asks the models. Batches come one after
-    another: a version is let go of between two of them.
+    `tools`: of the version to begin with. `make`: a handler from tools and from what asks the models. `drugs`: the drug lexicon in
+    force. Batches come one after another: a version is let go of between two of them.
     """
 
-    def __init__(self, tools: Tools, repository: Path, url: str, make: Callable[[Tools, Infer], Handler]) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        repository: Path,
+        url: str,
+        make: Callable[[Tools, Infer], Handler],
+        drugs: Callable[[], DrugLexicon],
+    ) -> None:
+        self._drugs = drugs
         self._repository = repository
         self._url = url
         self._make = make
@@ -55,12 +65,14 @@ class FollowingHandler:
     async def handle(self, records: list[Record]) -> BatchResult:
         """One micro-batch, as a whole by one version. Raises DependencyAway when Triton is away or has the version no more."""
         await self._follow()
+        self._take_up_drugs()
         used = self._tools.number
         try:
             return await self._handler.handle(records)
         except DependencyAway:
             self._seen = None
             await self._follow()
+            self._take_up_drugs()
             if self._tools.number == used:
                 raise
             log.info("the version went away, its batch is repeated", gone=used, version=self._tools.number)
@@ -101,6 +113,12 @@ class FollowingHandler:
             log.error("the active version cannot be used", error=str(error))
         else:
             self._seen = stamp
+
+    def _take_up_drugs(self) -> None:
+        lexicon = self._drugs()
+        if lexicon is not self._tools.lexicon:
+            self._tools = replace(self._tools, lexicon=lexicon)
+            self._handler = self._make(self._tools, self._triton.infer)
 
     async def _go_over(self, number: int) -> None:
         if self._coming is None or self._coming.number != number:

@@ -87,8 +87,9 @@ class Tools:
 
     @property
     def model_version(self) -> str:
-        """Both models' versions, as outcomes and mentions carry them."""
-        return f"{self.classifier.metadata.version}+{self.extractor.metadata.version}"
+        """Both models' versions and, where there is one, that of the team's own drug list: as outcomes and mentions carry them."""
+        models = f"{self.classifier.metadata.version}+{self.extractor.metadata.version}"
+        return f"{models}+drugs.{self.lexicon.own}" if self.lexicon.own else models
 
 
 def _features(repository: Path, number: int, policy: str) -> tuple[ClassifierFeatures, ExtractorFeatures]:

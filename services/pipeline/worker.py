@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
@@ -18,6 +19,8 @@ from shared.events import Outcome, Post, decode, encode
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record, Worker
 from shared.topics import MENTIONS, OUTCOMES, POSTS, partition_of
+from shared.vocabulary.atc import shipped
+from shared.vocabulary.live import LiveDrugs
 
 log = logs.logger("pipeline")
 
@@ -85,10 +88,11 @@ class PostHandler:
 def build(settings: Settings) -> Worker:
     """A worker of the pipeline's group; its `run` blocks.
 
-    Waits until Triton serves the active version of both models. Raises AdrwatchError where they are not those of this
-    program's repository.
+    Waits until Triton serves the active version of both models, and for the drug list. Raises AdrwatchError where the models are
+    not those of this program's repository, or the topic of the list is missing.
     """
-    tools = Tools.load(settings)
+    # The list of the topic is the truth here, not a file of some day before.
+    tools = Tools.load(settings.model_copy(update={"drugs_file": None}))
     url = settings.require("triton_url")
     waiting = Retrying(
         retry=retry_if_exception_type(DependencyAway),
@@ -96,7 +100,9 @@ def build(settings: Settings) -> Worker:
         before_sleep=lambda state: log.warning("waiting for Triton", attempt=state.attempt_number),
     )
     waiting(lambda: asyncio.run(check_models(url, tools.number, tools.metadata)))
-    handler = FollowingHandler(tools, settings.model_repository, url, PostHandler)
+    drugs = LiveDrugs(settings, shipped(settings), threading.Event())
+    drugs.start()
+    handler = FollowingHandler(tools, settings.model_repository, url, PostHandler, drugs)
     worker = Worker("pipeline", settings)
     worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
     return worker

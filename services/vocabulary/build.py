@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.vocabulary import drugs, reactions, sources
+from services.vocabulary import drugs, everyday, reactions, sources
 from shared.vocabulary import drugs as drug_lexicon
 from shared.vocabulary import reactions as reaction_vocabulary
 from shared.vocabulary.table import write
@@ -27,9 +27,10 @@ class Built:
 
 
 def build(data: Path, wheels: Path, target: Path) -> list[Built]:
-    """Write `drugs.tsv.xz`, `reactions.tsv.xz` and `ATTRIBUTION.md` into `target`. Raises AdrwatchError (see sources)."""
+    """Write the tables of drugs, reactions and everyday words, and their attribution, into `target`. Raises AdrwatchError."""
     target.mkdir(parents=True, exist_ok=True)
-    names = drugs.build(sources.redmed(data), sources.brands(wheels), sources.frequencies(wheels))
+    zipf = sources.frequencies(wheels)
+    names = drugs.build(sources.redmed(data), sources.brands(wheels), zipf)
     phrases = reactions.build(sources.hpo(data), sources.symp(data))
     own = "drug_names.tsv", "common_names.txt", "everyday_words.txt", "not_drugs.txt"
     drug_release = f"redmed-2019+dner-2.0.9+own-{_own(*own)}"
@@ -42,6 +43,7 @@ def build(data: Path, wheels: Path, target: Path) -> list[Built]:
             reaction_release,
             [(row.phrase, row.id, row.label, str(row.rank)) for row in phrases],
         ),
+        _written(target / everyday.FILE.name, "wordfreq-3.1.1", [(word,) for word in everyday.chosen(zipf)]),
     ]
     digests = {name: sources.digest(data / name) for name in (sources.REDMED, sources.HPO, sources.SYMP)}
     (target / "ATTRIBUTION.md").write_text(_attribution(built, digests, symp_release), encoding="utf-8")
@@ -50,7 +52,7 @@ def build(data: Path, wheels: Path, target: Path) -> list[Built]:
 
 def _written(path: Path, release: str, rows: list[tuple[str, ...]]) -> Built:
     write(path, release, rows)
-    return Built(path.name, release, len(rows), len({row[1] for row in rows}), path.stat().st_size)
+    return Built(path.name, release, len(rows), len({row[1] for row in rows if len(row) > 1}), path.stat().st_size)
 
 
 def _own(*names: str) -> str:
@@ -79,8 +81,9 @@ Written by `adrwatch vocabulary build`; do not edit. What each file holds:
 - **drug-named-entity-recognition** 2.0.9, MIT licence, Fast Data Science Ltd: names, brands and identifiers (MeSH, DrugBank).
 - **DrugBank** identifiers (`DB`) name ingredients; no other content of DrugBank is used. **MeSH** identifiers (`MESH:`)
   are of the U.S. National Library of Medicine. `DOID:` identifiers are of the Disease Ontology (CC0 1.0).
-- **wordfreq** 3.1.1 (Apache 2.0; data CC BY-SA 4.0, Robyn Speer) decides at build time which names are everyday words; none
-  of its data is in the files.
+- **wordfreq** 3.1.1 (Apache 2.0; data CC BY-SA 4.0, Robyn Speer) decides at build time which names are everyday words.
+  `{everyday.FILE.name}` lists its words with a Zipf frequency of {drugs.EVERYDAY} and more, without the frequencies, under
+  CC BY-SA 4.0; the other files hold none of its data.
 - Our own tables of lay phrases and names (`services/vocabulary/tables`), under adrwatch's licence. Identifiers `ADRW:`.
 
 No MedDRA, SIDER, ATC or SNOMED content is in these files.

@@ -1,4 +1,4 @@
-"""The commands of the vocabularies: `adrwatch vocabulary build|coverage|lookup`."""
+"""The commands of the vocabularies: `adrwatch vocabulary build|coverage|lookup|misspellings`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Names of medicines and reactions: look them up, build them.", no_args_is_help=True)
     group.command()(lookup)
     group.command()(coverage)
+    group.command()(misspellings)
     group.command()(build)
     app.add_typer(group, name="vocabulary")
 
@@ -76,6 +77,27 @@ def coverage(
     for name, count in counted.most_common():
         table.add_row(name, f"{count:,}", f"{count / total:.1%}")
     tables().print(table)
+
+
+def misspellings(
+    data: Annotated[Path, typer.Option(help="folder of the sources (docs/vocabularies.md)")],
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+) -> None:
+    """Count how many of the misspellings that RedMed saw on Reddit `adrwatch drugs add --misspellings` would have made.
+
+    Example: adrwatch vocabulary misspellings --data vocabulary-sources
+    """
+    from services.vocabulary.everyday import everyday
+    from services.vocabulary.misspell import recall
+    from services.vocabulary.sources import redmed
+    from shared.vocabulary.drugs import default_lexicon
+
+    found = recall(redmed(data), default_lexicon(), everyday())
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found)))
+        return
+    typer.echo(f"all: {found.found} of {found.written}")
+    typer.echo(f"one letter away: {found.slips_found} of {found.slips}")
 
 
 def build(

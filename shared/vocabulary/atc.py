@@ -14,7 +14,9 @@ from pathlib import Path
 
 from shared.errors import AdrwatchError
 from shared.settings import Settings
+from shared.vocabulary import own_file
 from shared.vocabulary.drugs import DrugLexicon, default_lexicon
+from shared.vocabulary.own import over
 
 PREFIX = "ATC:"
 # Seven characters name a substance; shorter codes are groups.
@@ -55,14 +57,28 @@ def attach(names: DrugLexicon, codes: dict[str, tuple[str, ...]]) -> DrugLexicon
     return names.with_codes({key: tuple(sorted(listed)) for key, listed in by_id.items()})
 
 
-def lexicon(settings: Settings) -> DrugLexicon:
-    """The lexicon in force: with codes where the settings name a table."""
+def shipped(settings: Settings) -> DrugLexicon:
+    """The shipped lexicon, with codes where the settings name a table."""
     return default_lexicon() if settings.atc_file is None else _coded(settings.atc_file)
+
+
+def lexicon(settings: Settings) -> DrugLexicon:
+    """The lexicon of what runs without a broker: the shipped one, with the drug list that the settings name over it.
+
+    Workers go by the list of the topic instead (`live.py`).
+    """
+    base = shipped(settings)
+    return base if settings.drugs_file is None else _with_list(base, settings.drugs_file)
 
 
 @functools.cache
 def _coded(path: Path) -> DrugLexicon:
     return attach(default_lexicon(), read_atc(path))
+
+
+@functools.cache
+def _with_list(base: DrugLexicon, path: Path) -> DrugLexicon:
+    return over(base, own_file.read(path, base, {}))
 
 
 _FIX = "set ADRWATCH_ATC_FILE to a CSV with the columns atc_code and atc_name, or unset it"

@@ -7,7 +7,7 @@ boundaries, from left to right.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import msgspec
 
 from shared.events import Concept, Span
 from shared.text.clean import model_text
+from shared.vocabulary.context import near
 from shared.vocabulary.table import DATA, read
 
 FILE = DATA / "drugs.tsv.xz"
@@ -33,11 +34,19 @@ class DrugMention:
 
 
 class DrugLexicon:
-    """Names of medicines. `release` tells which build of the lexicon it is."""
+    """Names of medicines. `release` tells which build of the lexicon it is.
 
-    def __init__(self, names: Iterable[tuple[str, Concept]], release: str) -> None:
+    `needing`: names that count only in a medicine's context (`context.py`). `own`: the version of the team's own list in it; empty
+    without one.
+    """
+
+    def __init__(
+        self, names: Iterable[tuple[str, Concept]], release: str, needing: Collection[str] = (), own: str = ""
+    ) -> None:
         self.release = release
+        self.own = own
         self._names = dict(names)
+        self._needing = frozenset(needing)
         self._automaton = ahocorasick.Automaton()
         for name, concept in self._names.items():
             self._automaton.add_word(name, (name, concept))
@@ -60,6 +69,16 @@ class DrugLexicon:
         """The ingredient of one name, lower case, or None."""
         return self._names.get(name)
 
+    @property
+    def names(self) -> Mapping[str, Concept]:
+        """Every name, in normal form, with its ingredient."""
+        return self._names
+
+    @functools.cached_property
+    def ingredients(self) -> Mapping[str, Concept]:
+        """Every ingredient by its id."""
+        return {concept.id: concept for concept in self._names.values()}
+
     def with_codes(self, codes: Mapping[str, tuple[str, ...]]) -> DrugLexicon:
         """The same names, their concepts with the codes of their ids."""
         coded = {
@@ -67,13 +86,17 @@ class DrugLexicon:
             for concept in self._names.values()
             if concept.id in codes
         }
-        return DrugLexicon(((name, coded.get(concept, concept)) for name, concept in self._names.items()), self.release)
+        names = ((name, coded.get(concept, concept)) for name, concept in self._names.items())
+        return DrugLexicon(names, self.release, self._needing, self.own)
 
     def find(self, text: str) -> list[DrugMention]:
         """Every medicine that the text names, in order, without overlaps."""
+        lowered = normal(text)
+        matches = list(self._matches(lowered))
+        if self._needing and matches:
+            matches = list(self._in_context(matches, lowered))
         found: list[DrugMention] = []
-        lowered = model_text(text).translate(_STRAIGHT)
-        for start, end, concept in sorted(self._matches(lowered), key=lambda match: (match[0], -match[1])):
+        for start, end, concept in sorted(matches, key=lambda match: (match[0], -match[1])):
             if not found or start >= found[-1].span.end:
                 found.append(DrugMention(Span(start, end), concept))
         return found
@@ -84,6 +107,17 @@ class DrugLexicon:
             start = end - len(name)
             if (start == 0 or not lowered[start - 1].isalnum()) and _ends(lowered, end, len(name)):
                 yield start, end, concept
+
+    def _in_context(self, matches: list[tuple[int, int, Concept]], lowered: str) -> Iterator[tuple[int, int, Concept]]:
+        certain = [match[:2] for match in matches if lowered[match[0] : match[1]] not in self._needing]
+        for match in matches:
+            if lowered[match[0] : match[1]] not in self._needing or near(lowered, match[0], match[1], certain):
+                yield match
+
+
+def normal(text: str) -> str:
+    """The form in which names are compared, of the same length: lower case, straight quotes, plain hyphens and spaces."""
+    return model_text(text).translate(_STRAIGHT)
 
 
 def _ends(lowered: str, end: int, length: int) -> bool:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from services.ingest.accept import Limits, accept
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.follow import Follower
-from services.ingest.networks.keys import SourceKeys
+from services.ingest.networks.keys import Drugs, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
 from shared import logs
@@ -21,13 +21,14 @@ from shared.events import Published, now
 from shared.settings import Settings
 from shared.text.identity import author_hash, author_secret
 from shared.threads import told_to_stop, work
-from shared.topics import DEAD_LETTERS, DELETIONS, POSITIONS, POSTS, PUBLISHED
+from shared.topics import DEAD_LETTERS, DELETIONS, DRUG_NAMES, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
+from shared.vocabulary.live import LiveDrugs
 
 log = logs.logger("sources")
 
 # What a source reads and writes.
-TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED)
+TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED, DRUG_NAMES)
 
 
 def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
@@ -38,6 +39,8 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     logs.configure("sources", settings.log_level)
     require_topics(settings, TOPICS)
     stop = told_to_stop()
+    drugs = LiveDrugs(settings, default_lexicon(), stop)
+    drugs.start()
     failed: list[str] = []
 
     def follow(follower: Follower) -> None:
@@ -50,7 +53,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
             stop.set()
 
     threads = [
-        threading.Thread(target=follow, args=[follower(name, one, settings, stop)], name=name, daemon=True)
+        threading.Thread(target=follow, args=[follower(name, one, settings, stop, drugs)], name=name, daemon=True)
         for name, one in sources.items()
     ]
     if not work(threads, stop, settings, log, sources=list(sources)):
@@ -62,26 +65,31 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
         )
 
 
-def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.Event) -> Follower:
+def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs) -> Follower:
     """What follows one source, under its policy."""
     secret = author_secret(settings)
     hashed = functools.partial(author_hash, secret, name)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
-    lexicon = default_lexicon() if source.screen else None
     known = Known(name)
     batch = Batch(
         known=known,
         accept=lambda raw: accept(raw, source.policy, limits, functools.partial(author_hash, secret), now()),
-        monitored=lambda text: lexicon is None or bool(lexicon.find(text)),
+        monitored=lambda text: not source.screen or bool(drugs().find(text)),
         hashed=hashed,
     )
-    followed = network(name, source, settings, known.sealed)
+    followed = network(name, source, settings, drugs, known.sealed)
     return Follower(name, followed, batch, settings, stop, source.text_days, source.seal_days)
 
 
-def network(name: str, source: SourceKeys, settings: Settings, sealed: Callable[[], list[Published]] = list) -> Network:
+def network(
+    name: str,
+    source: SourceKeys,
+    settings: Settings,
+    drugs: Drugs = default_lexicon,
+    sealed: Callable[[], list[Published]] = list,
+) -> Network:
     """The network of a source, with the names it gives to posts and people; `sealed` gives what of it must be asked for.
 
     Raises AdrwatchError where a credential is missing.
     """
-    return source.network(source.names(name, author_secret(settings), settings.future_limit, sealed), default_lexicon)
+    return source.network(source.names(name, author_secret(settings), settings.future_limit, sealed), drugs)

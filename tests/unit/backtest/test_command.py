@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from services.backtest.result import Account
 from services.pipeline.process import Tools
 from shared import settings
 from shared.events import Alert, Mention, Outcome, decode
+from shared.vocabulary.atc import lexicon
 from tests.integration.compare_backtest import EASY, rule_file
 from tests.unit.ingest.samples import jsonl
 
@@ -47,7 +49,7 @@ def run(
     monkeypatch.chdir(tmp_path)
     for name in ("KAFKA_BOOTSTRAP", "REDIS_URL", "TRITON_URL"):
         monkeypatch.delenv(f"ADRWATCH_{name}", raising=False)
-    monkeypatch.setattr(Tools, "load", lambda _settings: tools)
+    monkeypatch.setattr(Tools, "load", lambda chosen: replace(tools, lexicon=lexicon(chosen)))
     root = logging.getLogger()
     handlers, level, disabled = root.handlers[:], root.level, logging.root.manager.disable
     settings.current.cache_clear()
@@ -93,6 +95,26 @@ def write(name: str, content: str | bytes) -> str:
 @pytest.fixture
 def easy(tmp_path: Path) -> str:
     return str(rule_file(tmp_path, easy=EASY))
+
+
+def test_the_drug_list_of_a_file_decides_and_its_version_stands_in_the_outcomes(run: Run) -> None:
+    text = "novelza gave me such bad insomnia, 3 nights without sleep"
+    path = write("posts.jsonl", jsonl({"id": "1", "text": text, "created_at": START.isoformat()}))
+    listed = write("list.csv", "name,drug,kind,label\nnovelza,own:novelmab,brand,novelmab\n")
+
+    def outcome(*words: str) -> Outcome:
+        code, _, err = run(path, "--out", "found", "--force", *words)
+        assert code == 0, err
+        (line,) = Path("found/outcomes.jsonl").read_bytes().splitlines()
+        return decode(line, Outcome)
+
+    without, listing = outcome(), outcome("--drugs", listed)
+    assert (without.status, listing.status.split(":")[0]) == ("screened:no_drug", "mentions")
+    assert {pair.drug.id for pair in listing.pairs} == {"own:novelmab"}
+    assert listing.model_version.startswith(f"{without.model_version}+drugs.")
+    wrong = write("wrong.csv", "name,drug\nnovelza,own:novelmab\n")
+    code, _, err = run(path, "--drugs", wrong)
+    assert (code, "line 2" in err, "has no label" in err) == (2, True, True)
 
 
 def test_json_holds_account_versions_and_whole_alerts_and_the_files_hold_the_messages(run: Run, easy: str) -> None:

@@ -13,11 +13,14 @@ from services.pipeline.follow import FollowingHandler
 from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Infer
 from shared.errors import DependencyAway
+from shared.events import Concept, OwnName
 from shared.models.configuration import MODELS
 from shared.models.metadata import METADATA
 from shared.models.repository import Active, write_active
 from shared.settings import load
 from shared.stream import BatchResult, Output, Record
+from shared.vocabulary.own import over
+from shared.vocabulary.own import version as version_of
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,7 @@ def following(loaded: Tools, repository: Path, server: Server, monkeypatch: pyte
     def make(tools: Tools, infer: Infer) -> Handler:
         return Handler(tools, server)
 
-    return FollowingHandler(loaded.with_version(repository, 1), repository, "127.0.0.1:1", make)
+    return FollowingHandler(loaded.with_version(repository, 1), repository, "127.0.0.1:1", make, lambda: loaded.lexicon)
 
 
 async def versions(handler: FollowingHandler) -> set[str]:
@@ -140,6 +143,25 @@ async def test_a_batch_whose_version_goes_away_under_it_is_repeated_by_the_one_t
         raise DependencyAway("gone")
 
     monkeypatch.setattr(handler._handler, "handle", other_version_comes)
+    assert await versions(handler) == {"2027.1.0+2027.1.0"}
+
+
+async def test_a_batch_after_a_change_of_the_drug_list_is_decided_by_the_new_list_whatever_version_comes(
+    loaded: Tools, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "check_models", Server(1, 2).check_models)
+    lists = [loaded.lexicon]
+    handler = FollowingHandler(
+        loaded.with_version(repository, 1), repository, "127.0.0.1:1", lambda tools, _: Handler(tools, Server(1, 2)),
+        lambda: lists[-1],
+    )  # fmt: skip
+    assert await versions(handler) == {"2026.11.2+2026.11.2"}
+    own = {"novelza": OwnName(name="novelza", kind="brand", drug=Concept("own:novelmab", "novelmab"))}
+    lists.append(over(loaded.lexicon, own))
+    assert await versions(handler) == {f"2026.11.2+2026.11.2+drugs.{version_of(own)}"}
+    write_active(repository, Active(2, (1,)))
+    assert await versions(handler) == {f"2027.1.0+2027.1.0+drugs.{version_of(own)}"}
+    lists.append(loaded.lexicon)
     assert await versions(handler) == {"2027.1.0+2027.1.0"}
 
 
