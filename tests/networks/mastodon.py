@@ -71,6 +71,11 @@ class Instance:
         self._statuses: dict[str, Status] = {}
         self._events: list[tuple[list[str], str, str]] = []
         self._lock = threading.Lock()
+        self._breaks = 0
+
+    def break_off(self) -> None:
+        """End the connections that there are."""
+        self._breaks += 1
 
     @property
     def host(self) -> str:
@@ -146,9 +151,9 @@ class Instance:
     def handle(self, connection: ServerConnection) -> None:
         """One subscriber, until it leaves or is thrown out."""
         streams: list[str] = []
-        frames, at = 0, 0
+        frames, at, breaks = 0, 0, self._breaks
         try:
-            while not self.revoked:
+            while not self.revoked and breaks == self._breaks:
                 with connection.protocol_mutex:
                     # Without it nothing that comes in is read.
                     while self.frozen:

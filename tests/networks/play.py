@@ -61,6 +61,10 @@ def write_sources(path: Path, places: list[Place]) -> None:
 def play(place: Place, texts: list[str], rate: float, ledger: IO[str], stop: threading.Event) -> None:
     """Post the texts over and over, at a rate, until `stop`."""
     # Numbers go on from where an earlier run of this machine ended: a source remembers how far it has come.
+    # A source begins with the present: what nobody has come for yet would not be heard.
+    while not place.visited():
+        if stop.wait(0.1):
+            return
     begin, recent, count = int(time.time() * 1000), deque[Said](maxlen=DELETED_EVERY), 0
     while not stop.wait(1 / rate):
         said = place.say(begin + count, texts[count % len(texts)])
@@ -69,8 +73,8 @@ def play(place: Place, texts: list[str], rate: float, ledger: IO[str], stop: thr
         count += 1
         if count % DELETED_EVERY == 0:
             gone = recent.popleft()
-            place.take_back(gone)
-            note(ledger, place, "delete", gone)
+            if place.take_back(gone):
+                note(ledger, place, "delete", gone)
         if count % BROKEN_EVERY == 0:
             place.break_off()
 

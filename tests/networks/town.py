@@ -6,10 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from tests.networks import jetstream, x
+from tests.networks import discourse, feeds, jetstream, mastodon, x
+from tests.networks.site import Answer
 
 # For networks that are asked for names: half of the demo's posts have one of them.
 DRUGS = ["sertraline", "metformin", "lisinopril", "semaglutide", "atorvastatin", "prednisone", "escitalopram", "quetiapine",
@@ -32,11 +36,14 @@ class Place(Protocol):
     name: str
     keys: dict[str, Any]
 
+    def visited(self) -> bool:
+        """Whether anybody has come to listen."""
+
     def say(self, number: int, text: str) -> Said:
         """Somebody posts; `number` is the post's, and never comes twice."""
 
-    def take_back(self, said: Said) -> None:
-        """The author deletes it."""
+    def take_back(self, said: Said) -> bool:
+        """The author deletes it; False where the network has no deletions."""
 
     def break_off(self) -> None:
         """Everybody who listens is thrown out, once."""
@@ -51,16 +58,21 @@ class BlueskyPlace:
         self._server = server
         self.keys = {"type": "bluesky", "endpoints": [server.url]}
 
+    def visited(self) -> bool:
+        """See Place."""
+        return self._server.connections > 0
+
     def say(self, number: int, text: str) -> Said:
         """See Place."""
         did, rkey, at = f"did:plc:{AUTHORS[number % len(AUTHORS)]}2345", f"3k{number}", _now_us()
         self._server.add(jetstream.post(did, rkey, text, at))
         return Said(f"{did}/{jetstream.POST}/{rkey}", text)
 
-    def take_back(self, said: Said) -> None:
+    def take_back(self, said: Said) -> bool:
         """See Place."""
         did, _, rkey = said.address.split("/")
         self._server.add(jetstream.delete(did, rkey, _now_us()))
+        return True
 
     def break_off(self) -> None:
         """See Place."""
@@ -79,19 +91,125 @@ class XPlace:
             "drugs": DRUGS, "search_delay_seconds": 1, "compliance_hours": 10 / 3600,
         }  # fmt: skip
 
+    def visited(self) -> bool:
+        """See Place."""
+        return self._server.connections > 0
+
     def say(self, number: int, text: str) -> Said:
         """See Place."""
         made = x.tweet(time.time(), text, number % 1_000_000, author=str(770000 + number % len(AUTHORS)))
         self._server.add(made)
         return Said(made["id"], text, heard=bool(self._server.matching(made)))
 
-    def take_back(self, said: Said) -> None:
+    def take_back(self, said: Said) -> bool:
         """See Place."""
         self._server.remove(said.address)
+        return True
 
     def break_off(self) -> None:
         """See Place."""
         self._server.break_off()
+
+
+class MastodonPlace:
+    """An instance of Mastodon."""
+
+    name = "mastodon"
+
+    def __init__(self, server: mastodon.Instance, folder: Path) -> None:
+        self._server = server
+        token = secret(folder, "mastodon", mastodon.TOKEN)
+        self.keys = {"type": "mastodon", "instances": [{"url": server.url, "token": token}], "sweep_seconds": 5}
+        self._ids: dict[str, str] = {}
+
+    def visited(self) -> bool:
+        """See Place."""
+        return self._server.connections > 0
+
+    def say(self, number: int, text: str) -> Said:
+        """See Place."""
+        author = AUTHORS[number % len(AUTHORS)]
+        made = mastodon.status(author, f"<p>{escape(text)}</p>", time.time(), number % 60_000)
+        made["uri"] = f"https://far.example/users/{author}/statuses/{number}"
+        self._ids[made["uri"]] = made["id"]
+        self._server.add(made)
+        return Said(made["uri"], text)
+
+    def take_back(self, said: Said) -> bool:
+        """See Place."""
+        self._server.delete(self._ids.pop(said.address))
+        return True
+
+    def break_off(self) -> None:
+        """See Place."""
+        self._server.break_off()
+
+
+class FeedPlace:
+    """A blog's feed. What is gone from it says nothing of a deletion."""
+
+    name = "blog"
+
+    def __init__(self, server: feeds.FeedSite) -> None:
+        self._server = server
+        server.add("talk")
+        self.keys = {
+            "type": "feeds", "feeds": [server.feed("talk")], "interval_minutes": 1 / 60, "slowest_minutes": 1 / 60,
+            "private_addresses": True,
+        }  # fmt: skip
+
+    def visited(self) -> bool:
+        """See Place."""
+        return bool(self._server.requests("/talk.rss"))
+
+    def say(self, number: int, text: str) -> Said:
+        """See Place."""
+        guid = f"https://blog.example/{number}"
+        entry = feeds.Entry(guid, f"<p>{escape(text)}</p>", datetime.now(UTC), author=AUTHORS[number % len(AUTHORS)])
+        self._server.add("talk", entry)
+        return Said(guid, text)
+
+    def take_back(self, said: Said) -> bool:
+        """See Place."""
+        return False
+
+    def break_off(self) -> None:
+        """See Place."""
+        self._server.next_answers["/talk.rss"].append(Answer(503, headers={"Retry-After": "1"}))
+
+
+class ForumPlace:
+    """A forum that runs Discourse."""
+
+    name = "forum"
+
+    def __init__(self, server: discourse.ForumSite) -> None:
+        self._server = server
+        # Its numbers go on where those of an earlier run were.
+        server.last = int(time.time() * 100)
+        server.add("<p>Be kind to one another.</p>", created_at="2020-01-01T00:00:00.000Z")
+        self.keys = {
+            "type": "discourse", "forum": server.url, "interval_seconds": 1, "pause_seconds": 0.01,
+            "look_again_minutes": 1 / 6, "private_addresses": True,
+        }  # fmt: skip
+
+    def visited(self) -> bool:
+        """See Place."""
+        return bool(self._server.requests("/posts.json"))
+
+    def say(self, number: int, text: str) -> Said:
+        """See Place."""
+        made = self._server.add(f"<p>{escape(text)}</p>", AUTHORS[number % len(AUTHORS)])
+        return Said(f"{urlsplit(self._server.url).netloc}/{made}", text)
+
+    def take_back(self, said: Said) -> bool:
+        """See Place."""
+        self._server.delete(int(said.address.rpartition("/")[2]))
+        return True
+
+    def break_off(self) -> None:
+        """See Place."""
+        self._server.next_answers["/posts.json"].append(Answer(503))
 
 
 def secret(folder: Path, name: str, value: str) -> dict[str, str]:
@@ -109,6 +227,9 @@ def town(folder: Path) -> Iterator[list[Place]]:
         yield [
             BlueskyPlace(stack.enter_context(jetstream.jetstream())),
             XPlace(stack.enter_context(x.fake_x()), folder),
+            MastodonPlace(stack.enter_context(mastodon.instance()), folder),
+            FeedPlace(stack.enter_context(feeds.feed_site(holds=2000))),
+            ForumPlace(stack.enter_context(discourse.forum_site())),
         ]
 
 
