@@ -134,8 +134,11 @@ class Follower:
                     resumed = False
                     self._look_for_gap(before, self._network.reached)
                 waited = time.monotonic() - self._settled
+                # A first start notes at once where it begins: killed before that, it would begin later.
+                begins = self._last.cursor is None and self._network.cursor is not None
                 if (
-                    waited > _IDLE_SECONDS
+                    begins
+                    or waited > _IDLE_SECONDS
                     or (self._batch and waited > _POSTS_SECONDS)
                     or len(self._batch) > _MOST_WAITING
                 ):

@@ -64,10 +64,16 @@ class Waits:
 
 
 class Redirected(HTTPAdapter):
-    """Sends what is meant for X's host to `base_url`. `patience`: seconds to connect and to wait for the next byte."""
+    """Sends what is meant for X's host to `base_url`, and gives the headers of every answer to `heed`.
 
-    def __init__(self, base_url: str, patience: tuple[float, float] = _PATIENCE) -> None:
+    `patience`: seconds to connect and to wait for the next byte.
+    """
+
+    def __init__(
+        self, base_url: str, heed: Callable[[Mapping[str, str]], None], patience: tuple[float, float] = _PATIENCE
+    ) -> None:
         super().__init__()
+        self._heed = heed
         self._base = base_url.rstrip("/")
         self._patience = patience
 
@@ -83,7 +89,9 @@ class Redirected(HTTPAdapter):
         """See HTTPAdapter. Proxies are those of the environment for the host that is really asked."""
         request.url = self._base + (request.url or "").removeprefix(_HOST)
         proxies = requests.utils.get_environ_proxies(request.url)
-        return super().send(request, stream, self._patience, verify, cert, proxies)
+        response = super().send(request, stream, self._patience, verify, cert, proxies)
+        self._heed(response.headers)
+        return response
 
 
 class Api:
@@ -94,6 +102,7 @@ class Api:
         self._what = f"source {source}: bearer_token"
         self.host = urlsplit(configuration.base_url).netloc
         self.waits = Waits()
+        self._ahead = 0.0
 
     def token(self) -> str:
         """The credential. Raises AdrwatchError where there is none."""
@@ -101,7 +110,11 @@ class Api:
 
     def redirect(self, session: requests.Session, patience: tuple[float, float] = _PATIENCE) -> None:
         """Let a session of tweepy ask `base_url`."""
-        session.mount(_HOST, Redirected(self._configuration.base_url, patience))
+        session.mount(_HOST, Redirected(self._configuration.base_url, self._set_clock, patience))
+
+    def now(self) -> float:
+        """X's clock, as its last answer told it, in seconds since 1970: ids and limits go by it."""
+        return time.time() + self._ahead
 
     def rules(self) -> list[Any]:
         """The rules of the stream, each with `id`, `value` and perhaps `tag`. Raises SourceBroken, as all below."""
@@ -174,6 +187,11 @@ class Api:
     def unreachable(self, error: BaseException) -> SourceBroken:
         """The error of a host that does not answer at all."""
         return self.broken(f"cannot be reached: {type(error).__name__}", self.waits.network())
+
+    def _set_clock(self, headers: Mapping[str, str]) -> None:
+        told = server_time(headers)
+        if told is not None:
+            self._ahead = told - time.time()
 
     @contextmanager
     def _asked(self, part: str) -> Iterator[tuple[tweepy.Client, tweepy.StreamingClient]]:

@@ -66,11 +66,13 @@ class XNetwork(Network):
     def follow(self, cursor: str | None) -> Generator[Item | None, None, None]:
         """See Network."""
         before = self._take_up(cursor)
+        # So that the place of a first start is written before anything is read.
+        yield None
         # What is gone is asked for even while nothing may be read: each try starts a question, or brings its answer.
         yield from self._gone()
         self._heed_cap()
         self._rulebook.synchronise()
-        away = max(0.0, time.time() - before) + self._configuration.rewind_seconds
+        away = max(0.0, self._api.now() - before) + self._configuration.rewind_seconds
         minutes = math.ceil(away / 60.0)
         plays_back = cursor is not None and minutes <= self._configuration.backfill_minutes
         missing = cursor is not None
@@ -102,7 +104,7 @@ class XNetwork(Network):
     def _take_up(self, cursor: str | None) -> float:
         """Take the place of a cursor; gives its time in seconds since 1970."""
         try:
-            self._place = Place(posts.first_id(time.time() * 1000)) if cursor is None else Place.decode(cursor)
+            self._place = Place(posts.first_id(self._api.now() * 1000)) if cursor is None else Place.decode(cursor)
             self.cursor = self._place.encode()
             return posts.milliseconds(self._place.since) / 1000
         except ValueError:
@@ -117,7 +119,7 @@ class XNetwork(Network):
             raise SourceBroken(error.message, fix=error.fix) from None
 
     def _heed_cap(self) -> None:
-        now, most = time.time(), self._configuration.max_posts_per_month
+        now, most = self._api.now(), self._configuration.max_posts_per_month
         if self._place.read_in_month_of(now) >= most:
             ends = next_month(now)
             raise SourceBroken(
@@ -176,7 +178,7 @@ class XNetwork(Network):
                 raise self._api.broken(f"ends the stream ({one.title})", self._api.waits.network())
 
     def _post(self, tweet: Tweet) -> Iterator[Item]:
-        self._place = self._place.counted(time.time())
+        self._place = self._place.counted(self._api.now())
         self.cursor = self._place.encode()
         if tweet.id in self._seen:
             yield Passed("duplicate")
@@ -217,7 +219,7 @@ class XNetwork(Network):
 
     def _search(self, since: float) -> Iterator[Item | None]:
         """What was written after a time, by search. Limits are waited for here: a new connection would begin it all anew."""
-        first = posts.first_id(max(since, time.time() - _SEARCH_SECONDS) * 1000)
+        first = posts.first_id(max(since, self._api.now() - _SEARCH_SECONDS) * 1000)
         for query in self._rulebook.queries:
             token: str | None = None
             while True:

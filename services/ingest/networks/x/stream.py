@@ -19,7 +19,7 @@ from typing import Any
 import requests
 import tweepy
 
-from services.ingest.networks.x.api import Api, server_time
+from services.ingest.networks.x.api import Api
 from services.ingest.source import SourceBroken
 
 _MOMENT = 0.5
@@ -81,7 +81,6 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
         self.connected_at: float | None = None
         self._api = api
         self._left = self._ended = False
-        self._skew = 0.0
         # By the thread that reads: whoever takes from the queue may be busy elsewhere.
         self.heard = time.monotonic()
         self._response: requests.Response | None = None
@@ -98,7 +97,6 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
 
     def _answered(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self._response = response
-        self._skew = (server_time(response.headers) or time.time()) - time.time()
         if self._left:
             self.running = False
 
@@ -118,13 +116,13 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
             self._put(trouble())
 
     def on_connect(self) -> None:
-        self.heard, self.connected_at = time.monotonic(), time.time() + self._skew
+        self.heard, self.connected_at = time.monotonic(), self._api.now()
 
     def on_data(self, raw_data: bytes) -> None:
-        self._put(Heard(raw_data, time.time() + self._skew))
+        self._put(Heard(raw_data, self._api.now()))
 
     def on_keep_alive(self) -> None:
-        self._put(Heard(None, time.time() + self._skew))
+        self._put(Heard(None, self._api.now()))
 
     def on_closed(self, response: requests.Response) -> None:
         self._end(lambda: self._api.broken("closed the connection", self._api.waits.network()))

@@ -67,13 +67,14 @@ def until(
     """What comes until it is enough; `connected` is called once the stream is."""
     found: list[Item] = []
     deadline = time.monotonic() + PATIENCE
-    place = None
+    begin: str | None = None
     with closing(network.follow(cursor)) as items:
         for item in items:
-            if connected is not None and network.cursor not in (None, cursor, place):
+            begin = begin or network.cursor
+            if connected is not None and network.cursor != begin:
                 # The first keep-alive has moved the place.
-                place, call, connected = network.cursor, connected, None
-                call()
+                connected()
+                connected = None
             if item is not None:
                 found.append(item)
             if enough(found):
@@ -330,6 +331,15 @@ def test_a_clock_of_x_that_is_ahead_moves_the_place_by_its_own_time(server: Fake
     assert network.reached.timestamp() == pytest.approx(at, abs=20)
 
 
+def test_a_clock_of_x_that_is_ahead_makes_no_long_break_a_short_one(server: FakeX, x: Callable[..., Network]) -> None:
+    server.skew = 2 * HOUR
+    theirs = time.time() + server.skew
+    server.add(tweet(theirs - HOUR / 2, "zoloft, while nobody listened"))
+    network = x(backfill_minutes=5)
+    assert texts(until(network, some(1), since(theirs - HOUR))) == ["zoloft, while nobody listened"]
+    assert "backfill_minutes" not in server.streams[0]
+
+
 def test_a_credential_that_is_refused_is_said_and_a_new_one_is_taken_up(
     server: FakeX, x: Callable[..., Network], tmp_path: Path
 ) -> None:
@@ -453,12 +463,12 @@ def test_x_is_asked_even_while_the_month_is_paid(server: FakeX, x: Callable[...,
     server.remove(one)
     network = x(sealed=lambda: [Published(id="x:1", sealed=Seal(SECRET, "x").close(one))], max_posts_per_month=1)
     cursor: str | None = Place(int(one), time.strftime("%Y-%m", time.gmtime()), 1, 0).encode()
-    found: list[Item | None] = []
+    found: list[Item] = []
     deadline = time.monotonic() + PATIENCE
     while not found and time.monotonic() < deadline:
         with pytest.raises(SourceBroken, match="were read this month"):
-            found.extend(network.follow(cursor))
-    assert kinds([item for item in found if item is not None]) == ["PostGone"]
+            found.extend(filter(None, network.follow(cursor)))
+    assert kinds(found) == ["PostGone"]
     assert server.connections == 0
 
 
