@@ -36,7 +36,7 @@ ANNA = "did:plc:anna2345"
 NOVELZA = OwnName(name="novelza", kind="brand", drug=Concept("own:novelmab", "novelmab"))
 
 
-def put(kafka: str, prefix: str, key: bytes | None, value: bytes | None) -> None:
+def put(kafka: str, prefix: str, key: bytes, value: bytes | None) -> None:
     """Write a record to the list's topic as anybody could."""
     with closing(KafkaProducer(bootstrap_servers=kafka)) as producer:
         producer.send(DRUG_NAMES.name(prefix), key=key, value=value).get(timeout=60)
@@ -102,16 +102,17 @@ def test_misspellings_are_shown_and_added_when_wanted(adrwatch: Adrwatch) -> Non
     assert (asked.exit_code, "novleza" in asked.output) == (1, True)
     assert rows(adrwatch) == {}
     assert adrwatch(*words, "--yes") == 0
+    told = adrwatch.out
     listed = rows(adrwatch)
     assert (listed["novleza"]["kind"], listed["novleza"]["label"]) == ("misspelling", "novelmab")
-    assert f"{len(listed)} added" in adrwatch.out
+    assert f"{len(listed)} added" in told
     assert adrwatch("drugs", "add", "revolution", "--drug", "novelza") == 0
     assert "everyday word" in adrwatch.err
 
 
 def test_a_list_that_is_followed_takes_changes_up_and_foreign_records_hinder_nobody(adrwatch: Adrwatch) -> None:
     settings, stop = load(), threading.Event()
-    put(adrwatch.kafka, adrwatch.prefix, None, b"\xff\x00")
+    put(adrwatch.kafka, adrwatch.prefix, b"\xfe", b"\xff\x00")
     put(adrwatch.kafka, adrwatch.prefix, b"novelza", encode(NOVELZA))
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()
