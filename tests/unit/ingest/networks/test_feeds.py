@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -242,6 +243,18 @@ def test_a_feed_that_is_gone_for_good_is_not_asked_again_and_one_that_moved_is_f
 def test_machines_of_the_inner_network_are_not_asked(address: str) -> None:
     with pytest.raises(SourceBroken, match="of the inner network"):
         Web(private=False, timeout=2.0, most_bytes=100).get(address)
+
+
+def test_a_name_that_becomes_one_of_the_inner_network_when_it_is_asked_gives_nothing(
+    site: FeedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.add("talk", Entry("tag:1", "zoloft", TIME))
+    real = socket.getaddrinfo
+    answers = iter([[(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 80))]])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *what, **more: next(answers, None) or real(*what, **more))
+    with pytest.raises(SourceBroken, match="of the inner network"):
+        Web(private=False, timeout=2.0, most_bytes=10_000).get(site.feed("talk"))
+    assert len(site.requests("/talk.rss")) == 1, "what it answered is not read"
 
 
 def test_a_redirect_to_many_other_hosts_is_not_followed(site: FeedSite) -> None:
