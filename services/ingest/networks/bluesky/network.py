@@ -67,6 +67,7 @@ class BlueskyNetwork(Network):
         # Without a place it begins now, and goes on from there should the connection break before the first event; that one
         # tells the time by the clock that counts.
         self.cursor, self._guessed = cursor or str(int(time.time() * _SECOND_US)), cursor is None
+        yield None
         try:
             with self._connected(cursor) as socket:
                 heard = time.monotonic()
