@@ -81,7 +81,8 @@ def play(place: Place, texts: list[str], rate: float, ledger: IO[str], stop: thr
 
 def note(ledger: IO[str], place: Place, what: str, said: Said) -> None:
     """One line of the ledger."""
-    line = {"source": place.name, "what": what, "address": said.address, "text": said.text, "heard": said.heard}
+    heard = said.heard and (what == "post" or place.keeps_deletions)
+    line = {"source": place.name, "what": what, "address": said.address, "text": said.text, "heard": heard}
     ledger.write(json.dumps(line) + "\n")
 
 

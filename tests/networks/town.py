@@ -31,10 +31,12 @@ class Said:
 
 
 class Place(Protocol):
-    """A network of the town. `name` is its source's, `keys` its table in the sources file."""
+    """A network of the town. `name` is its source's, `keys` its table in the sources file, `keeps_deletions` whether a source that was
+    away is told later what was deleted meanwhile."""
 
     name: str
     keys: dict[str, Any]
+    keeps_deletions: bool
 
     def visited(self) -> bool:
         """Whether anybody has come to listen."""
@@ -53,6 +55,7 @@ class BlueskyPlace:
     """Bluesky."""
 
     name = "bluesky"
+    keeps_deletions = True
 
     def __init__(self, server: jetstream.Jetstream) -> None:
         self._server = server
@@ -83,6 +86,7 @@ class XPlace:
     """X. Its rules find whole words only."""
 
     name = "x"
+    keeps_deletions = True
 
     def __init__(self, server: x.FakeX, folder: Path) -> None:
         self._server = server
@@ -115,6 +119,7 @@ class MastodonPlace:
     """An instance of Mastodon."""
 
     name = "mastodon"
+    keeps_deletions = False
 
     def __init__(self, server: mastodon.Instance, folder: Path) -> None:
         self._server = server
@@ -149,6 +154,7 @@ class FeedPlace:
     """A blog's feed. What is gone from it says nothing of a deletion."""
 
     name = "blog"
+    keeps_deletions = False
 
     def __init__(self, server: feeds.FeedSite) -> None:
         self._server = server
@@ -182,6 +188,7 @@ class ForumPlace:
     """A forum that runs Discourse."""
 
     name = "forum"
+    keeps_deletions = True
 
     def __init__(self, server: discourse.ForumSite) -> None:
         self._server = server
@@ -228,7 +235,7 @@ def town(folder: Path) -> Iterator[list[Place]]:
             BlueskyPlace(stack.enter_context(jetstream.jetstream())),
             XPlace(stack.enter_context(x.fake_x()), folder),
             MastodonPlace(stack.enter_context(mastodon.instance()), folder),
-            FeedPlace(stack.enter_context(feeds.feed_site(holds=2000))),
+            FeedPlace(stack.enter_context(feeds.feed_site(holds=300))),
             ForumPlace(stack.enter_context(discourse.forum_site())),
         ]
 
