@@ -7,8 +7,10 @@ into its cache, and is made anew at each start.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from shared.broker import TopicReader
 from shared.errors import BadMessage
@@ -21,11 +23,12 @@ _TEXTS_MS = POSTS.retention_ms + DAY_MS
 
 
 class Known:
-    """The posts of one source. Used by one thread."""
+    """The posts of one source. Who reads and who delivers may use it at once."""
 
     def __init__(self, source: str) -> None:
         self._prefix = f"{source}:"
         self._offset = 0
+        self._lock = threading.RLock()
         self._posts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._posts.execute("CREATE TABLE posts (id TEXT PRIMARY KEY, author TEXT, text_ms INTEGER) WITHOUT ROWID")
         self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
@@ -38,38 +41,56 @@ class Known:
     def catch_up(self, settings: Settings) -> None:
         """Take in what the topic has more since the last time. Raises what TopicReader raises."""
         with TopicReader(settings, PUBLISHED, self._offset) as reader:
-            self._posts.execute("BEGIN")
-            try:
+            with self._changing():
                 for record in reader.to_end():
                     self._apply((record.key or b"").decode(errors="replace"), record.value, record.written_ms)
                     self._offset = record.offset + 1
-            finally:
-                self._posts.execute("COMMIT")
 
     def add(self, posts: Iterable[Published], written_ms: int) -> None:
         """Take in posts that were written at a time, in ms since 1970, and their texts with them."""
         text_ms = written_ms if written_ms > time.time() * 1000 - _TEXTS_MS else None
         rows = [(one.id, one.author, text_ms) for one in posts]
-        self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?)", rows)
+        with self._changing():
+            self._posts.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?)", rows)
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Forget posts whose deletion is with the broker."""
-        self._posts.executemany("DELETE FROM posts WHERE id = ?", [(one,) for one in ids])
+        """Forget posts that are taken back."""
+        with self._changing():
+            self._posts.executemany("DELETE FROM posts WHERE id = ?", [(one,) for one in ids])
 
     def __contains__(self, post_id: str) -> bool:
-        return self._posts.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
+        with self._lock:
+            return self._posts.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
 
     def of_author(self, author: str) -> list[str]:
         """The ids of an author's posts; `author` is the keyed hash."""
-        return [one for (one,) in self._posts.execute("SELECT id FROM posts WHERE author = ? ORDER BY id", (author,))]
+        return self._ids("SELECT id FROM posts WHERE author = ? ORDER BY id", author)
 
     def with_text_from_before(self, ms: int) -> list[str]:
         """The ids of posts whose texts were written before a time, and are not yet forgotten."""
-        return [one for (one,) in self._posts.execute("SELECT id FROM posts WHERE text_ms < ? ORDER BY id", (ms,))]
+        return self._ids("SELECT id FROM posts WHERE text_ms < ? ORDER BY id", ms)
 
     def text_gone(self, ids: Iterable[str]) -> None:
         """The texts of these posts are forgotten; the posts are still known."""
-        self._posts.executemany("UPDATE posts SET text_ms = NULL WHERE id = ?", [(one,) for one in ids])
+        with self._changing():
+            self._posts.executemany("UPDATE posts SET text_ms = NULL WHERE id = ?", [(one,) for one in ids])
+
+    def _ids(self, query: str, value: str | int) -> list[str]:
+        with self._lock:
+            return [one for (one,) in self._posts.execute(query, (value,))]
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One transaction for many rows; an inner one is part of the outer."""
+        with self._lock:
+            outer = self._posts.in_transaction
+            if not outer:
+                self._posts.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if not outer:
+                    self._posts.execute("COMMIT")
 
     def _apply(self, key: str, value: bytes | None, written_ms: int) -> None:
         if not key.startswith(self._prefix):

@@ -1,0 +1,101 @@
+"""Delivers the parcels of a source, in the order of steps that `follow` states; waits for a broker that is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import tenacity
+from kafka.errors import KafkaError
+from msgspec.structs import replace
+
+from services.ingest.delete import take_back
+from services.ingest.networks.known import Known
+from services.ingest.networks.parcel import Parcel
+from services.ingest.networks.texts import outdated
+from services.ingest.publish import STAGE
+from shared import metrics
+from shared.errors import AdrwatchError, DependencyAway
+from shared.events import encode, now
+from shared.logs import logger
+from shared.settings import Settings
+from shared.stream import Output
+from shared.topics import POSITIONS, POSTS, PUBLISHED
+from shared.writer import Writer
+
+log = logger("sources")
+
+_PATIENCE_SECONDS = 15.0
+# How often texts that are too old are looked for.
+_TIDY_SECONDS = 600.0
+
+
+class Courier:
+    """`text_days`: texts that are older are forgotten, unless what was published of them may still wait (`spooled`)."""
+
+    def __init__(
+        self, name: str, settings: Settings, known: Known, stop: threading.Event, text_days: float | None
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._known = known
+        self._stop = stop
+        self._stage = f"source-{name}"
+        self._writer = Writer(settings, _PATIENCE_SECONDS)
+        self._text_days = text_days
+        self._tidied = 0.0
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Steps 2 to 4. Raises AdrwatchError or KafkaError only while stopping."""
+        if parcel.outputs:
+            self.insist(lambda: self._writer.write(parcel.outputs))
+            metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(parcel.posts)
+        if parcel.gone:
+            self.insist(lambda: self._take_back(parcel.gone))
+        position = replace(parcel.position, written_at=now())
+        self.insist(lambda: self._writer.write([Output(POSITIONS, self._name, encode(position))]))
+        metrics.DEPENDENCY_UP.labels(self._stage).set(position.error is None)
+        if position.reached is not None:
+            late = (position.written_at - position.reached).total_seconds()
+            metrics.SOURCE_LAG.labels(self._name).set(max(0.0, late))
+
+    def tidy(self) -> None:
+        """Forget texts that are older than the source may keep them, every ten minutes. Raises as `deliver` does."""
+        if self._text_days is not None and time.time() - self._tidied > _TIDY_SECONDS:
+            self.insist(self._forget_texts)
+            self._tidied = time.time()
+
+    def insist(self, call: Callable[[], None]) -> None:
+        """Call until it works; while stopping, once. Raises what it raises then."""
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((AdrwatchError, KafkaError)),
+            wait=tenacity.wait_random_exponential(self._settings.retry_first, self._settings.retry_most),
+            sleep=tenacity.sleep_using_event(self._stop),
+            stop=tenacity.stop_when_event_set(self._stop),
+            before_sleep=self._note_retry,
+            reraise=True,
+        )(call)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._writer.close()
+
+    def _take_back(self, ids: Sequence[str]) -> None:
+        account = take_back(self._settings, ids, _PATIENCE_SECONDS)
+        if not account.complete:
+            raise DependencyAway("the broker did not acknowledge a deletion")
+        self._writer.write([Output(PUBLISHED, one, None) for one in ids])
+
+    def _forget_texts(self) -> None:
+        outputs, posts = outdated(self._settings, self._name, self._known, self._text_days or 0.0)
+        self._writer.write(outputs)
+        self._known.text_gone(posts)
+
+    def _note_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        metrics.RETRIES.labels(self._stage).inc()
+        metrics.DEPENDENCY_UP.labels(self._stage).set(0)
+        log.warning(
+            "the broker is away, trying again", source=self._name, attempt=state.attempt_number, error=str(error)
+        )
