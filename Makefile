@@ -8,7 +8,7 @@ VIGIPY := .venv-vigipy
 REPORT := docs/models/report
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format train bench bench-signals bench-windows models-report clean
+.PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-ingest models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench-signals: $(VENV)/.run $(VIGIPY)/.made ## measure the statistics of a milli
 
 bench-windows: $(VENV)/.run ## measure how fast mentions come into the windows in Redis, and what they need there
 	@$(BIN)/python -m tests.benchmarks.windows $(ARGS)
+
+bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publishes into Kafka beside a bare producer loop
+	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
 
 # Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)
