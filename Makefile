@@ -8,7 +8,7 @@ VIGIPY := .venv-vigipy
 REPORT := docs/models/report
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-screen models-report clean
+.PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-screen bench-ingest models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ bench-windows: $(VENV)/.run ## measure how fast mentions come into the windows i
 
 bench-screen: $(VENV)/.run ## measure posts/s through the screen on one core beside plain code (STREAM=FILE, ARGS="--limit 20000")
 	@$(BIN)/python -m tests.benchmarks.screen $(STREAM) $(ARGS)
+
+bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publishes into Kafka beside a bare producer loop
+	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
 
 # Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)

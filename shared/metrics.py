@@ -66,6 +66,11 @@ SOURCE_LAG = Gauge("adrwatch_source_lag_seconds", "age of the last event that a 
 SOURCE_RECONNECTS = Counter("adrwatch_source_reconnects_total", "connections made anew", ["source"])
 # Time that a network no longer had when a source came back: posts of it were never read.
 SOURCE_GAP = Counter("adrwatch_source_gap_seconds_total", "time missing between position and first event", ["source"])
+# What a source has read and keeps on disk until Kafka takes it.
+SPOOL_POSTS = Gauge("adrwatch_spool_posts", "posts that wait in the spool of a source", ["source"])
+SPOOL_BYTES = Gauge("adrwatch_spool_bytes", "bytes in the spool of a source", ["source"])
+# Noted whenever the spool changes.
+SPOOL_AGE = Gauge("adrwatch_spool_age_seconds", "how long the oldest post of a spool has waited", ["source"])
 
 
 def serve(port: int) -> None:

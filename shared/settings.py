@@ -104,6 +104,17 @@ class Settings(BaseSettings):
     sources_file: Path | None = Field(
         None, description="TOML file of the live sources (docs/sources.md); unset, posts come from files only"
     )
+    spool_mib: int = Field(
+        1024, ge=0, le=1_000_000, description="most that a live source keeps on disk while Kafka is away; 0 for nothing"
+    )
+    spool_free_mib: int = Field(
+        1024, ge=0, le=1_000_000, description="of the disk so much stays free: spools take no more before"
+    )
+    spool_fsync: str = Field(
+        "always",
+        pattern=r"^(always|never|\d+(\.\d+)?)$",
+        description="when a spool waits for the disk: always (each batch), every so many seconds, or never",
+    )
 
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"

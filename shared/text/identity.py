@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from shared.secret_file import Secret, kept
@@ -19,12 +18,12 @@ def author_hash(secret: str, source: str, author: str) -> str:
     handles at two networks are two authors.
     """
     name = author.strip().removeprefix("@").casefold()
-    return hmac.new(secret.encode(), f"{source}\x1f{name}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret.encode(), f"{source}\x1f{name}".encode(), "sha256").hex()[:32]
 
 
 def post_hash(secret: str, source: str, native: str) -> str:
     """HMAC-SHA256 of source and native id, 32 hexadecimal digits: for networks whose ids of posts contain their author."""
-    return hmac.new(secret.encode(), f"{source}\x1fpost\x1f{native}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret.encode(), f"{source}\x1fpost\x1f{native}".encode(), "sha256").hex()[:32]
 
 
 def author_secret(settings: Settings) -> str:

@@ -63,7 +63,8 @@ class Jetstream:
 
     `break_every`: a connection ends after so many frames, every second time without a word. `twice`: every so many frames are sent
     two times. `garbage`: frames that are none, sent before the event of that number. `stall_after`: a connection sends so many
-    frames, and then nothing. `refuse`: connections are answered with this status.
+    frames, and then nothing. `refuse`: connections are answered with this status. `keeps`: False for one that sends only what comes
+    after a connection was made, whatever its cursor.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,7 @@ class Jetstream:
         self.twice: int | None = None
         self.stall_after: int | None = None
         self.refuse: int | None = None
+        self.keeps = True
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -109,7 +111,8 @@ class Jetstream:
         query = parse_qs(urlsplit(connection.request.path).query)
         cursor = int(query["cursor"][0]) if "cursor" in query else None
         with self._more:
-            at = len(self._events) if cursor is None or cursor > _now_us() + 3_600_000_000 else 0
+            ahead = cursor is None or cursor > _now_us() + 3_600_000_000
+            at = len(self._events) if ahead or not self.keeps else 0
             self.queries.append(query)
             number = len(self.queries)
         frames = 0

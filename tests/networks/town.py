@@ -31,8 +31,10 @@ class Said:
 
 
 class Place(Protocol):
-    """A network of the town. `name` is its source's, `keys` its table in the sources file, `keeps_deletions` whether a source that was
-    away is told later what was deleted meanwhile."""
+    """A network of the town. `name` is its source's, `keys` its table in the sources file.
+
+    `keeps_deletions`: whether a source that was away is told later what was deleted meanwhile.
+    """
 
     name: str
     keys: dict[str, Any]

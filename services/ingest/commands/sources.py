@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from services.ingest.networks.keys import SourceKeys
     from shared.settings import Settings
 
@@ -23,32 +25,34 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 def show(as_json: AsJson = False) -> None:
     """Show every source of ADRWATCH_SOURCES_FILE: how far it has come, how fast, how late, and why it waits.
 
+    `spooled` are posts that wait on this machine's disk for Kafka; while it is away nothing else is known, and the exit code is 2.
+
     Example: adrwatch sources list --json
     """
-    from rich import box
-    from rich.table import Column, Table
-
-    from services.ingest.networks import positions
+    from services.ingest.networks import positions, segments
+    from services.ingest.networks.spool import folder_of
     from shared.console import tables
+    from shared.errors import DependencyAway
+    from shared.events import Position
 
     settings, sources = _configured()
-    last = positions.read(settings)
-    found = [positions.report(name, _type(one), one.address, last.get(name)) for name, one in sources.items()]
+    last: dict[str, Position] = {}
+    away: DependencyAway | None = None
+    try:
+        last = positions.read(settings)
+    except DependencyAway as trouble:
+        away = trouble
+    found = []
+    for name, one in sources.items():
+        spool = segments.contents(folder_of(settings, name))
+        report = positions.report(name, _type(one), one.address, last.get(name), spool)
+        found.append(report if away is None else report | {"state": "broker away"})
     if as_json:
         print(json.dumps(found))
-        return
-    table = Table(
-        Column("name", no_wrap=True), "type", "state", "events/s", "lag", "posts", "reconnects", "position", "error",
-        box=box.SIMPLE_HEAD, show_edge=False,
-    )  # fmt: skip
-    for one in found:
-        lag = one.get("lag_seconds")
-        error = f"{one['error']} since {one['since'][:16]}" if one.get("error") else ""
-        table.add_row(
-            one["name"], one["type"], one["state"], _shown(one, "per_second"), "" if lag is None else f"{lag:g} s",
-            _shown(one, "posts"), _shown(one, "reconnects"), _short(one["position"] or ""), error,
-        )  # fmt: skip
-    tables().print(table)
+    else:
+        tables().print(_table(found))
+    if away is not None:
+        raise away
 
 
 @group.command()
@@ -109,6 +113,24 @@ def run_worker() -> None:
     from services.ingest.networks.worker import run as follow
 
     follow(*_configured())
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Column, Table
+
+    table = Table(
+        Column("name", no_wrap=True), "type", "state", "events/s", "lag", "posts", "spooled", "reconnects", "position",
+        "error", box=box.SIMPLE_HEAD, show_edge=False,
+    )  # fmt: skip
+    for one in found:
+        lag = one.get("lag_seconds")
+        error = f"{one['error']} since {one['since'][:16]}" if one.get("error") else ""
+        table.add_row(
+            one["name"], one["type"], one["state"], _shown(one, "per_second"), "" if lag is None else f"{lag:g} s",
+            _shown(one, "posts"), str(one["spooled"] or ""), _shown(one, "reconnects"), _short(one["position"] or ""), error,
+        )  # fmt: skip
+    return table
 
 
 def _configured() -> tuple[Settings, dict[str, SourceKeys]]:

@@ -2,11 +2,12 @@
 
 Order of steps, each repeatable:
 
-1. items are read into a batch; reading pauses while the next steps last, and the network is not read faster than Kafka takes;
+1. items are read into a batch, which is handed to the outbox with the position after it: reading goes on while the next steps last,
+   and pauses where neither Kafka nor the spool takes more;
 2. posts, notes that they are published, and dead letters are written, and the acknowledgement of each is awaited;
 3. what was deleted at the network is taken back: deletions first, then tombstones;
-4. only then the position is written. A crash at any point goes on from the position before, and repeats what came after it
-   under the same ids.
+4. only then the position is written. A crash at any point goes on from the position before, or from that of the spool where
+   something waits there, and repeats what came after it under the same ids.
 
 A network that breaks off is tried again from the position on, after the time that it asks for, else with back-off and
 jitter; Kafka that is away is waited for.
@@ -17,43 +18,39 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
 from contextlib import closing
 from datetime import datetime
 from typing import Literal
 
-import tenacity
 from kafka.errors import KafkaError
 
-from services.ingest.delete import take_back
 from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch
+from services.ingest.networks.courier import Courier
 from services.ingest.networks.network import Item, Network
-from services.ingest.networks.texts import outdated
+from services.ingest.networks.outbox import Outbox
+from services.ingest.networks.parcel import Parcel
+from services.ingest.networks.spool import Spool
 from services.ingest.publish import STAGE
 from services.ingest.source import Reject, SourceBroken
 from shared import metrics
-from shared.errors import AdrwatchError, DependencyAway
-from shared.events import Position, Published, encode, now
+from shared.errors import AdrwatchError
+from shared.events import Position, now
 from shared.logs import logger
 from shared.settings import Settings
-from shared.stream import Output
-from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED
-from shared.writer import Writer
+from shared.topics import PUBLISHED
 
 log = logger("sources")
 
-_PATIENCE_SECONDS = 15.0
 # Posts wait this long for company; without any, the position is written this often, which also says that the source lives.
 _POSTS_SECONDS = 1.0
 _IDLE_SECONDS = 5.0
-_MOST_WAITING = 500
+_MOST_WAITING = 2_000
 # Networks as large as these never are silent for so long: what lies between is missing.
 _GAP_SECONDS = 300.0
 # A connection that lasted is no reason to be slower with the next one.
 _STEADY_SECONDS = 60.0
-# How often texts that are too old are looked for.
-_TIDY_SECONDS = 600.0
 
 State = Literal["running", "waiting", "stopped"]
 
@@ -61,6 +58,8 @@ State = Literal["running", "waiting", "stopped"]
 class Follower:
     """Follows one source until `stop` is set; `run` is its thread. `text_days`: texts that are older are forgotten;
     `seal_days`: so are encrypted ids of posts.
+
+    Raises AdrwatchError where another process has the spool of the source.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Follower:
         settings: Settings,
         stop: threading.Event,
         text_days: float | None,
-        seal_days: float | None = None,
+        seal_days: float | None,
     ) -> None:
         self.name = name
         self._network = network
@@ -79,14 +78,13 @@ class Follower:
         self._known = batch.known
         self._settings = settings
         self._stop = stop
-        self._writer = Writer(settings, _PATIENCE_SECONDS)
-        self._stage = f"source-{name}"
+        self._spool = Spool(name, settings)
+        self._courier = Courier(name, settings, batch.known, stop, text_days, seal_days)
+        self._outbox = Outbox(name, self._spool, self._deliver)
+        # The last that was handed over; a connection goes on from there, a process from the last that was written.
         self._last = Position(source=name, cursor=None, reached=None, written_at=now(), state="waiting")
-        self._text_days = text_days
-        self._seal_days = seal_days
-        self._tidied = 0.0
         self._settled = time.monotonic()
-        self._events = 0
+        self._events: Counter[str] = Counter()
         self._posts = 0
         self._reconnects = 0
 
@@ -94,7 +92,8 @@ class Follower:
         """Follow until told to stop. Network and broker may be away for any time."""
         failures = 0
         try:
-            self._insist(self._take_up)
+            self._courier.insist(self._take_up)
+            self._outbox.start()
             while not self._stop.is_set():
                 began = time.monotonic()
                 try:
@@ -108,20 +107,37 @@ class Follower:
                     asked = trouble.wait_seconds
                     self._rest(self._pause(failures) if asked is None else asked, trouble.message)
             self._settle("stopped")
+            self._outbox.close()
+            if self._outbox.failure is not None:
+                raise self._outbox.failure
             log.info("a source stops", source=self.name, position=self._last.cursor)
         except (AdrwatchError, KafkaError) as error:
             if not self._stop.is_set():
                 raise
-            # What was not acknowledged lies after the position, and comes again.
+            # What was not acknowledged lies in the spool, or after the position, and comes again.
             log.warning("a source stops without the broker", source=self.name, error=type(error).__name__)
         finally:
-            self._writer.close()
+            # Nobody waits for a broker on behalf of a source that has ended.
+            self._stop.set()
+            self._outbox.close()
+            self._courier.close()
             self._known.close()
 
     def _take_up(self) -> None:
         self._known.catch_up(self._settings)
-        self._last = positions.read(self._settings).get(self.name, self._last)
+        for parcel in self._spool.parcels():
+            for one in parcel.outputs:
+                if one.topic is PUBLISHED:
+                    self._known.apply(one.key, one.value, _ms(now()))
+            self._known.forget(parcel.gone)
+        self._last = self._spool.resume or positions.read(self._settings).get(self.name, self._last)
         log.info("a source goes on", source=self.name, position=self._last.cursor)
+
+    def _deliver(self, parcel: Parcel) -> None:
+        self._courier.deliver(parcel)
+        if not self._outbox.spooled:
+            # The texts of what waits there are not yet with the broker to be forgotten.
+            self._courier.tidy()
 
     def _follow(self) -> None:
         """One connection, until it breaks (SourceBroken) or `stop` is set."""
@@ -147,9 +163,7 @@ class Follower:
                     return
 
     def _take(self, item: Item) -> None:
-        kind = self._batch.take(item)
-        self._events += 1
-        metrics.SOURCE_EVENTS.labels(self.name, kind).inc()
+        self._events[self._batch.take(item)] += 1
         if isinstance(item, Reject):
             log.warning("a source sent what cannot be read", source=self.name, reason=item.reason, detail=item.detail)
 
@@ -162,77 +176,33 @@ class Follower:
             )
 
     def _settle(self, state: State, error: str | None = None) -> None:
-        """Steps 2 to 4. Raises DependencyAway only while stopping."""
-        batch = self._batch
-        if batch:
-            self._insist(lambda: self._writer.write(batch.outputs()))
-            self._known.add(batch.published, int(time.time() * 1000))
-            metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(len(batch.posts))
-            for reject in batch.rejects:
-                metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
-            self._known.add_aliases(batch.aliases)
-            if batch.gone:
-                self._insist(lambda: self._take_back(list(batch.gone)))
-            self._posts += len(batch.posts)
-            batch.clear()
-        if time.time() - self._tidied > _TIDY_SECONDS:
-            self._insist(self._tidy)
-            self._tidied = time.time()
-        at, last = now(), self._last
+        """Hand over what was read, with the position after it. Raises what ended the delivery."""
+        batch, at, last = self._batch, now(), self._last
+        self._posts += len(batch.posts)
         position = Position(
             source=self.name,
             cursor=self._network.cursor or last.cursor,
             reached=self._network.reached or last.reached,
             written_at=at,
             state=state,
-            per_second=round(self._events / max(0.001, time.monotonic() - self._settled), 1),
+            per_second=round(self._events.total() / max(0.001, time.monotonic() - self._settled), 1),
             posts=self._posts,
             reconnects=self._reconnects,
             error=error,
             since=(last.since if last.error else at) if error else None,
         )
-        self._insist(lambda: self._writer.write([Output(POSITIONS, self.name, encode(position))]))
-        self._last, self._events, self._settled = position, 0, time.monotonic()
-        metrics.DEPENDENCY_UP.labels(self._stage).set(error is None)
-        if position.reached is not None:
-            metrics.SOURCE_LAG.labels(self.name).set(max(0.0, (at - position.reached).total_seconds()))
-
-    def _take_back(self, ids: list[str]) -> None:
-        account = take_back(self._settings, ids, _PATIENCE_SECONDS)
-        if not account.complete:
-            raise DependencyAway("the broker did not acknowledge a deletion")
-        self._writer.write([Output(PUBLISHED, one, None) for one in (*self._known.aliases_of(ids), *ids)])
-        self._known.forget(ids)
-
-    def _tidy(self) -> None:
-        if self._text_days is not None:
-            outputs, posts = outdated(self._settings, self.name, self._known, self._text_days)
-            self._writer.write(outputs)
-            self._known.text_gone(posts)
-        if self._seal_days is not None:
-            old = self._known.sealed(int(time.time() * 1000) - int(self._seal_days * DAY_MS))
-            notes = [Published(id=one.id, author=one.author) for one in old]
-            self._writer.write([Output(PUBLISHED, note.id, encode(note)) for note in notes])
-            self._known.unsealed(note.id for note in notes)
-
-    def _insist(self, call: Callable[[], None]) -> None:
-        """Call until it works; while stopping, once."""
-        tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((AdrwatchError, KafkaError)),
-            wait=tenacity.wait_random_exponential(self._settings.retry_first, self._settings.retry_most),
-            sleep=tenacity.sleep_using_event(self._stop),
-            stop=tenacity.stop_when_event_set(self._stop),
-            before_sleep=self._note_retry,
-            reraise=True,
-        )(call)
-
-    def _note_retry(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        metrics.RETRIES.labels(self._stage).inc()
-        metrics.DEPENDENCY_UP.labels(self._stage).set(0)
-        log.warning(
-            "the broker is away, trying again", source=self.name, attempt=state.attempt_number, error=str(error)
-        )
+        for kind, count in self._events.items():
+            metrics.SOURCE_EVENTS.labels(self.name, kind).inc(count)
+        for reject in batch.rejects:
+            metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
+        parcel = Parcel(batch.outputs(), list(batch.gone), position, self._known.aliases_of(batch.gone))
+        self._known.add(batch.published, _ms(at))
+        self._known.add_aliases(batch.aliases)
+        self._known.forget(batch.gone)
+        batch.clear()
+        self._events.clear()
+        self._outbox.put(parcel)
+        self._last, self._settled = position, time.monotonic()
 
     def _rest(self, seconds: float, why: str) -> None:
         """Leave the network alone for so long; the position says all the while that the source lives, and why it waits."""
@@ -245,3 +215,7 @@ class Follower:
     def _pause(self, failures: int) -> float:
         most = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(failures, 16))
         return most * random.uniform(0.5, 1.0)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
+from services.ingest.networks.segments import Contents
 from shared.broker import Stored, TopicReader
 from shared.errors import BadMessage
 from shared.events import Position, decode, now
@@ -34,10 +36,18 @@ def latest(records: Iterable[Stored]) -> dict[str, Position]:
     return found
 
 
-def report(name: str, kind: str, address: str, position: Position | None) -> dict[str, Any]:
-    """One source for `adrwatch sources list`. `lag_seconds` is the age of its last event when it was last heard of."""
+def report(name: str, kind: str, address: str, position: Position | None, spool: Contents) -> dict[str, Any]:
+    """One source for `adrwatch sources list`. `lag_seconds` is the age of its last event when it was last heard of.
+
+    `spooled` counts the posts that wait in its spool on this machine, `spooled_since` is when the oldest was put there.
+    """
+    waits = {
+        "spooled": spool.posts,
+        "spooled_bytes": spool.bytes,
+        "spooled_since": datetime.fromtimestamp(spool.since, UTC).isoformat() if spool.since is not None else None,
+    }
     if position is None:
-        return {"name": name, "type": kind, "address": address, "state": "never ran", "position": None}
+        return {"name": name, "type": kind, "address": address, "state": "never ran", "position": None, **waits}
     silent = (now() - position.written_at).total_seconds()
     state = position.state
     lag = (position.written_at - position.reached).total_seconds() if position.reached else None
@@ -55,4 +65,5 @@ def report(name: str, kind: str, address: str, position: Position | None) -> dic
         "reconnects": position.reconnects,
         "error": position.error,
         "since": position.since.isoformat() if position.since else None,
+        **waits,
     }

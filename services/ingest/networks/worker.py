@@ -70,10 +70,11 @@ def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.
     secret = author_secret(settings)
     hashed = functools.partial(author_hash, secret, name)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
+    policy, of_author = source.policy, functools.partial(author_hash, secret)
     known = Known(name)
     batch = Batch(
         known=known,
-        accept=lambda raw: accept(raw, source.policy, limits, functools.partial(author_hash, secret), now()),
+        accept=lambda raw: accept(raw, policy, limits, of_author, now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
         hashed=hashed,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.text import clean
 from shared.text.clean import fingerprint, mask, model_text
 
 
@@ -26,6 +29,40 @@ def test_identifiers_are_masked(raw: str, masked: str) -> None:
 @given(st.text())
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     assert mask(mask(text)) == mask(text)
+
+
+_PIECES = st.sampled_from(
+    [
+        "http",
+        "HTTPS",
+        "s",
+        "://",
+        "www",
+        "WWW",
+        ".",
+        "a",
+        "@",
+        "u/",
+        "/U/",
+        "abc",
+        " ",
+        "\n",
+        "\x07",
+        "\u0085",
+        "\u017f",
+        "e\u0301",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=20).map("".join))
+def test_what_is_not_searched_for_is_not_there(text: str) -> None:
+    plain = unicodedata.normalize("NFC", text).translate(clean._CONTROLS)
+    for pattern, word in (
+        (clean._URL, "HTTPURL"), (clean._EMAIL, "EMAIL"), (clean._REDDIT_USER, "@USER"), (clean._HANDLE, "@USER")
+    ):  # fmt: skip
+        plain = pattern.sub(word, plain)
+    assert mask(text) == plain
 
 
 @given(st.text())

@@ -90,7 +90,10 @@ def veil_frame(data: str | bytes, hashed: Pseudonym) -> bytes:
 
 def mask_people(text: str) -> str:
     """The text without handles of Bluesky and ids of accounts; `shared.text.clean.mask` knows no handle with dots."""
-    return _HANDLE.sub(HANDLE_MASK, _DID.sub(HANDLE_MASK, text))
+    # Most texts have neither, and both searches look at every character; case is that of the search.
+    if "did:" in text:
+        text = _DID.sub(HANDLE_MASK, text)
+    return _HANDLE.sub(HANDLE_MASK, text) if "@" in text or ".bsky" in text.casefold() else text
 
 
 def text_of(record: Any) -> str:

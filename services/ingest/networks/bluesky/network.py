@@ -9,7 +9,6 @@ It is read no faster than it is taken: websockets holds a few frames, and then s
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
@@ -53,6 +52,7 @@ class BlueskyNetwork(Network):
         self._configuration = configuration
         self._native = names.post
         self._hashed = names.person
+        self._keeps_authors = configuration.policy.keeps_identifiers
         self._future_us = int(names.future * _SECOND_US)
         self._guessed = False
         self._endpoint = 0
@@ -202,15 +202,25 @@ class BlueskyNetwork(Network):
         language = languages[0] if languages else None
         native = self._native(address)
         created_at = jetstream.time_of(record, frame)
-        author = frame.did if self._configuration.policy.keeps_identifiers else None
-        values = {"id": native, "text": text, "time": created_at.isoformat(), "author": author, "language": language}
+        author = frame.did if self._keeps_authors else None
+
+        def veiled() -> bytes:
+            values = {
+                "id": native,
+                "text": text,
+                "time": created_at.isoformat(),
+                "author": author,
+                "language": language,
+            }
+            return veil_object(values, _COLUMNS, self._hashed)
+
         return RawPost(
             source=self._name,
             native_id=native,
             text=text,
             created_at=created_at,
             origin=self._origin,
-            veiled=functools.partial(veil_object, values, _COLUMNS, self._hashed),
+            veiled=veiled,
             author=author,
             language=language,
         )

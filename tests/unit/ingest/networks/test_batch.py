@@ -58,8 +58,8 @@ def test_a_deletion_by_another_name_finds_its_post_and_a_name_is_noted_once() ->
 def test_the_other_names_of_a_post_are_read_back_and_forgotten_with_it() -> None:
     known = Known("s")
     for key, post in (("s:1", "s:1"), ("s:x", "s:1"), ("s:y", "s:1"), ("s:z", "s:2")):
-        known._apply(key, encode(Published(id=post)), 0)
-    known._apply("s:y", None, 0)
+        known.apply(key, encode(Published(id=post)), 0)
+    known.apply("s:y", None, 0)
     assert (known.named("s:x"), known.named("s:y"), known.named("s:1")) == ("s:1", "s:y", "s:1")
     assert "s:x" not in known
     assert known.aliases_of(["s:1", "s:2"]) == ["s:x", "s:z"]

@@ -1,0 +1,119 @@
+"""Delivers the parcels of a source, in the order of steps that `follow` states; waits for a broker that is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import tenacity
+from kafka.errors import KafkaError
+from msgspec.structs import replace
+
+from services.ingest.delete import take_back
+from services.ingest.networks.known import Known
+from services.ingest.networks.parcel import Parcel
+from services.ingest.networks.texts import outdated
+from services.ingest.publish import STAGE
+from shared import metrics
+from shared.errors import AdrwatchError, DependencyAway
+from shared.events import Published, encode, now
+from shared.logs import logger
+from shared.settings import Settings
+from shared.stream import Output
+from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED
+from shared.writer import Writer
+
+log = logger("sources")
+
+_PATIENCE_SECONDS = 15.0
+# How often texts that are too old are looked for.
+_TIDY_SECONDS = 600.0
+
+
+class Courier:
+    """`text_days`: texts that are older are forgotten; `seal_days`: so are encrypted ids of posts."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        known: Known,
+        stop: threading.Event,
+        text_days: float | None,
+        seal_days: float | None,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._known = known
+        self._stop = stop
+        self._stage = f"source-{name}"
+        self._writer = Writer(settings, _PATIENCE_SECONDS)
+        self._text_days = text_days
+        self._seal_days = seal_days
+        self._tidied = 0.0
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Steps 2 to 4. Raises AdrwatchError or KafkaError only while stopping."""
+        if parcel.outputs:
+            self.insist(lambda: self._writer.write(parcel.outputs))
+            metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(parcel.posts)
+        if parcel.gone:
+            self.insist(lambda: self._take_back(parcel))
+        position = replace(parcel.position, written_at=now())
+        self.insist(lambda: self._writer.write([Output(POSITIONS, self._name, encode(position))]))
+        metrics.DEPENDENCY_UP.labels(self._stage).set(position.error is None)
+        if position.reached is not None:
+            late = (position.written_at - position.reached).total_seconds()
+            metrics.SOURCE_LAG.labels(self._name).set(max(0.0, late))
+
+    def tidy(self) -> None:
+        """Forget what the source may not keep any longer, every ten minutes. Raises as `deliver` does."""
+        if time.time() - self._tidied > _TIDY_SECONDS:
+            self.insist(self._forget_texts)
+            self.insist(self._forget_seals)
+            self._tidied = time.time()
+
+    def insist(self, call: Callable[[], None]) -> None:
+        """Call until it works; while stopping, once. Raises what it raises then."""
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((AdrwatchError, KafkaError)),
+            wait=tenacity.wait_random_exponential(self._settings.retry_first, self._settings.retry_most),
+            sleep=tenacity.sleep_using_event(self._stop),
+            stop=tenacity.stop_when_event_set(self._stop),
+            before_sleep=self._note_retry,
+            reraise=True,
+        )(call)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._writer.close()
+
+    def _take_back(self, parcel: Parcel) -> None:
+        account = take_back(self._settings, parcel.gone, _PATIENCE_SECONDS)
+        if not account.complete:
+            raise DependencyAway("the broker did not acknowledge a deletion")
+        self._writer.write([Output(PUBLISHED, one, None) for one in (*parcel.aliases, *parcel.gone)])
+
+    def _forget_texts(self) -> None:
+        if self._text_days is None:
+            return
+        outputs, posts = outdated(self._settings, self._name, self._known, self._text_days)
+        self._writer.write(outputs)
+        self._known.text_gone(posts)
+
+    def _forget_seals(self) -> None:
+        if self._seal_days is None:
+            return
+        old = self._known.sealed(int(time.time() * 1000) - int(self._seal_days * DAY_MS))
+        notes = [Published(id=one.id, author=one.author) for one in old]
+        self._writer.write([Output(PUBLISHED, note.id, encode(note)) for note in notes])
+        self._known.unsealed(note.id for note in notes)
+
+    def _note_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        metrics.RETRIES.labels(self._stage).inc()
+        metrics.DEPENDENCY_UP.labels(self._stage).set(0)
+        log.warning(
+            "the broker is away, trying again", source=self._name, attempt=state.attempt_number, error=str(error)
+        )
