@@ -89,7 +89,7 @@ def veil_frame(data: str | bytes, hashed: Pseudonym) -> bytes:
 
 
 def mask_people(text: str) -> str:
-    """The text without handles of Bluesky and ids of accounts; `shared.text.clean.mask` knows no handle with dots."""
+    """The text without handles of Bluesky and ids of accounts, which `shared.text.clean.mask` does not know."""
     return _HANDLE.sub(HANDLE_MASK, _DID.sub(HANDLE_MASK, text))
 
 
