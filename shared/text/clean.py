@@ -30,10 +30,8 @@ _ADDRESS = re.compile(
 # A handle may have dots and hyphens (Bluesky, forums) and a host after a second @ (fediverse); those of Bluesky's own host are
 # known without the sign. A masked handle of an earlier pass (@USER, @____) matches too; a word that a full stop glues to one is
 # the next sentence's, and stays.
-_HANDLE = re.compile(
-    r"(?<![\w@])@(?:(?:USER|_+)(?!\w)|\w+(?:[.-]\w+)*)(?:@[\w-]+(?:\.[\w-]+)+)?"
-    r"|(?<![\w.@-])(?:[a-z0-9-]{1,63}\.){1,5}bsky\.social(?!\w)"
-)
+_HANDLE = re.compile(r"(?<![\w@])@(?:(?:USER|_+)(?!\w)|\w+(?:[.-]\w+)*)(?:@[\w-]+(?:\.[\w-]+)+)?")
+_BLUESKY = re.compile(r"(?<![\w.@-])(?:[a-z0-9-]{1,63}\.){1,5}bsky\.social(?!\w)", re.IGNORECASE)
 _REPOST = re.compile(r"^\s*(?:rt|mt)\s+@user\s*:?\s*", re.IGNORECASE)
 _REDDIT_USER = re.compile(r"(?<![\w/])/?u/[\w-]{3,20}\b")
 _NOT_WORD = re.compile(r"[^\w]+")
@@ -49,10 +47,16 @@ def mask(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text)
     text = text.translate(_CONTROLS)
-    text = _ADDRESS.sub(URL_MASK, _URL.sub(URL_MASK, text))
+    text = _URL.sub(URL_MASK, text)
+    # Most posts have neither sign, and the search is spared them.
+    if "/" in text:
+        text = _ADDRESS.sub(URL_MASK, text)
     text = _EMAIL.sub(EMAIL_MASK, text)
     text = _REDDIT_USER.sub(HANDLE_MASK, text)
-    return mask_phones(_HANDLE.sub(HANDLE_MASK, text))
+    text = _HANDLE.sub(HANDLE_MASK, text)
+    if "bsky" in text.lower():
+        text = _BLUESKY.sub(HANDLE_MASK, text)
+    return mask_phones(text)
 
 
 def model_text(text: str) -> str:

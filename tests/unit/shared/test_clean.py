@@ -17,7 +17,10 @@ from shared.text.clean import fingerprint, mask, model_text
         ("asked by u/some-person and @a@social.example", "asked by @USER and @USER"),
         ("www.example.org sells it", "HTTPURL sells it"),
         ("thanks @jane-doe.example.org and @jane.doe, better now", "thanks @USER and @USER, better now"),
-        ("@jane.doe-x@social.example said it, jane.bsky.social too", "@USER said it, @USER too"),
+        (
+            "@jane.doe-x@social.example said it, jane.bsky.social and Jane.Bsky.Social too",
+            "@USER said it, @USER and @USER too",
+        ),
         ("@USER.Lisinopril again", "@USER.Lisinopril again"),
         ("see facebook.com/jane.doe or t.me/janedoe", "see HTTPURL or HTTPURL"),
         (
