@@ -37,7 +37,7 @@ from shared.events import Position, Published, encode, now
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import POSITIONS, POSTS, PUBLISHED
+from shared.topics import POSITIONS, POSTS
 from shared.writer import Writer
 
 log = logger("sources")
@@ -192,7 +192,6 @@ class Follower:
         account = take_back(self._settings, ids, _PATIENCE_SECONDS)
         if not account.complete:
             raise DependencyAway("the broker did not acknowledge a deletion")
-        self._writer.write([Output(PUBLISHED, one, None) for one in ids])
         self._known.forget(ids)
 
     def _forget_texts(self) -> None:
