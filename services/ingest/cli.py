@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     ingest = typer.Typer(help="Bring public posts in, and take them back.", no_args_is_help=True)
     ingest.command()(replay)
     ingest.command()(delete)
+    app.command("forget")(delete)
     app.add_typer(ingest, name="ingest")
     app.add_typer(sources.group, name="sources")
     groups.worker.command("sources")(sources.run_worker)

@@ -14,7 +14,7 @@ from shared.broker import TopicReader, require_topics
 from shared.errors import AdrwatchError
 from shared.events import Deletion, encode, now
 from shared.settings import Settings
-from shared.topics import DEAD_LETTERS, DELETIONS, POSTS, partition_of
+from shared.topics import DEAD_LETTERS, DELETIONS, POSTS, PUBLISHED, partition_of
 
 
 @dataclass
@@ -48,7 +48,7 @@ def take_back(settings: Settings, ids: Sequence[str], give_up: float) -> Deletio
 
     A record that is not acknowledged after `give_up` seconds has failed.
     """
-    require_topics(settings, [POSTS, DELETIONS])
+    require_topics(settings, [POSTS, DELETIONS, PUBLISHED])
     with TopicReader(settings, DEAD_LETTERS) as reader:
         dead = open_inbox(reader.to_end()).letters.values()
     with connected(settings, give_up) as delivery:
@@ -68,7 +68,8 @@ def delete(ids: Sequence[str], dead: Iterable[Held], delivery: Delivery, prefix:
     """Delete posts, and those of the dead letters `dead` that are theirs.
 
     Order: deletions are acknowledged before the first tombstone is sent, so that a crash in between leaves consumers
-    informed, and a repeat of the command does the rest.
+    informed, and a repeat of the command does the rest. The note that a live source published the post, by which a repeat finds
+    it, goes last.
     """
     account = DeletionAccount(asked=len(ids))
 
@@ -95,5 +96,10 @@ def delete(ids: Sequence[str], dead: Iterable[Held], delivery: Delivery, prefix:
             if held.letter.key in keys:
                 delivery.send(held.tombstone(DEAD_LETTERS.name(prefix)), letter_gone)
         delivery.finish()
+        if not delivery.failed:
+            for key in keys:
+                place = partition_of(key.decode(), PUBLISHED.partitions)
+                delivery.send(Message(PUBLISHED.name(prefix), key, None, place), lambda: None)
+            delivery.finish()
     account.failed = delivery.failed
     return account

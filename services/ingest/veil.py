@@ -16,6 +16,7 @@ import msgspec
 from services.ingest.columns import PERSON_KEYS, Columns
 from services.ingest.delimited import Dialect, join
 from shared.text.clean import mask
+from shared.text.phones import mask_phones
 
 # In the JSON of a dead letter these bytes become 900,000, which stay below Kafka's limit of a megabyte a record.
 MOST_BYTES = 675_000
@@ -84,11 +85,12 @@ def _value(role: str, value: str, hashed: Pseudonym) -> str:
 
 
 def _mask_words(text: str) -> str:
-    return "".join(_mask_word(part) for part in _BREAKS.split(text))
+    # Numbers have blanks between their groups, so they are found before the words are taken apart.
+    return "".join(_mask_word(part) for part in _BREAKS.split(mask_phones(text)))
 
 
 def _mask_word(word: str) -> str:
-    if "@" not in word and "/" not in word and "www" not in word.lower():
+    if not any(sign in word.lower() for sign in ("@", "/", "www", "bsky")):
         return word
     return "".join(mask(word[at : at + _LONGEST_WORD]) for at in range(0, len(word), _LONGEST_WORD))
 

@@ -93,7 +93,7 @@ class Courier:
         account = take_back(self._settings, parcel.gone, _PATIENCE_SECONDS)
         if not account.complete:
             raise DependencyAway("the broker did not acknowledge a deletion")
-        self._writer.write([Output(PUBLISHED, one, None) for one in (*parcel.aliases, *parcel.gone)])
+        self._writer.write([Output(PUBLISHED, alias, None) for alias in parcel.aliases])
 
     def _forget_texts(self) -> None:
         if self._text_days is None:

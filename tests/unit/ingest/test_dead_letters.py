@@ -159,12 +159,13 @@ def test_a_deletion_is_written_before_the_tombstones_of_post_and_dead_letters() 
     producer = FakeProducer()
     dead = [held("a"), held("b", key=b"forum:8"), held("c", key=None)]
     account = delete(["forum:7"], dead, Delivery(producer), "test")
-    deletion, post, dead_letter = producer.records
+    deletion, post, dead_letter, note = producer.records
     assert deletion["topic"] == "test.deletions"
     assert decode(deletion["value"], Deletion).id == "forum:7"
     assert (post["topic"], post["key"], post["value"]) == ("test.posts", b"forum:7", None)
     assert post["partition"] == partition_of("forum:7", POSTS.partitions)
     assert (dead_letter["topic"], dead_letter["key"], dead_letter["value"]) == ("test.dead-letters", b"a", None)
+    assert (note["topic"], note["key"], note["value"]) == ("test.published", b"forum:7", None)
     assert account.complete
     assert account.dead_letter_tombstones == 1
 

@@ -90,3 +90,13 @@ def test_a_refused_record_that_is_mended_keeps_its_author(tmp_path: Path) -> Non
     assert isinstance(post, Post)
     assert isinstance(first, Post)
     assert post.author == first.author is not None
+
+
+def test_telephone_numbers_and_handles_of_every_form_leave_a_refused_record(tmp_path: Path) -> None:
+    text = "call (202) 555-0134, ask @jane-doe.example.org or jane.bsky.social"
+    refused = jsonl({"id": 9, "text": text, "created_at": "never"}).encode()
+    broken = b'{"id":9,"text":"' + text.encode() + b'",}\n'
+    for content in (refused, jsonl({"id": 1, "text": "a", "created_at": "2026-03-01"}).encode() + broken):
+        kept = payload(tmp_path, "posts.jsonl", content).decode()
+        assert "call PHONENUMBER" in kept
+        assert not {"555", "jane", "doe", "bsky"} & set(kept.replace("-", " ").replace(".", " ").split())

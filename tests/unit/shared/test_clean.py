@@ -19,6 +19,19 @@ from shared.text.clean import fingerprint, mask, model_text
         ("write to jane.doe+x@mail.example.org now", "write to EMAIL now"),
         ("asked by u/some-person and @a@social.example", "asked by @USER and @USER"),
         ("www.example.org sells it", "HTTPURL sells it"),
+        ("thanks @jane-doe.example.org and @jane.doe, better now", "thanks @USER and @USER, better now"),
+        (
+            "@jane.doe-x@social.example said it, jane.bsky.social and Jane.Bsky.Social too",
+            "@USER said it, @USER and @USER too",
+        ),
+        ("@USER.Lisinopril again", "@USER.Lisinopril again"),
+        ("see facebook.com/jane.doe or t.me/janedoe", "see HTTPURL or HTTPURL"),
+        (
+            "better todayhttps://example.org/x lookpic.example pic.twitter.com/Ab1",
+            "better todayHTTPURL lookpic.example HTTPURL",
+        ),
+        ("it hurts.and/or burns at 5.mg/kg, 3 mg/dl, vit.d/k", "it hurts.and/or burns at 5.mg/kg, 3 mg/dl, vit.d/k"),
+        ("at://did:plc:abc/app.bsky.feed.post/3k is mine", "HTTPURL is mine"),
         ("tabs\tstay, bells\x07 go", "tabs\tstay, bells  go"),
     ],
 )

@@ -89,7 +89,7 @@ def veil_frame(data: str | bytes, hashed: Pseudonym) -> bytes:
 
 
 def mask_people(text: str) -> str:
-    """The text without handles of Bluesky and ids of accounts; `shared.text.clean.mask` knows no handle with dots."""
+    """The text without handles of Bluesky and ids of accounts, which `shared.text.clean.mask` does not know."""
     # Most texts have neither, and both searches look at every character; case is that of the search.
     if "did:" in text:
         text = _DID.sub(HANDLE_MASK, text)
