@@ -55,7 +55,7 @@ class Evaluator:
         self._rules = rules
         self._stream = stream
         self._clock = clock
-        self._history = History(store)
+        self._history = History(store, rules)
         self._publisher = SignalPublisher(link, store, rules)
         self._held: dict[int, Partition] = {}
         self._done: tuple[Moment, frozenset[int]] | None = None

@@ -14,6 +14,7 @@ TASKS = (
     "services.evaluation.attribute",
     "services.evaluation.normalise",
     "services.evaluation.signals",
+    "services.evaluation.duplicates",
     "services.evaluation.everything",
 )
 
