@@ -186,6 +186,12 @@ class Ledger:
         low, high = np.searchsorted(self.at, [start_ms, end_ms])
         return np.unique(self.pairs[self._pair_start[low] : self._pair_start[high]])
 
+    def linked(self) -> tuple[int, int]:
+        """How many reports repeat the words of an earlier one, and how many others a pair of it in nearly the same words."""
+        repost = self._previous_copy != NONE
+        near = np.unique(self.pair_row[self._previous_near != NONE])
+        return int(np.count_nonzero(repost)), int(np.count_nonzero(~repost[near]))
+
     def window(self, start_ms: int, end_ms: int) -> Window:
         """Count the rows with start <= event time < end."""
         low, high = np.searchsorted(self.at, [start_ms, end_ms])

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from services.alerting.history import History
+from shared import metrics
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, encode
+from shared.signals.reports import row_of
 from shared.signals.rules import Rules
 from shared.signals.windows import Row, to_ms
 from shared.topics import MENTIONS, OUTCOMES, partition_of
@@ -27,7 +29,7 @@ from tests.unit.alerting.world import (
     several_days,
     small_rules,
 )
-from tests.unit.signals.signal_rows import sketch_with
+from tests.unit.signals.signal_rows import ledger_of, sketch_with
 
 DAYS = 4
 END = DAYS * 24 * HOUR
@@ -116,6 +118,12 @@ async def test_signals_are_those_of_the_pure_functions(make: Make):
     expected = expected_alerts(outcomes, END, RULES)
     assert len(expected) >= 2
     assert by_time(worker.stream.alerts) == by_time(expected)
+    linked = {sample.labels["kind"]: sample.value for metric in metrics.LINKED.collect() for sample in metric.samples}
+    reposts, near_duplicates = ledger_of(
+        [row for row in map(row_of, outcomes) if row is not None], rules=RULES
+    ).linked()
+    assert linked == {"repost": reposts, "near_duplicate": near_duplicates}
+    assert near_duplicates > 10
 
 
 async def test_rules_over_all_pairs_decide_the_same_however_drugs_are_shared_among_workers(make: Make):

@@ -96,6 +96,16 @@ def test_a_report_is_compared_with_so_many_before_it_and_no_more(monkeypatch: py
     assert "p2" in posts([first, *between, last])
 
 
+def test_what_is_linked_is_counted_each_report_once() -> None:
+    rows = [
+        row("p1", 1, A, B, fingerprint="f", sketch=WORDS),
+        row("p2", 2, A, B, fingerprint="g", sketch=COPY),
+        row("p3", 3, A, fingerprint="f", sketch=WORDS),
+        row("p4", 4, OTHER, sketch=COPY),
+    ]
+    assert ledger_of(rows).linked() == (1, 1)
+
+
 SKETCHES = st.one_of(st.none(), st.builds(sketch_with, st.sampled_from([0, 20, 40, 60]), st.integers(0, 1)))
 ROWS = st.lists(
     st.builds(
