@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from shared.errors import BadMessage
 
 SCHEMA_VERSION = 1
 UNMAPPED = "unmapped"
+# A keyed sketch of words, see `shared.text.sketch`.
+Sketch = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,8 @@ class Outcome(Event, frozen=True, kw_only=True):
     """What became of one post; the post-level record that owns N and the margins. Without text.
 
     `status` is `screened:<reason>`, `negative`, `mentions:<n>` or `dead:<reason>`. `pairs` are the distinct pairs the post
-    asserts. `fingerprint` links reposts; `probability` is the classifier's, where it was asked.
+    asserts. `fingerprint` links reposts, `sketch` near-duplicates: it is there with pairs only, and not for a short text.
+    `probability` is the classifier's, where it was asked.
     """
 
     post_id: str
@@ -84,6 +88,7 @@ class Outcome(Event, frozen=True, kw_only=True):
     model_version: str
     author: str | None = None
     fingerprint: str | None = None
+    sketch: Sketch | None = None
     probability: float | None = None
     pairs: tuple[Pair, ...] = ()
 

@@ -34,6 +34,8 @@ MODEL_VERSION = Gauge("adrwatch_model_version", "number of the model version in 
 OWN_DRUG_NAMES = Gauge("adrwatch_own_drug_names", "names of the team's own drug list in use")
 # Posts with a pair that alerting wrote into the windows; redelivered ones count again.
 REPORTS = Counter("adrwatch_reports_total", "reports written into the windows")
+# Reports in closed buckets that are linked to an earlier one: repost (the same words), near_duplicate (nearly the same).
+LINKED = Gauge("adrwatch_reports_linked", "reports that do not count again", ["kind"])
 # Posts with a pair that came after their bucket was let go: nothing else is known of them.
 TOO_LATE = Counter("adrwatch_reports_too_late_total", "reports older than the buckets that are kept")
 # Buckets evaluated again because a report came late or was taken back.

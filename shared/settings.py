@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     author_secret: SecretStr | None = Field(
         None, min_length=16, description="key of the author hash, 16 characters or more"
     )
+    sketch_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="key of the sketches that link near-duplicates, 16 characters or more, the same for all pipeline workers",
+    )
 
     database_url: str | None = Field(
         None,

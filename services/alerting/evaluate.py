@@ -55,7 +55,7 @@ class Evaluator:
         self._rules = rules
         self._stream = stream
         self._clock = clock
-        self._history = History(store)
+        self._history = History(store, rules)
         self._publisher = SignalPublisher(link, store, rules)
         self._held: dict[int, Partition] = {}
         self._done: tuple[Moment, frozenset[int]] | None = None
@@ -101,6 +101,9 @@ class Evaluator:
         first, end = (moment.kept_from or 0) // bucket_ms, closed // bucket_ms
         reach = max(self._rules.time.windows_hours.value) * HOUR_MS // bucket_ms
         versions = await self._history.refresh(first, end)
+        reposts, near_duplicates = self._history.ledger.linked()
+        metrics.LINKED.labels("repost").set(reposts)
+        metrics.LINKED.labels("near_duplicate").set(near_duplicates)
         due: dict[int, set[int]] = {}
         for partition in self._held.values():
             await partition.reopen(bucket_ms)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from services.alerting.rows import RowStore
+from shared.signals.near import NearLinks
+from shared.signals.rules import Rules
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
 
 # Codes of authors and words that left with their buckets are let go when they outnumber the rows in memory by this much.
@@ -14,11 +16,12 @@ SPARE_CODES = 200_000
 class History:
     """A ledger of all closed buckets that are kept."""
 
-    def __init__(self, store: RowStore) -> None:
+    def __init__(self, store: RowStore, rules: Rules) -> None:
         self._store = store
+        self._links = NearLinks(rules.near)
         self._vocabulary = Vocabulary()
         self._blocks: dict[int, tuple[int, Block]] = {}
-        self.ledger = Ledger([], self._vocabulary)
+        self.ledger = Ledger([], self._vocabulary, self._links)
 
     async def refresh(self, first: int, end: int) -> dict[int, int]:
         """Bring the ledger to the buckets in [first, end); gives their versions as the ledger shows them."""
@@ -38,4 +41,6 @@ class History:
     def _take_in(self, rows: dict[int, list[Row]], versions: dict[int, int]) -> None:
         for bucket, found in rows.items():
             self._blocks[bucket] = (versions[bucket], Block.of(found, self._vocabulary))
-        self.ledger = Ledger([self._blocks[bucket][1] for bucket in sorted(self._blocks)], self._vocabulary)
+        self.ledger = Ledger(
+            [self._blocks[bucket][1] for bucket in sorted(self._blocks)], self._vocabulary, self._links
+        )

@@ -15,6 +15,7 @@ TASKS = (
     "services.evaluation.attribute",
     "services.evaluation.normalise",
     "services.evaluation.signals",
+    "services.evaluation.duplicates",
     "services.evaluation.everything",
 )
 

@@ -6,7 +6,7 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from services.pipeline.steps.ask import Infer
@@ -27,6 +27,7 @@ from shared.screening.model import default_model
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.text.parse import Parser, default_parser
+from shared.text.sketch import sketch_key
 from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
 from shared.vocabulary.normaliser import ReactionNormaliser
@@ -35,7 +36,7 @@ from shared.vocabulary.terms import ReactionTerms, default_terms
 
 @dataclass(frozen=True)
 class Tools:
-    """What the steps work with. `number`: the version of both models in the repository."""
+    """What the steps work with. `number`: the version of both models in the repository; `sketch_key`: of reports' sketches."""
 
     classifier: ClassifierFeatures
     extractor: ExtractorFeatures
@@ -44,6 +45,7 @@ class Tools:
     terms: ReactionTerms
     vocabularies: Vocabularies
     number: int
+    sketch_key: bytes = field(repr=False)
     gated: bool = True
 
     @classmethod
@@ -64,6 +66,7 @@ class Tools:
             default_terms(),
             Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names),
             number,
+            sketch_key(settings),
             settings.gated,
         )
         tools._check()
@@ -118,5 +121,5 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
-    reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version)
+    reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version, tools.sketch_key)
     return reported, failed + unfilled + unattributed + unnamed

@@ -11,7 +11,7 @@ def row_of(outcome: Outcome) -> Row | None:
     if not outcome.pairs:
         return None
     pairs = tuple(sorted({(pair.drug.id, pair.reaction.id) for pair in outcome.pairs}))
-    return Row(outcome.post_id, to_ms(outcome.created_at), outcome.author, outcome.fingerprint, pairs)
+    return Row(outcome.post_id, to_ms(outcome.created_at), outcome.author, outcome.fingerprint, pairs, outcome.sketch)
 
 
 def labels_of(outcome: Outcome) -> dict[str, str]:

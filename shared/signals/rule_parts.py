@@ -78,6 +78,13 @@ class CountingRules(Part, frozen=True, kw_only=True):
     examples: Rule[Count]
 
 
+class NearRules(Part, frozen=True, kw_only=True):
+    """Which posts are near-duplicates."""
+
+    hours: Rule[Annotated[int, Meta(ge=0)]]
+    similarity: Rule[Annotated[float, Meta(ge=0.4, le=1)]]
+
+
 class EvansRules(Part, frozen=True, kw_only=True):
     """Evans' criteria."""
 

@@ -36,6 +36,7 @@ class Rules(parts.Part, frozen=True, kw_only=True):
     version: parts.Words
     time: parts.TimeRules
     counting: parts.CountingRules
+    near: parts.NearRules
     evans: parts.EvansRules
     ror: parts.RorRules
     ic025: parts.LowerRules
@@ -91,7 +92,7 @@ class Rules(parts.Part, frozen=True, kw_only=True):
 
     def values(self) -> Iterator[tuple[str, parts.Rule[Any]]]:
         """Every rule with a value, by its dotted key, in the order of the file."""
-        for part in ("time", "counting", "evans", "ror", "ic025", "q", "eb05", "mhra", "chi2", "llr", "policy"):
+        for part in ("time", "counting", "near", "evans", "ror", "ic025", "q", "eb05", "mhra", "chi2", "llr", "policy"):
             group = getattr(self, part)
             for name in group.__struct_fields__:
                 yield f"{part}.{name}", getattr(group, name)

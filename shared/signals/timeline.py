@@ -12,6 +12,7 @@ from itertools import groupby
 from shared.events import Alert
 from shared.signals.episodes import Episodes, record
 from shared.signals.findings import evaluate
+from shared.signals.near import NearLinks
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
 
@@ -52,13 +53,13 @@ def publications(
     at = 0
     while at < len(buckets):
         first, end = buckets[at], bisect_left(buckets, buckets[at] + reach, at)
-        ledger = _ledger(rows((first - reach + 1) * length, (buckets[end - 1] + 1) * length), length)
+        ledger = _ledger(rows((first - reach + 1) * length, (buckets[end - 1] + 1) * length), rules)
         for bucket in buckets[at:end]:
             yield bucket, timeline.close(ledger, (bucket + 1) * length)
         at = end
 
 
-def _ledger(rows: Iterable[Row], length: int) -> Ledger:
-    vocabulary = Vocabulary()
+def _ledger(rows: Iterable[Row], rules: Rules) -> Ledger:
+    vocabulary, length = Vocabulary(), rules.time.bucket_ms
     blocks = [Block.of(found, vocabulary) for _, found in groupby(rows, key=lambda row: row.at_ms // length)]
-    return Ledger(blocks, vocabulary)
+    return Ledger(blocks, vocabulary, NearLinks(rules.near))

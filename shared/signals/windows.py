@@ -3,8 +3,9 @@
 What counts, in the order of (event time, post id):
 
 1. a post whose fingerprint was seen before in the window is a repost: linked, not counted;
-2. a pair that the same author has reported before in the window, in a post that counts, is not counted again;
-3. a post counts if a pair of it remains. N, the margin of a drug, the margin of a reaction and the count of a pair are
+2. a pair that a near-duplicate has told shortly before in the window is linked, not counted (`shared.signals.near`);
+3. a pair that the same author has reported before in the window, in a post that counts, is not counted again;
+4. a post counts if a pair of it remains. N, the margin of a drug, the margin of a reaction and the count of a pair are
    all counts of distinct posts over the remaining pairs, so the four fit together.
 
 The order in which rows arrived, their repetition and their batches play no part.
@@ -21,13 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.signals.measures import Counts
+from shared.signals.near import NearLinks
+from shared.text.sketch import SKETCH_BYTES
 
 NONE = -1
+_NO_SKETCH = bytes(SKETCH_BYTES)
 Flags = NDArray[np.bool_]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """What one post adds to the windows: event time in ms since 1970 UTC, author and fingerprint hashes, distinct pairs of ids.
+    """What one post adds to the windows: event time in ms since 1970 UTC, author and fingerprint hashes, distinct pairs of ids,
+    sketch of the words.
 
     Written as a MessagePack array, without field names: the row is stored once a post, for months.
     """
@@ -37,6 +42,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     author: str | None
     fingerprint: str | None
     pairs: tuple[tuple[str, str], ...]
+    sketch: bytes | None = None
 
 
 def to_ms(moment: datetime) -> int:
@@ -100,14 +106,18 @@ class Vocabulary:
         return self.drugs.names[self.pair_drug[code]], self.reactions.names[self.pair_reaction[code]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
-    """Rows in order, coded: one entry a row in `at`, `posts`, `authors`, `fingerprints`, one a pair in `pair_row`, `pairs`."""
+    """Rows in order, coded: one entry a row in `at`, `posts`, `authors`, `fingerprints`, one a pair in `pair_row`, `pairs`.
+
+    `sketches` has a row of 64-bit words a report; zeros where a report has no sketch.
+    """
 
     at: Counts
     posts: list[str]
     authors: Counts
     fingerprints: Counts
+    sketches: NDArray[np.uint64]
     pair_row: Counts
     pairs: Counts
 
@@ -126,6 +136,9 @@ class Block:
             [row.post_id for row in ordered],
             np.array([vocabulary.authors.of(row.author) for row in ordered], dtype=np.int64),
             np.array([vocabulary.fingerprints.of(row.fingerprint) for row in ordered], dtype=np.int64),
+            np.frombuffer(b"".join(row.sketch or _NO_SKETCH for row in ordered), dtype=np.uint64).reshape(
+                -1, SKETCH_BYTES // 8
+            ),
             np.array(pair_row, dtype=np.int64),
             np.array(pairs, dtype=np.int64),
         )
@@ -144,8 +157,8 @@ def _previous(keys: Counts) -> Counts:
 class Ledger:
     """All kept rows in order, with the links that make the count of any window a few passes over its rows."""
 
-    def __init__(self, blocks: Iterable[Block], vocabulary: Vocabulary) -> None:
-        """`blocks` are disjoint in time and in order (one a bucket)."""
+    def __init__(self, blocks: Iterable[Block], vocabulary: Vocabulary, links: NearLinks) -> None:
+        """`blocks` are disjoint in time and in order (one a bucket); `links` may know those of a ledger before."""
         blocks = [block for block in blocks if len(block.at)]
         starts = np.cumsum([0, *(len(block.at) for block in blocks)])
         self.vocabulary = vocabulary
@@ -160,6 +173,7 @@ class Ledger:
         author = self.authors[self.pair_row]
         keys = np.where(author == NONE, NONE, author * max(len(self.pair_drug), 1) + self.pairs)
         self._previous_report = _previous(keys)
+        self._previous_near = np.where((back := links.back(blocks)) > 0, np.arange(len(back)) - back, NONE)
         self._pair_start = np.searchsorted(self.pair_row, np.arange(len(self.at) + 1))
 
     def find_pair(self, drug: str, reaction: str) -> int:
@@ -172,13 +186,19 @@ class Ledger:
         low, high = np.searchsorted(self.at, [start_ms, end_ms])
         return np.unique(self.pairs[self._pair_start[low] : self._pair_start[high]])
 
+    def linked(self) -> tuple[int, int]:
+        """How many reports repeat the words of an earlier one, and how many others a pair of it in nearly the same words."""
+        repost = self._previous_copy != NONE
+        near = np.unique(self.pair_row[self._previous_near != NONE])
+        return int(np.count_nonzero(repost)), int(np.count_nonzero(~repost[near]))
+
     def window(self, start_ms: int, end_ms: int) -> Window:
         """Count the rows with start <= event time < end."""
         low, high = np.searchsorted(self.at, [start_ms, end_ms])
         first, last = self._pair_start[low], self._pair_start[high]
         rows = self.pair_row[first:last]
         original = self._previous_copy[low:high] < low
-        counted = original[rows - low]
+        counted = original[rows - low] & (self._previous_near[first:last] < first)
         counted &= ~self._reported_before(counted, first, last)
         return Window(self, np.flatnonzero(counted) + first)
 

@@ -1,1 +1,1 @@
-"""Text handling: masks and fingerprints (`clean`), authors as hashes (`identity`), parses (`parse`), tables' headers (`header`)."""
+"""Text handling: masks, fingerprints (`clean`), sketches (`sketch`), authors as hashes (`identity`), parses, tables' headers."""

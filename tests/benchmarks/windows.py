@@ -24,8 +24,11 @@ from services.alerting.watermark import Idleness
 from shared.events import Concept, Outcome, Pair, encode
 from shared.redis_keys import Keys
 from shared.settings import PACKAGE_ROOT, load
+from shared.signals.near import NearLinks
 from shared.signals.rules import load_rules
+from shared.signals.windows import Block, Vocabulary
 from shared.stream import Record
+from shared.text.sketch import SKETCH_BYTES
 from shared.topics import OUTCOMES, partition_of
 from tests.benchmarks.machine import machine, revision
 
@@ -53,6 +56,7 @@ def outcomes(mentions: int) -> Iterator[bytes]:
                 model_version="bench",
                 author=hashlib.blake2b(str(generator.integers(200_000)).encode(), digest_size=16).hexdigest(),
                 fingerprint=hashlib.blake2b(str(number).encode(), digest_size=8).hexdigest(),
+                sketch=generator.bytes(SKETCH_BYTES),
                 pairs=tuple(
                     Pair(Concept(f"DB{drug:05}", f"drug {drug}"), Concept(f"HP:{reaction:07}", f"reaction {reaction}"))
                     for drug, reaction in named
@@ -85,6 +89,25 @@ async def _count(url: str, batches: list[list[Record]]) -> float:
         return time.perf_counter() - began
     finally:
         await link.close()
+
+
+async def _link(url: str) -> tuple[float, float]:
+    """Seconds to look for near-duplicates among all rows, and again when an hour has gone and another one come."""
+    rules = load_rules(load().rules_file)
+    link, vocabulary = RedisLink(url), Vocabulary()
+    store = RowStore(link, Keys("bench"), rules)
+    try:
+        rows = await store.read(await store.versions(0, 1 << 40))
+    finally:
+        await link.close()
+    blocks = [Block.of(rows[bucket], vocabulary) for bucket in sorted(rows)]
+    links = NearLinks(rules.near)
+    began = time.perf_counter()
+    links.back(blocks[:-1])
+    first = time.perf_counter() - began
+    began = time.perf_counter()
+    links.back(blocks[1:])
+    return first, time.perf_counter() - began
 
 
 def fingerprint(client: redis.Redis) -> tuple[str, int, int]:
@@ -120,6 +143,7 @@ def bench(
                 once = fingerprint(client)
                 second = asyncio.run(_count(url, batches))
                 twice = fingerprint(client)
+                linked, again = asyncio.run(_link(url))
                 version = client.info("server").get("valkey_version") or client.info("server")["redis_version"]
     here = machine()
     posts = sum(map(len, batches))
@@ -140,6 +164,7 @@ def bench(
         f"| rows, buckets | {once[1]:,}, {once[2]:,} |",
         f"| memory of Redis | {memory / 2**20:,.0f} MiB |",
         f"| bytes a post, a mention | {memory / posts:,.0f}, {memory / mentions:,.0f} |",
+        f"| near-duplicates looked for among all rows, then when an hour has passed | {linked:.1f} s, {again * 1000:,.0f} ms |",
         f"| rows after the replay | {'identical' if twice == once else 'DIFFERENT'} ({twice[0]}) |",
     ]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -144,7 +144,11 @@ def _command(env: Mapping[str, str], *words: str) -> str:
 def by_backtest(folder: Path, posts: Input, rules: Path, batch_size: int) -> Found:
     """What `adrwatch backtest` gives, without the address of any server."""
     out = folder / f"tested-{rules.stem}-{batch_size}"
-    env = {"ADRWATCH_AUTHOR_SECRET": SECRET, "ADRWATCH_DATA_DIR": str(folder / "none")}
+    env = {
+        "ADRWATCH_AUTHOR_SECRET": SECRET,
+        "ADRWATCH_SKETCH_SECRET": SECRET,
+        "ADRWATCH_DATA_DIR": str(folder / "none"),
+    }
     words = (*posts.words, "--rules", str(rules), "--batch-size", str(batch_size), "--out", str(out), "--json")
     result = json.loads(_command(env, "backtest", *words))
     found = {"account": result["account"]}
@@ -173,7 +177,7 @@ def by_live(
     data = folder / name
     settings = load(
         **servers, topic_prefix=name, redis_prefix=name, data_dir=data, rules_file=rules, batch_size=batch_size,
-        author_secret=SECRET, evaluate_every=0.5,
+        author_secret=SECRET, sketch_secret=SECRET, evaluate_every=0.5,
     )  # fmt: skip
     with Stack(settings, workers=service_workers(pipeline=1, alerting=1), topics=True) as stack:
         settings = settings.model_copy(update=stack.addresses)

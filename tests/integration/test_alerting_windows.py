@@ -6,12 +6,16 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 
+from services.alerting.history import History
+from shared import metrics
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, encode
+from shared.signals.reports import row_of
 from shared.signals.rules import Rules
-from shared.signals.windows import to_ms
+from shared.signals.windows import Row, to_ms
 from shared.topics import MENTIONS, OUTCOMES, partition_of
 from tests.unit.alerting.world import (
     HOUR,
@@ -25,6 +29,7 @@ from tests.unit.alerting.world import (
     several_days,
     small_rules,
 )
+from tests.unit.signals.signal_rows import ledger_of, sketch_with
 
 DAYS = 4
 END = DAYS * 24 * HOUR
@@ -72,6 +77,39 @@ async def test_a_report_that_is_delivered_twice_is_written_once(make: Make):
     assert set(rows) == {o.post_id for o in outcomes if o.pairs}
 
 
+async def test_copies_change_the_alerts_of_these_posts():
+    """So that the tests below, which compare with the pure functions, are about copies too."""
+    outcomes = several_days()
+    bare = [msgspec.structs.replace(outcome, sketch=None) for outcome in outcomes]
+    assert expected_alerts(outcomes, END, RULES) != expected_alerts(bare, END, RULES)
+
+
+async def test_a_copy_and_its_original_count_once_and_each_stands_alone_when_the_other_is_deleted(make: Make):
+    worker = make()
+    copies = [outcome(f"p{i}", i, ("d1", "r1"), author=f"p{i}", sketch=sketch_with(10 * i)) for i in range(2)]
+    for gone, left in ((None, ("p0",)), ("p0", ("p1",))):
+        if gone is not None:
+            await worker.delete(gone)
+        else:
+            await worker.count(copies[::-1], batch=1)
+        ledger = History(worker.store, RULES)
+        await ledger.refresh(0, 1 << 40)
+        window = ledger.ledger.window(START, START + HOUR)
+        assert window.posts(ledger.ledger.find_pair("d1", "r1"), 9) == left
+    await worker.count(copies)
+    versions = await worker.store.versions(0, 1 << 40)
+    rows = [row for found in (await worker.store.read(versions)).values() for row in found]
+    assert [(row.post_id, row.sketch) for row in rows] == [("p1", copies[1].sketch)]
+
+
+async def test_rows_that_an_earlier_version_wrote_are_read(make: Make):
+    worker = make()
+    earlier = msgspec.msgpack.encode((START, "a", "f", (("d1", "r1"),)))
+    bucket = START // HOUR
+    await worker.link.run(lambda pipe: pipe.hset(worker.keys.rows(bucket), "p0", earlier))
+    assert await worker.store.find({"p0": bucket}) == {"p0": Row("p0", START, "a", "f", (("d1", "r1"),), None)}
+
+
 async def test_signals_are_those_of_the_pure_functions(make: Make):
     worker = make()
     outcomes = several_days()
@@ -80,6 +118,12 @@ async def test_signals_are_those_of_the_pure_functions(make: Make):
     expected = expected_alerts(outcomes, END, RULES)
     assert len(expected) >= 2
     assert by_time(worker.stream.alerts) == by_time(expected)
+    linked = {sample.labels["kind"]: sample.value for metric in metrics.LINKED.collect() for sample in metric.samples}
+    reposts, near_duplicates = ledger_of(
+        [row for row in map(row_of, outcomes) if row is not None], rules=RULES
+    ).linked()
+    assert linked == {"repost": reposts, "near_duplicate": near_duplicates}
+    assert near_duplicates > 10
 
 
 async def test_rules_over_all_pairs_decide_the_same_however_drugs_are_shared_among_workers(make: Make):

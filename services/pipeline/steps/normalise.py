@@ -15,6 +15,7 @@ from shared.assertion.person import person
 from shared.assertion.text import Statement
 from shared.events import Concept, Mention, Outcome, Pair, mention_id
 from shared.text.clean import fingerprint
+from shared.text.sketch import near_sketch
 from shared.vocabulary.reactions import Match
 
 DESIGNATED = "designated_event"
@@ -48,13 +49,16 @@ class Reported:
 
 
 def normalise(
-    documents: Sequence[Document], vocabularies: Vocabularies, model_version: str
+    documents: Sequence[Document], vocabularies: Vocabularies, model_version: str, key: bytes | None = None
 ) -> tuple[list[Reported], list[Failure]]:
-    """Messages of each document, in their order. One that breaks this step is a failure and takes no other along."""
-    return each(documents, "normalise", lambda document: report(document, vocabularies, model_version))
+    """Messages of each document, in their order. One that breaks this step is a failure and takes no other along.
+
+    `key`: that of the sketches of reports; without one they have none.
+    """
+    return each(documents, "normalise", lambda document: report(document, vocabularies, model_version, key))
 
 
-def report(document: Document, vocabularies: Vocabularies, model_version: str) -> Reported:
+def report(document: Document, vocabularies: Vocabularies, model_version: str, key: bytes | None) -> Reported:
     """The messages of one post. `status` is `screened:<reason>`, `negative` or `mentions:<n>`."""
     mentions = _mentions(document, vocabularies, model_version)
     if document.screened is not None:
@@ -69,6 +73,7 @@ def report(document: Document, vocabularies: Vocabularies, model_version: str) -
         model_version=model_version,
         author=post.author,
         fingerprint=fingerprint(post.text),
+        sketch=near_sketch(post.text, key) if mentions and key else None,
         probability=document.probability,
         pairs=tuple(dict.fromkeys(Pair(mention.drug, mention.reaction) for mention in mentions)),
     )

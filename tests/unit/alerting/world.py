@@ -25,12 +25,17 @@ from shared.signals.timeline import Timeline
 from shared.signals.windows import Row, from_ms, to_ms
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS, CLOSURES, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
-from tests.unit.signals.signal_rows import HOUR, ledger_of, rules_with
+from tests.unit.signals.signal_rows import HOUR, ledger_of, rules_with, sketch_with
 
 # The first hour of a day long ago, so that nothing lies in the future.
 START = to_ms(datetime(2025, 6, 1, tzinfo=UTC))
 LABELS = {"d1": "Drug one", "d2": "Drug two", "d3": "Drug three", "r1": "Rash", "r2": "Nausea", "r3": "Insomnia"}
-SMALL = {"time__windows_hours": [6, 48], "time__kept_lateness_hours": 24, "policy__cool_down_hours": 12}
+SMALL = {
+    "time__windows_hours": [6, 48],
+    "time__kept_lateness_hours": 24,
+    "policy__cool_down_hours": 12,
+    "near__hours": 24,
+}
 
 
 def small_rules(**changes: Any) -> Rules:
@@ -43,7 +48,12 @@ def concept(name: str) -> Concept:
 
 
 def outcome(
-    post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None
+    post: str,
+    at: int,
+    *pairs: tuple[str, str],
+    author: str | None = None,
+    fingerprint: str | None = None,
+    sketch: bytes | None = None,
 ) -> Outcome:
     """The outcome of a post; `at` in ms after START. Without pairs it is negative."""
     return Outcome(
@@ -53,6 +63,7 @@ def outcome(
         model_version="test",
         author=author,
         fingerprint=fingerprint,
+        sketch=sketch,
         pairs=tuple(Pair(concept(drug), concept(reaction)) for drug, reaction in pairs),
     )
 
@@ -99,7 +110,7 @@ BURSTS = [(10, 14, ("d1", "r1")), (20, 28, ("d3", "r3")), (44, 60, ("d1", "r1"))
 
 
 def several_days(seed: int = 1, days: int = 4, posts: int = 700) -> list[Outcome]:
-    """Posts of some days with bursts of pairs, reposts, busy authors and posts without pairs or authors."""
+    """Posts of some days with bursts of pairs, reposts, copies, busy authors and posts without pairs or authors."""
     rng = random.Random(seed)
     found = []
     for i in range(posts):
@@ -112,7 +123,9 @@ def several_days(seed: int = 1, days: int = 4, posts: int = 700) -> list[Outcome
             pairs = set()
         author = None if rng.random() < 0.2 else f"a{rng.randint(1, 300)}"
         fingerprint = f"f{rng.randint(1, 60)}" if rng.random() < 0.2 else f"g{i}"
-        found.append(outcome(f"t:{i}", at, *sorted(pairs), author=author, fingerprint=fingerprint))
+        # Two in ten are copies of one of five texts.
+        sketch = sketch_with(i % 4 * 15, of=i % 5) if i % 10 < 2 else sketch_with(0, of=10 + i)
+        found.append(outcome(f"t:{i}", at, *sorted(pairs), author=author, fingerprint=fingerprint, sketch=sketch))
     # As a topic holds them: in the order of event time, but for some minutes.
     return sorted(found, key=lambda o: to_ms(o.created_at) + rng.randrange(20 * 60_000))
 
@@ -123,7 +136,7 @@ def _any_pair(rng: random.Random) -> set[tuple[str, str]]:
 
 def expected_alerts(outcomes: Sequence[Outcome], end: int, rules: Rules) -> list[Alert]:
     """What must be published, by the pure functions alone, over all buckets before `end` (ms after START)."""
-    ledger = ledger_of([row for row in map(row_of, outcomes) if row is not None])
+    ledger = ledger_of([row for row in map(row_of, outcomes) if row is not None], rules=rules)
     timeline = Timeline(rules, LABELS)
     return [alert for close in range(START + HOUR, START + end + 1, HOUR) for alert in timeline.close(ledger, close)]
 

@@ -172,6 +172,12 @@ def test_only_what_brings_posts_in_has_the_volume_of_the_author_secret() -> None
     assert image_environment("services")["ADRWATCH_DATA_DIR"] == "/var/lib/adrwatch"
 
 
+def test_all_workers_of_the_pipeline_have_one_key_of_sketches_and_nobody_else_has_it() -> None:
+    assert {name for name in OURS if "pipeline" in named_volumes(services()[name])} == {"pipeline"}
+    assert services()["pipeline"]["volumes"] == ["pipeline:/var/lib/adrwatch"]
+    assert services()["pipeline"]["environment"]["ADRWATCH_DATA_DIR"] == "/var/lib/adrwatch"
+
+
 @pytest.mark.parametrize("name", sorted(WORKERS))
 def test_a_worker_has_time_to_finish_its_batch_and_answers_at_the_port_that_is_asked(name: str) -> None:
     spec = services()[name]

@@ -5,6 +5,7 @@ from services.pipeline.steps.document import AssertedPair, Document
 from services.pipeline.steps.normalise import Reported, Vocabularies, normalise
 from shared.events import Span, encode, mention_id
 from shared.text.clean import fingerprint
+from shared.text.sketch import near_sketch
 from shared.vocabulary.drugs import default_lexicon
 from shared.vocabulary.reactions import default_vocabulary
 from tests.unit.pipeline.posts import extracted, post
@@ -40,6 +41,17 @@ def test_no_message_carries_words_of_the_post() -> None:
     for event in (one.outcome, *one.mentions):
         assert b"bakery" not in encode(event)
         assert b"puke" not in encode(event)
+
+
+def test_a_report_has_a_sketch_if_it_is_long_enough_and_no_other_post_has_one() -> None:
+    long = "zoloft made me puke behind the bakery, in front of the school and twice in the number 12 bus to the station"
+    (document,), _ = attribute([extracted(long, "puke")])
+    short, negative = attribute([extracted("zoloft made me puke", "puke"), extracted(long)])[0]
+    with_key, _ = normalise([document, short, negative], VOCABULARIES, "c1+e1", b"key")
+    assert [one.outcome.sketch for one in with_key] == [near_sketch(long, b"key"), None, None]
+    assert len(near_sketch(long, b"key") or b"") == 32
+    without_key, _ = normalise([document], VOCABULARIES, "c1+e1")
+    assert without_key[0].outcome.sketch is None
 
 
 def test_screened_and_negative_posts_have_an_outcome_and_no_mention() -> None:

@@ -11,8 +11,10 @@ import numpy as np
 
 from shared.events import Table
 from shared.settings import PACKAGE_ROOT
-from shared.signals.rules import Rules, check_rules
+from shared.signals.near import NearLinks
+from shared.signals.rules import Rules, check_rules, shipped
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
+from shared.text.sketch import BITS, estimate
 
 HOUR = 3_600_000
 RULES_FILE = PACKAGE_ROOT / "shared" / "signals" / "rules.toml"
@@ -30,18 +32,21 @@ def rules_with(**changes: Any) -> Rules:
     return check_rules(raw, "test")
 
 
-def row(post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None) -> Row:
-    return Row(post, at, author, fingerprint, pairs)
+def row(
+    post: str, at: int, *pairs: tuple[str, str], author: str | None = None, fingerprint: str | None = None,
+    sketch: bytes | None = None,
+) -> Row:  # fmt: skip
+    return Row(post, at, author, fingerprint, pairs, sketch)
 
 
-def ledger_of(rows: Iterable[Row], bucket: int = HOUR) -> Ledger:
+def ledger_of(rows: Iterable[Row], bucket: int = HOUR, rules: Rules | None = None) -> Ledger:
     buckets: dict[int, list[Row]] = {}
     for one in rows:
         buckets.setdefault(one.at_ms // bucket, []).append(one)
     vocabulary = Vocabulary()
     # Decoded latest first: codes must not depend on order.
     blocks = {key: Block.of(buckets[key], vocabulary) for key in sorted(buckets, reverse=True)}
-    return Ledger([blocks[key] for key in sorted(blocks)], vocabulary)
+    return Ledger([blocks[key] for key in sorted(blocks)], vocabulary, NearLinks((rules or shipped()).near))
 
 
 def background(n: int, at: int = 0, drug: str = "other", reaction: str = "rash") -> list[Row]:
@@ -70,18 +75,36 @@ def busy_rows(pair: tuple[str, str], last: int, end: int, days: int = 60, seed: 
     return found + [row(f"p{i}", end - 1000 + i, pair, author=f"p{i}") for i in range(last)]
 
 
-def counted_plainly(rows: Sequence[Row], start: int, end: int) -> dict[str, set[tuple[str, str]]]:
+def sketch_with(differing: int, of: int = 0) -> bytes:
+    """A sketch that differs in so many bits from `sketch_with(0, of)`; those of two `of` have little in common."""
+    bits = np.random.default_rng(of).integers(0, 2, BITS, dtype=np.uint8)
+    bits[:differing] ^= 1
+    return np.packbits(bits).tobytes()
+
+
+def alike(one: Row, other: Row, rules: Rules) -> bool:
+    """Whether two reports are near-duplicates by the rules, but for their pairs."""
+    if one.sketch is None or other.sketch is None:
+        return False
+    near = abs(one.at_ms - other.at_ms) < rules.near.hours.value * HOUR
+    return near and estimate(one.sketch, other.sketch) >= rules.near.similarity.value
+
+
+def counted_plainly(
+    rows: Sequence[Row], start: int, end: int, rules: Rules | None = None
+) -> dict[str, set[tuple[str, str]]]:
     """The remaining pairs of each post that counts, by the definition's own words."""
     inside = sorted({r.post_id: r for r in rows if start <= r.at_ms < end}.values(), key=lambda r: (r.at_ms, r.post_id))
     seen: set[str] = set()
     reported: set[tuple[str, tuple[str, str]]] = set()
     counted: dict[str, set[tuple[str, str]]] = {}
-    for r in inside:
+    for i, r in enumerate(inside):
         if r.fingerprint is not None and r.fingerprint in seen:
             continue
         if r.fingerprint is not None:
             seen.add(r.fingerprint)
-        pairs = {p for p in r.pairs if r.author is None or (r.author, p) not in reported}
+        told = {p for e in inside[:i] if alike(e, r, rules or shipped()) for p in e.pairs}
+        pairs = {p for p in r.pairs if p not in told and (r.author is None or (r.author, p) not in reported)}
         if r.author is not None:
             reported |= {(r.author, p) for p in pairs}
         if pairs:

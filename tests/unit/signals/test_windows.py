@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.events import Table
+from shared.signals.near import NearLinks
+from shared.signals.rules import shipped
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
-from tests.unit.signals.signal_rows import HOUR, counted_plainly, ledger_of, row, table_plainly
+from tests.unit.signals.signal_rows import HOUR, counted_plainly, ledger_of, row, rules_with, sketch_with, table_plainly
 
 A, B = ("d1", "r1"), ("d1", "r2")
 DAY = 24 * HOUR
@@ -74,7 +76,7 @@ def test_an_empty_window_counts_nothing():
     ledger = ledger_of([row("p1", 1, A)])
     assert ledger.window(DAY, 2 * DAY).total == 0
     assert table(ledger, A, DAY, 2 * DAY) == Table(0, 0, 0, 0)
-    assert Ledger([], Vocabulary()).window(0, DAY).total == 0
+    assert Ledger([], Vocabulary(), NearLinks(shipped().near)).window(0, DAY).total == 0
 
 
 PAIRS = st.tuples(st.sampled_from(["d1", "d2", "d3"]), st.sampled_from(["r1", "r2", "unmapped"]))
@@ -86,6 +88,7 @@ ROWS = st.lists(
         st.sampled_from([None, "x", "y", "z"]),
         st.sampled_from([None, "f", "g", "h"]),
         st.lists(PAIRS, min_size=1, max_size=3).map(tuple),
+        st.one_of(st.none(), st.builds(sketch_with, st.sampled_from([0, 20, 40, 60, 80]), st.integers(0, 1))),
     ),
     max_size=40,
     unique_by=lambda r: r.post_id,
@@ -96,8 +99,9 @@ ROWS = st.lists(
 @given(ROWS, st.integers(0, 5), st.integers(1, 9))
 def test_every_window_agrees_with_the_definition_written_out(rows, first, length):
     start, end = first * HOUR, (first + length) * HOUR
-    ledger = ledger_of(rows)
-    counted = counted_plainly(rows, start, end)
+    rules = rules_with(near__hours=2)
+    ledger = ledger_of(rows, rules=rules)
+    counted = counted_plainly(rows, start, end, rules)
     window = ledger.window(start, end)
     assert window.total == len(counted)
     for drug, reaction in {p for r in rows for p in r.pairs}:
@@ -122,6 +126,6 @@ def test_neither_order_nor_repetition_nor_batches_of_arrival_change_a_count(rows
 
 def test_a_pair_that_came_after_the_ledger_was_built_is_not_found_in_it():
     vocabulary = Vocabulary()
-    ledger = Ledger([Block.of([row("p1", 1, A)], vocabulary)], vocabulary)
+    ledger = Ledger([Block.of([row("p1", 1, A)], vocabulary)], vocabulary, NearLinks(shipped().near))
     Block.of([row("p2", 2, B)], vocabulary)
     assert ledger.find_pair(*B) == -1
