@@ -1,4 +1,4 @@
-"""`adrwatch up --networks fake`: every source flows at once, and a kill in the middle of it loses and doubles nothing."""
+"""`adrwatch up --networks fake`: every source flows at once; a kill loses and doubles nothing; nobody is named anywhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ import psutil
 from shared.text.identity import post_hash
 from shared.topics import DELETIONS, OUTCOMES, POSTS
 from shared.vocabulary.drugs import default_lexicon
-from tests import topics
+from tests import privacy, topics
+from tests.networks.town import PLANTED
 
 SECRET = "a secret of authors for tests"
 PATIENCE = 240.0
@@ -132,6 +133,16 @@ def test_all_sources_flow_at_once_and_kills_lose_and_double_nothing(
         except subprocess.TimeoutExpired:
             town.process.kill()
     assert town.process.returncode == 0
+    # The networks know who wrote; nothing else may.
+    people = privacy.find(
+        PLANTED,
+        [
+            *privacy.in_kafka(kafka, topic_prefix),
+            *privacy.in_redis(redis_url, topic_prefix),
+            *privacy.in_files(town.folder / "data", "networks", "networks.log"),
+        ],
+    )
+    assert people == []
 
 
 def enough(town: Town, sources: Any, count: int) -> bool:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import IO
 
 from tests.networks.source import toml
-from tests.networks.town import Place, Said, town
+from tests.networks.town import CONTACT, Place, Said, town
 
 # Every so many posts of a network one is deleted, and the network breaks off.
 DELETED_EVERY = 25
 BROKEN_EVERY = 150
+# Every so many posts one says how to reach somebody.
+NAMED_EVERY = 10
 
 
 def main() -> None:
@@ -67,7 +69,8 @@ def play(place: Place, texts: list[str], rate: float, ledger: IO[str], stop: thr
             return
     begin, recent, count = int(time.time() * 1000), deque[Said](maxlen=DELETED_EVERY), 0
     while not stop.wait(1 / rate):
-        said = place.say(begin + count, texts[count % len(texts)])
+        text = texts[count % len(texts)]
+        said = place.say(begin + count, f"{text} {CONTACT}" if count % NAMED_EVERY == 0 else text)
         note(ledger, place, "post", said)
         recent.append(said)
         count += 1

@@ -18,7 +18,11 @@ from tests.networks.site import Answer
 # For networks that are asked for names: half of the demo's posts have one of them.
 DRUGS = ["sertraline", "metformin", "lisinopril", "semaglutide", "atorvastatin", "prednisone", "escitalopram", "quetiapine",
          "gabapentin", "duloxetine", "tramadol", "doxycycline"]  # fmt: skip
-AUTHORS = ("anna", "bert", "carla", "dora", "emil")
+# Nobody is called so by chance: whoever looks for them in what adrwatch keeps must find none.
+AUTHORS = ("plantedanna", "plantedbert", "plantedcarla", "planteddora", "plantedemil")
+X_AUTHORS = tuple(f"77000090210{number}" for number in range(5))
+CONTACT = "thanks @planted_jane, planted.jane@example.org, @planted.jane@far.example, +1 415 555 0132"
+PLANTED = (b"planted", b"77000090210", b"555 0132", b"5550132")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class XPlace:
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
-        made = x.tweet(time.time(), text, number % 1_000_000, author=str(770000 + number % len(AUTHORS)))
+        made = x.tweet(time.time(), text, number % 1_000_000, author=X_AUTHORS[number % len(X_AUTHORS)])
         self._server.add(made)
         return Said(made["id"], text, heard=bool(self._server.matching(made)))
 
