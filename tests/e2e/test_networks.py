@@ -112,9 +112,10 @@ def test_all_sources_flow_at_once_and_kills_lose_and_double_nothing(
         town.wait_for(lambda: enough(town, sources, 100), "100 posts of every source")
         until = town.said()
         posted = {identity(line) for line in until if line["what"] == "post" and names(line)}
+        gone = {identity(line) for line in until if line["what"] == "delete"}
         deleted = {identity(line) for line in until if line["what"] == "delete" and names(line)}
         assert deleted
-        town.wait_for(lambda: not (posted - deleted) - town.keys(OUTCOMES).keys(), "outcome of every post")
+        town.wait_for(lambda: not (posted - gone) - town.keys(OUTCOMES).keys(), "outcome of every post")
         # One that was gone before its source came by was never published.
         town.wait_for(
             lambda: not deleted & town.keys(POSTS).keys() - town.keys(DELETIONS).keys(),
