@@ -70,7 +70,7 @@ class Follower:
         settings: Settings,
         stop: threading.Event,
         text_days: float | None,
-        seal_days: float | None,
+        seal_days: float | None = None,
     ) -> None:
         self.name = name
         self._network = network
