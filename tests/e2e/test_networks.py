@@ -38,6 +38,7 @@ class Town:
             "ADRWATCH_REDIS_URL": redis_url,
             "ADRWATCH_TRITON_URL": triton,
             "ADRWATCH_TOPIC_PREFIX": prefix,
+            "ADRWATCH_REDIS_PREFIX": prefix,
             "ADRWATCH_DATA_DIR": str(folder / "data"),
             "ADRWATCH_AUTHOR_SECRET": SECRET,
             "ADRWATCH_RETRY_FIRST": "0.05",
