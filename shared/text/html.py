@@ -1,4 +1,7 @@
-"""The words that a person wrote in a piece of HTML: a post of a forum, an entry of a feed. Pure."""
+"""The words that a person wrote in a piece of HTML: a post of a forum or of the fediverse, an entry of a feed. Pure.
+
+Sources: docs.joinmastodon.org/spec/activitypub (which elements and classes there are); the HTML standard's suggested rendering.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ _LEFT_OUT = frozenset({"blockquote", "script", "style", "template", "head", "nos
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
-# Classes by which forums mark quotes (Discourse: aside.quote, aside.onebox) and names (Discourse, Mastodon: a.mention).
+# Classes by which networks mark quotes (Discourse: aside.quote, aside.onebox; the fediverse: p.quote-inline) and names (a.mention;
+# a hashtag is a mention as well in the fediverse, and stays).
 _QUOTES = frozenset({"quote", "onebox", "quote-inline"})
 _MENTIONS = frozenset({"mention", "mention-group"})
 _BLANKS = re.compile(r"[ \t\r\f\v\u00a0]+")
@@ -30,6 +34,7 @@ class _Reader(HTMLParser):
         self.parts: list[str] = []
         # Tags that are open inside of what is left out, the outermost first.
         self._skipped: list[str] = []
+        self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._skipped:
@@ -39,9 +44,10 @@ class _Reader(HTMLParser):
         classes = frozenset((dict(attrs).get("class") or "").split())
         if tag in _LEFT_OUT or classes & _QUOTES:
             self.parts.append("\n\n")
-        elif classes & _MENTIONS:
+        elif classes & _MENTIONS and "hashtag" not in classes:
             self.parts.append(HANDLE_MASK)
         else:
+            self._preformatted += tag == "pre"
             self._break(tag)
             return
         if tag not in _VOID:
@@ -50,6 +56,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if not self._skipped:
             if tag in _PARAGRAPHS:
+                self._preformatted -= tag == "pre" and self._preformatted > 0
                 self._break(tag)
         elif tag in self._skipped:
             # What was not closed inside of it ends with it.
@@ -58,7 +65,7 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._skipped:
-            self.parts.append(data.replace("\n", " "))
+            self.parts.append(data if self._preformatted else data.replace("\n", " "))
 
     def _break(self, tag: str) -> None:
         if tag in _PARAGRAPHS:

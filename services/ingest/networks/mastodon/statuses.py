@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.ingest.networks.markup import text_of_html
 from services.ingest.times import parse_time
+from shared.text.html import words_of
 
 Status = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ def why_not(status: Status, indexable_only: bool) -> str | None:
     if indexable_only and account.get("indexable") is not True:
         return "no_robots"
     note = account.get("note")
-    if isinstance(note, str) and _NO_ROBOTS.search(text_of_html(note)):
+    if isinstance(note, str) and _NO_ROBOTS.search(words_of(note)):
         return "no_robots"
     return None
 
@@ -45,7 +45,7 @@ def text_of(status: Status) -> str:
     warning, content = status.get("spoiler_text"), status.get("content")
     parts = [
         warning.strip() if isinstance(warning, str) else "",
-        text_of_html(content) if isinstance(content, str) else "",
+        words_of(content) if isinstance(content, str) else "",
     ]
     return "\n".join(part for part in parts if part)
 
