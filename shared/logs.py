@@ -55,8 +55,7 @@ def configure(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    if level != "DEBUG":
-        logging.disable(logging.DEBUG)
+    logging.disable(logging.NOTSET if level == "DEBUG" else logging.DEBUG)
     structlog.contextvars.bind_contextvars(service=service)
 
 

@@ -47,6 +47,8 @@ def test_a_field_that_may_hold_what_people_wrote_is_withheld(field: str, capsys:
     ],
 )
 def test_libraries_log_no_messages_at_any_level(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # What an earlier level has switched off is on again.
+    logs.configure("test", "INFO")
     logs.configure("test", "DEBUG")
     logging.getLogger(library).debug("send: v=%r", b"day three, no sleep")
     logging.getLogger("services.somewhere").debug("seen")
