@@ -1,21 +1,14 @@
-"""What the topics would hold after a run: the last outcome of each post, mentions by id, dead letters.
-
-It lies in an unnamed SQLite database: in memory while it is small, else in a temporary file that no other process can open and
-that is gone when this one ends. So memory stays bounded however long the files are. No text is in it.
-"""
+"""What the topics would hold after a run: the last outcome of each post, mentions by id, dead letters. No text is in it."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from services.ingest.source import Reject
-from shared.errors import AdrwatchError
 from shared.events import Mention, Outcome, decode
+from shared.scratch import Scratch, room
 from shared.signals.reports import labels_of, row_of
 from shared.signals.windows import Row, to_ms
 from shared.stream import Output
@@ -23,8 +16,6 @@ from shared.topics import DEAD_LETTERS, MENTIONS, OUTCOMES
 
 _CACHE_KIB = 64 * 1024
 _TABLES = f"""
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{_CACHE_KIB};
 CREATE TABLE outcomes (id TEXT PRIMARY KEY, at INTEGER, status TEXT, paired INTEGER, record BLOB);
 CREATE INDEX reports ON outcomes (at) WHERE paired;
@@ -34,7 +25,7 @@ CREATE TABLE refused (record TEXT PRIMARY KEY);
 """
 
 
-class Kept:
+class Kept(Scratch):
     """Takes in messages in the order in which they would be published; a repeated id replaces its predecessor.
 
     `labels` are those of all concepts that came up; `first_ms` and `last_ms` the extremes of event time over all
@@ -45,18 +36,7 @@ class Kept:
         self.labels: dict[str, str] = {}
         self.first_ms: int | None = None
         self.last_ms: int | None = None
-        # The empty name is SQLite's for such a database.
-        self._database = sqlite3.connect("")
-        with _room():
-            self._database.executescript(_TABLES)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
+        super().__init__(_TABLES)
 
     def add(self, outputs: Sequence[Output]) -> None:
         """Take in what the pipeline wrote for a batch."""
@@ -140,7 +120,7 @@ class Kept:
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             places = ", ".join("?" * len(rows[0]))
-            with _room():
+            with room():
                 self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)
 
     def _number(self, query: str, *values: int) -> int:
@@ -148,16 +128,5 @@ class Kept:
         return int(number)
 
     def _select(self, query: str, *values: int) -> Iterator[Any]:
-        with _room():
+        with room():
             yield from self._database.execute(query, values)
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise AdrwatchError(
-            f"the back-test cannot write its temporary file: {error}",
-            fix="make room where temporary files lie, or set TMPDIR to another folder",
-        ) from error

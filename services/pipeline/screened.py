@@ -1,31 +1,26 @@
 """What the screen took out, from what the topics hold: counts, and a random sample for a person to judge.
 
-Outcomes lie in an unnamed SQLite database (in memory while it is small, else in a temporary file that no other process can open),
-so that memory stays bounded however many there are; the last outcome of a post counts. No text is in it.
+The last outcome of a post counts. No text is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from shared.broker import Stored
-from shared.errors import AdrwatchError, BadMessage
+from shared.errors import BadMessage
 from shared.events import Event, Outcome, Post, decode
+from shared.scratch import Scratch, room
 
 E = TypeVar("E", bound=Event)
 _PREFIX = "screened:"
 _AT_ONCE = 2_000
 _TABLE = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
 CREATE TABLE outcomes (id TEXT PRIMARY KEY, day TEXT, source TEXT, reason TEXT, draw BLOB, kept INTEGER DEFAULT 0);
 """
 
@@ -52,7 +47,7 @@ class Drawn:
     text: str
 
 
-class Screened:
+class Screened(Scratch):
     """The outcomes that were read. `unreadable` counts records that are no message of adrwatch. Use as a context manager.
 
     `seed` decides which posts a sample holds: the same ones, as long as the same posts are there.
@@ -62,18 +57,7 @@ class Screened:
         self.unreadable = 0
         self._seed = seed
         self._since = since
-        # The empty name is SQLite's for such a database.
-        self._database = sqlite3.connect("")
-        with _room():
-            self._database.executescript(_TABLE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
+        super().__init__(_TABLE)
 
     def read_outcomes(self, records: Iterable[Stored]) -> None:
         """Take in what lies in adr.outcomes."""
@@ -154,15 +138,5 @@ class Screened:
     def _run(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         rows = iter(rows)
         while part := list(itertools.islice(rows, _AT_ONCE)):
-            with _room():
+            with room():
                 self._database.executemany(statement, part)
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise AdrwatchError(
-            f"there is no room for the outcomes: {error}", fix="make room in the folder for temporary files (TMPDIR)"
-        ) from error
