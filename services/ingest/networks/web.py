@@ -13,14 +13,13 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from services.ingest.source import SourceBroken
+from shared import retry_after
 
 USER_AGENT = "adrwatch"
 _MOST_REDIRECTS = 5
@@ -41,15 +40,8 @@ class Page:
     moved: str | None = None
 
     def asked_to_wait(self) -> float | None:
-        """The seconds that Retry-After asks for; None where it says nothing that can be read (RFC 9110, 10.2.3)."""
-        value = self.headers.get("Retry-After", "")
-        if value.isascii() and value.isdecimal():
-            return float(value)
-        try:
-            until = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+        """The seconds that Retry-After asks for; None where it says nothing that can be read."""
+        return retry_after.seconds(self.headers.get("Retry-After"))
 
 
 class Web:

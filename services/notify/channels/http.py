@@ -10,8 +10,6 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
@@ -19,6 +17,7 @@ import msgspec
 from services.notify import words
 from services.notify.channel import Slack, Webhook, signing_key
 from services.notify.channels.base import Away, Refused
+from shared import retry_after
 from shared.events import Notification, encode
 
 # An answer that another attempt may mend; every other answer that is no 2xx is final (RFC 9110, RFC 6585, RFC 8470).
@@ -88,24 +87,8 @@ def _post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str
     if 200 <= status < 300:
         return
     if status in _AGAIN:
-        raise Away(f"HTTP {status}", fix="try later", retry_after=_seconds(peace))
+        raise Away(f"HTTP {status}", fix="try later", retry_after=min(retry_after.seconds(peace) or 0.0, MOST_PEACE))
     raise Refused(f"HTTP {status}", fix="mend the channel or its receiver, then `adrwatch notify retry`")
-
-
-def _seconds(peace: str | None) -> float:
-    """How long Retry-After asks for, in seconds or until a date; 0 where it says nothing that can be read."""
-    if peace is None:
-        return 0.0
-    try:
-        wanted = float(peace)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(peace)
-        except ValueError:
-            return 0.0
-        wanted = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    # A number that is none compares as false.
-    return min(wanted, MOST_PEACE) if wanted > 0 else 0.0
 
 
 def _escaped(value: str) -> str:

@@ -26,6 +26,7 @@ from websockets.sync.connection import Connection
 from services.ingest.networks.mastodon.configuration import Instance
 from services.ingest.networks.mastodon.statuses import Status, id_of
 from services.ingest.source import SourceBroken
+from shared import retry_after
 
 OPEN_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
@@ -171,5 +172,5 @@ class Server:
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
-    found = headers.get("Retry-After", "").strip()
-    return min(float(found), _LONGEST_WAIT) if found.isdecimal() else None
+    asked = retry_after.seconds(headers.get("Retry-After"))
+    return None if asked is None else min(asked, _LONGEST_WAIT)

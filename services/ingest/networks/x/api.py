@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from services.ingest.networks.x.configuration import X
 from services.ingest.source import SourceBroken
+from shared import retry_after
 from shared.errors import AdrwatchError
 
 _PATIENCE = (10.0, 30.0)
@@ -237,9 +238,8 @@ def _listed(response: requests.Response) -> list[Any]:
 
 def _said(headers: Mapping[str, str]) -> float | None:
     """What an answer says of the wait: `Retry-After`, or the end of the limit's window by the server's own clock."""
-    after = headers.get("Retry-After", "")
-    if after.isdecimal():
-        return float(after)
+    if (after := retry_after.seconds(headers.get("Retry-After"))) is not None:
+        return after
     reset = headers.get("x-rate-limit-reset", "")
     if not reset.isdecimal():
         return None
