@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +14,7 @@ from msgspec import Meta
 from services.ingest.networks.network import Network
 from services.ingest.source import Policy
 from services.ingest.veil import Pseudonym, pseudonym
+from shared.errors import AdrwatchError
 from shared.events import Published
 from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, post_hash
@@ -21,6 +23,16 @@ from shared.vocabulary.drugs import DrugLexicon
 # The lexicon as it is at the moment: it may change while a source is followed.
 Drugs = Callable[[], DrugLexicon]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")]
+
+
+def examine_address(where: str, key: str, address: str, form: str) -> None:
+    """Raises AdrwatchError, without a query, which may hold a key, for what cannot be connected to; the rest is the pattern's."""
+    try:
+        _ = urlsplit(address).port
+    except ValueError:
+        raise AdrwatchError(
+            f"{where}: {key}: {address.partition('?')[0]} is no address", fix=f"write {form}; a port is 65535 at most"
+        ) from None
 
 
 @dataclass(frozen=True)

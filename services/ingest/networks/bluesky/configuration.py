@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from services.ingest.networks.keys import Drugs, Names, SourceKeys
+from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_address
 from services.ingest.networks.network import Network
-from shared.errors import AdrwatchError
 
 Endpoint = Annotated[str, Meta(pattern=r"^wss?://[^\s/?#@]+(/[^\s?#]*)?$")]
 Collection = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z0-9-]+)+(\.\*)?$")]
@@ -37,13 +35,7 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
     def examine(self, where: str) -> None:
         """See SourceKeys."""
         for endpoint in self.endpoints:
-            try:
-                _ = urlsplit(endpoint).port
-            except ValueError:
-                raise AdrwatchError(
-                    f"{where}: endpoints: {endpoint} is no address",
-                    fix="write wss://host/subscribe; a port is 65535 at most",
-                ) from None
+            examine_address(where, "endpoints", endpoint, "wss://host/subscribe")
 
     def network(self, names: Names, drugs: Drugs) -> Network:
         """See SourceKeys."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from services.ingest.networks.keys import Drugs, Names, SourceKeys
+from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_address
 from services.ingest.networks.network import Network
 from shared.errors import AdrwatchError
 from shared.secret_place import SecretPlace
@@ -37,12 +36,7 @@ class Discourse(SourceKeys, frozen=True, kw_only=True, tag="discourse"):
 
     def examine(self, where: str) -> None:
         """See SourceKeys."""
-        try:
-            _ = urlsplit(self.forum).port
-        except ValueError:
-            raise AdrwatchError(
-                f"{where}: forum: {self.forum} is no address", fix="write https://host; a port is 65535 at most"
-            ) from None
+        examine_address(where, "forum", self.forum, "https://host")
         if (self.api_key is None) != (self.api_username is None):
             raise AdrwatchError(
                 f"{where}: api_key and api_username belong together", fix="write both, or none for a forum that is open"

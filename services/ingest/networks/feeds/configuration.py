@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from services.ingest.networks.keys import Drugs, Names, SourceKeys
+from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_address
 from services.ingest.networks.network import Network
 from shared.errors import AdrwatchError
 
@@ -34,13 +34,7 @@ class Feeds(SourceKeys, frozen=True, kw_only=True, tag="feeds"):
     def examine(self, where: str) -> None:
         """See SourceKeys."""
         for feed in self.feeds:
-            try:
-                _ = urlsplit(feed).port
-            except ValueError:
-                raise AdrwatchError(
-                    f"{where}: feeds: {urlsplit(feed).netloc} is no address",
-                    fix="write https://host/path; a port is 65535 at most",
-                ) from None
+            examine_address(where, "feeds", feed, "https://host/path")
         if len(set(self.feeds)) < len(self.feeds):
             raise AdrwatchError(f"{where}: feeds: one stands there twice", fix="write each feed once")
         if self.slowest_minutes < self.interval_minutes:

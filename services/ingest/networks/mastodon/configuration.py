@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from services.ingest.networks.keys import Drugs, Names, SourceKeys
+from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_address
 from services.ingest.networks.network import Network
 from shared.errors import AdrwatchError
 from shared.secret_place import SecretPlace
@@ -64,13 +64,7 @@ class Mastodon(SourceKeys, frozen=True, kw_only=True, tag="mastodon"):
             if hosts.count(instance.host) > 1:
                 raise AdrwatchError(f"{where}: instances: {instance.host} is there twice", fix="leave one of them")
             for address in (instance.url, instance.streaming or "wss://host"):
-                try:
-                    _ = urlsplit(address).port
-                except ValueError:
-                    raise AdrwatchError(
-                        f"{where}: instances: {address} is no address",
-                        fix="write https://host; a port is 65535 at most",
-                    ) from None
+                examine_address(where, "instances", address, "https://host")
 
     def network(self, names: Names, drugs: Drugs) -> Network:
         """See SourceKeys."""

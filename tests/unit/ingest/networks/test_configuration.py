@@ -76,6 +76,18 @@ def test_a_mistake_is_named(file: Path, right: str, wrong: str, error: str) -> N
         load(settings.load(sources_file=file))
 
 
+@pytest.mark.parametrize("address", ["https://[::1", "https://a.example:99999"])
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [('type = "feeds"\nfeeds = ["{}/talk.rss?key=7"]', "feeds"), ('type = "discourse"\nforum = "{}"', "forum")],
+)
+def test_an_address_that_is_none_is_named_without_its_query(file: Path, table: str, named: str, address: str) -> None:
+    file.write_text(f"[sources.talk]\n{table.format(address)}\n")
+    with pytest.raises(AdrwatchError, match=f"source talk: {named}: .* is no address") as caught:
+        load(settings.load(sources_file=file))
+    assert "key=7" not in str(caught.value)
+
+
 def test_all_mistakes_are_found_at_once_and_the_right_sources_stay(file: Path) -> None:
     file.write_text(RIGHT.replace('"drop"', '"hide"').replace('["en"]', "7") + '\n[sources.third]\ntype = "bluesky"\n')
     found, wrong = examine(settings.load(sources_file=file))
