@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from shared.secret_file import Secret, kept
 from shared.settings import Settings
+from shared.text.clean import URL_MASK
 
 PIECE = 4
 # About twelve words. Many people tell the same of one drug in shorter texts, each of their own accord.
@@ -35,8 +36,8 @@ _SECRET = Secret(
 _WORD = re.compile(r"\w+")
 # What masks and reposts put into a text is not of its words.
 _MASKS = frozenset({"httpurl", "user", "email", "rt"})
-# Hashtags among words are words; a run of them at an end is how a copy is spread.
-_HASHTAGS = re.compile(r"^(?:\s*#\w+)+|(?:#\w+\s*|HTTPURL\s*)+$")
+_HASHTAGS_FIRST = re.compile(r"(?:\s*#\w+)+")
+_HASHTAG_OR_LINK = re.compile(rf"#\w+|{URL_MASK}")
 
 Numbers = NDArray[np.uint32]
 
@@ -66,10 +67,27 @@ def near_sketch(text: str, key: bytes) -> bytes | None:
 
     Hashtags and links at the ends are left out, and letters of other styles are letters.
     """
-    plain = _HASHTAGS.sub("", unicodedata.normalize("NFKC", text))
-    numbers = minhash(plain, key, BITS, LEAST_PIECES)
+    numbers = minhash(without_hashtags_at_the_ends(unicodedata.normalize("NFKC", text)), key, BITS, LEAST_PIECES)
     # The parity of all bits of a number: the lowest one is the same function of a piece in every permutation.
     return None if numbers is None else np.packbits(np.bitwise_count(numbers) & 1).tobytes()
+
+
+def without_hashtags_at_the_ends(text: str) -> str:
+    """The text without hashtags before its words, and without hashtags and links behind them.
+
+    Among words they are words; a run of them at an end is how a copy is spread. The time grows with the length alone, whatever
+    the text is: one search for a run that ends the text would begin anew at each of its hashtags.
+    """
+    first = _HASHTAGS_FIRST.match(text)
+    begin, end = first.end() if first else 0, len(text)
+    for found in reversed(list(_HASHTAG_OR_LINK.finditer(text, begin))):
+        last = found.end()
+        while last < end and text[last].isspace():
+            last += 1
+        if last < end:
+            break
+        end = found.start()
+    return text[begin:end]
 
 
 def agreeing(similarity: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from shared.errors import BadMessage
 from shared.events import Outcome, decode, encode, now
 from shared.settings import load
 from shared.text.clean import mask
-from shared.text.sketch import SECRET_FILE, SKETCH_BYTES, estimate, near_sketch, sketch_key
+from shared.text.sketch import (
+    SECRET_FILE,
+    SKETCH_BYTES,
+    estimate,
+    near_sketch,
+    sketch_key,
+    without_hashtags_at_the_ends,
+)
 from tests.unit.cases.near_pairs import APART, NEAR, RASH, SHOCK
 
 KEY = b"the key of the tests"
@@ -95,3 +103,10 @@ def test_outcomes_of_earlier_versions_have_no_sketch_and_one_of_another_length_i
     assert decode(json.dumps(fields).encode(), Outcome).sketch is None
     with pytest.raises(BadMessage, match="sketch"):
         decode(json.dumps({**fields, "sketch": "AAAA"}).encode(), Outcome)
+
+
+@given(st.lists(st.sampled_from(["#", "a", "_", " ", "\n", "!", "HTTPURL", "#a ", "so"]), max_size=14).map("".join))
+def test_hashtags_at_the_ends_go_and_those_among_words_stay(text: str) -> None:
+    # The pattern says what is meant; its own time grows with the square of the number of hashtags.
+    meant = re.compile(r"^(?:\s*#\w+)+|(?:#\w+\s*|HTTPURL\s*)+$")
+    assert without_hashtags_at_the_ends(text) == meant.sub("", text)
