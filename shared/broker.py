@@ -6,6 +6,7 @@ Every failure ends in one clear error: DependencyAway when the broker does not a
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,13 @@ from typing import Any, TypeVar
 
 import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError, KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    CoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+)
 from kafka.net.compat import KafkaNetClient
 
 from shared.errors import AdrwatchError, DependencyAway
@@ -25,7 +32,34 @@ _CONNECT_MS = 10_000
 _POLL_MS = 500
 # A consumer waits for ever for a broker that went away.
 _SILENCE_SECONDS = 20.0
+# A broker that is stopped or cut off: it does not answer, which is no refusal.
+_SILENT = (KafkaTimeoutError, RequestTimedOutError, KafkaConnectionError)
 T = TypeVar("T")
+
+
+def within(seconds: float, ask: Callable[[], T]) -> T:
+    """What `ask` gives or raises; DependencyAway where it takes longer.
+
+    Of a broker that is stopped, and keeps its connections, each request is waited for by itself: together a minute and more. What
+    is given up goes on in a daemon thread, so this is for commands, which end.
+    """
+    given: list[T] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            given.append(ask())
+        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asks
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="broker-asked", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if raised:
+        raise raised[0]
+    if not given:
+        raise DependencyAway(f"the broker gave no answer for {seconds:g} s", fix="see that it runs and is not stopped")
+    return given[0]
 
 
 def opened(client: Callable[..., T], **options: Any) -> T:
@@ -70,10 +104,15 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
 
 @contextmanager
 def admin(settings: Settings) -> Iterator[Any]:
-    """A KafkaAdminClient, closed at the end. What the broker refuses becomes an AdrwatchError."""
+    """A KafkaAdminClient, closed at the end. What the broker refuses becomes an AdrwatchError, its silence DependencyAway."""
     client = connect(settings, KafkaAdminClient)
     try:
         yield client
+    except _SILENT as error:
+        raise DependencyAway(
+            f"the broker at {settings.kafka_bootstrap} does not answer: {type(error).__name__}",
+            fix="see that it runs and is not stopped",
+        ) from error
     except KafkaError as error:
         raise AdrwatchError(
             f"the broker refused: {type(error).__name__}: {error}", fix="see the broker's log"

@@ -40,11 +40,39 @@ class Post(Event, frozen=True, kw_only=True):
     language: str | None = None
 
 
+# How it was asked that a post is forgotten: by what its network said of itself, by what it answered when it was asked which posts
+# still stand, or by a person.
+AskedBy = Literal["network", "compliance", "hand"]
+
+
 class Deletion(Event, frozen=True, kw_only=True):
-    """A post was taken back at its source: every store forgets it."""
+    """A post was taken back at its source: every store forgets it.
+
+    `requested_at`: when adrwatch was told, which may be long before `deleted_at`, when this was written. What an earlier adrwatch
+    wrote has neither that nor `asked_by`.
+    """
 
     id: str
     deleted_at: datetime
+    requested_at: datetime | None = None
+    asked_by: AskedBy | None = None
+
+
+Store = Literal["topics", "pipeline", "windows", "signals", "cases"]
+
+
+class Forgotten(Event, frozen=True, kw_only=True):
+    """One store has forgotten one post. `post` is a hash of the post's id; `requested_at` and `asked_by` are the deletion's.
+
+    `topics`: tombstones are where texts lay. `pipeline`: no outcome of the post comes any more. `windows`: Redis and the queue of
+    single reports. `signals`: the evidence of published ones. `cases`: the database of cases.
+    """
+
+    post: str
+    store: Store
+    requested_at: datetime
+    forgotten_at: datetime
+    asked_by: AskedBy | None = None
 
 
 class Span(msgspec.Struct, frozen=True):

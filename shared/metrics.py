@@ -48,6 +48,15 @@ EVALUATION_SECONDS = Histogram("adrwatch_evaluation_seconds", "time to evaluate 
 ALERTS = Counter("adrwatch_alerts_total", "alerts published", ["kind", "lane"])
 # Posts that a deletion took back from the windows, the queue and the published signals.
 FORGOTTEN = Counter("adrwatch_posts_forgotten_total", "deletions taken in by alerting")
+# From the request that a post is forgotten (its network, or a person) until a store had: topics, pipeline, windows, signals, cases.
+FORGET_SECONDS = Histogram(
+    "adrwatch_forget_seconds",
+    "time from the request to forget a post until a store had",
+    ["store"],
+    buckets=(0.5, 1, 2, 5, 10, 20, 30, 60, 300, 3600, 86400),
+)
+# Of these, the ones that took longer than the minute that is promised.
+FORGET_LATE = Counter("adrwatch_forget_late_total", "posts that a store forgot too late", ["store"])
 # Notices that a channel took (delivered), refused for good (parked), or need not know of any more (withdrawn).
 NOTICES = Counter("adrwatch_notices_total", "notices by channel and outcome", ["channel", "outcome"])
 # From the publication of an alert to its delivery; digests wait on purpose and are left out.

@@ -68,6 +68,10 @@ class Keys:
         """Set when the post was deleted; members of `retract` that the deletion leads to."""
         return self._tagged("deleted", "p", derived_id(post_id))
 
+    def unamended(self, post_id: str) -> str:
+        """Hash: pairs of a deleted post → whether signals must still take the deletion in (OPEN, DONE), and the deletion itself."""
+        return self._tagged("unamended", "p", derived_id(post_id))
+
     def singles(self, post_id: str) -> str:
         """Set: what the post's single reports are made of."""
         return self._tagged("singles", "p", derived_id(post_id))
@@ -113,6 +117,8 @@ class Keys:
 
 
 SEPARATOR = "\x1f"
+# In `Keys.unamended`. The deletion's field is no pair, for it has no separator.
+DELETION, OPEN, DONE = "deletion", "1", "0"
 
 
 def join(*parts: str) -> str:

@@ -12,6 +12,7 @@ from shared.events import (
     DeadLetter,
     Deletion,
     Event,
+    Forgotten,
     Mention,
     Notified,
     Outcome,
@@ -25,6 +26,8 @@ from shared.events import (
 MOST_BYTES = 1_000_000
 # On a dead letter that had no room for the whole message; its value is the message's size in bytes.
 CUT_HEADER = "adrwatch-cut"
+# On the tombstone of a post that was taken back; its value is the deletion.
+DELETION_HEADER = "adrwatch-deletion"
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -63,6 +66,8 @@ class Topic:
 POSTS = Topic("posts", Post, 4, 7 * DAY_MS, True, "public posts, masked")
 # Longer than anything that names a post, so that nothing that was deleted is ever counted again.
 DELETIONS = Topic("deletions", Deletion, 1, 400 * DAY_MS, False, "posts taken back at their source")
+# As long as the deletions that it answers; what the audit trail of cases has of it stays.
+FORGOTTEN = Topic("forgotten", Forgotten, 1, 400 * DAY_MS, False, "deletions that a store has honoured")
 # As many partitions as POSTS: an outcome goes to its post's partition number, which keeps event time in order there.
 # As long as a bucket is kept and its longest window reaches back (97 and 90 days by the shipped rules): what Redis loses is made
 # anew from here.
@@ -82,7 +87,7 @@ DRUG_NAMES = Topic("drug-names", OwnName, 1, FOREVER_MS, False, "names of the te
 
 TOPICS = (
     POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS, NOTIFIED, CHANNELS, POSITIONS, PUBLISHED,
-    DRUG_NAMES,
+    DRUG_NAMES, FORGOTTEN,
 )  # fmt: skip
 
 

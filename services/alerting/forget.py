@@ -7,10 +7,14 @@ entries go. A crash in between repeats the deletion, which finds the rest of its
 
 A later repost opens an item under the same id. So the words of an item are held while its tombstone is on its way, and freed when
 it is acknowledged; an item whose words are another post's by now is that post's, and stays.
+
+What is done is told to the audit trail: of rows and items here, of signals by whoever amends the last of them (`signals.py`). A
+rebuild, which handles all deletions once more, tells nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +23,9 @@ from services.alerting.rows import RowStore
 from services.alerting.singles import HOLD, RELEASE, Send
 from shared import metrics
 from shared.errors import BadMessage
-from shared.events import Deletion, decode, derived_id
-from shared.redis_keys import Keys, join, split
+from shared.events import Deletion, decode, derived_id, encode
+from shared.forgetting import told
+from shared.redis_keys import DELETION, OPEN, Keys, join, split
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS, DAY_MS, MENTIONS, partition_of
 
@@ -37,32 +42,37 @@ class _Known:
 class Forgetter:
     """Handles micro-batches of deletions."""
 
-    def __init__(self, link: RedisLink, store: RowStore, send: Send) -> None:
+    def __init__(self, link: RedisLink, store: RowStore, send: Send, *, tells: bool = True) -> None:
         self._link = link
         self._store = store
         self._keys: Keys = store.keys
         self._send = send
+        self._tells = tells
 
     async def handle(self, records: list[Record]) -> BatchResult:
         """Forget the posts. Raises DependencyAway."""
         result = BatchResult()
-        posts: dict[str, None] = {}
+        deletions: dict[str, Deletion] = {}
         for record in records:
             try:
-                posts[decode(record.value, Deletion).id] = None
+                deletion = decode(record.value, Deletion)
+                deletions[deletion.id] = deletion
             except BadMessage as error:
                 result.bad.append((record, error))
-        if not posts:
+        if not deletions:
             return result
-        known = await self._mark(list(posts))
+        known = await self._mark(list(deletions))
         await self._note_pairs(known)
         await self._store.remove(
             [(post, found.bucket) for post, found in known.items() if found.bucket is not None],
             dict.fromkeys(known),
         )
         await self._take_back(known)
-        await self._amend(known)
+        await self._amend(known, deletions)
         metrics.FORGOTTEN.inc(len(known))
+        if self._tells:
+            result.outputs = [told(deletion, "windows") for deletion in deletions.values()]
+            result.outputs += [told(deletions[post], "signals") for post, found in known.items() if not found.pairs]
         return result
 
     async def _mark(self, posts: list[str]) -> dict[str, _Known]:
@@ -111,8 +121,15 @@ class Forgetter:
         mine = [alert_id for (_, alert_id, _), is_mine in zip(items, held, strict=True) if is_mine]
         await self._send([Output(ALERTS, alert_id, None) for alert_id in mine])
 
-    async def _amend(self, known: dict[str, _Known]) -> None:
+    async def _amend(self, known: dict[str, _Known], deletions: Mapping[str, Deletion]) -> None:
         keys = self._keys
+
+        def note(pipe: Any) -> None:
+            for post, found in known.items():
+                if found.pairs and self._tells:
+                    to_amend = {join(*pair): OPEN for pair in found.pairs}
+                    pipe.hset(keys.unamended(post), mapping={DELETION: encode(deletions[post]), **to_amend})
+                    pipe.pexpire(keys.unamended(post), self._store.expiry_ms)
 
         def ask(pipe: Any) -> None:
             for post, found in known.items():
@@ -128,4 +145,4 @@ class Forgetter:
                 # Kept for a day: a repeated deletion must write the tombstones again.
                 pipe.pexpire(keys.singles(post), DAY_MS)
 
-        await self._link.run(ask, let_go)
+        await self._link.run(note, ask, let_go)

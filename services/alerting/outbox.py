@@ -15,11 +15,12 @@ import msgspec
 
 from services.alerting.link import RedisLink
 from shared import metrics
-from shared.events import Alert, encode
-from shared.redis_keys import Keys, join, split
+from shared.events import Alert, Deletion, decode, encode
+from shared.forgetting import told
+from shared.redis_keys import DELETION, DONE, OPEN, Keys, join, split
 from shared.signals.episodes import Episodes
 from shared.stream import Output
-from shared.topics import ALERTS, Topic
+from shared.topics import ALERTS, DAY_MS, Topic
 
 # KEYS[1]: owner. ARGV: token, then commands as name, index of the key, number of arguments, arguments.
 FENCED = """
@@ -151,10 +152,34 @@ class Partition:
         return sorted((drug, reaction, post) for drug, reaction, post in map(split, members))
 
     async def amended(self, members: Sequence[tuple[str, str, str]]) -> None:
-        """Forget deletions that were taken in."""
-        names = [join(*member) for member in members]
-        if names:
-            await self._link.run(lambda pipe: pipe.srem(self._keys.retract(self.number), *names))
+        """Forget deletions that were taken in, and tell of those that no pair's signals must take in any more.
+
+        Order: the pairs are noted as done; what is done wholly is told and acknowledged; then the deletions go. A crash repeats it.
+        """
+        if not members:
+            return
+        keys, posts = self._keys, list(dict.fromkeys(post for _, _, post in members))
+
+        def note(pipe: Any) -> None:
+            for drug, reaction, post in members:
+                pipe.hset(keys.unamended(post), join(drug, reaction), DONE)
+            for post in posts:
+                pipe.pexpire(keys.unamended(post), DAY_MS)
+                pipe.hgetall(keys.unamended(post))
+
+        [replies] = await self._link.run(note)
+        found = dict(zip(posts, replies[len(members) + 1 :: 2], strict=True))
+        whole = {post: state for post, state in found.items() if OPEN.encode() not in state.values()}
+        deletions = [state[DELETION.encode()] for state in whole.values() if DELETION.encode() in state]
+        if deletions:
+            await self._stream.send([told(decode(deletion, Deletion), "signals") for deletion in deletions])
+
+        def let_go(pipe: Any) -> None:
+            for post in whole:
+                pipe.delete(keys.unamended(post))
+            pipe.srem(keys.retract(self.number), *(join(*member) for member in members))
+
+        await self._link.run(let_go)
 
     async def _fenced(self, commands: list[Any]) -> None:
         if not commands:

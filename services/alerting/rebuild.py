@@ -150,7 +150,7 @@ async def _steps(parts: _Parts) -> Rebuilt:
         async def send(outputs: Sequence[Output]) -> None:
             await asyncio.to_thread(writer.write, outputs)
 
-        deletions = await _feed(parts, DELETIONS, Forgetter(parts.link, parts.store, send).handle)
+        deletions = await _feed(parts, DELETIONS, Forgetter(parts.link, parts.store, send, tells=False).handle)
     buckets = await _mark_partial(parts, whole_from)
     await parts.lock.renew()
     await parts.store.check()

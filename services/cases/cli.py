@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run_worker() -> None:
-    """Take posts that were deleted at their source out of their cases; flag cases that may be one; tell alerting of closed signals.
+    """Take deleted posts out of cases; keep receipts of deletions; flag cases that may be one; tell alerting of closed signals.
 
     Example: adrwatch worker cases
     """
@@ -46,14 +46,16 @@ def run_worker() -> None:
     from services.cases.database import Database
     from services.cases.forget import CaseForgetter
     from services.cases.lookup import hold_new_against_others
+    from services.cases.receipts import Receipts
     from services.cases.reviews import Reviews
     from shared import settings
     from shared.stream import Worker
-    from shared.topics import DELETIONS
+    from shared.topics import DELETIONS, FORGOTTEN
 
     current = settings.current()
     database, trail = Database.opened(current), Trail.of(current)
     book, reviews = Casebook(database, trail, MACHINE), Reviews(database, trail, MACHINE)
+    receipts = Receipts(database, trail)
 
     async def tell() -> None:
         await asyncio.to_thread(announce, current, reviews)
@@ -62,7 +64,8 @@ def run_worker() -> None:
         await asyncio.to_thread(hold_new_against_others, current, book)
 
     worker = Worker("cases", current)
-    worker.batch_agent(DELETIONS, CaseForgetter(book).handle, stage="case-deletions")
+    worker.batch_agent(DELETIONS, CaseForgetter(book, receipts).handle, stage="case-deletions")
+    worker.batch_agent(FORGOTTEN, receipts.handle, stage="receipts")
     worker.every(_AGAIN_SECONDS, tell, name="closures")
     worker.every(_AGAIN_SECONDS, flag, name="duplicates")
     worker.run()

@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.ingest.dead_letters import Held, open_inbox
-from services.ingest.delivery import Delivery, Message
-from services.ingest.producer import delivery as connected
-from shared.broker import TopicReader, require_topics
+from msgspec.structs import replace
+
+from services.ingest.letters import Letters
+from shared.broker import require_topics
 from shared.errors import AdrwatchError
 from shared.events import Deletion, encode, now
+from shared.forgetting import told
 from shared.settings import Settings
-from shared.topics import DEAD_LETTERS, DELETIONS, POSTS, PUBLISHED, partition_of
+from shared.stream import Output
+from shared.topics import DELETION_HEADER, DELETIONS, POSTS, PUBLISHED, partition_of
+from shared.writer import Writer
+
+Write = Callable[[Iterable[Output]], None]
 
 
-@dataclass
-class DeletionAccount:
+@dataclass(frozen=True)
+class TakenBack:
     """What was written and acknowledged: deletions, tombstones of posts and of dead letters that hold them."""
 
-    asked: int = 0
-    deletions: int = 0
-    post_tombstones: int = 0
-    dead_letter_tombstones: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the broker has all of it."""
-        return not self.failed and self.asked == self.deletions == self.post_tombstones
+    deletions: int
+    post_tombstones: int
+    dead_letter_tombstones: int
 
     def as_dict(self) -> dict[str, Any]:
         """The account for machines."""
-        return {
-            "asked": self.asked,
-            "deletions": self.deletions,
-            "post_tombstones": self.post_tombstones,
-            "dead_letter_tombstones": self.dead_letter_tombstones,
-            "failed": dict(self.failed),
-        }
+        return asdict(self)
 
 
-def take_back(settings: Settings, ids: Sequence[str], give_up: float) -> DeletionAccount:
-    """Delete posts and the dead letters that hold them. Raises AdrwatchError where a topic is missing or the broker is away.
+def by_hand(settings: Settings, ids: Sequence[str], give_up: float) -> TakenBack:
+    """Delete posts because a person asks for it, with connections of their own.
 
-    A record that is not acknowledged after `give_up` seconds has failed.
+    Raises AdrwatchError where a topic is missing, DependencyAway where the broker has not acknowledged a record after `give_up`
+    seconds; then it is repeated.
     """
+    asked = now()
     require_topics(settings, [POSTS, DELETIONS, PUBLISHED])
-    with TopicReader(settings, DEAD_LETTERS) as reader:
-        dead = open_inbox(reader.to_end()).letters.values()
-    with connected(settings, give_up) as delivery:
-        return delete(ids, dead, delivery, settings.topic_prefix)
+    with Letters(settings) as letters, Writer(settings, give_up) as writer:
+        letters.catch_up()
+        deletions = [Deletion(id=one, deleted_at=asked, requested_at=asked, asked_by="hand") for one in ids]
+        return take_back(deletions, letters, writer.write)
 
 
 def check_ids(ids: Sequence[str]) -> list[str]:
@@ -64,42 +57,25 @@ def check_ids(ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def delete(ids: Sequence[str], dead: Iterable[Held], delivery: Delivery, prefix: str) -> DeletionAccount:
-    """Delete posts, and those of the dead letters `dead` that are theirs.
+def take_back(
+    deletions: Sequence[Deletion], letters: Letters, write: Write, aliases: Collection[str] = ()
+) -> TakenBack:
+    """Delete posts, and those of the dead letters that hold them; `aliases` are other names under which they were published.
 
-    Order: deletions are acknowledged before the first tombstone is sent, so that a crash in between leaves consumers
-    informed, and a repeat of the command does the rest. The note that a live source published the post, by which a repeat finds
-    it, goes last.
+    `write` returns when everything is acknowledged, and raises DependencyAway. Order: deletions are acknowledged before the first
+    tombstone is sent, so that a crash in between leaves consumers informed, and a repeat does the rest. The note that a live
+    source published the post, by which a repeat finds it, goes last; then it is told that all of it is done.
     """
-    account = DeletionAccount(asked=len(ids))
-
-    def deleted() -> None:
-        account.deletions += 1
-
-    def post_gone() -> None:
-        account.post_tombstones += 1
-
-    def letter_gone() -> None:
-        account.dead_letter_tombstones += 1
-
-    for post_id in ids:
-        value = encode(Deletion(id=post_id, deleted_at=now()))
-        place = partition_of(post_id, DELETIONS.partitions)
-        delivery.send(Message(DELETIONS.name(prefix), post_id.encode(), value, place), deleted)
-    delivery.finish()
-    if account.deletions == len(ids):
-        keys = {post_id.encode() for post_id in ids}
-        for key in keys:
-            place = partition_of(key.decode(), POSTS.partitions)
-            delivery.send(Message(POSTS.name(prefix), key, None, place), post_gone)
-        for held in dead:
-            if held.letter.key in keys:
-                delivery.send(held.tombstone(DEAD_LETTERS.name(prefix)), letter_gone)
-        delivery.finish()
-        if not delivery.failed:
-            for key in keys:
-                place = partition_of(key.decode(), PUBLISHED.partitions)
-                delivery.send(Message(PUBLISHED.name(prefix), key, None, place), lambda: None)
-            delivery.finish()
-    account.failed = delivery.failed
-    return account
+    at = now()
+    written = [(one, encode(replace(one, deleted_at=at))) for one in deletions]
+    write([Output(DELETIONS, one.id, value, partition_of(one.id, DELETIONS.partitions)) for one, value in written])
+    posts = [
+        Output(POSTS, one.id, None, partition_of(one.id, POSTS.partitions), ((DELETION_HEADER, value),))
+        for one, value in written
+    ]
+    dead = letters.tombstones(one.id for one in deletions)
+    write([*posts, *dead])
+    notes = [one.id for one in deletions] + list(aliases)
+    write([Output(PUBLISHED, note, None, partition_of(note, PUBLISHED.partitions)) for note in notes])
+    write([told(one, "topics") for one in deletions])
+    return TakenBack(len(written), len(posts), len(dead))

@@ -15,10 +15,11 @@ from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway
-from shared.events import Outcome, Post, decode, encode
+from shared.events import Deletion, Outcome, Post, decode, encode
+from shared.forgetting import told
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record, Worker
-from shared.topics import MENTIONS, OUTCOMES, POSTS, partition_of
+from shared.topics import DELETION_HEADER, MENTIONS, OUTCOMES, POSTS, partition_of
 from shared.vocabulary.atc import shipped
 from shared.vocabulary.live import LiveDrugs
 
@@ -29,7 +30,8 @@ class PostHandler:
     """Turns records of posts into records of mentions and outcomes, by one version of the models.
 
     Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which
-    keeps event time in order there. A tombstone (a deleted post) is passed over.
+    keeps event time in order there. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
+    came before it in its partition is done.
     """
 
     def __init__(self, tools: Tools, infer: Infer) -> None:
@@ -42,6 +44,8 @@ class PostHandler:
         posts: list[tuple[Post, Record]] = []
         for record in records:
             if record.value is None:
+                if (deletion := _deletion(record)) is not None:
+                    result.outputs.append(told(deletion, "pipeline"))
                 continue
             try:
                 posts.append((decode(record.value, Post), record))
@@ -83,6 +87,14 @@ class PostHandler:
             model_version=self._tools.model_version,
         )
         return Output(OUTCOMES, outcome.post_id, encode(outcome), partition)
+
+
+def _deletion(tombstone: Record) -> Deletion | None:
+    """What took the post back; None where only its text was forgotten."""
+    try:
+        return decode(dict(tombstone.headers).get(DELETION_HEADER), Deletion)
+    except BadMessage:
+        return None
 
 
 def build(settings: Settings) -> Worker:

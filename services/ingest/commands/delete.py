@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,12 +31,12 @@ def delete(
 ) -> None:
     """Take posts back: every store forgets them, and the broker their text.
 
-    Writes a deletion for each, tombstones for the posts, and tombstones for dead letters that hold them. Repeating it is harmless.
-    Exit code 1 when the broker did not acknowledge everything or, with --wait, a store had not forgotten in time.
+    Writes a deletion for each, tombstones for the posts, and tombstones for dead letters that hold them. Repeating it is harmless,
+    and is what to do when the broker did not acknowledge everything. Exit code 1, with --wait: a store had not forgotten in time.
 
     Example: adrwatch forget bluesky:3kabcdefg forum:10442 --wait 60
     """
-    from services.ingest.delete import check_ids, take_back
+    from services.ingest.delete import by_hand, check_ids
     from services.ingest.honour import STORES, wait_for_stores
     from services.ingest.owned import hashed_ids, posts_of
     from shared.errors import AdrwatchError
@@ -46,17 +46,17 @@ def delete(
     posts = check_ids([*(ids or ()), *hashed_ids(settings, native or []), *posts_of(settings, author or [])])
     if not posts:
         raise AdrwatchError("nothing to forget is named", fix="give a post's id, --native or --author")
-    account = take_back(settings, posts, give_up)
-    answer = account.as_dict()
+    account = by_hand(settings, posts, give_up)
+    answer: dict[str, Any] = {"asked": len(posts), **account.as_dict()}
     if author or native:
         answer["posts"] = posts
     if not as_json:
         print(
-            f"{account.deletions} of {account.asked} deletions and {account.post_tombstones} tombstones written; "
+            f"{account.deletions} deletions and {account.post_tombstones} tombstones written; "
             f"{account.dead_letter_tombstones} dead letters forgotten"
         )
-    complete = account.complete
-    if complete and wait is not None:
+    complete = True
+    if wait is not None:
         receipt = wait_for_stores(settings, wait, lambda line: print(line, file=sys.stderr if as_json else sys.stdout))
         answer["receipt"] = receipt.as_dict()
         complete = receipt.complete

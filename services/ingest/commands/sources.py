@@ -18,6 +18,8 @@ group = typer.Typer(
     help="Networks that are read as they are written: look, check, run (docs/sources.md).", no_args_is_help=True
 )
 _LONGEST_POSITION = 40
+# A moment longer than a connection is tried for, whose error says more.
+_PATIENCE_SECONDS = 11.0
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -31,6 +33,7 @@ def show(as_json: AsJson = False) -> None:
     """
     from services.ingest.networks import positions, segments
     from services.ingest.networks.spool import folder_of
+    from shared.broker import within
     from shared.console import tables
     from shared.errors import DependencyAway
     from shared.events import Position
@@ -39,7 +42,7 @@ def show(as_json: AsJson = False) -> None:
     last: dict[str, Position] = {}
     away: DependencyAway | None = None
     try:
-        last = positions.read(settings)
+        last = within(_PATIENCE_SECONDS, lambda: positions.read(settings))
     except DependencyAway as trouble:
         away = trouble
     found = []

@@ -10,7 +10,7 @@ from services.ingest.networks.network import Alias, AuthorGone, Item, Passed, Po
 from services.ingest.publish import letter_of
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import RawPost, Reject
-from shared.events import Post, Published, encode
+from shared.events import AskedBy, Deletion, Post, Published, encode, now
 from shared.stream import Output
 from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
 
@@ -30,7 +30,7 @@ class Batch:
     posts: dict[str, Post] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
-    gone: dict[str, None] = field(default_factory=dict)
+    gone: dict[str, Deletion] = field(default_factory=dict)
     _seals: dict[str, str | None] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -49,9 +49,9 @@ class Batch:
                 if (post_id in self.posts or post_id in self.known) and self.known.named(alias) != post_id:
                     self.aliases[alias] = post_id
                 return "again"
-            case PostGone(post_id):
+            case PostGone(post_id, asked_by):
                 post_id = self.aliases.get(post_id) or self.known.named(post_id)
-                return "deletion" if self._take_back(post_id) else "unknown deletion"
+                return "deletion" if self._take_back(post_id, asked_by) else "unknown deletion"
             case AuthorGone(author):
                 return self._author_gone(self.hashed(author))
             case Passed(reason):
@@ -75,11 +75,12 @@ class Batch:
             self._take_back(post_id)
         return "account gone"
 
-    def _take_back(self, post_id: str) -> bool:
+    def _take_back(self, post_id: str, asked_by: AskedBy = "network") -> bool:
         # One that waits here may be with the broker all the same, from a time that ended before it was noted.
         ours = self.posts.pop(post_id, None) is not None or post_id in self.known
-        if ours:
-            self.gone[post_id] = None
+        if ours and post_id not in self.gone:
+            at = now()
+            self.gone[post_id] = Deletion(id=post_id, deleted_at=at, requested_at=at, asked_by=asked_by)
         return ours
 
     def clear(self) -> None:

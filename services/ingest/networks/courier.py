@@ -11,12 +11,13 @@ from kafka.errors import KafkaError
 from msgspec.structs import replace
 
 from services.ingest.delete import take_back
+from services.ingest.letters import Letters
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.texts import outdated
 from services.ingest.publish import STAGE
 from shared import metrics
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AdrwatchError
 from shared.events import Published, encode, now
 from shared.logs import logger
 from shared.settings import Settings
@@ -49,6 +50,7 @@ class Courier:
         self._stop = stop
         self._stage = f"source-{name}"
         self._writer = Writer(settings, _PATIENCE_SECONDS)
+        self._letters = Letters(settings, name)
         self._text_days = text_days
         self._seal_days = seal_days
         self._tidied = 0.0
@@ -86,14 +88,13 @@ class Courier:
         )(call)
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Let the connections go."""
         self._writer.close()
+        self._letters.close()
 
     def _take_back(self, parcel: Parcel) -> None:
-        account = take_back(self._settings, parcel.gone, _PATIENCE_SECONDS)
-        if not account.complete:
-            raise DependencyAway("the broker did not acknowledge a deletion")
-        self._writer.write([Output(PUBLISHED, alias, None) for alias in parcel.aliases])
+        self._letters.catch_up()
+        take_back(parcel.gone, self._letters, self._writer.write, parcel.aliases)
 
     def _forget_texts(self) -> None:
         if self._text_days is None:

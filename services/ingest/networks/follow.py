@@ -129,7 +129,7 @@ class Follower:
             for one in parcel.outputs:
                 if one.topic is PUBLISHED:
                     self._known.apply(one.key, one.value, _ms(now()))
-            self._known.forget(parcel.gone)
+            self._known.forget(parcel.gone_ids)
         self._last = self._spool.resume or positions.read(self._settings).get(self.name, self._last)
         log.info("a source goes on", source=self.name, position=self._last.cursor)
 
@@ -195,7 +195,7 @@ class Follower:
             metrics.SOURCE_EVENTS.labels(self.name, kind).inc(count)
         for reject in batch.rejects:
             metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
-        parcel = Parcel(batch.outputs(), list(batch.gone), position, self._known.aliases_of(batch.gone))
+        parcel = Parcel(batch.outputs(), list(batch.gone.values()), position, self._known.aliases_of(batch.gone))
         self._known.add(batch.published, _ms(at))
         self._known.add_aliases(batch.aliases)
         self._known.forget(batch.gone)

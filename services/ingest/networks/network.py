@@ -8,13 +8,18 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.source import RawPost, Reject
+from shared.events import AskedBy
 
 
 @dataclass(frozen=True, slots=True)
 class PostGone:
-    """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch, or an alias of it."""
+    """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch, or an alias of it.
+
+    `asked_by`: whether the network said so of itself, or was asked whether the post still stands.
+    """
 
     post_id: str
+    asked_by: AskedBy = "network"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shared.events import Position
+from shared.events import Deletion, Position
 from shared.stream import Output
 from shared.topics import POSTS, TOPICS
 
@@ -24,7 +24,8 @@ class _Message(msgspec.Struct, frozen=True, array_like=True):
 
 class _Packed(msgspec.Struct, frozen=True, array_like=True):
     messages: list[_Message]
-    gone: list[str]
+    # Those of an earlier adrwatch are ids.
+    gone: list[Deletion | str]
     position: Position
     aliases: list[str] = []
 
@@ -40,7 +41,7 @@ class Parcel:
     """
 
     outputs: Sequence[Output]
-    gone: Sequence[str]
+    gone: Sequence[Deletion]
     position: Position
     aliases: Sequence[str] = ()
 
@@ -48,6 +49,11 @@ class Parcel:
     def posts(self) -> int:
         """How many posts are in it."""
         return sum(one.topic is POSTS for one in self.outputs)
+
+    @property
+    def gone_ids(self) -> list[str]:
+        """The ids of the posts to take back."""
+        return [one.id for one in self.gone]
 
     @property
     def empty(self) -> bool:
@@ -68,4 +74,6 @@ class Parcel:
         outputs = [
             Output(_TOPICS[one.topic], one.key, one.value, one.partition, one.headers) for one in packed.messages
         ]
-        return cls(outputs, packed.gone, packed.position, packed.aliases)
+        at = packed.position.written_at
+        gone = [Deletion(id=one, deleted_at=at) if isinstance(one, str) else one for one in packed.gone]
+        return cls(outputs, gone, packed.position, packed.aliases)

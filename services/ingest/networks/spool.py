@@ -16,6 +16,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -125,7 +126,7 @@ class Spool:
                     for one in parcel.outputs
                     if one.topic not in (POSTS, PUBLISHED) or self._gone.get(one.key, -1) <= number
                 ]
-                return Parcel(kept, parcel.gone, parcel.position)
+                return replace(parcel, outputs=kept)
             log.error("a record of the spool is damaged and lost", source=self._name, posts=entry.posts)
             self.advance()
         return None
@@ -186,7 +187,7 @@ class Spool:
         self._waiting.append((self._count, entry))
         self._bytes += entry.size
         self._posts += entry.posts
-        self._gone |= dict.fromkeys(parcel.gone, self._count)
+        self._gone |= dict.fromkeys(parcel.gone_ids, self._count)
         self._count += 1
 
     def _write(self, records: Sequence[bytes]) -> int:

@@ -17,14 +17,14 @@ from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.watermark import Idleness
 from shared.errors import DependencyAway
-from shared.events import Alert, Closure, Concept, Deletion, Mention, Outcome, Pair, Span, decode, encode
+from shared.events import Alert, Closure, Concept, Deletion, Forgotten, Mention, Outcome, Pair, Span, decode, encode
 from shared.redis_keys import Keys
 from shared.signals.reports import row_of
 from shared.signals.rules import Rules
 from shared.signals.timeline import Timeline
 from shared.signals.windows import Row, from_ms, to_ms
 from shared.stream import BatchResult, Output, Record
-from shared.topics import ALERTS, CLOSURES, DELETIONS, MENTIONS, OUTCOMES, Topic, partition_of
+from shared.topics import ALERTS, CLOSURES, DELETIONS, FORGOTTEN, MENTIONS, OUTCOMES, Topic, partition_of
 from tests.unit.signals.signal_rows import HOUR, ledger_of, rules_with, sketch_with
 
 # The first hour of a day long ago, so that nothing lies in the future.
@@ -164,10 +164,18 @@ class ListStream:
         return [decode(o.value, Alert) if o.value is not None else o.key for o in self.sent if o.topic is ALERTS]
 
     @property
+    def forgotten(self) -> list[tuple[str, str]]:
+        """Post's hash and store of what was told to be forgotten, in the order of its sending."""
+        events = [decode(o.value, Forgotten) for o in self.sent if o.topic is FORGOTTEN]
+        return [(event.post, event.store) for event in events]
+
+    @property
     def latest(self) -> dict[str, Alert]:
         """The state of each alert that was not taken back."""
         state: dict[str, Alert] = {}
         for output in self.sent:
+            if output.topic is not ALERTS:
+                continue
             state.pop(output.key, None)
             if output.value is not None:
                 state[output.key] = decode(output.value, Alert)
@@ -233,8 +241,9 @@ class Alerting:
         await self.stream.send((await self.singles.handle(records(MENTIONS, found))).outputs)
 
     async def delete(self, *posts: str) -> None:
-        """Delete posts."""
-        await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
+        """Delete posts, and send what comes of it."""
+        done = await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
+        await self.stream.send(done.outputs)
 
     async def close(self, *alerts: Alert) -> None:
         """Close signals, as a person who sees these alerts does."""

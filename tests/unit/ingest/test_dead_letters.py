@@ -7,7 +7,7 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.ingest.columns import Columns
 from services.ingest.dead_letters import ATTEMPT_HEADER, Held, open_inbox, replay
-from services.ingest.delete import check_ids, delete
+from services.ingest.delete import check_ids
 from services.ingest.delivery import Delivery
 from services.ingest.export import export
 from services.ingest.publish import reject_message
@@ -15,7 +15,7 @@ from services.ingest.readers import open_reader
 from services.ingest.source import Reject
 from shared.broker import Stored
 from shared.errors import AdrwatchError
-from shared.events import DeadLetter, Deletion, decode, encode
+from shared.events import DeadLetter, encode
 from shared.topics import CUT_HEADER, POSTS, partition_of
 from tests.unit.ingest.samples import AT, FakeProducer, hashed, ids
 
@@ -153,28 +153,6 @@ def test_an_export_never_writes_over_a_file_that_may_have_been_mended(tmp_path: 
     export(letters, tmp_path / "out")
     with pytest.raises(AdrwatchError, match="is there already"):
         export(letters, tmp_path / "out")
-
-
-def test_a_deletion_is_written_before_the_tombstones_of_post_and_dead_letters() -> None:
-    producer = FakeProducer()
-    dead = [held("a"), held("b", key=b"forum:8"), held("c", key=None)]
-    account = delete(["forum:7"], dead, Delivery(producer), "test")
-    deletion, post, dead_letter, note = producer.records
-    assert deletion["topic"] == "test.deletions"
-    assert decode(deletion["value"], Deletion).id == "forum:7"
-    assert (post["topic"], post["key"], post["value"]) == ("test.posts", b"forum:7", None)
-    assert post["partition"] == partition_of("forum:7", POSTS.partitions)
-    assert (dead_letter["topic"], dead_letter["key"], dead_letter["value"]) == ("test.dead-letters", b"a", None)
-    assert (note["topic"], note["key"], note["value"]) == ("test.published", b"forum:7", None)
-    assert account.complete
-    assert account.dead_letter_tombstones == 1
-
-
-def test_without_its_deletion_no_tombstone_is_written() -> None:
-    producer = FakeProducer(lambda number: KafkaTimeoutError() if number == 0 else None)
-    account = delete(["forum:7"], [held("a")], Delivery(producer), "test")
-    assert producer.records == []
-    assert not account.complete
 
 
 @pytest.mark.parametrize("wrong", ["7", ":7", "forum:", ""])

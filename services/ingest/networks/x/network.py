@@ -250,7 +250,7 @@ class XNetwork(Network):
         for one in findings:
             if one.gone:
                 self._note(one.id)
-                yield PostGone(f"{self._name}:{self._names.post(one.id)}")
+                yield PostGone(f"{self._name}:{self._names.post(one.id)}", "compliance")
             else:
                 yield Passed("compliance")
         self._place = replace(self._place, asked=int(time.time()))

@@ -93,6 +93,17 @@ def test_only_posts_that_were_published_are_taken_back() -> None:
     assert one.take(PostGone("s:1")) == "deletion"
     assert one.take(PostGone("s:2")) == "unknown deletion"
     assert list(one.gone) == ["s:1"]
+    assert one.gone["s:1"].asked_by == "network"
+
+
+def test_the_first_request_to_forget_a_post_counts() -> None:
+    one = batch()
+    one.known.add([Published(id="s:1")], 0)
+    one.take(PostGone("s:1", "compliance"))
+    first = one.gone["s:1"]
+    one.take(PostGone("s:1"))
+    assert one.gone["s:1"] is first
+    assert first.asked_by == "compliance"
 
 
 def test_a_post_that_waits_is_not_written_once_it_is_deleted() -> None:

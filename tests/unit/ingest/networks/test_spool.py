@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.segments import contents, segments
 from services.ingest.networks.spool import Spool, folder_of
 from shared.errors import AdrwatchError
-from shared.events import Position, now
+from shared.events import Deletion, Position, now
 from shared.settings import Settings, load
 from shared.stream import Output
 from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED
@@ -25,7 +26,9 @@ def parcel(number: int, *, gone: tuple[str, ...] = (), size: int = 20) -> Parcel
     key = f"s:{number}"
     outputs = [Output(PUBLISHED, key, b"{}"), Output(POSTS, key, b"x" * size, number % 4)]
     position = Position(source="s", cursor=str(number), reached=now(), written_at=now(), state="running")
-    return Parcel(outputs, list(gone), position)
+    return Parcel(
+        outputs, [Deletion(id=one, deleted_at=now(), requested_at=now(), asked_by="network") for one in gone], position
+    )
 
 
 def settings(folder: Path, **more: object) -> Settings:
@@ -60,6 +63,7 @@ def test_parcels_come_out_whole_and_in_their_order_by_this_process_or_the_next(t
         [Output(DEAD_LETTERS, "l", b"{}", 0, (("recipe", b"r"),)), Output(POSTS, "s:9", None)],
         [],
         parcel(9).position,
+        ["s:nine"],
     )
     with spool(tmp_path, spool_fsync=fsync) as one:
         assert one.append([parcel(1), parcel(2)])
@@ -111,7 +115,19 @@ def test_a_post_that_is_taken_back_later_never_comes_out_and_its_deletion_does(t
         one.advance()
         third = one.first()
         assert third is not None
-        assert third.gone == ["s:1", "s:elsewhere"]
+        assert third.gone_ids == ["s:1", "s:elsewhere"]
+
+
+def test_posts_to_take_back_keep_when_and_how_that_was_asked_and_those_of_an_earlier_adrwatch_are_known() -> None:
+    there = parcel(3, gone=("s:1", "s:2"))
+    assert Parcel.unpacked(there.packed()).gone == there.gone
+    fields = msgspec.msgpack.decode(there.packed())
+    fields[1] = ["s:1", "s:2"]
+    before = Parcel.unpacked(msgspec.msgpack.encode(fields))
+    assert [(one.id, one.deleted_at) for one in before.gone] == [
+        ("s:1", there.position.written_at),
+        ("s:2", there.position.written_at),
+    ]
 
 
 def test_a_record_that_a_crash_cut_off_anywhere_is_cut_away_and_all_before_it_stays(tmp_path: Path) -> None:

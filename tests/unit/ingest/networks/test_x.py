@@ -453,7 +453,8 @@ def test_x_is_asked_which_posts_are_gone(server: FakeX, x: Callable[..., Network
     names = Names("x", SECRET, False, False, 600.0)
     cursor = Place(int(post_id(at)), asked=0).encode()
     found = until(network, some(3), cursor)
-    assert found == [PostGone(f"x:{names.post(ids[0])}"), PostGone(f"x:{names.post(ids[1])}"), Passed("compliance")]
+    gone = [PostGone(f"x:{names.post(ids[number])}", "compliance") for number in range(2)]
+    assert found == [*gone, Passed("compliance")]
     assert server.uploads == [ids]
     assert network.cursor is not None
 
