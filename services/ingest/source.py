@@ -82,8 +82,6 @@ class Source(Protocol):
     Raises SourceBroken when it ends before its end; what it yielded until then is whole.
     """
 
-    policy: Policy
-
     def __iter__(self) -> Iterator[RawPost | Reject]: ...
 
 

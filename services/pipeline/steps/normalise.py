@@ -22,14 +22,6 @@ from shared.vocabulary.reactions import Match
 DESIGNATED = "designated_event"
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What becomes of one post: its outcome, and one mention for each distinct pair of spans."""
-
-    outcome: Outcome
-    mentions: tuple[Mention, ...]
-
-
 class Names(Protocol):
     """Whatever names a reaction: a vocabulary, or the normaliser that the settings ask for."""
 
@@ -47,6 +39,14 @@ class Vocabularies:
     reactions: Names
     designated_ids: Collection[str] = frozenset()
     designated_names: Collection[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What becomes of one post: its outcome, and one mention for each distinct pair of spans."""
+
+    outcome: Outcome
+    mentions: tuple[Mention, ...]
 
 
 def normalise(
