@@ -28,7 +28,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
-class Post(Event, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a source's terms allow of its posts. Whoever reads a message obeys it, and needs no list of sources for that.
+
+    `aggregates_only`: the post is counted, and nothing else of it is kept once the pipeline has read it: no author, no words, no
+    places in the text (docs/decisions/0007). `case_export`: whether a case that is opened from it may leave adrwatch.
+    """
+
+    aggregates_only: bool = False
+    case_export: bool = True
+
+
+class Sourced(Event, frozen=True, kw_only=True):
+    """What comes from one post of a source. `terms` is None where whoever wrote it did not say."""
+
+    terms: Terms | None = None
+
+    @property
+    def aggregates_only(self) -> bool:
+        """Whether nothing but counts may be kept of the post."""
+        return self.terms is not None and self.terms.aggregates_only
+
+
+class Post(Sourced, frozen=True, kw_only=True):
     """A public post. `id` is `source:native id`, `author` a keyed hash or None where the source may not keep one."""
 
     id: str
@@ -102,12 +124,13 @@ class Pair(msgspec.Struct, frozen=True):
     reaction: Concept
 
 
-class Outcome(Event, frozen=True, kw_only=True):
+class Outcome(Sourced, frozen=True, kw_only=True):
     """What became of one post; the post-level record that owns N and the margins. Without text.
 
     `status` is `screened:<reason>`, `negative`, `mentions:<n>` or `dead:<reason>`. `pairs` are the distinct pairs the post
     asserts. `fingerprint` links reposts, `sketch` near-duplicates: it is there with pairs only, and not for a short text.
-    `probability` is the classifier's, where it was asked.
+    `probability` is the classifier's, where it was asked. Where only aggregates may be kept there is neither author nor sketch, the
+    fingerprint is made with a key, and the time is cut to the minute.
     """
 
     post_id: str
@@ -121,12 +144,13 @@ class Outcome(Event, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...] = ()
 
 
-class Mention(Event, frozen=True, kw_only=True):
+class Mention(Sourced, frozen=True, kw_only=True):
     """One asserted drug-reaction pair of one post, with its spans.
 
     `serious` holds criteria of seriousness and designated events, `situations` special situations, both by the names of
     the rule file. A denied reaction is never a mention. `person`: whose reaction it is, the writer's or that of somebody the
-    post tells of; None where the program that wrote it did not look.
+    post tells of; None where the program that wrote it did not look. Where only aggregates may be kept there is one mention for
+    each drug and reaction, with empty spans, and the time is cut to the hour.
     """
 
     id: str
@@ -162,12 +186,13 @@ class Table(msgspec.Struct, frozen=True):
     d: int
 
 
-class Alert(Event, frozen=True, kw_only=True):
+class Alert(Sourced, frozen=True, kw_only=True):
     """A signal (drug, reaction, episode) or an item of the single-report queue. An update repeats the id.
 
     `episode` is the start of the episode's first bucket (for a single report: the post's time); `evaluated_at` is the end of
     the closed bucket. `examples` are post ids. `rules` fired, by the rule file's names. `overrides` are the rules that differ from
-    those that are shipped, such as `evans.prr=3.0`. `previous` is the pair's episode before.
+    those that are shipped, such as `evans.prr=3.0`. `previous` is the pair's episode before. `terms` are those of a single
+    report's post; a signal has none, and names no post of which only aggregates may be kept.
     """
 
     id: str
@@ -280,12 +305,23 @@ class Published(Event, frozen=True, kw_only=True):
     sealed: str | None = None
 
 
+class TextsForgotten(msgspec.Struct, frozen=True):
+    """What a live source last forgot of what it may not keep longer: when, and how many texts, refused records among them.
+
+    `oldest` is when the oldest text was written that was left in `adr.posts`; None where none was.
+    """
+
+    at: datetime
+    texts: int
+    oldest: datetime | None = None
+
+
 class Position(Event, frozen=True, kw_only=True):
     """How far a live source has come: everything before `cursor` is with the broker.
 
     `cursor` is where it goes on, in the network's own terms; None before its first event. `reached` is the network's time of the
     last event. `per_second` counts events since the record before, `posts` and `reconnects` since the process started. `error` is
-    why it waits since `since`; None while it works.
+    why it waits since `since`; None while it works. `forgotten`: see TextsForgotten; None where texts go with their topic.
     """
 
     source: str
@@ -298,6 +334,7 @@ class Position(Event, frozen=True, kw_only=True):
     reconnects: int = 0
     error: str | None = None
     since: datetime | None = None
+    forgotten: TextsForgotten | None = None
 
 
 OwnKind = Literal["name", "brand", "misspelling", "slang", "excluded"]
@@ -319,7 +356,8 @@ class OwnName(Event, frozen=True, kw_only=True):
 class DeadLetter(Event, frozen=True, kw_only=True):
     """A message that could not be processed, whole, so that it can be mended and replayed.
 
-    `topic` is the original one, or the file's name at ingest, where `offset` is the line. `payload` is the original bytes.
+    `topic` is the original one, or the file's name at ingest, where `offset` is the line. `payload` is the original bytes; empty
+    where the terms of the source let nothing be kept of them.
     """
 
     id: str

@@ -77,6 +77,12 @@ SOURCE_LAG = Gauge("adrwatch_source_lag_seconds", "age of the last event that a 
 SOURCE_RECONNECTS = Counter("adrwatch_source_reconnects_total", "connections made anew", ["source"])
 # Time that a network no longer had when a source came back: posts of it were never read.
 SOURCE_GAP = Counter("adrwatch_source_gap_seconds_total", "time missing between position and first event", ["source"])
+# Texts that a source's policy does not let be kept any longer: tombstones written for posts and refused records.
+TEXTS_FORGOTTEN = Counter("adrwatch_source_texts_forgotten_total", "texts forgotten by policy", ["source"])
+# When texts that are too old were last looked for, seconds since 1970: every ten minutes while the broker is there.
+TEXTS_LOOKED_AT = Gauge("adrwatch_source_texts_looked_at_seconds", "time of the last look for old texts", ["source"])
+# When the oldest text was written that the last look left, seconds since 1970; 0 where none was left.
+OLDEST_TEXT = Gauge("adrwatch_source_oldest_text_seconds", "time of the oldest text that is left", ["source"])
 # What a source has read and keeps on disk until Kafka takes it.
 SPOOL_POSTS = Gauge("adrwatch_spool_posts", "posts that wait in the spool of a source", ["source"])
 SPOOL_BYTES = Gauge("adrwatch_spool_bytes", "bytes in the spool of a source", ["source"])

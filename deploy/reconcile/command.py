@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ def reconcile(
     id_column: Annotated[str | None, typer.Option("--id", help="column of the id [default: the usual names]")] = None,
     source_name: Annotated[str, typer.Option(help="source of posts that name none")] = "replay",
     source: Annotated[str | None, typer.Option(help="column that names the source")] = None,
+    aggregates_only: Annotated[
+        bool, typer.Option("--aggregates-only", help="the posts were replayed so: their ids are hashes")
+    ] = False,
     wait: Annotated[float, typer.Option(min=0, help="give up when nothing has moved for so many seconds")] = 0.0,
     show_missing: Annotated[Path | None, typer.Option(help="write the ids that are lost to this file")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead")] = False,
@@ -48,15 +52,17 @@ def reconcile(
     from deploy.reconcile.rows import Reading, read_rows
     from deploy.reconcile.topics import Results
     from shared.settings import current
+    from shared.text.identity import author_secret, post_hash
 
     def warn(text: str) -> None:
         typer.echo(text, err=True)
 
-    reading = Reading(id_column, source_name, source)
+    settings = current()
+    hashed = functools.partial(post_hash, author_secret(settings)) if aggregates_only else None
+    reading = Reading(id_column, source_name, source, hashed)
     rows = [row for path in files for row in read_rows(path, reading, warn)]
     if len({row.file for row in rows}) < len(files):
         warn("two files have one name, or one has no posts: refused lines are told apart by the name of the file")
-    settings = current()
     with Results(settings) as results:
         result = settle(rows, results, wait, quiet=_QUIET_PERIODS * settings.evaluate_every)
     if results.unreadable:

@@ -42,11 +42,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Reading:
-    """How ids are found: the column of the id, the source's name, or the column that holds it."""
+    """How ids are found: the column of the id, the source's name, or the column that holds it.
+
+    `hashed` gives the hash of source and id, where posts were published under that.
+    """
 
     id_column: str | None = None
     source_name: str = "replay"
     source_column: str | None = None
+    hashed: Callable[[str, str], str] | None = None
 
 
 def read_rows(path: Path, reading: Reading, warn: Callable[[str], None]) -> Iterator[Row]:
@@ -112,6 +116,8 @@ def _field(record: dict[str, Any], name: str) -> str:
 
 def _row(path: Path, first: int, last: int, native: str, source: str, reading: Reading) -> Row:
     source = source.lower() or reading.source_name
+    if native and reading.hashed is not None:
+        native = reading.hashed(source, native)
     return Row(path.name, first, last, f"{source}:{native}" if native else None)
 
 

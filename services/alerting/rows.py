@@ -51,6 +51,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
     fingerprint: str | None
     pairs: tuple[tuple[str, str], ...]
     sketch: bytes | None = None
+    unnamed: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,7 +102,7 @@ class RowStore:
         placed = {post: row.at_ms // self._bucket_ms for post, row in batch.rows.items()}
         by_bucket: dict[int, dict[str, bytes]] = {}
         for post, row in batch.rows.items():
-            stored = Stored(row.at_ms, row.author, row.fingerprint, row.pairs, row.sketch)
+            stored = Stored(row.at_ms, row.author, row.fingerprint, row.pairs, row.sketch, row.unnamed)
             by_bucket.setdefault(placed[post], {})[post] = _encode(stored)
 
         def write_rows(pipe: Any) -> None:
@@ -234,4 +235,4 @@ class RowStore:
 
 def _row(post: str, raw: bytes) -> Row:
     stored = _decode(raw)
-    return Row(post, stored.at_ms, stored.author, stored.fingerprint, stored.pairs, stored.sketch)
+    return Row(post, stored.at_ms, stored.author, stored.fingerprint, stored.pairs, stored.sketch, stored.unnamed)

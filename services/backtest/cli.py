@@ -29,7 +29,7 @@ def backtest(
     source_column: reading.SourceColumn = None,
     language_column: reading.LanguageColumn = None,
     source_name: reading.SourceName = "replay",
-    identifiers: reading.Identifiers = True,
+    identifiers: reading.Identifiers = None,
     limit: reading.Limit = None,
     rules: Annotated[Path | None, typer.Option(help="A rule file to try [default: ADRWATCH_RULES_FILE]")] = None,
     drugs: Annotated[

@@ -37,6 +37,7 @@ class Casebook(FlaggedBook):
             alert=alert.id,
             post=post,
             source=(post or "").partition(":")[0],
+            terms=alert.terms,
             criteria=named(alert.drug, alert.reaction),
             seriousness=suggested(serious),
             situations=situations,

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from services.cases.reference_safety import ReferenceSafety
 from shared.cases.causality import naranjo_score
 from shared.cases.clocks import deadlines
@@ -26,15 +28,23 @@ _SHOWN = 5
 
 
 def barred(settings: Settings, cases: Iterable[Case]) -> dict[str, str]:
-    """The cases that may not leave adrwatch in any form, by the terms of their sources, each with the reason."""
+    """The cases that may not leave adrwatch in any form, by the terms of their sources, each with the reason.
+
+    The terms came with the post; where they did not, the settings name the sources that forbid it.
+    """
     sources = set(filter(None, settings.no_case_export.split(",")))
     found = {}
     for case in cases:
-        if case.source in sources:
+        if not case.terms.case_export if case.terms is not None else case.source in sources:
             found[case.id] = f"it comes from {case.source}, whose terms do not allow case exports"
-        elif sources and not case.source:
+        elif case.terms is None and sources and not case.source:
             found[case.id] = "nobody knows its source any more, so its terms may not allow it (cases assess --source)"
     return found
+
+
+def without_link(case: Case) -> Case:
+    """The case as it may leave adrwatch: where only aggregates may be kept of its post, without the post's id."""
+    return msgspec.structs.replace(case, post=None) if case.terms and case.terms.aggregates_only else case
 
 
 def coding(settings: Settings, case: Case, llt: str | None) -> Coding | None:

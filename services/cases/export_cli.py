@@ -55,7 +55,7 @@ def export_cases(
     from shared import settings
 
     with using(Casebook) as opened:
-        chosen = _chosen(opened, case, state)
+        chosen, left_out = _chosen(opened, case, state)
         if layout is Layout.E2B:
             if len(chosen) != 1 or not sender or not receiver:
                 raise AdrwatchError(
@@ -72,17 +72,20 @@ def export_cases(
             return
         chosen_cases = [opened.look(one, reason)[0] for one in chosen]
     if layout is Layout.JSON:
-        content = listing.json_lines(chosen_cases)
+        content = listing.json_lines([export.without_link(one) for one in chosen_cases])
     else:
         safety = ReferenceSafety.of(settings.current())
         rows = [export.listed(one, safety) for one in chosen_cases]
         content = listing.table("cases", export.LISTING, rows, workbook=layout is Layout.XLSX)
     listing.write(out, content)
-    print(f"{len(chosen_cases)} cases")
+    print(f"{len(chosen_cases)} cases" + (f", {left_out} left out by the terms of their sources" if left_out else ""))
 
 
-def _chosen(opened: Casebook, named: list[str] | None, state: str | None) -> list[str]:
-    """Ids of the cases to write. Raises AdrwatchError for a named one that is not there, or that may not leave adrwatch."""
+def _chosen(opened: Casebook, named: list[str] | None, state: str | None) -> tuple[list[str], int]:
+    """Ids of the cases to write, and how many were left out because they may not leave adrwatch.
+
+    Raises AdrwatchError for a named one that is not there, or that may not leave.
+    """
     from services.cases.export import barred
     from shared import settings
 
@@ -97,8 +100,8 @@ def _chosen(opened: Casebook, named: list[str] | None, state: str | None) -> lis
     if refused and named:
         raise AdrwatchError(
             "; ".join(f"case {one} may not be exported: {why}" for one, why in refused.items()),
-            fix="leave it out; see ADRWATCH_NO_CASE_EXPORT and the terms of the source",
+            fix="leave it out; see case_export in docs/sources.md, and the terms of the source",
         )
     for one, why in refused.items():
         print(f"left out: case {one}: {why}", file=sys.stderr)
-    return [one for one in chosen if one not in refused]
+    return [one for one in chosen if one not in refused], len(refused)

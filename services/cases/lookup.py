@@ -36,12 +36,18 @@ def hold_new_against_others(settings: Settings, book: FlaggedBook) -> dict[str, 
 def marks(settings: Settings, posts: Mapping[str, datetime | None], key: bytes) -> dict[str, Marks]:
     """What is known of posts, given with their times, by post; nothing of one that the topics have forgotten, or that was deleted.
 
-    Text is there for a week. Raises DependencyAway.
+    Text is there for a week. Of a post of which only aggregates may be kept nothing is taken but its time. Raises DependencyAway.
     """
     found: dict[str, Marks] = {}
     for outcome in _events(settings, OUTCOMES, Outcome, posts):
-        found[outcome.post_id] = Marks(outcome.created_at, outcome.author, outcome.fingerprint)
+        found[outcome.post_id] = (
+            Marks(outcome.created_at)
+            if outcome.aggregates_only
+            else Marks(outcome.created_at, outcome.author, outcome.fingerprint)
+        )
     for post in _events(settings, POSTS, Post, posts):
+        if post.aggregates_only:
+            continue
         before = found.get(post.id, Marks(post.created_at, post.author))
         found[post.id] = msgspec.structs.replace(before, sketch=sketch(post.text, key))
     return found

@@ -57,7 +57,7 @@ def card(case: Case, comments: Sequence[Comment], suggestion: Suggestion | None 
         "state": case.state,
         "assignee": case.assignee or "nobody",
         "opened": f"{case.opened_at:%Y-%m-%d %H:%M} UTC by {case.opened_by}",
-        "from": f"item {case.alert}, post {case.post or 'taken back'}",
+        "from": f"item {case.alert}, {_post(case)}",
         "suspect drug": f"{case.drug.label} ({case.drug.id})",
         "reaction": f"{case.reaction.label} ({case.reaction.id})",
         "minimum criteria": ", ".join(f"{name} {case.criteria.get(name, 'unknown')}" for name in CRITERIA),
@@ -88,6 +88,14 @@ def by_rules(version: str, overrides: Sequence[str]) -> dict[str, str]:
     known = bool(version)
     said = ", ".join(overrides) or "nothing"
     return {"rule version": version or "not known", "other than shipped": said if known else "not known"}
+
+
+def _post(case: Case) -> str:
+    if case.post is None:
+        return "post taken back"
+    if case.terms is not None and case.terms.aggregates_only:
+        return "a post of which only aggregates are kept"
+    return f"post {case.post}"
 
 
 def _suspected(case: Case) -> Iterable[str]:

@@ -29,7 +29,7 @@ def accept(
     """The post, or a reject: empty-text, too-long, future-time. `author_hash` takes source and author, `at` is now."""
 
     def refuse(reason: str, detail: str) -> Reject:
-        return Reject(reason, detail, raw.origin, raw.veiled(), raw.post_id)
+        return Reject(reason, detail, raw.origin, raw.veiled(), raw.post_id, policy.aggregates_only)
 
     if not raw.text.strip():
         return refuse("empty-text", "the text is empty")
@@ -49,4 +49,5 @@ def accept(
         ingested_at=at,
         author=author,
         language=raw.language,
+        terms=policy.terms,
     )

@@ -119,8 +119,8 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
     """Send the original bytes back to their topics, then mark the dead letters in `topic` done.
 
     Order, for every thousand: originals are sent and acknowledged, and only for those the tombstone is sent.
-    Skipped: `export` (a line of a file has no topic), `unknown-topic` (not one of this prefix) and `cut` (a part of a message
-    is not the message).
+    Skipped: `export` (a line of a file has no topic), `unknown-topic` (not one of this prefix), `cut` (a part of a message
+    is not the message) and `not-kept` (the terms of the source let nothing be kept of it).
     """
     account = ReplayAccount(chosen=len(chosen))
     partitions = {declared.name(prefix): declared.partitions for declared in TOPICS}
@@ -133,6 +133,8 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
             account.skipped["unknown-topic"] += 1
         elif held.cut:
             account.skipped["cut"] += 1
+        elif not letter.payload:
+            account.skipped["not-kept"] += 1
         else:
             ready.append((held, _original(held, partitions[letter.topic])))
     for start in range(0, len(ready), _AT_ONCE):

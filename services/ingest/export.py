@@ -24,14 +24,14 @@ class Exported:
 
 def export(chosen: Sequence[Held], folder: Path) -> tuple[list[Exported], int]:
     """Write the lines that ingest refused, one file for each file they come from. Returns the files, and how many
-    letters were left out because they are no lines of a file.
+    letters were left out because they are no lines of a file, or the terms of their source let nothing be kept of them.
 
     Only the owner can read the files. Raises AdrwatchError if one exists, for it may have been mended already, or if the
     folder cannot be written to.
     """
     groups: dict[tuple[str, bytes], tuple[Recipe, list[Held]]] = {}
     for held in sorted(chosen, key=lambda held: held.letter.offset):
-        if held.letter.stage == STAGE and (recipe := held.recipe) is not None:
+        if held.letter.stage == STAGE and held.letter.payload and (recipe := held.recipe) is not None:
             groups.setdefault((held.letter.topic, recipe.encode()), (recipe, []))[1].append(held)
     files: list[Exported] = []
     for (name, _), (recipe, letters) in groups.items():

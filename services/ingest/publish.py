@@ -136,7 +136,10 @@ def reject_message(reject: Reject, prefix: str) -> Message:
 
 
 def letter_of(reject: Reject) -> DeadLetter:
-    """The dead letter of a reject. Its id comes from file, line and content: a second replay writes the same one."""
+    """The dead letter of a reject. Its id comes from file, line and content: a second replay writes the same one.
+
+    What the terms of its source withhold is not in it.
+    """
     content = hashlib.blake2b(reject.payload, digest_size=8).hexdigest()
     origin = reject.origin
     return DeadLetter(
@@ -148,6 +151,6 @@ def letter_of(reject: Reject) -> DeadLetter:
         partition=-1,
         offset=origin.line,
         occurred_at=now(),
-        payload=reject.payload,
+        payload=b"" if reject.withheld else reject.payload,
         key=reject.post_id.encode() if reject.post_id is not None else None,
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from services.ingest.readers import Reader
-from services.ingest.source import Policy, RawPost, Reject, Source, SourceBroken
+from services.ingest.source import RawPost, Reject, Source, SourceBroken
 
 # Windows count late posts in their own bucket only while it is kept: more disorder than this is worth a word.
 MOST_BACKWARDS = 0.01
@@ -19,10 +19,7 @@ class Replay(Source):
     memory; rejects come first then. `limit` bounds the records that are yielded.
     """
 
-    def __init__(
-        self, readers: Sequence[Reader], policy: Policy, *, sort: bool = False, limit: int | None = None
-    ) -> None:
-        self.policy = policy
+    def __init__(self, readers: Sequence[Reader], *, sort: bool = False, limit: int | None = None) -> None:
         self.posts = 0
         self.backwards = 0
         self._readers = readers

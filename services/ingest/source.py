@@ -8,13 +8,23 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.errors import AdrwatchError
+from shared.events import Terms
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What the terms of a source allow. Without `keeps_identifiers` no author hash is written (X's default)."""
+    """What the terms of a source allow. Without `keeps_identifiers` no author hash is written (X's default).
+
+    `terms` go with every message that comes from a post of it; None where nobody said what they are.
+    """
 
     keeps_identifiers: bool = True
+    terms: Terms | None = None
+
+    @property
+    def aggregates_only(self) -> bool:
+        """Whether nothing but counts may be kept of its posts."""
+        return self.terms is not None and self.terms.aggregates_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +63,17 @@ class RawPost:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that is no post. `detail` never quotes it; `payload` is the original, identifiers masked."""
+    """A record that is no post. `detail` never quotes it; `payload` is the original, identifiers masked.
+
+    `withheld`: the source's terms do not let the payload be kept.
+    """
 
     reason: str
     detail: str
     origin: Origin
     payload: bytes
     post_id: str | None = None
+    withheld: bool = False
 
 
 class Source(Protocol):
@@ -67,8 +81,6 @@ class Source(Protocol):
 
     Raises SourceBroken when it ends before its end; what it yielded until then is whole.
     """
-
-    policy: Policy
 
     def __iter__(self) -> Iterator[RawPost | Reject]: ...
 

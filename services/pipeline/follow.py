@@ -8,7 +8,7 @@ goes on with the one it has. When Triton no longer has that one, the batch waits
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,7 @@ from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
-from shared.stream import BatchResult, Output, Record
+from shared.stream import BatchResult, Record
 from shared.vocabulary.drugs import DrugLexicon
 
 log = logs.logger("pipeline")
@@ -32,8 +32,8 @@ class Handler(Protocol):
     async def handle(self, records: list[Record]) -> BatchResult:
         """One micro-batch. Raises DependencyAway."""
 
-    def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
-        """What else to write for a record that made `handle` raise."""
+    def on_poison(self, record: Record, reason: BadMessage) -> BatchResult:
+        """What becomes of a record that made `handle` raise."""
 
 
 class FollowingHandler:
@@ -78,7 +78,7 @@ class FollowingHandler:
             log.info("the version went away, its batch is repeated", gone=used, version=self._tools.number)
             return await self._handler.handle(records)
 
-    def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
+    def on_poison(self, record: Record, reason: BadMessage) -> BatchResult:
         """The outcome of a post that made the whole step raise."""
         return self._handler.on_poison(record, reason)
 

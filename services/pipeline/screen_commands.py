@@ -67,7 +67,8 @@ def sample(
 ) -> None:
     """Draw posts that the screen took out, with their masked text, to judge whether it was right.
 
-    Only posts whose text still lies in adr.posts can be drawn (7 days; deleted ones never).
+    Only posts whose text still lies in adr.posts can be drawn (7 days; deleted ones never, nor those of sources of which only
+    aggregates may be kept).
 
     Example: adrwatch screen sample --reason advert -n 20 --csv > adverts.csv
     """

@@ -21,7 +21,8 @@ E = TypeVar("E", bound=Event)
 _PREFIX = "screened:"
 _AT_ONCE = 2_000
 _TABLE = """
-CREATE TABLE outcomes (id TEXT PRIMARY KEY, day TEXT, source TEXT, reason TEXT, draw BLOB, kept INTEGER DEFAULT 0);
+CREATE TABLE outcomes (id TEXT PRIMARY KEY, day TEXT, source TEXT, reason TEXT, draw BLOB, closed INTEGER,
+    kept INTEGER DEFAULT 0);
 """
 
 
@@ -63,7 +64,7 @@ class Screened(Scratch):
         """Take in what lies in adr.outcomes."""
         outcomes = (self._row(decoded) for record in records if (decoded := self._decoded(record, Outcome)) is not None)
         self._run(
-            "INSERT OR REPLACE INTO outcomes (id, day, source, reason, draw) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO outcomes (id, day, source, reason, draw, closed) VALUES (?, ?, ?, ?, ?, ?)",
             (row for row in outcomes if row is not None),
         )
 
@@ -85,9 +86,12 @@ class Screened(Scratch):
         )
 
     def note_kept(self, records: Iterable[Stored]) -> None:
-        """Learn from adr.posts whose text is still there: an expired post has no record, a deleted one a tombstone at the end."""
+        """Learn from adr.posts whose text is still there: an expired post has no record, a deleted one a tombstone at the end.
+
+        Where only aggregates may be kept, the text is shown to nobody, even while it is there.
+        """
         self._run(
-            "UPDATE outcomes SET kept = ? WHERE id = ? AND reason IS NOT NULL",
+            "UPDATE outcomes SET kept = ? WHERE id = ? AND reason IS NOT NULL AND NOT closed",
             ((record.value is not None, (record.key or b"").decode(errors="replace")) for record in records),
         )
 
@@ -133,6 +137,7 @@ class Screened(Scratch):
             outcome.post_id.partition(":")[0],
             reason,
             draw,
+            outcome.aggregates_only,
         )
 
     def _run(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from dataclasses import replace
 
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from services.pipeline.follow import FollowingHandler
 from services.pipeline.inference import check_models
 from services.pipeline.process import Tools, process
+from services.pipeline.steps.aggregate import minute
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
@@ -31,7 +32,8 @@ class PostHandler:
 
     Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which
     keeps event time in order there. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
-    came before it in its partition is done.
+    came before it in its partition is done. Where only aggregates may be kept, the text goes as soon as the outcome is
+    acknowledged, and a post that cannot be treated leaves no text in the dead letters.
     """
 
     def __init__(self, tools: Tools, infer: Infer) -> None:
@@ -59,13 +61,24 @@ class PostHandler:
             result.outputs += self._messages(done, partition[done.outcome.post_id])
         for failure in failures:
             reason = BadMessage(failure.reason, f"{failure.stage}: {failure.detail}")
-            result.bad.append((source[id(failure.post)], reason))
-            result.outputs.append(self._dead(failure.post, partition[failure.post.id], reason))
+            self._refuse(result, failure.post, source[id(failure.post)], reason)
+        result.after = [
+            Output(POSTS, name, None, partition[name])
+            for name in dict.fromkeys(post.id for post, _ in posts if post.aggregates_only)
+        ]
         return result
 
-    def on_poison(self, record: Record, reason: BadMessage) -> Sequence[Output]:
-        """The outcome of a post that made the whole step raise."""
-        return [self._dead(decode(record.value, Post), record.partition, reason)]
+    def on_poison(self, record: Record, reason: BadMessage) -> BatchResult:
+        """What becomes of a post that made the whole step raise."""
+        result, post = BatchResult(), decode(record.value, Post)
+        self._refuse(result, post, record, reason)
+        if post.aggregates_only:
+            result.after = [Output(POSTS, post.id, None, record.partition)]
+        return result
+
+    def _refuse(self, result: BatchResult, post: Post, record: Record, reason: BadMessage) -> None:
+        result.bad.append((replace(record, value=None) if post.aggregates_only else record, reason))
+        result.outputs.append(self._dead(post, record.partition, reason))
 
     def _messages(self, done: Reported, partition: int) -> list[Output]:
         outcome, _, detail = done.outcome.status.partition(":")
@@ -82,8 +95,9 @@ class PostHandler:
         metrics.OUTCOMES.labels("dead").inc()
         outcome = Outcome(
             post_id=post.id,
+            terms=post.terms,
             status=f"dead:{reason.reason}",
-            created_at=post.created_at,
+            created_at=minute(post) if post.aggregates_only else post.created_at,
             model_version=self._tools.model_version,
         )
         return Output(OUTCOMES, outcome.post_id, encode(outcome), partition)

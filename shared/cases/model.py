@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, TypeVar
 import msgspec
 
 from shared.errors import AdrwatchError
-from shared.events import UNMAPPED, Concept
+from shared.events import UNMAPPED, Concept, Terms
 
 State = Literal["new", "triaged", "under assessment", "confirmed", "refuted", "closed"]
 Met = Literal["met", "not met", "unknown"]
@@ -74,7 +74,8 @@ class Flag(msgspec.Struct, frozen=True, omit_defaults=True):
 class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
     """One case. `awareness` is day 0: when somebody first knew of all four minimum criteria. `naranjo`: answers in order.
 
-    `source` is that of the post, and stays when the post is deleted there; empty where nobody knows it. `listedness` is what
+    `source` is that of the post, and stays when the post is deleted there; empty where nobody knows it. `terms` are the source's as
+    they were when the post came, None where nobody said them. `listedness` is what
     a person says. `duplicates` are cases of the same patient and reaction, as a person linked them; each names the others;
     `flags` are those that adrwatch suspects to be.
     """
@@ -84,6 +85,7 @@ class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
     alert: str | None = None
     post: str | None = None
     source: str = ""
+    terms: Terms | None = None
     criteria: dict[str, Met] = {}
     seriousness: dict[str, Judgement] = {}
     situations: tuple[str, ...] = ()

@@ -11,7 +11,15 @@ def row_of(outcome: Outcome) -> Row | None:
     if not outcome.pairs:
         return None
     pairs = tuple(sorted({(pair.drug.id, pair.reaction.id) for pair in outcome.pairs}))
-    return Row(outcome.post_id, to_ms(outcome.created_at), outcome.author, outcome.fingerprint, pairs, outcome.sketch)
+    return Row(
+        post_id=outcome.post_id,
+        at_ms=to_ms(outcome.created_at),
+        author=outcome.author,
+        fingerprint=outcome.fingerprint,
+        pairs=pairs,
+        sketch=outcome.sketch,
+        unnamed=outcome.aggregates_only,
+    )
 
 
 def labels_of(outcome: Outcome) -> dict[str, str]:

@@ -33,6 +33,7 @@ def item(mention: Mention, criteria: Iterable[str], rules: Rules) -> Alert:
     """The alert of a single report, in the urgent lane if any criterion is serious."""
     met, single = set(criteria), rules.single_report
     return Alert(
+        terms=mention.terms,
         id=item_id(mention),
         kind="single_report",
         drug=mention.drug,

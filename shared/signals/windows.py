@@ -13,6 +13,7 @@ The order in which rows arrived, their repetition and their batches play no part
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ Flags = NDArray[np.bool_]
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """What one post adds to the windows: event time in ms since 1970 UTC, author and fingerprint hashes, distinct pairs of ids,
-    sketch of the words.
+    sketch of the words. `unnamed`: only aggregates may be kept of the post, so no signal names it as an example.
 
     Written as a MessagePack array, without field names: the row is stored once a post, for months.
     """
@@ -43,6 +44,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     fingerprint: str | None
     pairs: tuple[tuple[str, str], ...]
     sketch: bytes | None = None
+    unnamed: bool = False
 
 
 def to_ms(moment: datetime) -> int:
@@ -110,7 +112,8 @@ class Vocabulary:
 class Block:
     """Rows in order, coded: one entry a row in `at`, `posts`, `authors`, `fingerprints`, one a pair in `pair_row`, `pairs`.
 
-    `sketches` has a row of 64-bit words a report; zeros where a report has no sketch.
+    `sketches` has a row of 64-bit words a report; zeros where a report has no sketch. A post that no signal may name is empty in
+    `posts`.
     """
 
     at: Counts
@@ -133,7 +136,7 @@ class Block:
                 pairs.append(vocabulary.pair(drug, reaction))
         return cls(
             np.array([row.at_ms for row in ordered], dtype=np.int64),
-            [row.post_id for row in ordered],
+            ["" if row.unnamed else row.post_id for row in ordered],
             np.array([vocabulary.authors.of(row.author) for row in ordered], dtype=np.int64),
             np.array([vocabulary.fingerprints.of(row.fingerprint) for row in ordered], dtype=np.int64),
             np.frombuffer(b"".join(row.sketch or _NO_SKETCH for row in ordered), dtype=np.uint64).reshape(
@@ -280,6 +283,6 @@ class Window:
         return np.bincount(counted, minlength=len(self._ledger.pair_drug))[pairs]
 
     def posts(self, pair: int, most: int) -> tuple[str, ...]:
-        """The ids of the last `most` counted posts of a pair, the latest first."""
-        rows = self._rows[self._pairs == pair][::-1][:most]
-        return tuple(self._ledger.posts[row] for row in rows)
+        """The ids of the last `most` counted posts of a pair that may be named, the latest first."""
+        rows = self._rows[self._pairs == pair][::-1]
+        return tuple(itertools.islice(filter(None, (self._ledger.posts[row] for row in rows)), most))

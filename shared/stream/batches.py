@@ -4,7 +4,8 @@ Knows no broker: `send` is given. The order of steps for every batch:
 
 1. the handler computes outputs and names the records it refuses;
 2. outputs and dead letters are sent, and the broker's acknowledgement of each is awaited;
-3. only then does `run` return, and the caller may let the source offsets be committed.
+3. what may only be written after that (tombstones of what was read) is sent and acknowledged;
+4. only then does `run` return, and the caller may let the source offsets be committed.
 
 A message that no broker takes for its size would be sent for ever: a record that leads to one is refused as `too-large`, and
 a dead letter that is one keeps the beginning of its payload only.
@@ -14,6 +15,7 @@ A crash at any point repeats the batch; outputs carry derived ids, so a repeat c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -65,22 +67,25 @@ class Output:
 
 @dataclass
 class BatchResult:
-    """What a handler made of a batch: messages to write, and records it refuses with the reason."""
+    """What a handler made of a batch: messages to write, records it refuses with the reason, and messages to write `after` all
+    others are acknowledged.
+    """
 
     outputs: list[Output] = field(default_factory=list)
     bad: list[tuple[Record, BadMessage]] = field(default_factory=list)
+    after: list[Output] = field(default_factory=list)
 
 
 T = TypeVar("T")
 BatchHandler = Callable[[list[Record]], Awaitable[BatchResult]]
 Send = Callable[[Sequence[Output]], Awaitable[None]]
-# What else to write when a record that no handler refused made the handler fail: for a post, its outcome.
-OnPoison = Callable[[Record, BadMessage], Sequence[Output]]
+# What becomes of a record that no handler refused and that made the handler fail: for a post, its outcome as well.
+OnPoison = Callable[[Record, BadMessage], BatchResult]
 
 
-def no_more(record: Record, reason: BadMessage) -> Sequence[Output]:
+def no_more(record: Record, reason: BadMessage) -> BatchResult:
     """The default of `on_poison`: the dead letter is all there is to say."""
-    return ()
+    return BatchResult(bad=[(record, reason)])
 
 
 class BatchRunner:
@@ -127,9 +132,10 @@ class BatchRunner:
                 return
             result = self._poison(records[0], error)
         outputs = result.outputs + [dead_letter(self.stage, record, reason) for record, reason in result.bad]
-        if outputs:
-            await self._retrying(lambda: self._send(outputs))
-        for output in outputs:
+        for step in (outputs, result.after):
+            if step:
+                await self._retrying(functools.partial(self._send, step))
+        for output in outputs + result.after:
             metrics.RECORDS_OUT.labels(self.stage, output.topic.suffix).inc()
 
     def _poison(self, record: Record, error: Exception) -> BatchResult:
@@ -139,7 +145,7 @@ class BatchRunner:
             log.error("poison record", stage=self.stage, topic=record.topic, partition=record.partition,
                       offset=record.offset, error=type(error).__name__)  # fmt: skip
             reason = BadMessage(f"error:{type(error).__name__}", f"{self.stage} failed: {type(error).__name__}")
-        return BatchResult(outputs=list(self._on_poison(record, reason)), bad=[(record, reason)])
+        return self._on_poison(record, reason)
 
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(

@@ -109,6 +109,8 @@ def replay(
             print("some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX")
         if account.skipped["cut"]:
             print("some were too large to be kept whole: read them from their topic at the offset that the list names")
+        if account.skipped["not-kept"]:
+            print("some come from sources of which only aggregates may be kept, so there is nothing to send back")
     if not account.complete:
         raise typer.Exit(1)
 

@@ -28,7 +28,27 @@ AuthorColumn = Annotated[str | None, typer.Option("--author", help="Column of th
 SourceColumn = Annotated[str | None, typer.Option("--source", help="Column of the network's name.")]
 LanguageColumn = Annotated[str | None, typer.Option("--language", help="Column of the language's code.")]
 SourceName = Annotated[str, typer.Option(help="Name of the network where no column has it.")]
-Identifiers = Annotated[bool, typer.Option(help="Keep author hashes; not for sources whose terms forbid it.")]
+# What is not said is taken from the sources file, where it has a source of the posts' name.
+Identifiers = Annotated[
+    bool | None,
+    typer.Option(
+        "--identifiers/--no-identifiers", help="Keep author hashes; unset, as the sources file says, else yes."
+    ),
+]
+AggregatesOnly = Annotated[
+    bool | None,
+    typer.Option(
+        "--aggregates-only/--no-aggregates-only",
+        help="Keep counts only: no author, hashed ids, no text once it is read; unset, as the sources file says.",
+    ),
+]
+CaseExport = Annotated[
+    bool | None,
+    typer.Option(
+        "--case-export/--no-case-export",
+        help="Whether cases of these posts may be exported; unset, as the sources file says.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")]
 
 
@@ -39,18 +59,22 @@ def open_files(
     wanted: Columns,
     source_name: str,
     *,
-    identifiers: bool,
+    identifiers: bool | None = None,
+    aggregates_only: bool | None = None,
+    case_export: bool | None = None,
     sort: bool = False,
     limit: int | None = None,
 ) -> tuple[Replay, Callable[[RawPost], Post | Reject]]:
     """The files as one source, and what makes a masked post, or a reject, of each of its posts.
 
-    Raises AdrwatchError if a file is no text or lacks a column that is needed, or the source's name cannot be one.
+    The policy is that of each post's source in the sources file, unless the options say otherwise. Raises AdrwatchError if a file
+    is no text or lacks a column that is needed, the source's name cannot be one, or the policy contradicts itself.
     """
     from services.ingest.accept import Limits, accept
+    from services.ingest.networks.configuration import load
+    from services.ingest.policies import Governed, Policies, Said
     from services.ingest.readers import SOURCE_NAME, format_of, open_reader
     from services.ingest.replay import Replay
-    from services.ingest.source import Policy
     from shared.events import now
     from shared.text.identity import author_hash, author_secret
 
@@ -58,8 +82,13 @@ def open_files(
         raise AdrwatchError(
             f"{source_name!r} is no name of a source", fix="use small letters, digits, - and _, such as forum-1"
         )
-    hashed = functools.partial(author_hash, author_secret(settings))
-    readers = [open_reader(path, format_of(path, form), wanted, source_name, hashed) for path in files]
-    source = Replay(readers, Policy(identifiers), sort=sort, limit=limit)
+    secret = author_secret(settings)
+    hashed = functools.partial(author_hash, secret)
+    known = {name: one.policy for name, one in load(settings).items()} if settings.sources_file else {}
+    policies = Policies(known, Said(identifiers, aggregates_only, case_export), source_name, secret)
+    readers = [
+        Governed(open_reader(path, format_of(path, form), wanted, source_name, hashed), policies) for path in files
+    ]
+    source = Replay(readers, sort=sort, limit=limit)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
-    return source, lambda raw: accept(raw, source.policy, limits, hashed, now())
+    return source, lambda raw: accept(raw, policies.of(raw.source), limits, hashed, now())

@@ -21,7 +21,9 @@ def replay(
     source_column: reading.SourceColumn = None,
     language_column: reading.LanguageColumn = None,
     source_name: reading.SourceName = "replay",
-    identifiers: reading.Identifiers = True,
+    identifiers: reading.Identifiers = None,
+    aggregates_only: reading.AggregatesOnly = None,
+    case_export: reading.CaseExport = None,
     speed: Annotated[str, typer.Option(help="Multiple of real time, such as 60, or max.")] = "max",
     limit: reading.Limit = None,
     sort: Annotated[bool, typer.Option("--sort", help="Sort by time first, in memory.")] = False,
@@ -56,7 +58,16 @@ def replay(
     multiple = _speed(speed)
     wanted = Columns(id_column, text_column, time_column, author_column, source_column, language_column)
     source, accept = reading.open_files(
-        settings, files, form, wanted, source_name, identifiers=identifiers, sort=sort, limit=limit
+        settings,
+        files,
+        form,
+        wanted,
+        source_name,
+        identifiers=identifiers,
+        aggregates_only=aggregates_only,
+        case_export=case_export,
+        sort=sort,
+        limit=limit,
     )
 
     require_topics(settings, [POSTS, DEAD_LETTERS])

@@ -60,33 +60,29 @@ def show(as_json: AsJson = False) -> None:
 
 @group.command()
 def policies(as_json: AsJson = False) -> None:
-    """Show what is kept of each source of ADRWATCH_SOURCES_FILE and for how long. Connects to nothing.
+    """Show what is kept of each source of ADRWATCH_SOURCES_FILE, for how long, and what was last forgotten.
+
+    The last is asked of the broker; without it the rest is shown.
 
     Example: adrwatch sources policies --json
     """
-    from rich import box
-    from rich.table import Column, Table
-
-    from services.ingest.networks.retention import policy_of
+    from services.ingest.networks import positions
+    from services.ingest.networks.retention import policies_table, policy_of
     from shared.console import tables
+    from shared.errors import AdrwatchError
+    from shared.events import Position
 
-    _, sources = _configured()
-    found = [policy_of(name, source) for name, source in sources.items()]
+    settings, sources = _configured()
+    last: dict[str, Position] = {}
+    try:
+        last = positions.read(settings)
+    except AdrwatchError as trouble:
+        print(f"adrwatch: what was last forgotten is not known: {trouble.message}", file=sys.stderr)
+    found = [policy_of(name, source, last.get(name)) for name, source in sources.items()]
     if as_json:
         print(json.dumps(found))
-        return
-    table = Table(
-        Column("name", no_wrap=True), "identifiers", "author", "posts", "languages", "texts", "refused texts", "counts",
-        box=box.SIMPLE_HEAD, show_edge=False,
-    )  # fmt: skip
-    for one in found:
-        table.add_row(
-            one["name"], one["identifiers"], one["author"],
-            "that name a medicine" if one["screened_at_ingest"] else "all",
-            ", ".join(one["languages"]) or "all", f"{one['text_days']:.3g} days", f"{one['refused_text_days']:.3g} days",
-            f"{one['count_days']:.3g} days",
-        )  # fmt: skip
-    tables().print(table)
+    else:
+        tables().print(policies_table(found))
 
 
 @group.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Alias, AuthorGone, Item, Passed, PostGone
@@ -20,13 +20,14 @@ class Batch:
     """Takes items in their order.
 
     `accept` makes a post or a reject of a raw post, `monitored` tells whether a text is to be published, `hashed` gives the keyed
-    hash of an author.
+    hash of an author. `withholds`: nothing is kept of what refused records say.
     """
 
     known: Known
     accept: Callable[[RawPost], Post | Reject]
     monitored: Callable[[str], bool]
     hashed: Callable[[str], str]
+    withholds: bool = False
     posts: dict[str, Post] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Batch:
                 self._seals[item.post_id] = item.sealed
                 return self._post(self.accept(item))
             case Reject():
-                self.rejects.append(item)
+                self.rejects.append(replace(item, withheld=self.withholds))
                 return "reject"
             case Alias(post_id, alias):
                 if (post_id in self.posts or post_id in self.known) and self.known.named(alias) != post_id:

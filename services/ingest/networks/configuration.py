@@ -60,5 +60,6 @@ def _source(name: str, table: object) -> SourceKeys:
     if not SOURCE_NAME.fullmatch(name):
         raise AdrwatchError(f"{where}: no name for a source", fix="use small letters, digits, - and _, 32 at most")
     source: SourceKeys = named_tables.convert(where, table, KINDS, PAGE)
+    source.examine_terms(where)
     source.examine(where)
     return source

@@ -18,7 +18,7 @@ from services.ingest.networks.texts import outdated
 from services.ingest.publish import STAGE
 from shared import metrics
 from shared.errors import AdrwatchError
-from shared.events import Published, encode, now
+from shared.events import Published, TextsForgotten, encode, now
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
@@ -54,6 +54,8 @@ class Courier:
         self._text_days = text_days
         self._seal_days = seal_days
         self._tidied = 0.0
+        # What was last forgotten, also by a process before this one: every position says it.
+        self.forgotten: TextsForgotten | None = None
 
     def deliver(self, parcel: Parcel) -> None:
         """Steps 2 to 4. Raises AdrwatchError or KafkaError only while stopping."""
@@ -62,7 +64,7 @@ class Courier:
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(parcel.posts)
         if parcel.gone:
             self.insist(lambda: self._take_back(parcel))
-        position = replace(parcel.position, written_at=now())
+        position = replace(parcel.position, written_at=now(), forgotten=self.forgotten)
         self.insist(lambda: self._writer.write([Output(POSITIONS, self._name, encode(position))]))
         metrics.DEPENDENCY_UP.labels(self._stage).set(position.error is None)
         if position.reached is not None:
@@ -98,10 +100,16 @@ class Courier:
 
     def _forget_texts(self) -> None:
         if self._text_days is None:
+            self.forgotten = None
             return
         outputs, posts = outdated(self._settings, self._name, self._known, self._text_days)
         self._writer.write(outputs)
         self._known.text_gone(posts)
+        oldest = self._known.oldest_text()
+        self.forgotten = TextsForgotten(now(), len(outputs), oldest)
+        metrics.TEXTS_FORGOTTEN.labels(self._name).inc(len(outputs))
+        metrics.TEXTS_LOOKED_AT.labels(self._name).set(self.forgotten.at.timestamp())
+        metrics.OLDEST_TEXT.labels(self._name).set(oldest.timestamp() if oldest is not None else 0)
 
     def _forget_seals(self) -> None:
         if self._seal_days is None:

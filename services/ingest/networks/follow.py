@@ -131,6 +131,7 @@ class Follower:
                     self._known.apply(one.key, one.value, _ms(now()))
             self._known.forget(parcel.gone_ids)
         self._last = self._spool.resume or positions.read(self._settings).get(self.name, self._last)
+        self._courier.forgotten = self._last.forgotten
         log.info("a source goes on", source=self.name, position=self._last.cursor)
 
     def _deliver(self, parcel: Parcel) -> None:

@@ -15,11 +15,13 @@ from services.ingest.networks.network import Network
 from services.ingest.source import Policy
 from services.ingest.veil import Pseudonym, pseudonym
 from shared.errors import AdrwatchError
-from shared.events import Published
+from shared.events import Published, Terms
 from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, post_hash
 from shared.vocabulary.drugs import DrugLexicon
 
+# Where only aggregates may be kept, a text that the pipeline has not read within the hour goes all the same.
+AGGREGATES_TEXT_DAYS = 1 / 24
 # The lexicon as it is at the moment: it may change while a source is followed.
 Drugs = Callable[[], DrugLexicon]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")]
@@ -64,18 +66,33 @@ class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     `identifiers`: drop (no author hash), hmac (keyed hashes in place of author and id) or keep (the post's id at its network
     stays readable). `screen`: only posts that name a medicine are published. `text_days`: texts are forgotten earlier than by the
-    topics' own retention.
+    topics' own retention. `aggregates_only`, `case_export`: see `shared.events.Terms`.
     """
 
     identifiers: Literal["drop", "hmac", "keep"] = "hmac"
     languages: tuple[Language, ...] = ()
     screen: bool = True
     text_days: Annotated[float, Meta(gt=0, le=7)] | None = None
+    aggregates_only: bool = False
+    case_export: bool = True
 
     @property
     def policy(self) -> Policy:
-        """What is kept of people."""
-        return Policy(keeps_identifiers=self.identifiers != "drop")
+        """What is kept of people and posts."""
+        return Policy(self.identifiers != "drop", Terms(self.aggregates_only, self.case_export))
+
+    @property
+    def text_limit(self) -> float | None:
+        """After how many days texts are forgotten; None where that is left to the topics."""
+        return AGGREGATES_TEXT_DAYS if self.text_days is None and self.aggregates_only else self.text_days
+
+    def examine_terms(self, where: str) -> None:
+        """Raises AdrwatchError where the keys that say what is kept contradict each other."""
+        if self.aggregates_only and self.identifiers != "drop":
+            raise AdrwatchError(
+                f"{where}: with aggregates_only nobody's posts are told apart, but identifiers is {self.identifiers}",
+                fix='write identifiers = "drop", or aggregates_only = false',
+            )
 
     @property
     def seal_days(self) -> float | None:

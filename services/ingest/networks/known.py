@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from shared.broker import TopicReader
 from shared.errors import BadMessage
@@ -96,6 +97,12 @@ class Known:
     def with_text_from_before(self, ms: int) -> list[str]:
         """The ids of posts whose texts were written before a time, and are not yet forgotten."""
         return self._ids("SELECT id FROM posts WHERE text_ms < ? ORDER BY id", ms)
+
+    def oldest_text(self) -> datetime | None:
+        """When the oldest of the texts was written that are not yet forgotten."""
+        with self._lock:
+            [found] = self._posts.execute("SELECT min(text_ms) FROM posts WHERE text_ms IS NOT NULL").fetchone()
+        return None if found is None else datetime.fromtimestamp(found / 1000, UTC)
 
     def text_gone(self, ids: Iterable[str]) -> None:
         """The texts of these posts are forgotten; the posts are still known."""

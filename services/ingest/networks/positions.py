@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from services.ingest.networks.retention import forgotten
 from services.ingest.networks.segments import Contents
 from shared.broker import Stored, TopicReader
 from shared.errors import BadMessage
@@ -47,7 +48,15 @@ def report(name: str, kind: str, address: str, position: Position | None, spool:
         "spooled_since": datetime.fromtimestamp(spool.since, UTC).isoformat() if spool.since is not None else None,
     }
     if position is None:
-        return {"name": name, "type": kind, "address": address, "state": "never ran", "position": None, **waits}
+        return {
+            "name": name,
+            "type": kind,
+            "address": address,
+            "state": "never ran",
+            "position": None,
+            "forgotten": None,
+            **waits,
+        }
     silent = (now() - position.written_at).total_seconds()
     state = position.state
     lag = (position.written_at - position.reached).total_seconds() if position.reached else None
@@ -65,5 +74,6 @@ def report(name: str, kind: str, address: str, position: Position | None, spool:
         "reconnects": position.reconnects,
         "error": position.error,
         "since": position.since.isoformat() if position.since else None,
+        "forgotten": forgotten(position),
         **waits,
     }

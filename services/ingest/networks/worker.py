@@ -77,9 +77,10 @@ def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.
         accept=lambda raw: accept(raw, policy, limits, of_author, now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
         hashed=hashed,
+        withholds=policy.aggregates_only,
     )
     followed = network(name, source, settings, drugs, known.sealed)
-    return Follower(name, followed, batch, settings, stop, source.text_days, source.seal_days)
+    return Follower(name, followed, batch, settings, stop, source.text_limit, source.seal_days)
 
 
 def network(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.pipeline.steps.aggregate import aggregated
 from services.pipeline.steps.document import AssertedPair, Document, Failure, each
 from shared.assertion.flags import SERIOUS, flags
 from shared.assertion.person import person
@@ -67,6 +68,7 @@ def report(document: Document, vocabularies: Vocabularies, model_version: str, k
         status = f"mentions:{len(mentions)}" if mentions else "negative"
     post = document.post
     outcome = Outcome(
+        terms=post.terms,
         post_id=post.id,
         status=status,
         created_at=post.created_at,
@@ -77,7 +79,7 @@ def report(document: Document, vocabularies: Vocabularies, model_version: str, k
         probability=document.probability,
         pairs=tuple(dict.fromkeys(Pair(mention.drug, mention.reaction) for mention in mentions)),
     )
-    return Reported(outcome, mentions)
+    return Reported(*(aggregated(outcome, mentions, post, key) if post.aggregates_only else (outcome, mentions)))
 
 
 def _mentions(document: Document, vocabularies: Vocabularies, model_version: str) -> tuple[Mention, ...]:
@@ -92,6 +94,7 @@ def _mentions(document: Document, vocabularies: Vocabularies, model_version: str
         found.setdefault(
             key,
             Mention(
+                terms=post.terms,
                 id=key,
                 post_id=post.id,
                 created_at=post.created_at,

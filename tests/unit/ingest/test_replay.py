@@ -9,7 +9,7 @@ import pytest
 from services.ingest.columns import Columns
 from services.ingest.readers import Reader, open_reader
 from services.ingest.replay import Replay, pace
-from services.ingest.source import Origin, Policy, RawPost, Reject, SourceBroken
+from services.ingest.source import Origin, RawPost, Reject, SourceBroken
 from tests.unit.ingest.samples import AT, hashed, ids, jsonl, raw_post
 
 
@@ -24,27 +24,27 @@ def reader(folder: Path, name: str, hours: dict[str, int], *, cut: int | None = 
 
 def test_files_are_read_one_after_the_other_in_their_own_order(tmp_path: Path) -> None:
     files = [reader(tmp_path, "a.jsonl", {"1": 5, "2": 3}), reader(tmp_path, "b.jsonl", {"3": 1})]
-    source = Replay(files, Policy())
+    source = Replay(files)
     assert ids(list(source)) == ["1", "2", "3"]
     assert (source.posts, source.backwards, source.disordered) == (3, 2, True)
 
 
 def test_sorting_puts_the_posts_of_all_files_in_the_order_of_time(tmp_path: Path) -> None:
     files = [reader(tmp_path, "a.jsonl", {"1": 5, "2": 3}), reader(tmp_path, "b.jsonl", {"3": 1})]
-    source = Replay(files, Policy(), sort=True)
+    source = Replay(files, sort=True)
     assert ids(list(source)) == ["3", "2", "1"]
     assert not source.disordered
 
 
 def test_one_post_in_a_hundred_that_runs_backwards_is_no_disorder(tmp_path: Path) -> None:
     hours = {str(number): 9 for number in range(99)} | {"late": 8}
-    source = Replay([reader(tmp_path, "a.jsonl", hours)], Policy())
+    source = Replay([reader(tmp_path, "a.jsonl", hours)])
     assert len(list(source)) == 100
     assert (source.backwards, source.disordered) == (1, False)
 
 
 def test_the_limit_counts_records_that_are_yielded(tmp_path: Path) -> None:
-    source = Replay([reader(tmp_path, "a.jsonl", {"1": 5, "2": 3, "3": 1})], Policy(), sort=True, limit=2)
+    source = Replay([reader(tmp_path, "a.jsonl", {"1": 5, "2": 3, "3": 1})], sort=True, limit=2)
     assert ids(list(source)) == ["3", "2"]
 
 
@@ -53,12 +53,12 @@ def test_a_truncated_file_keeps_no_other_file_from_being_read(tmp_path: Path, so
     files = [reader(tmp_path, "a.jsonl.gz", {"1": 5, "2": 6}, cut=-9), reader(tmp_path, "b.jsonl", {"3": 7})]
     found: list[RawPost | Reject] = []
     with pytest.raises(SourceBroken, match=r"a\.jsonl\.gz ends in the middle"):
-        found.extend(Replay(files, Policy(), sort=sort))
+        found.extend(Replay(files, sort=sort))
     assert ids(found)[-1] == "3"
 
 
 def test_progress_ends_at_the_size_of_the_files(tmp_path: Path) -> None:
-    source = Replay([reader(tmp_path, "a.jsonl", {"1": 5})], Policy())
+    source = Replay([reader(tmp_path, "a.jsonl", {"1": 5})])
     list(source)
     assert source.progress == ((tmp_path / "a.jsonl").stat().st_size,) * 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from shared.models.configuration import MODELS
 from shared.models.metadata import METADATA
 from shared.models.repository import Active, write_active
 from shared.settings import load
-from shared.stream import BatchResult, Output, Record
+from shared.stream import BatchResult, Record
 from shared.vocabulary.own import over
 from shared.vocabulary.own import version as version_of
 
@@ -68,8 +67,8 @@ class Handler:
             raise DependencyAway("gone")
         return BatchResult(bad=[(record, self._tools.model_version) for record in records])
 
-    def on_poison(self, record: Record, reason: object) -> Sequence[Output]:
-        return ()
+    def on_poison(self, record: Record, reason: object) -> BatchResult:
+        return BatchResult()
 
 
 def following(loaded: Tools, repository: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> FollowingHandler:

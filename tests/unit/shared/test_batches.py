@@ -89,11 +89,32 @@ async def test_an_absent_dependency_is_waited_for_and_the_batch_is_not_divided()
 async def test_poison_may_have_outputs_of_its_own() -> None:
     broker = Broker()
 
-    def on_poison(record: Record, reason: BadMessage) -> list[Output]:
-        return [Output(OUTCOMES, "dead", reason.reason.encode())]
+    def on_poison(record: Record, reason: BadMessage) -> BatchResult:
+        return BatchResult(outputs=[Output(OUTCOMES, "dead", reason.reason.encode())])
 
     await runner(broker, on_poison=on_poison).run(records([b"good", b"poison"]))
     assert broker.values() == [b"good", b"error:ValueError"]
+
+
+async def test_what_comes_after_is_sent_only_when_all_else_is_acknowledged() -> None:
+    sent: list[list[str]] = []
+    away = iter([True, False, True, False])
+
+    async def send(outputs: Sequence[Output]) -> None:
+        sent.append([output.key for output in outputs])
+        if next(away):
+            raise DependencyAway("not yet")
+
+    async def handled(batch: list[Record]) -> BatchResult:
+        return BatchResult(
+            [Output(OUTCOMES, "outcome", b"one")],
+            [(batch[0], BadMessage("bad", "bad"))],
+            [Output(OUTCOMES, "tombstone", None)],
+        )
+
+    await BatchRunner("stage", handled, send, retry_first=0.001, retry_most=0.01).run(records([b"good"]))
+    letter = sent[0][1]
+    assert sent == [["outcome", letter], ["outcome", letter], ["tombstone"], ["tombstone"]]
 
 
 async def test_cancellation_leaves_the_loop_and_writes_nothing() -> None:

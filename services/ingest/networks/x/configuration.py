@@ -25,6 +25,8 @@ class X(SourceKeys, frozen=True, kw_only=True, tag="x"):
     max_posts_per_month: Annotated[int, Meta(gt=0)]
     # X's terms forbid to derive facts about somebody's health.
     identifiers: Literal["drop", "hmac", "keep"] = "drop"
+    aggregates_only: bool = True
+    case_export: bool = False
     base_url: Address = "https://api.x.com"
     drugs: tuple[Words, ...] = ()
     operators: str = "-is:retweet"

@@ -58,6 +58,11 @@ def test_a_file_gives_its_sources_with_what_is_usual_where_it_says_nothing(file:
         ('languages = ["en"]', 'languages = ["English"]', "source bluesky: languages"),
         ('type = "bluesky"', 'type = "blue"', "source bluesky has no type that adrwatch knows .*bluesky"),
         ('"drop"', '"hide"', "source own: identifiers: .*hide"),
+        (
+            'languages = ["en"]',
+            "aggregates_only = true",
+            "source bluesky: with aggregates_only nobody.*identifiers is hmac .*write identifiers = .drop.",
+        ),
         ("stall_seconds = 30", "stall_seconds = 0", "source own: stall_seconds"),
         ('"ws://127.0.0.1:6008/subscribe"', '"http://127.0.0.1:6008"', "source own: endpoints"),
         ("127.0.0.1:6008", "127.0.0.1:600800", "source own: endpoints: .*600800/subscribe is no address"),

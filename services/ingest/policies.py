@@ -1,0 +1,84 @@
+"""The policies of the sources that files hold posts of: those of the sources file, and what whoever reads the files says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from services.ingest.readers import Reader
+from services.ingest.source import Policy, RawPost, Reject
+from shared.errors import AdrwatchError
+from shared.events import Terms
+from shared.text.identity import post_hash
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the options say of all sources; None leaves it to the sources file, and without that to what is usual."""
+
+    identifiers: bool | None = None
+    aggregates_only: bool | None = None
+    case_export: bool | None = None
+
+
+class Policies:
+    """The policy of each source by its name. `usual` is the name of posts that name no source."""
+
+    def __init__(self, known: Mapping[str, Policy], said: Said, usual: str, secret: str) -> None:
+        self._known = known
+        self._said = said
+        self._usual = usual
+        self._secret = secret
+        self._found: dict[str, Policy] = {}
+        # Told before anything is read.
+        self.of(usual)
+
+    def of(self, source: str) -> Policy:
+        """The policy of a source. Raises AdrwatchError where identifiers are asked for that may not be kept."""
+        if source not in self._found:
+            self._found[source] = self._made(source)
+        return self._found[source]
+
+    def governed(self, item: RawPost | Reject) -> RawPost | Reject:
+        """The record under its source's policy: where only aggregates may be kept, its id at the network becomes a hash, the same
+        as that of a live source of this name, and nothing is kept of what a refused one says.
+        """
+        if isinstance(item, RawPost):
+            if not self.of(item.source).aggregates_only:
+                return item
+            return replace(item, native_id=post_hash(self._secret, item.source, item.native_id))
+        source, _, native = (item.post_id or self._usual).partition(":")
+        if not self.of(source).aggregates_only:
+            return item
+        post_id = f"{source}:{post_hash(self._secret, source, native)}" if native else None
+        return replace(item, post_id=post_id, withheld=True)
+
+    def _made(self, source: str) -> Policy:
+        said, known = self._said, self._known.get(source, Policy())
+        terms = known.terms
+        if said.aggregates_only is not None or said.case_export is not None:
+            usual = terms or Terms()
+            terms = Terms(
+                usual.aggregates_only if said.aggregates_only is None else said.aggregates_only,
+                usual.case_export if said.case_export is None else said.case_export,
+            )
+        closed = terms is not None and terms.aggregates_only
+        if said.identifiers and closed:
+            raise AdrwatchError(
+                f"of {source} only aggregates may be kept, and no identifiers",
+                fix="leave --identifiers out, or say --no-aggregates-only where its terms allow that",
+            )
+        keeps = known.keeps_identifiers if said.identifiers is None else said.identifiers
+        return Policy(keeps and not closed, terms)
+
+
+class Governed:
+    """A reader whose records come under the policies of their sources."""
+
+    def __init__(self, reader: Reader, policies: Policies) -> None:
+        self.file = reader.file
+        self._reader = reader
+        self._policies = policies
+
+    def __iter__(self) -> Iterator[RawPost | Reject]:
+        return map(self._policies.governed, self._reader)
