@@ -52,13 +52,14 @@ def open_files(
     from services.ingest.replay import Replay
     from services.ingest.source import Policy
     from shared.events import now
-    from shared.text.identity import author_hash, author_secret
+    from shared.keyring import keyring
+    from shared.text.identity import author_hash
 
     if not SOURCE_NAME.fullmatch(source_name):
         raise AdrwatchError(
             f"{source_name!r} is no name of a source", fix="use small letters, digits, - and _, such as forum-1"
         )
-    hashed = functools.partial(author_hash, author_secret(settings))
+    hashed = functools.partial(author_hash, keyring(settings).current.secret)
     readers = [open_reader(path, format_of(path, form), wanted, source_name, hashed) for path in files]
     source = Replay(readers, Policy(identifiers), sort=sort, limit=limit)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 from services.ingest.accept import Limits, accept
@@ -17,9 +16,9 @@ from services.ingest.networks.network import Network
 from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
-from shared.events import Published, now
+from shared.events import now
+from shared.keyring import Keys, LiveKeyring, keyring
 from shared.settings import Settings
-from shared.text.identity import author_hash, author_secret
 from shared.threads import told_to_stop, work
 from shared.topics import DEAD_LETTERS, DELETIONS, DRUG_NAMES, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
@@ -41,6 +40,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()
+    keys = LiveKeyring(settings)
     failed: list[str] = []
 
     def follow(follower: Follower) -> None:
@@ -53,7 +53,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
             stop.set()
 
     threads = [
-        threading.Thread(target=follow, args=[follower(name, one, settings, stop, drugs)], name=name, daemon=True)
+        threading.Thread(target=follow, args=[follower(name, one, settings, stop, drugs, keys)], name=name, daemon=True)
         for name, one in sources.items()
     ]
     if not work(threads, stop, settings, log, sources=list(sources)):
@@ -65,32 +65,24 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
         )
 
 
-def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs) -> Follower:
-    """What follows one source, under its policy."""
-    secret = author_secret(settings)
-    hashed = functools.partial(author_hash, secret, name)
+def follower(
+    name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs, keys: Keys
+) -> Follower:
+    """What follows one source, under its policy. Raises AdrwatchError where a credential is missing."""
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
-    policy, of_author = source.policy, functools.partial(author_hash, secret)
     known = Known(name)
+    names = source.names(name, keys, settings.future_limit, known.sealed, lambda post_id: batch.knows(post_id))
     batch = Batch(
         known=known,
-        accept=lambda raw: accept(raw, policy, limits, of_author, now()),
+        accept=lambda raw: accept(raw, source.policy, limits, lambda _, account: names.author(account), now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
-        hashed=hashed,
+        hashed=names.authors,
     )
-    followed = network(name, source, settings, drugs, known.sealed)
+    followed = source.network(names, drugs)
     return Follower(name, followed, batch, settings, stop, source.text_days, source.seal_days)
 
 
-def network(
-    name: str,
-    source: SourceKeys,
-    settings: Settings,
-    drugs: Drugs = default_lexicon,
-    sealed: Callable[[], list[Published]] = list,
-) -> Network:
-    """The network of a source, with the names it gives to posts and people; `sealed` gives what of it must be asked for.
-
-    Raises AdrwatchError where a credential is missing.
-    """
-    return source.network(source.names(name, author_secret(settings), settings.future_limit, sealed), drugs)
+def network(name: str, source: SourceKeys, settings: Settings) -> Network:
+    """The network of a source, to be looked at only. Raises AdrwatchError where a credential or the author secret is missing."""
+    found = keyring(settings)
+    return source.network(source.names(name, lambda: found, settings.future_limit), default_lexicon)
