@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,17 +66,31 @@ def _unusable(name: str, path: Path, error: Exception, fix: str) -> AdrwatchErro
     return AdrwatchError(f"the {name} {path} cannot be used: {getattr(error, 'strerror', 'it is no text')}", fix=fix)
 
 
+def replace(name: str, path: Path, content: str) -> None:
+    """Put this into a file of a secret called `name`, whole or not at all. Raises AdrwatchError where it cannot be written."""
+    try:
+        with _beside(path, content) as made:
+            made.replace(path)
+    except OSError as error:
+        raise _unusable(name, path, error, "see that its folder can be written") from error
+
+
 def _create(path: Path) -> None:
     """Write a random secret whole or not at all; of two processes that try at once, the first wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(path, secrets.token_hex(32) + "\n") as made, contextlib.suppress(FileExistsError):
+        os.link(made, path)
+
+
+@contextmanager
+def _beside(path: Path, content: str) -> Iterator[Path]:
+    """A file in the same folder that only its owner can read, with this content on the disk; gone at the end."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
     try:
         with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(name, path)
-    except FileExistsError:
-        return
+        yield Path(name)
     finally:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)

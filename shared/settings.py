@@ -24,6 +24,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 UP_FILE = "up.json"
 _ADDRESSES = ("kafka_bootstrap", "redis_url", "triton_url")
 _LAST_PORT = 65_535
+_SHORTEST_SECRET = 16
 
 
 class Settings(BaseSettings):
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
 
     author_secret: SecretStr | None = Field(
         None, min_length=16, description="key of the author hash, 16 characters or more"
+    )
+    previous_author_secrets: SecretStr | None = Field(
+        None,
+        description="earlier keys of the author hash, newest first, with commas between: what they have named is still found",
     )
     sketch_secret: SecretStr | None = Field(
         None,
@@ -154,6 +159,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"there is no port {port}, the last is {_LAST_PORT}")
         return value
 
+    @field_validator("previous_author_secrets")
+    @classmethod
+    def _check_previous(cls, value: SecretStr | None) -> SecretStr | None:
+        for number, one in enumerate(value.get_secret_value().split(",") if value else (), 1):
+            if len(one.strip()) < _SHORTEST_SECRET:
+                raise ValueError(f"secret {number} is shorter than {_SHORTEST_SECRET} characters")
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -186,7 +199,7 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).removeprefix("ADRWATCH_").upper()
         unknown = first["type"] == "extra_forbidden"
-        quoted = "" if unknown or name.endswith("_SECRET") else f", got {plain_address(first.get('input'))!r}"
+        quoted = "" if unknown or "_SECRET" in name else f", got {plain_address(first.get('input'))!r}"
         raise AdrwatchError(
             f"setting ADRWATCH_{name}: {first['msg'].removeprefix('Value error, ')}{quoted}",
             fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),

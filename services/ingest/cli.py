@@ -1,11 +1,11 @@
-"""The commands of ingest: `adrwatch ingest|sources|topics|schema|dead-letters`, and the worker of sources."""
+"""The commands of ingest: `adrwatch ingest|sources|secrets|topics|schema|dead-letters`, and the worker of sources."""
 
 from __future__ import annotations
 
 import typer
 
 from services import groups
-from services.ingest.commands import dead_letters, schema, sources, topics
+from services.ingest.commands import dead_letters, schema, secrets, sources, topics
 from services.ingest.commands.delete import delete
 from services.ingest.commands.replay import replay
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("forget")(delete)
     app.add_typer(ingest, name="ingest")
     app.add_typer(sources.group, name="sources")
+    app.add_typer(secrets.group, name="secrets")
     groups.worker.command("sources")(sources.run_worker)
     app.add_typer(topics.group, name="topics")
     app.add_typer(schema.group, name="schema")

@@ -8,8 +8,9 @@ from services.ingest.delete import check_ids
 from shared.broker import TopicReader
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import Event, Outcome, Post, Published, decode
+from shared.keyring import keyring
 from shared.settings import Settings
-from shared.text.identity import author_secret, post_hash
+from shared.text.identity import post_hash
 from shared.topics import OUTCOMES, POSTS, PUBLISHED, Topic
 
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -51,12 +52,14 @@ def posts_of(settings: Settings, authors: list[str]) -> list[str]:
 
 
 def hashed_ids(settings: Settings, addresses: list[str]) -> list[str]:
-    """The ids that posts of networks have here where their addresses are hashed (`identifiers` is `hmac` or `drop`).
+    """The ids that posts of networks may have here where their addresses are hashed (`identifiers` is `hmac` or `drop`).
 
-    An address is `source:address at the network`. Raises AdrwatchError for another form, or where the author secret cannot be read.
+    An address is `source:address at the network`; it makes an id with each author secret.
+
+    Raises AdrwatchError for another form, or where the author secrets cannot be read.
     """
     if not addresses:
         return []
-    secret = author_secret(settings)
-    parts = (one.partition(":") for one in check_ids(addresses))
-    return [f"{source}:{post_hash(secret, source, native)}" for source, _, native in parts]
+    secrets = keyring(settings).secrets
+    parts = [one.partition(":") for one in check_ids(addresses)]
+    return [f"{source}:{post_hash(secret, source, native)}" for source, _, native in parts for secret in secrets]

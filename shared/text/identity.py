@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import hmac
 
-from shared.secret_file import Secret, kept
-from shared.settings import Settings
-
-SECRET_FILE = "author.secret"  # noqa: S105 - a file's name
-_SECRET = Secret("author secret", "ADRWATCH_AUTHOR_SECRET", "a new one makes new authors of everyone")
-
 
 def author_hash(secret: str, source: str, author: str) -> str:
     """HMAC-SHA256 of source and author, cut to 16 bytes: 32 hexadecimal digits.
@@ -24,11 +18,3 @@ def author_hash(secret: str, source: str, author: str) -> str:
 def post_hash(secret: str, source: str, native: str) -> str:
     """HMAC-SHA256 of source and native id, 32 hexadecimal digits: for networks whose ids of posts contain their author."""
     return hmac.digest(secret.encode(), f"{source}\x1fpost\x1f{native}".encode(), "sha256").hex()[:32]
-
-
-def author_secret(settings: Settings) -> str:
-    """The key of the author hash: the setting, else the one in `<data_dir>/author.secret`, which is made once.
-
-    Raises AdrwatchError if the file can be read by others, is too short, or can be neither read nor made.
-    """
-    return kept(_SECRET, settings.author_secret, settings.data_dir / SECRET_FILE)

@@ -106,7 +106,10 @@ def messages(count: int) -> list[list[tuple[str, bytes, bytes | None, int | None
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
     hashed = functools.partial(author_hash, SECRET)
     batch = Batch(
-        Known("bluesky"), lambda raw: accept(raw, keys.policy, limits, hashed, now()), lambda _: True, lambda who: who
+        Known("bluesky"),
+        lambda raw: accept(raw, keys.policy, limits, hashed, now()),
+        lambda _: True,
+        lambda who: (who,),
     )
     found = []
     for begin in range(0, count, BATCH):

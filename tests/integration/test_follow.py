@@ -46,7 +46,9 @@ def followed(settings: Settings, network: Network) -> Iterator[None]:
     """The network is followed, until the end of the block."""
     topics.apply(settings)
     stop = threading.Event()
-    batch = Batch(Known("s"), lambda _: (_ for _ in ()).throw(AssertionError("no posts here")), bool, str)
+    batch = Batch(
+        Known("s"), lambda _: (_ for _ in ()).throw(AssertionError("no posts here")), bool, lambda who: (who,)
+    )
     follower = Follower("s", network, batch, settings, stop, None)
     thread = threading.Thread(target=follower.run, daemon=True)
     thread.start()

@@ -16,9 +16,10 @@ from services.cases.audit import Trail
 from services.cases.casebook import Casebook
 from services.cases.database import Database
 from shared.events import Published, encode
+from shared.keyring import keyring
 from shared.redis_keys import Keys
 from shared.settings import current
-from shared.text.identity import author_secret, post_hash
+from shared.text.identity import post_hash
 from shared.topics import OUTCOMES, PUBLISHED
 from tests.faults import ledger
 from tests.integration.cases.items import opened
@@ -113,6 +114,6 @@ def test_an_author_without_posts_and_what_is_no_hash_are_clear_errors(adrwatch: 
 def test_a_post_is_forgotten_by_its_address_at_the_network(adrwatch: Adrwatch) -> None:
     address = "at://did:plc:abc/app.bsky.feed.post/3k"
     answer = adrwatch.json("forget", "--native", f"bluesky:{address}")
-    post = f"bluesky:{post_hash(author_secret(current()), 'bluesky', address)}"
+    post = f"bluesky:{post_hash(keyring(current()).current.secret, 'bluesky', address)}"
     assert answer["posts"] == [post]
     assert [record.key.decode() for record in adrwatch.records("deletions")] == [post]

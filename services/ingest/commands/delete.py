@@ -19,7 +19,7 @@ def delete(
         list[str] | None,
         typer.Option(
             metavar="SOURCE:ADDRESS",
-            help="A post by its address at its network, where ids here are hashes of it. May be repeated.",
+            help="A post by its address at its network, where ids here are hashes of it with any author secret. May be repeated.",
         ),
     ] = None,
     wait: Annotated[

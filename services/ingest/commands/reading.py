@@ -76,13 +76,14 @@ def open_files(
     from services.ingest.readers import SOURCE_NAME, format_of, open_reader
     from services.ingest.replay import Replay
     from shared.events import now
-    from shared.text.identity import author_hash, author_secret
+    from shared.keyring import keyring
+    from shared.text.identity import author_hash
 
     if not SOURCE_NAME.fullmatch(source_name):
         raise AdrwatchError(
             f"{source_name!r} is no name of a source", fix="use small letters, digits, - and _, such as forum-1"
         )
-    secret = author_secret(settings)
+    secret = keyring(settings).current.secret
     hashed = functools.partial(author_hash, secret)
     known = {name: one.policy for name, one in load(settings).items()} if settings.sources_file else {}
     policies = Policies(known, Said(identifiers, aggregates_only, case_export), source_name, secret)

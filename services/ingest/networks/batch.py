@@ -20,13 +20,13 @@ class Batch:
     """Takes items in their order.
 
     `accept` makes a post or a reject of a raw post, `monitored` tells whether a text is to be published, `hashed` gives the keyed
-    hash of an author. `withholds`: nothing is kept of what refused records say.
+    hashes of an author. `withholds`: nothing is kept of what refused records say.
     """
 
     known: Known
     accept: Callable[[RawPost], Post | Reject]
     monitored: Callable[[str], bool]
-    hashed: Callable[[str], str]
+    hashed: Callable[[str], tuple[str, ...]]
     withholds: bool = False
     posts: dict[str, Post] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -36,6 +36,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.posts) + len(self.rejects) + len(self.gone) + len(self.aliases)
+
+    def knows(self, name: str) -> bool:
+        """Whether a post is here or with the broker under this id or this other name."""
+        return name in self.posts or name in self.aliases or self.known.knows(name)
 
     def take(self, item: Item) -> str:
         """Take one item in; gives the word for it that metrics count by."""
@@ -69,9 +73,9 @@ class Batch:
         self.posts[post.id] = post
         return "post"
 
-    def _author_gone(self, author: str) -> str:
-        theirs = {post.id: None for post in self.posts.values() if post.author == author}
-        theirs |= dict.fromkeys(self.known.of_author(author))
+    def _author_gone(self, authors: tuple[str, ...]) -> str:
+        theirs = {post.id: None for post in self.posts.values() if post.author in authors}
+        theirs |= dict.fromkeys(post_id for author in authors for post_id in self.known.of_author(author))
         for post_id in theirs:
             self._take_back(post_id)
         return "account gone"

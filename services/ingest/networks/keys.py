@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ from services.ingest.source import Policy
 from services.ingest.veil import Pseudonym, pseudonym
 from shared.errors import AdrwatchError
 from shared.events import Published, Terms
+from shared.keyring import Keys
 from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, post_hash
 from shared.vocabulary.drugs import DrugLexicon
@@ -42,23 +42,39 @@ class Names:
     """The names of one source's posts and people. `future`: how far ahead of this machine's clock a post may be, in seconds."""
 
     source: str
-    secret: str
+    keys: Keys
     keeps_ids: bool
     keeps_identifiers: bool
     future: float
     # What is published of the source with ids that only adrwatch can read, for networks that must be asked whether it still stands.
     sealed: Callable[[], list[Published]] = list
+    # Whether a post has this id here, or this other name.
+    known: Callable[[str], bool] = lambda _: False
 
     def post(self, address: str) -> str:
-        """The native id that a post has here, from its address at the network."""
-        return address if self.keeps_ids else post_hash(self.secret, self.source, address)
+        """The native id that a post has here, from its address at the network.
+
+        It is made with the current secret, but for a post that an earlier one has named: that keeps its name.
+        """
+        if self.keeps_ids:
+            return address
+        current, *previous = (post_hash(secret, self.source, address) for secret in self.keys().secrets)
+        return next((name for name in previous if self.known(f"{self.source}:{name}")), current)
+
+    def author(self, account: str) -> str:
+        """The keyed hash of an author of what is new."""
+        return author_hash(self.keys().current.secret, self.source, account)
+
+    def authors(self, account: str) -> tuple[str, ...]:
+        """The keyed hashes that an author has or has had."""
+        return tuple(author_hash(secret, self.source, account) for secret in self.keys().secrets)
 
     @property
     def person(self) -> Pseudonym:
         """Gives the pseudonym of an account, for dead letters: one and the same for all where the policy keeps nobody apart."""
         if not self.keeps_identifiers:
             return lambda _: HANDLE_MASK
-        return pseudonym(functools.partial(author_hash, self.secret, self.source))
+        return pseudonym(self.author)
 
 
 class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
@@ -99,9 +115,16 @@ class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """How long the network's own ids of posts are kept encrypted; None where no network asks for them."""
         return None
 
-    def names(self, source: str, secret: str, future: float, sealed: Callable[[], list[Published]] = list) -> Names:
-        """The names under the policy, by the author secret."""
-        return Names(source, secret, self.identifiers == "keep", self.policy.keeps_identifiers, future, sealed)
+    def names(
+        self,
+        source: str,
+        keys: Keys,
+        future: float,
+        sealed: Callable[[], list[Published]] = list,
+        known: Callable[[str], bool] = lambda _: False,
+    ) -> Names:
+        """The names under the policy, by the author secrets."""
+        return Names(source, keys, self.identifiers == "keep", self.policy.keeps_identifiers, future, sealed, known)
 
     @property
     def address(self) -> str:

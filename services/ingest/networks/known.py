@@ -90,6 +90,12 @@ class Known:
         with self._lock:
             return self._posts.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
 
+    def knows(self, name: str) -> bool:
+        """Whether it is the id of a post, or another name of one."""
+        query = "SELECT 1 FROM posts WHERE id = :name UNION ALL SELECT 1 FROM aliases WHERE alias = :name"
+        with self._lock:
+            return self._posts.execute(query, {"name": name}).fetchone() is not None
+
     def of_author(self, author: str) -> list[str]:
         """The ids of an author's posts; `author` is the keyed hash."""
         return self._ids("SELECT id FROM posts WHERE author = ? ORDER BY id", author)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 from services.ingest.accept import Limits, accept
@@ -17,9 +16,9 @@ from services.ingest.networks.network import Network
 from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
-from shared.events import Published, now
+from shared.events import now
+from shared.keyring import Keys, LiveKeyring, keyring
 from shared.settings import Settings
-from shared.text.identity import author_hash, author_secret
 from shared.threads import told_to_stop, work
 from shared.topics import DEAD_LETTERS, DELETIONS, DRUG_NAMES, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
@@ -32,10 +31,12 @@ TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED, DRUG_NAMES)
 
 
 def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
-    """Follow the sources until SIGTERM or SIGINT. Raises AdrwatchError for a missing topic, or where a source cannot go on.
+    """Follow the sources until SIGTERM or SIGINT. Raises AdrwatchError for secrets that cannot be used, for a missing topic, or where a source cannot go on.
 
     What was read is delivered first, within the grace of the settings; what was not is read again by the next start.
     """
+    # What is wrong with the secrets is said before anything is begun.
+    keys = LiveKeyring(settings)
     logs.configure("sources", settings.log_level)
     require_topics(settings, TOPICS)
     stop = told_to_stop()
@@ -53,7 +54,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
             stop.set()
 
     threads = [
-        threading.Thread(target=follow, args=[follower(name, one, settings, stop, drugs)], name=name, daemon=True)
+        threading.Thread(target=follow, args=[follower(name, one, settings, stop, drugs, keys)], name=name, daemon=True)
         for name, one in sources.items()
     ]
     if not work(threads, stop, settings, log, sources=list(sources)):
@@ -65,33 +66,25 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
         )
 
 
-def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs) -> Follower:
-    """What follows one source, under its policy."""
-    secret = author_secret(settings)
-    hashed = functools.partial(author_hash, secret, name)
+def follower(
+    name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs, keys: Keys
+) -> Follower:
+    """What follows one source, under its policy. Raises AdrwatchError where a credential is missing."""
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
-    policy, of_author = source.policy, functools.partial(author_hash, secret)
     known = Known(name)
+    names = source.names(name, keys, settings.future_limit, known.sealed, lambda post_id: batch.knows(post_id))
     batch = Batch(
         known=known,
-        accept=lambda raw: accept(raw, policy, limits, of_author, now()),
+        accept=lambda raw: accept(raw, source.policy, limits, lambda _, account: names.author(account), now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
-        hashed=hashed,
-        withholds=policy.aggregates_only,
+        hashed=names.authors,
+        withholds=source.policy.aggregates_only,
     )
-    followed = network(name, source, settings, drugs, known.sealed)
+    followed = source.network(names, drugs)
     return Follower(name, followed, batch, settings, stop, source.text_limit, source.seal_days)
 
 
-def network(
-    name: str,
-    source: SourceKeys,
-    settings: Settings,
-    drugs: Drugs = default_lexicon,
-    sealed: Callable[[], list[Published]] = list,
-) -> Network:
-    """The network of a source, with the names it gives to posts and people; `sealed` gives what of it must be asked for.
-
-    Raises AdrwatchError where a credential is missing.
-    """
-    return source.network(source.names(name, author_secret(settings), settings.future_limit, sealed), drugs)
+def network(name: str, source: SourceKeys, settings: Settings) -> Network:
+    """The network of a source, to be looked at only. Raises AdrwatchError where a credential or the author secret is missing."""
+    found = keyring(settings)
+    return source.network(source.names(name, lambda: found, settings.future_limit), default_lexicon)

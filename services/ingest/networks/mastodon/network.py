@@ -60,7 +60,7 @@ class MastodonNetwork(Network):
             for instance, token in zip(configuration.instances, tokens, strict=True)
         ]
         self._places: dict[str, dict[str, str]] = {}
-        # Keyed hashes of posts with the version that was had; of ids that were deleted.
+        # Posts, and what instances call them, with the version that was had; what instances call those that were deleted.
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._gone: OrderedDict[str, float] = OrderedDict()
         recipe = Recipe(format="jsonl", source=names.source, columns=_COLUMNS.named())
@@ -143,9 +143,8 @@ class MastodonNetwork(Network):
             if isinstance(event, bytes):
                 yield self._reject("bad-frame", "no event of Mastodon", len(event))
             elif isinstance(event, str):
-                alias = self._alias(host, event)
-                self._remember(self._gone, alias, 0.0)
-                yield PostGone(alias)
+                self._remember(self._gone, f"{host}/{event}", 0.0)
+                yield PostGone(self._alias(host, event))
             else:
                 stream, status = event
                 items = self._safely(host, status)
@@ -161,25 +160,26 @@ class MastodonNetwork(Network):
             return self._items(host, status)
         except Exception as error:  # noqa: BLE001 - what nobody can read must hold up nobody
             detail = str(error) if type(error) is ValueError else type(error).__name__
-            alias = self._alias(host, str(status.get("id")))
-            if alias in self._seen:
+            here = f"{host}/{status.get('id')}"
+            if here in self._seen:
                 return [Passed("again")]
-            self._remember(self._seen, alias, 0.0)
+            self._remember(self._seen, here, 0.0)
             return [self._reject("unreadable", detail, len(str(status)))]
 
     def _items(self, host: str, status: Status) -> list[Item]:
-        native = self._names.post(statuses.uri_of(status))
-        post_id, alias = f"{self._names.source}:{native}", self._alias(host, statuses.id_of(status))
-        if alias in self._gone:
+        uri, here = statuses.uri_of(status), f"{host}/{statuses.id_of(status)}"
+        if here in self._gone:
             return [Passed("gone")]
         version = statuses.version_of(status)
-        if version <= self._seen.get(post_id, -1.0):
-            if alias in self._seen:
-                return [Passed("again")]
-            self._remember(self._seen, alias, version)
+        fresh = version > self._seen.get(uri, -1.0)
+        if not fresh and here in self._seen:
+            return [Passed("again")]
+        native = self._names.post(uri)
+        post_id, alias = f"{self._names.source}:{native}", self._alias(host, statuses.id_of(status))
+        self._remember(self._seen, here, version)
+        if not fresh:
             return [Alias(post_id, alias)]
-        self._remember(self._seen, post_id, version)
-        self._remember(self._seen, alias, version)
+        self._remember(self._seen, uri, version)
         reason = statuses.why_not(status, self._configuration.indexable_only) or self._unread(status)
         if reason is not None:
             # An edit may have made it so: what was published before goes.

@@ -85,7 +85,7 @@ class Compliance:
         ids = [one for one in opened if one is not None]
         if len(ids) < len(notes):
             log.warning(
-                "ids of another author secret: X cannot be asked for them",
+                "ids of an author secret that is not there: X cannot be asked for them",
                 source=self._source,
                 count=len(notes) - len(ids),
             )

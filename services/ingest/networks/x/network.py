@@ -55,7 +55,7 @@ class XNetwork(Network):
         # Said at the start where it is missing.
         self._api.token()
         self._rulebook = Rulebook(self._api, configuration, drugs, names.source)
-        self._seal = Seal(names.secret, names.source)
+        self._seal = Seal(names.keys, names.source)
         self._compliance = Compliance(self._api, configuration.compliance_hours, names.sealed, self._seal, names.source)
         self._place = Place(0)
         self._garbage = 0

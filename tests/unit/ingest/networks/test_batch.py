@@ -32,7 +32,9 @@ def accept(post: RawPost) -> Post:
 
 
 def batch() -> Batch:
-    return Batch(Known("s"), accept, lambda text: "zoloft" in text, lambda author: f"hash-{author}")
+    return Batch(
+        Known("s"), accept, lambda text: "zoloft" in text, lambda author: (f"hash-{author}", f"earlier-{author}")
+    )
 
 
 def test_a_deletion_by_another_name_finds_its_post_and_a_name_is_noted_once() -> None:

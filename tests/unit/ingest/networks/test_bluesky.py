@@ -16,6 +16,7 @@ from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
 from services.ingest.source import RawPost, Reject, SourceBroken
+from shared.keyring import Keyring
 from shared.text.identity import author_hash
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.jetstream import POST, Event, Jetstream, account, delete, identity, jetstream, post
@@ -33,7 +34,9 @@ def server() -> Iterator[Jetstream]:
 
 
 def bluesky(*urls: str, **keys: Any) -> Network:
-    return Bluesky(endpoints=urls, **keys).network(Names("bluesky", "a secret", True, True, 600.0), default_lexicon)
+    return Bluesky(endpoints=urls, **keys).network(
+        Names("bluesky", lambda: Keyring.of("a secret"), True, True, 600.0), default_lexicon
+    )
 
 
 def read(network: Network, count: int, cursor: int = T - 3600 * SECOND) -> list[Item]:

@@ -16,6 +16,7 @@ from services.ingest.networks.network import Item, Network, PostGone
 from services.ingest.source import RawPost, SourceBroken
 from shared import settings
 from shared.errors import AdrwatchError
+from shared.keyring import Keyring
 from shared.secret_place import SecretPlace
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.discourse import KEY, ForumSite, forum_site, too_often
@@ -34,7 +35,9 @@ def discourse(forum: ForumSite, **keys: Any) -> Network:
         "forum": forum.url, "interval_seconds": 0.02, "pause_seconds": 0, "look_again_minutes": 0.0001,
         "private_addresses": True, "timeout_seconds": 2.0,
     }  # fmt: skip
-    return Discourse(**(usual | keys)).network(Names("talk", "s", True, True, 600.0), default_lexicon)
+    return Discourse(**(usual | keys)).network(
+        Names("talk", lambda: Keyring.of("s"), True, True, 600.0), default_lexicon
+    )
 
 
 def until(

@@ -17,6 +17,7 @@ from services.ingest.networks.keys import Names
 from services.ingest.networks.network import Item, Network, Passed, PostGone
 from services.ingest.networks.web import Web
 from services.ingest.source import RawPost, SourceBroken
+from shared.keyring import Keyring
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.feeds import Entry, FeedSite, feed_site
 from tests.networks.site import Answer
@@ -33,7 +34,9 @@ def site() -> Iterator[FeedSite]:
 
 def feeds(*addresses: str, **keys: Any) -> Network:
     usual = {"interval_minutes": FAST, "slowest_minutes": FAST, "private_addresses": True, "timeout_seconds": 2.0}
-    return Feeds(feeds=addresses, **(usual | keys)).network(Names("talk", "s", True, True, 600.0), default_lexicon)
+    return Feeds(feeds=addresses, **(usual | keys)).network(
+        Names("talk", lambda: Keyring.of("s"), True, True, 600.0), default_lexicon
+    )
 
 
 def read(network: Network, count: int, cursor: str | None = None) -> list[Item]:

@@ -19,6 +19,7 @@ from services.ingest.networks.network import Alias, Item, Network, Passed, PostG
 from services.ingest.source import RawPost, Reject, SourceBroken
 from shared import settings
 from shared.errors import AdrwatchError
+from shared.keyring import Keyring
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.mastodon import TOKEN, Instance, instance, snowflake, status
 
@@ -37,7 +38,7 @@ def mastodon(*servers: Instance, **keys: Any) -> Network:
         {"type": "mastodon", "instances": [{"url": one.url, "token": {"env": "A_TOKEN"}} for one in servers]} | keys,
         Mastodon,
     )
-    return made.network(Names("mastodon", "a secret", True, True, 600.0), default_lexicon)
+    return made.network(Names("mastodon", lambda: Keyring.of("a secret"), True, True, 600.0), default_lexicon)
 
 
 @contextmanager

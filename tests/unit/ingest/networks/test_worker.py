@@ -1,4 +1,4 @@
-"""The names that a source's policy gives to posts and people."""
+"""The names that a source's policy gives to posts and people, and the secrets that they are made with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import pytest
 
 from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.network import PostGone
-from services.ingest.networks.worker import network
+from services.ingest.networks.worker import network, run
 from services.ingest.source import RawPost, Reject
+from shared import keyring
+from shared.errors import AdrwatchError
 from shared.settings import load
 from tests.networks.jetstream import POST, delete, jetstream, post
 from tests.networks.source import SECRET, ours_of
@@ -47,3 +49,21 @@ def test_a_post_has_the_id_of_its_source_s_policy_and_its_deletion_the_same(
     for kept in (reject.payload, found.veiled()):
         assert (b"hmac:" in kept) == names_the_author
         assert b"did:plc" not in kept or identifiers == "keep"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "said"),
+    [
+        (f"{SECRET}\n", 0o640, "is open to other users"),
+        (f"{SECRET}\nan old secret without its day\n", 0o600, "line 2 of .* is no earlier author secret"),
+    ],
+)
+def test_sources_do_not_begin_with_secrets_that_cannot_be_used(
+    tmp_path: Path, content: str, mode: int, said: str
+) -> None:
+    file = tmp_path / keyring.FILE
+    file.write_text(content)
+    file.chmod(mode)
+    with pytest.raises(AdrwatchError, match=said) as caught:
+        run(load(data_dir=tmp_path), {"bluesky": Bluesky()})
+    assert "without its day" not in f"{caught.value.message} {caught.value.fix}"

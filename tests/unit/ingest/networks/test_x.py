@@ -21,11 +21,18 @@ from services.ingest.networks.x.place import Place
 from services.ingest.source import RawPost, Reject, SourceBroken
 from shared.errors import AdrwatchError
 from shared.events import Published
+from shared.keyring import Keyring
 from shared.secret_place import SecretPlace
 from shared.vocabulary.drugs import DrugLexicon, default_lexicon
 from tests.networks.x import TOKEN, FakeX, Tweet, fake_x, post_id, tweet
 
 SECRET = "a secret"
+
+
+def keyring() -> Keyring:
+    return Keyring.of(SECRET)
+
+
 HOUR = 3600.0
 PATIENCE = 60.0
 
@@ -51,7 +58,7 @@ def x(server: FakeX, tmp_path: Path) -> Callable[..., Network]:
         usual = {"drugs": ("sertraline", "adalimumab"), "search_delay_seconds": 0, "max_posts_per_month": 1000,
                  "base_url": server.url, "bearer_token": {"file": str(token)}}  # fmt: skip
         source = msgspec.convert(usual | keys, X)
-        return source.network(source.names("x", SECRET, 600.0, sealed), lexicon)
+        return source.network(source.names("x", keyring, 600.0, sealed), lexicon)
 
     return made
 
@@ -120,8 +127,8 @@ def test_posts_come_whole_with_their_time_and_language_and_nobody_s_id(
     assert (first.author, first.language, second.language) == (None, "en", None)
     assert abs(first.created_at.timestamp() - at) < 0.002
     assert post_id(at, 1) not in first.post_id + str(first.sealed)
-    assert Seal(SECRET, "x").open(first.sealed or "") == post_id(at, 1)
-    assert Seal("another secret", "x").open(first.sealed or "") is None
+    assert Seal(keyring, "x").open(first.sealed or "") == post_id(at, 1)
+    assert Seal(lambda: Keyring.of("another secret"), "x").open(first.sealed or "") is None
     assert b"somebody" not in first.veiled()
     assert "author_id" not in server.streams[0]["tweet.fields"]
 
@@ -360,7 +367,7 @@ def test_a_credential_that_is_refused_is_said_and_a_new_one_is_taken_up(
 def test_a_credential_that_is_nowhere_is_said_at_the_start() -> None:
     source = X(bearer_token=SecretPlace(env="NO_SUCH_VARIABLE"), max_posts_per_month=1)
     with pytest.raises(AdrwatchError, match="source x: bearer_token: the variable NO_SUCH_VARIABLE is not set"):
-        source.network(source.names("x", SECRET, 600.0), default_lexicon)
+        source.network(source.names("x", keyring, 600.0), default_lexicon)
 
 
 def test_what_the_month_pays_for_is_not_exceeded_and_the_count_is_part_of_the_place(
@@ -444,13 +451,13 @@ def test_an_address_that_is_none_of_x_s_is_said(x: Callable[..., Network]) -> No
 def test_x_is_asked_which_posts_are_gone(server: FakeX, x: Callable[..., Network]) -> None:
     at = time.time()
     ids = [post_id(at, number) for number in range(4)]
-    seal = Seal(SECRET, "x")
+    seal = Seal(keyring, "x")
     notes = [Published(id=f"x:{one}", sealed=seal.close(one)) for one in ids]
-    notes.append(Published(id="x:old", sealed=Seal("an older secret", "x").close("1")))
+    notes.append(Published(id="x:old", sealed=Seal(lambda: Keyring.of("an older secret"), "x").close("1")))
     for one, reason in zip(ids, ("deleted", "suspended", "scrub_geo"), strict=False):
         server.remove(one, reason)
     network = x(sealed=lambda: notes, compliance_hours=0.5)
-    names = Names("x", SECRET, False, False, 600.0)
+    names = Names("x", keyring, False, False, 600.0)
     cursor = Place(int(post_id(at)), asked=0).encode()
     found = until(network, some(3), cursor)
     gone = [PostGone(f"x:{names.post(ids[number])}", "compliance") for number in range(2)]
@@ -462,7 +469,7 @@ def test_x_is_asked_which_posts_are_gone(server: FakeX, x: Callable[..., Network
 def test_x_is_asked_even_while_the_month_is_paid(server: FakeX, x: Callable[..., Network]) -> None:
     one = post_id(time.time())
     server.remove(one)
-    network = x(sealed=lambda: [Published(id="x:1", sealed=Seal(SECRET, "x").close(one))], max_posts_per_month=1)
+    network = x(sealed=lambda: [Published(id="x:1", sealed=Seal(keyring, "x").close(one))], max_posts_per_month=1)
     cursor: str | None = Place(int(one), time.strftime("%Y-%m", time.gmtime()), 1, 0).encode()
     found: list[Item] = []
     deadline = time.monotonic() + PATIENCE
@@ -476,7 +483,7 @@ def test_x_is_asked_even_while_the_month_is_paid(server: FakeX, x: Callable[...,
 def test_a_question_that_fails_holds_up_nothing_and_is_asked_again(server: FakeX, x: Callable[..., Network]) -> None:
     one = post_id(time.time())
     server.remove(one)
-    notes = [Published(id="x:1", sealed=Seal(SECRET, "x").close(one))]
+    notes = [Published(id="x:1", sealed=Seal(keyring, "x").close(one))]
     server.refuse["/compliance"] = (503, {})
     network = x(sealed=lambda: notes, compliance_hours=0.0005)
     turns = itertools.count()
