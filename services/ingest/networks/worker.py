@@ -67,19 +67,23 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
 
 def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs) -> Follower:
     """What follows one source, under its policy."""
+    batch = batch_of(name, source, settings, drugs)
+    followed = network(name, source, settings, drugs, batch.known.sealed)
+    return Follower(name, followed, batch, settings, stop, source.text_days, source.seal_days)
+
+
+def batch_of(name: str, source: SourceKeys, settings: Settings, drugs: Drugs) -> Batch:
+    """What takes items of a source in, under its policy; nothing of it is known yet."""
     secret = author_secret(settings)
     hashed = functools.partial(author_hash, secret, name)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
     policy, of_author = source.policy, functools.partial(author_hash, secret)
-    known = Known(name)
-    batch = Batch(
-        known=known,
+    return Batch(
+        known=Known(name),
         accept=lambda raw: accept(raw, policy, limits, of_author, now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
         hashed=hashed,
     )
-    followed = network(name, source, settings, drugs, known.sealed)
-    return Follower(name, followed, batch, settings, stop, source.text_days, source.seal_days)
 
 
 def network(
