@@ -45,7 +45,7 @@ class Entrance:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._answers: OrderedDict[bytes, Response] = OrderedDict()
+        self._answers: OrderedDict[bytes, asyncio.Future[Response]] = OrderedDict()
 
     async def take(self, request: Request, kind: Kind) -> Response:
         """Take a request in. Raises Problem."""
@@ -63,13 +63,19 @@ class Entrance:
         if not claim.fits(keys, body):
             raise Problem(401, "The signature is none of this body by a secret of this source.", _CHALLENGE)
         name = hashlib.sha256(b"\n".join([kind.encode(), claim.identity.encode(), body])).digest()
-        if (again := self._answers.get(name)) is not None:
-            return again
-        answer = _answer(await self._handed_in(kind, _records(body, lines, source.max_records)))
-        self._answers[name] = answer
-        while len(self._answers) > _ANSWERS_REMEMBERED:
-            self._answers.popitem(last=False)
-        return answer
+        if name not in self._answers:
+            self._answers[name] = asyncio.ensure_future(self._settled(kind, body, lines))
+            while len(self._answers) > _ANSWERS_REMEMBERED:
+                self._answers.popitem(last=False)
+        try:
+            # One whose sender has hung up goes on: it may be asked for again.
+            return await asyncio.shield(self._answers[name])
+        except Problem:
+            self._answers.pop(name, None)
+            raise
+
+    async def _settled(self, kind: Kind, body: bytes, lines: bool) -> Response:
+        return _answer(await self._handed_in(kind, _records(body, lines, self.desk.source.max_records)))
 
     async def _handed_in(self, kind: Kind, records: list[bytes]) -> Receipt:
         try:
