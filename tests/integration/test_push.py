@@ -147,10 +147,10 @@ def test_a_thousand_answers_that_never_arrive_lose_and_double_nothing(vendor: Pu
     def ship(first: int) -> None:
         own = Vendor(vendor.vendor.url, "vendor")
         for number in range(first, 1000, 10):
-            identity = f"batch-{number}"
+            identity, records = f"batch-{number}", [post(number)]
             # Some are cut off in the middle, most after their last byte.
-            own.cut_off([post(number)], identity, share=0.7 if number % 5 == 0 else 1.0)
-            answer = own.insist([post(number)], identity=identity)
+            own.cut_off(records, identity, share=0.7 if number % 5 == 0 else 1.0)
+            answer = own.insist(records, identity=identity)
             assert answer is not None
             assert answer.status_code == 200
         own.close()
