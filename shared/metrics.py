@@ -75,6 +75,8 @@ SOURCE_EVENTS = Counter("adrwatch_source_events_total", "events read from a netw
 SOURCE_LAG = Gauge("adrwatch_source_lag_seconds", "age of the last event that a source has read", ["source"])
 # Connections that broke or could not be made.
 SOURCE_RECONNECTS = Counter("adrwatch_source_reconnects_total", "connections made anew", ["source"])
+# Requests to push posts or deletions, by source and status of the answer; those of no known source under -.
+PUSH_REQUESTS = Counter("adrwatch_push_requests_total", "requests to push", ["source", "status"])
 # Time that a network no longer had when a source came back: posts of it were never read.
 SOURCE_GAP = Counter("adrwatch_source_gap_seconds_total", "time missing between position and first event", ["source"])
 # Texts that a source's policy does not let be kept any longer: tombstones written for posts and refused records.

@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         description="when a spool waits for the disk: always (each batch), every so many seconds, or never",
     )
 
+    push_host: str = Field(
+        "127.0.0.1",
+        pattern=r"^[a-zA-Z0-9.:-]+$",
+        description="address at which `adrwatch worker push` takes posts (docs/sources/push.md); 0.0.0.0 for every network",
+    )
+    push_port: int = Field(8470, ge=1, le=65535, description="port at which `adrwatch worker push` takes posts")
+
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )

@@ -1,4 +1,4 @@
-"""The commands of ingest: `adrwatch ingest|sources|secrets|topics|schema|dead-letters`, and the worker of sources."""
+"""The commands of ingest: `adrwatch ingest|sources|secrets|topics|schema|dead-letters`, and the workers of sources."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(sources.group, name="sources")
     app.add_typer(secrets.group, name="secrets")
     groups.worker.command("sources")(sources.run_worker)
+    groups.worker.command("push")(sources.run_push)
     app.add_typer(topics.group, name="topics")
     app.add_typer(schema.group, name="schema")
     app.add_typer(dead_letters.group, name="dead-letters")

@@ -88,7 +88,7 @@ class TableReader:
             parse_time(fields[self._places["time"]])
         except ValueError:
             return False
-        return _id_flaw(fields[self._places["id"]]) is None
+        return id_flaw(fields[self._places["id"]]) is None
 
     def _item(self, row: Row) -> RawPost | Reject:
         origin = Origin(self.file.name, row.line, self._recipe)
@@ -125,7 +125,7 @@ class JsonReader:
         if not flaw and b"\0" in data:
             flaw = "nul-byte"
         if not flaw:
-            record, flaw, detail = _parse(data)
+            record, flaw, detail = parse_object(data)
         if flaw:
             hashed = pseudonym(functools.partial(self._hash, self._source))
             return Reject(flaw, detail or FLAWS[flaw], origin, veil_line(data, hashed))
@@ -151,10 +151,10 @@ def build(values: Mapping[str, Any], source: str, origin: Origin, veiled: Callab
     def refuse(reason: str, detail: str, post_id: str | None = None) -> Reject:
         return Reject(reason, detail, origin, veiled(), post_id)
 
-    native = _plain(values["id"])
+    native = plain(values["id"])
     if not native:
         return refuse("no-id", "the id is missing")
-    if detail := _id_flaw(native):
+    if detail := id_flaw(native):
         return refuse("bad-id", detail)
     source = _source_of(values, source)
     if not SOURCE_NAME.fullmatch(source):
@@ -171,7 +171,7 @@ def build(values: Mapping[str, Any], source: str, origin: Origin, veiled: Callab
         return refuse("bad-time", f"the time is {error}", post_id)
     if not isinstance(values["text"], str):
         return refuse("no-text", "the text is missing", post_id)
-    language = _plain(values.get("language"))
+    language = plain(values.get("language"))
     return RawPost(
         source=source,
         native_id=native,
@@ -179,23 +179,24 @@ def build(values: Mapping[str, Any], source: str, origin: Origin, veiled: Callab
         created_at=created_at,
         origin=origin,
         veiled=veiled,
-        author=_plain(values.get("author")) or None,
+        author=plain(values.get("author")) or None,
         language=language.lower() if _LANGUAGE.fullmatch(language) and language != "und" else None,
     )
 
 
 def _source_of(values: Mapping[str, Any], default: str) -> str:
-    return _plain(values.get("source")).lower() or default
+    return plain(values.get("source")).lower() or default
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """A text or a whole number as text without blanks around it; anything else names nothing."""
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def _id_flaw(native: str) -> str | None:
+def id_flaw(native: str) -> str | None:
+    """Why this can be no post's id at its source; None if it can."""
     if _ROUNDED.fullmatch(native):
         return "the id was rounded by a spreadsheet"
     if not native or len(native) > _LONGEST_ID or not native.isprintable() or len(native.split()) > 1:
@@ -203,7 +204,7 @@ def _id_flaw(native: str) -> str | None:
     return None
 
 
-def _parse(data: bytes) -> tuple[Any, str, str]:
+def parse_object(data: bytes) -> tuple[Any, str, str]:
     """The object of a line, or None with flaw and detail."""
     try:
         record = msgspec.json.decode(data)
@@ -231,7 +232,7 @@ def _keys(beginning: list[bytes], wanted: Columns, name: str) -> list[str]:
     """The keys of the first objects, one level of nested ones included, and what of `wanted` they have deeper."""
     keys: dict[str, None] = {}
     for data in beginning[:_OBJECTS_LOOKED_AT]:
-        record, flaw, _ = _parse(data)
+        record, flaw, _ = parse_object(data)
         if flaw:
             continue
         for key, value in record.items():

@@ -5,20 +5,16 @@ docs/notifications.md describes every key.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from shared.errors import AdrwatchError
 from shared.events import Alert
 from shared.secret_place import SecretPlace, Words
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_PREFIX = "whsec_"
 
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+\S*$")]
 Address = Annotated[str, Meta(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")]
@@ -106,15 +102,3 @@ class Kafka(_Channel, frozen=True, kw_only=True, tag="kafka"):
 
 
 Channel = Webhook | Slack | Email | Kafka
-
-
-def signing_key(secret: str, where: str) -> bytes:
-    """The bytes of a secret: `whsec_` and base64 as the specification has it, any other as it is written."""
-    if not secret.startswith(_PREFIX):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        raise AdrwatchError(
-            f"{where}: the secret begins with whsec_ and no base64 follows", fix="copy it whole"
-        ) from None

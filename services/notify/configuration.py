@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.notify.channel import Channel, Email, Kafka, Slack, Webhook, signing_key
+from services.notify.channel import Channel, Email, Kafka, Slack, Webhook
 from shared import named_tables, secret_file
 from shared.errors import AdrwatchError
 from shared.settings import Settings
 from shared.topics import TOPICS
+from shared.webhooks import signing_key
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -97,7 +97,7 @@ def check(
     Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch sources check bluesky
     """
     from services.ingest.networks.configuration import chosen, examine
-    from services.ingest.networks.worker import TOPICS, network
+    from services.ingest.networks.worker import TOPICS
     from shared.broker import require_topics
     from shared.errors import AdrwatchError
     from shared.settings import current
@@ -108,7 +108,7 @@ def check(
     asked = {} if wrong and name is not None and name not in sources else chosen(sources, name)
     for one, source in asked.items():
         try:
-            print(f"{one} is right: {source.address if offline else network(one, source, settings).check()}")
+            print(f"{one} is right: {_found(one, source, settings, offline)}")
         except AdrwatchError as trouble:
             wrong.append(AdrwatchError(f"source {one}: {trouble.message}", fix=trouble.fix))
     if not offline:
@@ -124,25 +124,50 @@ def check(
 
 @group.command()
 def run(name: Annotated[str, typer.Argument(metavar="NAME", help="A source of the file.")]) -> None:
-    """Follow one source in the foreground until Ctrl-C or SIGTERM; goes on where it stopped.
+    """Follow one source in the foreground until Ctrl-C or SIGTERM; goes on where it stopped. One that is pushed is none to follow.
 
     Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch sources run bluesky
     """
-    from services.ingest.networks.configuration import chosen
+    from services.ingest.networks.configuration import chosen, read_here
     from services.ingest.networks.worker import run as follow
 
     settings, sources = _configured()
-    follow(settings, chosen(sources, name))
+    follow(settings, read_here(chosen(sources, name)))
 
 
 def run_worker() -> None:
-    """Follow every source of ADRWATCH_SOURCES_FILE.
+    """Follow every source of ADRWATCH_SOURCES_FILE, but for those that are pushed.
 
     Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch worker sources
     """
+    from services.ingest.networks.configuration import read_here
     from services.ingest.networks.worker import run as follow
 
-    follow(*_configured())
+    settings, sources = _configured()
+    follow(settings, read_here(sources))
+
+
+def run_push() -> None:
+    """Take in what senders push to the sources of the type push in ADRWATCH_SOURCES_FILE (docs/sources/push.md).
+
+    Example: ADRWATCH_SOURCES_FILE=sources.toml adrwatch worker push
+    """
+    from services.ingest.networks.configuration import pushed_here
+    from services.ingest.push.worker import run as take_in
+
+    settings, sources = _configured()
+    take_in(settings, pushed_here(sources))
+
+
+def _found(name: str, source: SourceKeys, settings: Settings, offline: bool) -> str:
+    """What a source was found to be, in a few words. Raises AdrwatchError."""
+    from services.ingest.networks.worker import network
+    from services.ingest.push import check
+    from services.ingest.push.configuration import Push
+
+    if isinstance(source, Push):
+        return check.secrets(name, source) if offline else check.endpoint(name, source, settings)
+    return source.address if offline else network(name, source, settings).check()
 
 
 def _table(found: list[dict[str, Any]]) -> Table:

@@ -8,6 +8,7 @@ from services.ingest.networks.feeds.configuration import Feeds
 from services.ingest.networks.keys import SourceKeys
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.x.configuration import X
+from services.ingest.push.configuration import Push
 from services.ingest.readers import SOURCE_NAME
 from shared import named_tables
 from shared.errors import AdrwatchError
@@ -16,7 +17,7 @@ from shared.settings import Settings
 PAGE = "docs/sources.md"
 
 # What a source may be; each network is one more.
-KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Discourse, Feeds, Mastodon, X)
+KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Discourse, Feeds, Mastodon, Push, X)
 
 
 def load(settings: Settings) -> dict[str, SourceKeys]:
@@ -53,6 +54,26 @@ def chosen(sources: dict[str, SourceKeys], name: str | None) -> dict[str, Source
     if name not in sources:
         raise AdrwatchError(f"there is no source {name}", fix=f"sources are {', '.join(sources)}")
     return {name: sources[name]}
+
+
+def read_here(sources: dict[str, SourceKeys]) -> dict[str, SourceKeys]:
+    """Those that adrwatch reads itself. Raises AdrwatchError where there is none."""
+    found = {name: source for name, source in sources.items() if not isinstance(source, Push)}
+    if not found:
+        raise AdrwatchError(
+            f"{', '.join(sources)}: posts are pushed here, there is nothing to read", fix="run `adrwatch worker push`"
+        )
+    return found
+
+
+def pushed_here(sources: dict[str, SourceKeys]) -> dict[str, Push]:
+    """Those whose posts are pushed. Raises AdrwatchError where there is none."""
+    found = {name: source for name, source in sources.items() if isinstance(source, Push)}
+    if not found:
+        raise AdrwatchError(
+            "no posts are pushed: the sources file has no source of the type push", fix="see docs/sources/push.md"
+        )
+    return found
 
 
 def _source(name: str, table: object) -> SourceKeys:

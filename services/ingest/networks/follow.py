@@ -28,6 +28,7 @@ from kafka.errors import KafkaError
 from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.courier import Courier
+from services.ingest.networks.known import Known
 from services.ingest.networks.network import Item, Network
 from services.ingest.networks.outbox import Outbox
 from services.ingest.networks.parcel import Parcel
@@ -124,13 +125,8 @@ class Follower:
             self._known.close()
 
     def _take_up(self) -> None:
-        self._known.catch_up(self._settings)
-        for parcel in self._spool.parcels():
-            for one in parcel.outputs:
-                if one.topic is PUBLISHED:
-                    self._known.apply(one.key, one.value, _ms(now()))
-            self._known.forget(parcel.gone_ids)
-        self._last = self._spool.resume or positions.read(self._settings).get(self.name, self._last)
+        resumed = take_up(self._known, self._spool, self._settings)
+        self._last = resumed or positions.read(self._settings).get(self.name, self._last)
         self._courier.forgotten = self._last.forgotten
         log.info("a source goes on", source=self.name, position=self._last.cursor)
 
@@ -216,6 +212,20 @@ class Follower:
     def _pause(self, failures: int) -> float:
         most = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(failures, 16))
         return most * random.uniform(0.5, 1.0)
+
+
+def take_up(known: Known, spool: Spool, settings: Settings) -> Position | None:
+    """Learn what was published of a source, also what still waits in its spool; gives the position of the spool.
+
+    Raises what TopicReader raises.
+    """
+    known.catch_up(settings)
+    for parcel in spool.parcels():
+        for one in parcel.outputs:
+            if one.topic is PUBLISHED:
+                known.apply(one.key, one.value, _ms(now()))
+        known.forget(parcel.gone_ids)
+    return spool.resume
 
 
 def _ms(moment: datetime) -> int:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.spool import Spool
@@ -21,6 +22,9 @@ _MOST = 2
 # Kafka is waited for so long before the disk is used.
 _SLOW_SECONDS = 2.0
 _MOMENT = 0.5
+
+# Where a parcel is safe.
+Place = Literal["kafka", "spool"]
 
 
 class Outbox:
@@ -71,6 +75,35 @@ class Outbox:
                 self._changed.wait(_MOMENT)
             self._changed.notify_all()
             self._note()
+
+    def keep(self, parcel: Parcel) -> Place | None:
+        """Take a parcel in, and wait until it is with the broker or on disk; None where neither has taken it in time.
+
+        What was not taken in time may be delivered all the same, before what is put later. An empty one needs no place on disk.
+        """
+        late = time.monotonic() + _SLOW_SECONDS
+        with self._changed:
+            while self._waiting and self.failure is None and time.monotonic() < late:
+                self._changed.wait(_MOMENT)
+            if self._spool and parcel.empty:
+                self._note()
+                return "spool"
+            if not self._spool and not self._waiting and self.failure is None:
+                self._waiting.append(parcel)
+                self._changed.notify_all()
+                while self._waiting and self.failure is None and time.monotonic() < late:
+                    self._changed.wait(min(_MOMENT, max(0.0, late - time.monotonic())))
+                if not self._waiting:
+                    self._note()
+                    return "kafka"
+                kept = self._spool.append(list(self._waiting))
+            else:
+                kept = self._spool.append([*self._waiting, parcel])
+            if kept:
+                self._waiting.clear()
+            self._changed.notify_all()
+            self._note()
+        return "spool" if kept else None
 
     def close(self) -> None:
         """Deliver what waits in memory; what the broker does not take goes to the spool, where it stays for the next start."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 from services.ingest.accept import Limits, accept
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.follow import Follower
-from services.ingest.networks.keys import Drugs, SourceKeys
+from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
 from shared import logs
@@ -70,6 +70,12 @@ def follower(
     name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs, keys: Keys
 ) -> Follower:
     """What follows one source, under its policy. Raises AdrwatchError where a credential is missing."""
+    batch, names = taken_in(name, source, settings, drugs, keys)
+    return Follower(name, source.network(names, drugs), batch, settings, stop, source.text_limit, source.seal_days)
+
+
+def taken_in(name: str, source: SourceKeys, settings: Settings, drugs: Drugs, keys: Keys) -> tuple[Batch, Names]:
+    """What takes items of a source in, under its policy, and the names that it knows; nothing is known yet."""
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
     known = Known(name)
     names = source.names(name, keys, settings.future_limit, known.sealed, lambda post_id: batch.knows(post_id))
@@ -80,8 +86,7 @@ def follower(
         hashed=names.authors,
         withholds=source.policy.aggregates_only,
     )
-    followed = source.network(names, drugs)
-    return Follower(name, followed, batch, settings, stop, source.text_limit, source.seal_days)
+    return batch, names
 
 
 def network(name: str, source: SourceKeys, settings: Settings) -> Network:

@@ -5,9 +5,6 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import time
 from collections.abc import Mapping
 
@@ -15,10 +12,11 @@ import httpx
 import msgspec
 
 from services.notify import words
-from services.notify.channel import Slack, Webhook, signing_key
+from services.notify.channel import Slack, Webhook
 from services.notify.channels.base import Away, Refused
 from shared import retry_after
 from shared.events import Notification, encode
+from shared.webhooks import signed, signing_key
 
 # An answer that another attempt may mend; every other answer that is no 2xx is final (RFC 9110, RFC 6585, RFC 8470).
 _AGAIN = frozenset({408, 425, 429, *range(500, 600)})
@@ -38,7 +36,8 @@ class WebhookCarrier:
     def carry(self, notification: Notification) -> None:
         """See `Carrier`."""
         body = encode(notification)
-        _post(self._client, self._url, body, signed(self._key, notification.id, int(time.time()), body))
+        headers = signed(self._key, notification.id, int(time.time()), body)
+        _post(self._client, self._url, body, headers | {"Idempotency-Key": notification.id})
 
     def close(self) -> None:
         """See `Carrier`."""
@@ -60,17 +59,6 @@ class SlackCarrier:
     def close(self) -> None:
         """See `Carrier`."""
         self._client.close()
-
-
-def signed(key: bytes, identity: str, moment: int, body: bytes) -> dict[str, str]:
-    """The headers of a message: its id, the time in seconds since 1970, and HMAC-SHA256 over `id.time.body`."""
-    mac = hmac.new(key, f"{identity}.{moment}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "webhook-id": identity,
-        "webhook-timestamp": str(moment),
-        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
-        "Idempotency-Key": identity,
-    }
 
 
 def _post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str]) -> None:

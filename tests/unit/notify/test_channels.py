@@ -18,11 +18,11 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.notify.channel import Channel, Email, Slack, Webhook
 from services.notify.channels import Away, Refused, open_channel
-from services.notify.channels.http import signed
 from services.notify.notices import notification, trial
 from shared.events import Concept, Notification, decode, encode
 from shared.secret_place import SecretPlace
 from shared.settings import PACKAGE_ROOT, load
+from shared.webhooks import signed
 from tests.receivers import CUT, HttpReceiver, Mailbox, http_receiver, mail_server, only
 from tests.unit.notify.alerts import MOMENT, signal, told_of
 

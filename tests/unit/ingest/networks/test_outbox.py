@@ -155,3 +155,45 @@ def test_who_reads_hears_what_ended_the_delivery_and_its_parcel_is_kept(tmp_path
     kept = [one.position.cursor for one in spool(tmp_path).parcels()]
     assert kept == cursors(*range(len(kept)))
     assert kept
+
+
+def test_what_is_kept_is_with_kafka_or_on_disk_and_what_neither_takes_is_said(tmp_path: Path) -> None:
+    kafka = Kafka()
+    kafka.there.set()
+    waiting = spool(tmp_path, mib=1)
+    outbox = Outbox("s", waiting, kafka.deliver)
+    outbox.start()
+    assert [outbox.keep(parcel(number)) for number in range(3)] == ["kafka"] * 3
+    assert kafka.took == cursors(0, 1, 2)
+    kafka.there.clear()
+    assert [outbox.keep(parcel(number, size=400_000)) for number in (3, 4)] == ["spool"] * 2
+    assert outbox.keep(parcel(5, size=400_000)) is None
+    assert outbox.keep(parcel(6)) == "spool"
+    kafka.there.set()
+    while outbox.spooled:
+        outbox.keep(parcel(7))
+    outbox.close()
+    assert [one for one in kafka.took if one != "7"] == cursors(0, 1, 2, 3, 4, 6)
+
+
+def test_without_a_disk_what_was_refused_comes_before_what_is_kept_later(tmp_path: Path) -> None:
+    kafka = Kafka()
+    outbox = Outbox("s", spool(tmp_path, mib=0), kafka.deliver)
+    outbox.start()
+    assert outbox.keep(parcel(1)) is None
+    assert outbox.keep(parcel(2)) is None
+    kafka.there.set()
+    assert outbox.keep(parcel(3)) == "kafka"
+    outbox.close()
+    assert kafka.took == cursors(1, 3)
+
+
+def test_what_is_kept_when_the_delivery_has_ended_waits_on_disk_for_the_next_start(tmp_path: Path) -> None:
+    kafka = Kafka()
+    kafka.failing = True
+    kafka.there.set()
+    outbox = Outbox("s", spool(tmp_path), kafka.deliver)
+    outbox.start()
+    assert [outbox.keep(parcel(number)) for number in (1, 2)] == ["spool"] * 2
+    outbox.close()
+    assert [one.position.cursor for one in spool(tmp_path).parcels()] == cursors(1, 2)

@@ -1,0 +1,1 @@
+"""Posts that their owners send to adrwatch by HTTP: docs/sources/push.md."""

@@ -1,0 +1,119 @@
+"""The worker of pushed sources: a desk for each, and one server before them, until it is told to stop."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import threading
+from collections.abc import Mapping
+
+import uvicorn
+
+from services.ingest.networks.keys import Drugs
+from services.ingest.networks.worker import TOPICS, taken_in
+from services.ingest.push.app import application
+from services.ingest.push.configuration import Push
+from services.ingest.push.desk import Desk
+from services.ingest.push.gone import Gone
+from shared import logs
+from shared.broker import require_topics
+from shared.errors import AdrwatchError
+from shared.keyring import Keys, LiveKeyring
+from shared.settings import Settings
+from shared.threads import told_to_stop, work
+from shared.vocabulary.drugs import default_lexicon
+from shared.vocabulary.live import LiveDrugs
+
+log = logs.logger("push")
+
+# Each may hold a body of its source's `max_kib`.
+_MOST_CONNECTIONS = 100
+_KEEP_ALIVE_SECONDS = 30
+
+
+def run(settings: Settings, sources: Mapping[str, Push]) -> None:
+    """Take posts in until SIGTERM or SIGINT. Raises AdrwatchError for a missing topic or secret, or an address that is taken.
+
+    Requests that are under way are answered first, within the grace of the settings.
+    """
+    keys = LiveKeyring(settings)
+    logs.configure("push", settings.log_level)
+    for name, source in sources.items():
+        keys, wrong = source.signing_keys(f"source {name}")
+        for trouble in wrong:
+            log.warning("a secret is not there", source=name, error=str(trouble))
+        if not keys:
+            raise wrong[0]
+    require_topics(settings, TOPICS)
+    stop = told_to_stop()
+    drugs = LiveDrugs(settings, default_lexicon(), stop)
+    drugs.start()
+    gone = Gone(settings, sources, stop)
+    gone.start()
+    desks = {name: desk(name, source, settings, stop, drugs, gone, keys) for name, source in sources.items()}
+    failed: list[str] = []
+
+    def take_in(one: Desk) -> None:
+        try:
+            one.run()
+        except Exception as error:
+            # The boundary of the thread: nothing is lost, for nothing was promised.
+            log.error("a source cannot go on", source=one.name, error=type(error).__name__, exc_info=True)
+            failed.append(one.name)
+            stop.set()
+
+    threads = [threading.Thread(target=take_in, args=[one], name=name, daemon=True) for name, one in desks.items()]
+    listening = listen(settings)
+    serving = threading.Thread(target=_serve, args=[desks, listening, stop, settings], name="server", daemon=True)
+    address = f"{settings.push_host}:{settings.push_port}"
+    if not work([*threads, serving], stop, settings, log, sources=list(sources), address=address):
+        log.warning("a source still waits for the broker; what was promised waits on disk")
+        os._exit(1 if failed else 0)
+    if failed:
+        raise AdrwatchError(
+            f"{', '.join(failed)} could not go on", fix="see the log; the next start goes on from there"
+        )
+
+
+def desk(
+    name: str, source: Push, settings: Settings, stop: threading.Event, drugs: Drugs, gone: Gone, keys: Keys
+) -> Desk:
+    """The desk of one source, under its policy."""
+    batch, names = taken_in(name, source, settings, drugs, keys)
+    return Desk(source, names, batch, gone, settings, stop)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket of the settings. Raises AdrwatchError where it cannot be had."""
+    host, port = settings.push_host, settings.push_port
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_MOST_CONNECTIONS
+        )
+    except OSError as error:
+        raise AdrwatchError(
+            f"nobody can listen at {host}:{port}: {error.strerror}", fix="set ADRWATCH_PUSH_HOST and ADRWATCH_PUSH_PORT"
+        ) from None
+
+
+def _serve(desks: Mapping[str, Desk], listening: socket.socket, stop: threading.Event, settings: Settings) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(desks), log_config=None, log_level="warning", access_log=False, lifespan="off", ws="none",
+            server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=max(1, int(settings.stop_grace / 2)),
+        )
+    )  # fmt: skip
+    threading.Thread(target=functools.partial(_end, server, stop), name="end of the server", daemon=True).start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        stop.set()
+        for one in desks.values():
+            one.close()
+
+
+def _end(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True
