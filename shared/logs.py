@@ -47,8 +47,8 @@ def configure(service: str, level: str = "INFO") -> None:
     )
     # Kafka's clients report each connection they open at INFO, and at DEBUG the values of messages, which hold text, as those of
     # websockets do; HTTP's report whole addresses at INFO, and that of a chat's webhook is a secret;
-    # tweepy reports headers at DEBUG, with the credential, and urllib3 addresses that are signed.
-    for chatty in ("kafka", "aiokafka", "httpx", "httpcore", "websockets", "tweepy", "urllib3"):
+    # tweepy reports headers at DEBUG, with the credential, and urllib3 addresses that are signed; asyncprawcore ids of posts.
+    for chatty in ("kafka", "aiokafka", "httpx", "httpcore", "websockets", "tweepy", "urllib3", "asyncprawcore"):
         logging.getLogger(chatty).setLevel("WARNING")
     # Faust reports its stages at INFO, and at DEBUG the keys and values that it sends.
     logging.getLogger("faust").setLevel("INFO" if level == "DEBUG" else level)

@@ -7,6 +7,7 @@ from services.ingest.networks.discourse.configuration import Discourse
 from services.ingest.networks.feeds.configuration import Feeds
 from services.ingest.networks.keys import SourceKeys
 from services.ingest.networks.mastodon.configuration import Mastodon
+from services.ingest.networks.reddit.configuration import Reddit
 from services.ingest.networks.x.configuration import X
 from services.ingest.push.configuration import Push
 from services.ingest.readers import SOURCE_NAME
@@ -17,7 +18,7 @@ from shared.settings import Settings
 PAGE = "docs/sources.md"
 
 # What a source may be; each network is one more.
-KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Discourse, Feeds, Mastodon, Push, X)
+KINDS: tuple[type[SourceKeys], ...] = (Bluesky, Discourse, Feeds, Mastodon, Push, Reddit, X)
 
 
 def load(settings: Settings) -> dict[str, SourceKeys]:

@@ -6,7 +6,6 @@ sessions sends every request to `base_url` and sets the patience; `shared/logs.p
 
 from __future__ import annotations
 
-import email.utils
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import requests
 import tweepy
 from requests.adapters import HTTPAdapter
 
+from services.ingest.networks.clocks import server_time
 from services.ingest.networks.x.configuration import X
 from services.ingest.source import SourceBroken
 from shared import retry_after
@@ -244,11 +244,3 @@ def _said(headers: Mapping[str, str]) -> float | None:
     if not reset.isdecimal():
         return None
     return max(0.0, float(reset) - (server_time(headers) or time.time())) + 1.0
-
-
-def server_time(headers: Mapping[str, str]) -> float | None:
-    """The server's clock, in seconds since 1970."""
-    try:
-        return email.utils.parsedate_to_datetime(headers["Date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return None

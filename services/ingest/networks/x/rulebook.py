@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
+from services.ingest.networks import queries
 from services.ingest.networks.keys import Drugs
+from services.ingest.networks.queries import Watched, watched
 from services.ingest.networks.x import rules
 from services.ingest.networks.x.api import Api
 from services.ingest.networks.x.configuration import X
@@ -26,17 +27,6 @@ _DUPLICATE = "DuplicateRule"
 _MOST_OF_RULE = 80
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What is looked for. `unknown`: entries of `drugs` that the lexicon does not have; `hopeless`: names that no rule can find."""
-
-    terms: list[str]
-    medicines: int
-    names: int
-    unknown: list[str]
-    hopeless: list[str]
-
-
 class Rulebook:
     """The rules of one source; those with another tag are somebody else's."""
 
@@ -54,7 +44,7 @@ class Rulebook:
     def queries(self) -> list[str]:
         """What finds the same posts by search."""
         configuration = self._configuration
-        return rules.pack(self._watched.terms, configuration.suffix, configuration.query_length)[0]
+        return queries.pack(self._watched.terms, configuration.suffix, configuration.query_length)[0]
 
     def keep_in_step(self) -> None:
         """Compare again where the lexicon is another one, or where the last time is long ago. Troubles wait for the next time."""
@@ -142,24 +132,3 @@ class Rulebook:
         ):
             if names:
                 log.warning(what, source=self._source, count=len(names), first=names[:5])
-
-
-def watched(lexicon: DrugLexicon, drugs: tuple[str, ...]) -> Watched:
-    """The names of the medicines that `drugs` chooses by id, ingredient or any name, in that order; of all where it is empty."""
-    rows = list(lexicon.rows())
-    unknown: list[str] = []
-    if drugs:
-        by_key: dict[str, str] = {}
-        for _, concept in rows:
-            by_key[concept.id.casefold()] = by_key[concept.label.casefold()] = concept.id
-        order: dict[str, int] = {}
-        for one in drugs:
-            concept_of = lexicon.concept(one.casefold())
-            found = by_key.get(one.casefold()) or (concept_of.id if concept_of else None)
-            if found is None:
-                unknown.append(one)
-            else:
-                order.setdefault(found, len(order))
-        rows = sorted((row for row in rows if row[1].id in order), key=lambda row: order[row[1].id])
-    terms, hopeless = rules.terms(name for name, _ in rows)
-    return Watched(terms, len({concept.id for _, concept in rows}), len(rows), unknown, hopeless)

@@ -7,8 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.networks.x.rulebook import watched
-from services.ingest.networks.x.rules import Plan, Rule, pack, plan, term, terms
+from services.ingest.networks.queries import pack, term, terms, watched
+from services.ingest.networks.x.rules import Plan, Rule, plan
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.x import matches, tokens, tweet
 

@@ -1,0 +1,1 @@
+"""Reddit, by its Data API: listings of subreddits, searches, and another look at what was published."""

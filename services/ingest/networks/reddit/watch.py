@@ -1,0 +1,120 @@
+"""Reads listings, each from its newest post down to what was read before.
+
+Reddit's listings have a thousand things at most, the newest first, a hundred on a page. Reading from an anchor upwards (`before`)
+finds nothing once the anchor is deleted, so they are read downwards, until a page holds only what the last reading had, or until
+what is older than the place. A reading that breaks off goes on with the page that was missing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from services.ingest.networks.reddit.api import Api, Session
+from services.ingest.networks.reddit.things import Page, Thing, Unreadable, read_page
+
+_PAGE = 100
+# So many of a listing's newest things are remembered: a page of them ends a reading.
+_MOST_REMEMBERED = 3 * _PAGE
+
+
+@dataclass
+class Listing:
+    """A listing: its path and parameters, and what errors call it (`r/…` for one of a subreddit).
+
+    `began`: when its first page was there, by Reddit's clock.
+    """
+
+    path: str
+    name: str
+    params: dict[str, str] = field(default_factory=dict)
+    began: float = 0.0
+    _had: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _found: list[Thing | Unreadable] = field(default_factory=list)
+    _after: str | None = None
+    _pages: int = 0
+
+    def read(self, api: Api, session: Session, since: float | None) -> Generator[None, None, Reading]:
+        """What it has of after a time, oldest first; None: what its first page has. Raises SourceBroken."""
+        while True:
+            page = yield from self._page(api, session)
+            if self._pages == 0:
+                self.began = api.now()
+            self._found += page.children
+            self._after, self._pages = page.after, self._pages + 1
+            oldest = min((one.created_utc for one in self._found if isinstance(one, Thing)), default=self.began)
+            reached = since is None or oldest < since or self._knows(page)
+            if reached or page.after is None:
+                break
+        # One page is the whole of a small listing; what ends after more has dropped what lies before.
+        reading = Reading(self._found[::-1], None if reached or self._pages == 1 else oldest)
+        for one in reading.things:
+            self._had[_key(one)] = None
+            self._had.move_to_end(_key(one))
+        while len(self._had) > _MOST_REMEMBERED:
+            self._had.popitem(last=False)
+        self.forget()
+        return reading
+
+    def forget(self) -> None:
+        """The next reading begins at the top."""
+        self._found, self._after, self._pages = [], None, 0
+
+    def _knows(self, page: Page) -> bool:
+        return bool(page.children) and all(_key(one) in self._had for one in page.children)
+
+    def _page(self, api: Api, session: Session) -> Generator[None, None, Page]:
+        at = {} if self._after is None else {"after": self._after, "count": len(self._found)}
+        answer = yield from session.get(self.path, self.name, {"limit": _PAGE, **self.params, **at})
+        try:
+            return read_page(answer)
+        except ValueError as error:
+            raise api.broken(f"sends something else than a listing for {self.name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a listing had, oldest first. `ends`: the time of its oldest thing, where it had no more although there was more."""
+
+    things: list[Thing | Unreadable]
+    ends: float | None
+
+
+class Watch:
+    """Listings that are read in turn, and have one place: up to when all of them were read.
+
+    `every`: seconds from one round to the next; `due`: when the next one is, by the monotonic clock.
+    """
+
+    def __init__(self, key: str, every: float, listings: Sequence[Listing] = ()) -> None:
+        self.key = key
+        self.every = every
+        self.due = 0.0
+        self.listings = list(listings)
+        self._next = 0
+
+    @property
+    def between_rounds(self) -> bool:
+        """Whether a round is over, and nothing of the next is read."""
+        return self._next == 0
+
+    @property
+    def began(self) -> float:
+        """When the last round began, by Reddit's clock: what was written before is read."""
+        return self.listings[0].began
+
+    def read(self, api: Api, session: Session, since: float | None) -> Generator[None, None, Reading]:
+        """What the next listing of the round has of after a time. Raises SourceBroken, and goes on there the next time."""
+        reading = yield from self.listings[self._next].read(api, session, since)
+        self._next = (self._next + 1) % len(self.listings)
+        return reading
+
+    def give_up(self) -> None:
+        """Leave the rest of the round."""
+        self.listings[self._next].forget()
+        self._next = 0
+
+
+def _key(one: Thing | Unreadable) -> str:
+    return one.name if isinstance(one, Thing) else one.key
