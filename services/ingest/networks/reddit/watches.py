@@ -86,11 +86,7 @@ class Watches:
                     raise Closed(f"there is no r/{name}", fix="mend its name in subreddits, or take it out")
             except Closed as trouble:
                 wrong.append(trouble)
-        said = (
-            [f"{', '.join(f'r/{one}' for one in followed)} can be read"]
-            if followed
-            else []
-        )
+        said = [f"{', '.join(f'r/{one}' for one in followed)} can be read"] if followed else []
         searches = 0
         if self._configuration.search:
             watched = self._watched()
