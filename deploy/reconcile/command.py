@@ -51,14 +51,15 @@ def reconcile(
     """
     from deploy.reconcile.rows import Reading, read_rows
     from deploy.reconcile.topics import Results
+    from shared.keyring import keyring
     from shared.settings import current
-    from shared.text.identity import author_secret, post_hash
+    from shared.text.identity import post_hash
 
     def warn(text: str) -> None:
         typer.echo(text, err=True)
 
     settings = current()
-    hashed = functools.partial(post_hash, author_secret(settings)) if aggregates_only else None
+    hashed = functools.partial(post_hash, keyring(settings).current.secret) if aggregates_only else None
     reading = Reading(id_column, source_name, source, hashed)
     rows = [row for path in files for row in read_rows(path, reading, warn)]
     if len({row.file for row in rows}) < len(files):

@@ -37,7 +37,7 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
 
     Requests that are under way are answered first, within the grace of the settings.
     """
-    keys = LiveKeyring(settings)
+    keyring = LiveKeyring(settings)
     logs.configure("push", settings.log_level)
     for name, source in sources.items():
         keys, wrong = source.signing_keys(f"source {name}")
@@ -51,7 +51,7 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     drugs.start()
     gone = Gone(settings, sources, stop)
     gone.start()
-    desks = {name: desk(name, source, settings, stop, drugs, gone, keys) for name, source in sources.items()}
+    desks = {name: desk(name, source, settings, stop, drugs, gone, keyring) for name, source in sources.items()}
     failed: list[str] = []
 
     def take_in(one: Desk) -> None:

@@ -58,7 +58,7 @@ class RedditNetwork(Network):
         # Said at the start where they are missing.
         self._api.credentials()
         self._watches = Watches(self._api, configuration, drugs, names.source)
-        self._seal = Seal(names.secret, names.source)
+        self._seal = Seal(names.keys, names.source)
         self._standing = Standing(self._api, configuration.look_again_hours, names.sealed, self._seal, names.source)
         self._place = Place({}, 0.0, 0.0)
         # Things that were had, with the time of their edit.
