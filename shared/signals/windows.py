@@ -275,7 +275,7 @@ class Window:
 
     def entries_of(self, pair: int) -> Counts:
         """The indices of the ledger's entries that count for a pair."""
-        return self._entries[self._pairs == pair]
+        return self._entries[np.flatnonzero(self._pairs == pair)]
 
     def times(self) -> Counts:
         """Event times in ms of the posts that count, in order."""

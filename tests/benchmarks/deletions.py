@@ -56,19 +56,21 @@ class Said:
 
 
 def sample() -> list[Said]:
-    """The posts of the demo that name a medicine or not, each once, in their order."""
+    """The posts of the demo, each once, in their order, the last one a day ago."""
     lines = {line["id"]: line for line in map(json.loads, _DEMO.read_text(encoding="utf-8").splitlines())}
-    found = [
-        Said(f"did:plc:{one['author']}", f"3k{one['id']}", one["text"], int(_seconds(one["created_at"]) * 1e6))
-        for one in lines.values()
+    at = {name: datetime.fromisoformat(line["created_at"]).timestamp() for name, line in lines.items()}
+    later = _yesterday() - max(at.values())
+    return [
+        Said(f"did:plc:{lines[name]['author']}", f"3k{name}", lines[name]["text"], int((at[name] + later) * 1e6))
+        for name in sorted(lines, key=lambda name: (at[name], name))
     ]
-    return sorted(found, key=lambda one: one.at_us)
 
 
 def stream() -> Iterator[Said]:
-    """The sample over and over, a number behind each text, by authors of their own each time, one post a second up to now."""
-    begin = int((time.time() - 86_400) * 1e6)
-    for number, (turn, one) in enumerate((turn, one) for turn in itertools.count() for one in sample()):
+    """The sample over and over, a number behind each text, by authors of their own each time, a post a second from yesterday on."""
+    begin, posts = int(_yesterday() * 1e6), sample()
+    for number in itertools.count():
+        turn, one = number // len(posts), posts[number % len(posts)]
         yield Said(f"{one.did}{turn}", f"{one.rkey}x{turn}", f"{one.text} ({turn})", begin + number * 1_000_000)
 
 
@@ -136,8 +138,8 @@ class Forgetting:
             self.stack.context.sleep(_LOOK)
 
 
-def _seconds(written: str) -> float:
-    return datetime.fromisoformat(written).timestamp()
+def _yesterday() -> float:
+    return time.time() - 86_400
 
 
 def _play(product: Forgetting, posts: int, rate: float, every: int) -> list[Said]:
