@@ -8,10 +8,10 @@ VIGIPY := .venv-vigipy
 REPORT := docs/models/report
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-screen bench-ingest models-report clean
+.PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions models-report clean
 
 help: ## list the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -80,6 +80,9 @@ bench-screen: $(VENV)/.run ## measure posts/s through the screen on one core bes
 
 bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publishes into Kafka beside a bare producer loop
 	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
+
+bench-deletions: $(VENV)/.run ## measure after how many seconds each store has forgotten a post that its network takes back
+	@$(BIN)/python -m tests.benchmarks.deletions $(ARGS)
 
 # Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)

@@ -25,6 +25,7 @@ from shared.events import (
     DeadLetter,
     Deletion,
     Event,
+    Forgotten,
     Measure,
     Mention,
     Notice,
@@ -84,7 +85,19 @@ EXAMPLES: tuple[Event, ...] = (
         author=_AUTHOR,
         language="en",
     ),
-    Deletion(id=_POST, deleted_at=datetime(2026, 3, 5, 18, 0, tzinfo=UTC)),
+    Deletion(
+        id=_POST,
+        deleted_at=datetime(2026, 3, 5, 18, 0, tzinfo=UTC),
+        requested_at=datetime(2026, 3, 5, 17, 59, 59, tzinfo=UTC),
+        asked_by="network",
+    ),
+    Forgotten(
+        post=derived_id(_POST),
+        store="windows",
+        requested_at=datetime(2026, 3, 5, 17, 59, 59, tzinfo=UTC),
+        forgotten_at=datetime(2026, 3, 5, 18, 0, 1, tzinfo=UTC),
+        asked_by="network",
+    ),
     Outcome(
         post_id=_POST,
         status="mentions:1",

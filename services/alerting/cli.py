@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services import groups
+from services.alerting.duplicates_cli import show_duplicates
 from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Kind(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands of alerting."""
     groups.worker.command("alerting")(run_worker)
+    alerts.command("duplicates")(show_duplicates)
     app.add_typer(alerts, name="alerts")
     app.add_typer(rules, name="rules")
     app.add_typer(windows, name="windows")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 audit = typer.Typer(help="The audit trail: verify it, export it, show receipts of deletions.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON, for machines")]
+# Receipts in a table.
+_SHOWN = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -105,7 +107,9 @@ def show_receipts(
     if as_json:
         print(msgspec.json.encode({"receipts": found, "seconds": times(found)}).decode())
     elif found:
-        tables().print(_grid(found))
+        tables().print(_grid(found[:_SHOWN]))
+        if len(found) > _SHOWN:
+            print(f"and {len(found) - _SHOWN:,} more: --json has all")
         print()
         tables().print(_summary(times(found)))
     else:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from services.cases import traces
 from services.cases.flags import FlaggedBook
 from services.cases.tables import CASES, DELETED
-from shared.cases.model import Case, named, suggested
+from shared.cases.model import Case, case_id, named, suggested
 from shared.errors import AdrwatchError
 from shared.events import Alert, derived_id
 from shared.topics import DELETIONS
@@ -29,7 +29,7 @@ class Casebook(FlaggedBook):
         """
         post = alert.examples[0] if alert.examples else None
         case = Case(
-            id=derived_id("case", alert.id),
+            id=case_id(alert.id),
             opened_at=datetime.now(UTC),
             opened_by=self._actor,
             drug=alert.drug,

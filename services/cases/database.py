@@ -156,6 +156,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
     cursor.execute("PRAGMA synchronous = FULL")
+    # What a deletion takes out of a case does not stay in free pages of the file.
+    cursor.execute("PRAGMA secure_delete = ON")
     _set_journal(cursor)
     cursor.close()
 

@@ -134,8 +134,10 @@ def _receipts(rows: Iterable[Entry]) -> Iterator[Receipt]:
 
 def times(receipts: Sequence[Receipt]) -> dict[str, Times]:
     """By store, and for `all` of them by the slowest one of each post that every store has forgotten."""
-    seconds = {store: [one.seconds[store] for one in receipts if store in one.seconds] for store in STORES}
-    every = {**seconds, "all": [one.slowest for one in receipts if not one.missing]}
+    every: dict[str, list[float]] = {
+        store: [one.seconds[store] for one in receipts if store in one.seconds] for store in STORES
+    }
+    every["all"] = [one.slowest for one in receipts if not one.missing]
     return {name: _times(values) for name, values in every.items() if values}
 
 

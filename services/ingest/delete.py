@@ -15,7 +15,7 @@ from shared.events import Deletion, encode, now
 from shared.forgetting import told
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import DELETION_HEADER, DELETIONS, POSTS, PUBLISHED, partition_of
+from shared.topics import DELETION_HEADER, DELETIONS, FORGOTTEN, POSTS, PUBLISHED, partition_of
 from shared.writer import Writer
 
 Write = Callable[[Iterable[Output]], None]
@@ -41,7 +41,7 @@ def by_hand(settings: Settings, ids: Sequence[str], give_up: float) -> TakenBack
     seconds; then it is repeated.
     """
     asked = now()
-    require_topics(settings, [POSTS, DELETIONS, PUBLISHED])
+    require_topics(settings, [POSTS, DELETIONS, PUBLISHED, FORGOTTEN])
     with Letters(settings) as letters, Writer(settings, give_up) as writer:
         letters.catch_up()
         deletions = [Deletion(id=one, deleted_at=asked, requested_at=asked, asked_by="hand") for one in ids]

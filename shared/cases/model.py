@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, TypeVar
 import msgspec
 
 from shared.errors import AdrwatchError
-from shared.events import UNMAPPED, Concept, Terms
+from shared.events import UNMAPPED, Concept, Terms, derived_id
 
 State = Literal["new", "triaged", "under assessment", "confirmed", "refuted", "closed"]
 Met = Literal["met", "not met", "unknown"]
@@ -118,6 +118,11 @@ class Case(Dossier, frozen=True, kw_only=True, omit_defaults=True):
 
 
 D = TypeVar("D", bound=Dossier)
+
+
+def case_id(alert: str) -> str:
+    """The id of the case that is opened from an item of the single-report queue."""
+    return derived_id("case", alert)
 
 
 def named(drug: Concept, reaction: Concept) -> dict[str, Met]:

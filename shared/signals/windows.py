@@ -17,6 +17,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -45,6 +46,18 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     pairs: tuple[tuple[str, str], ...]
     sketch: bytes | None = None
     unnamed: bool = False
+
+
+Why = Literal["counted", "repost", "near_duplicate", "same_author"]
+
+
+class Told(NamedTuple):
+    """One post's report of one pair as a window takes it. `like` is the earlier post that it repeats, None where it counts."""
+
+    post_id: str
+    at_ms: int
+    why: Why
+    like: str | None
 
 
 def to_ms(moment: datetime) -> int:
@@ -205,6 +218,26 @@ class Ledger:
         counted &= ~self._reported_before(counted, first, last)
         return Window(self, np.flatnonzero(counted) + first)
 
+    def told(self, pair: int, start_ms: int, end_ms: int) -> list[Told]:
+        """Every report of a pair with start <= event time < end, in order, and why it counts or not."""
+        low, high = np.searchsorted(self.at, [start_ms, end_ms])
+        first, last = self._pair_start[low], self._pair_start[high]
+        counted = set(self.window(start_ms, end_ms).entries_of(pair).tolist())
+        found = []
+        for entry in (np.flatnonzero(self.pairs[first:last] == pair) + first).tolist():
+            row = int(self.pair_row[entry])
+            why, like = self._why(entry, row, int(low), int(first)) if entry not in counted else ("counted", NONE)
+            found.append(Told(self.posts[row], int(self.at[row]), why, self.posts[like] if like != NONE else None))
+        return found
+
+    def _why(self, entry: int, row: int, low: int, first: int) -> tuple[Why, int]:
+        """Why a report does not count in a window that begins with these indices, and the row that it repeats."""
+        if self._previous_copy[row] >= low:
+            return "repost", int(self._previous_copy[row])
+        if self._previous_near[entry] >= first:
+            return "near_duplicate", int(self.pair_row[self._previous_near[entry]])
+        return "same_author", int(self.pair_row[self._previous_report[entry]])
+
     def _reported_before(self, original: Flags, first: int, last: int) -> Flags:
         """Which pair entries of [first, last) the same author reported before in the window, reposts left aside."""
         result = np.zeros(last - first, dtype=bool)
@@ -242,6 +275,10 @@ class Window:
     def pairs(self) -> Counts:
         """The codes of the pairs that count at least once, in order."""
         return np.unique(self._pairs)
+
+    def entries_of(self, pair: int) -> Counts:
+        """The indices of the ledger's entries that count for a pair."""
+        return self._entries[np.flatnonzero(self._pairs == pair)]
 
     def times(self) -> Counts:
         """Event times in ms of the posts that count, in order."""

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from shared.errors import DependencyAway
-from shared.topics import MENTIONS
+from shared.events import derived_id
+from shared.topics import FORGOTTEN, MENTIONS, partition_of
 from tests.unit.alerting.world import HOUR, Alerting, ListStream, closing, mention, outcome, records, small_rules
 
 RULES = small_rules()
@@ -163,6 +164,8 @@ async def test_no_repost_opens_an_item_before_its_tombstone_is_acknowledged(make
 
     class SlowStream(ListStream):
         async def send(self, outputs):
+            if any(output.topic is FORGOTTEN for output in outputs):
+                return
             await worker.mentions(mention("p1", 0, fingerprint="f", **SERIOUS))
             seen.extend(worker.stream.latest.values())
             await worker.stream.send(outputs)
@@ -217,6 +220,24 @@ async def test_a_published_signal_takes_a_deletion_in(make: Make):
     assert "p4" in before.examples
     assert "p4" not in after.examples
     assert after.rules
+
+
+async def test_what_is_forgotten_is_told_of_rows_at_once_and_of_signals_when_the_last_is_amended(make: Make):
+    both = ("d1", "r1"), ("d2", "r1")
+    assert len({partition_of(drug, MENTIONS.partitions) for drug, _ in both}) == 2
+    worker = make()
+    await worker.count([*reports(), outcome("p9", HOUR, *both)])
+    await worker.tick()
+    await worker.delete("p9", "never-seen")
+    p9, unseen = derived_id("p9"), derived_id("never-seen")
+    assert worker.stream.forgotten == [(p9, "windows"), (unseen, "windows"), (unseen, "signals")]
+    one = partition_of("d1", MENTIONS.partitions)
+    # Two workers share the partitions.
+    streams = [ListStream([one]), ListStream([number for number in range(MENTIONS.partitions) if number != one])]
+    for stream, told in zip(streams, ([], [(p9, "signals")]), strict=True):
+        await make(stream).tick()
+        assert stream.forgotten == told
+    assert await worker.link.run(lambda pipe: pipe.exists(worker.keys.unamended("p9"))) == [[0]]
 
 
 async def test_a_signal_whose_reports_no_longer_raise_says_so_under_its_id(make: Make):
@@ -295,7 +316,7 @@ async def test_a_deletion_that_was_broken_off_still_reaches_counts_that_name_no_
     await worker.link.close()
 
 
-@pytest.mark.parametrize("failures", range(4))
+@pytest.mark.parametrize("failures", range(5))
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_redis_may_go_away_at_any_round_trip_of_an_amendment(make: Make, failures: int, after: bool):
     worker = await signalled(make)
@@ -308,6 +329,7 @@ async def test_redis_may_go_away_at_any_round_trip_of_an_amendment(make: Make, f
     await heir.tick()
     [alert] = worker.stream.latest.values()
     assert alert.examples == ("p3", "p2", "p1", "p0")
+    assert set(worker.stream.forgotten) == {(derived_id("p4"), "windows"), (derived_id("p4"), "signals")}
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -92,10 +93,17 @@ def test_an_author_is_forgotten_by_every_store_and_the_receipt_says_when(
             posts = ("own:1", "own:2", "own:3")
             assert [bool(client.exists(Keys(topic_prefix).deleted(post))) for post in posts] == [True, True, False]
 
+        def receipts() -> list[dict[str, Any]]:
+            return adrwatch.json("audit", "receipts", "own:1")["receipts"]
+
+        # The pipeline does not run here.
+        ledger.wait_for(lambda: receipts()[0]["missing"] == ["pipeline"], "the receipt of every other store")
+        assert {one["asked_by"] for one in receipts()} == {"hand"}
+
         running[1].kill()
         running[1].wait()
-        assert adrwatch("forget", "own:3", "--wait", "30") == 1
-        assert "the case store: not yet after 30 s; see that the worker cases runs" in adrwatch.out
+        assert adrwatch("forget", "own:3", "--wait", "10") == 1
+        assert "the case store: not yet after 10 s; see that the worker cases runs" in adrwatch.out
         assert "Redis: forgotten after" in adrwatch.out
     database.close()
 

@@ -20,14 +20,14 @@ from shared.events import now
 from shared.keyring import Keys, LiveKeyring, keyring
 from shared.settings import Settings
 from shared.threads import told_to_stop, work
-from shared.topics import DEAD_LETTERS, DELETIONS, DRUG_NAMES, POSITIONS, POSTS, PUBLISHED
+from shared.topics import DEAD_LETTERS, DELETIONS, DRUG_NAMES, FORGOTTEN, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
 from shared.vocabulary.live import LiveDrugs
 
 log = logs.logger("sources")
 
 # What a source reads and writes.
-TOPICS = (POSTS, DELETIONS, DEAD_LETTERS, POSITIONS, PUBLISHED, DRUG_NAMES)
+TOPICS = (POSTS, DELETIONS, FORGOTTEN, DEAD_LETTERS, POSITIONS, PUBLISHED, DRUG_NAMES)
 
 
 def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:

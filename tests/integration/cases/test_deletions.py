@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from kafka import KafkaProducer
@@ -13,8 +14,9 @@ from kafka import KafkaProducer
 from services.cases.audit import Trail
 from services.cases.casebook import Casebook
 from services.cases.database import Database
+from services.cases.receipts import STORES, Receipts
 from shared.errors import AdrwatchError
-from shared.events import Deletion, encode, now
+from shared.events import Deletion, Forgotten, Store, derived_id, encode, now
 from shared.topics import DEAD_LETTERS, DELETIONS
 from tests import topics
 from tests.integration.cases.items import opened
@@ -49,8 +51,40 @@ def test_a_deleted_post_leaves_its_case_once_and_a_foreign_message_is_kept(
     ]
     assert [(row["action"], row["actor"]) for row in rows] == [("open", "assessor one"), ("forget", "adrwatch")]
     assert adrwatch("audit", "verify").exit_code == 0
+    [receipt] = json.loads(adrwatch("audit", "receipts", "own:99", "--json").stdout)["receipts"]
+    assert list(receipt["stores"]) == ["cases"]
     assert "taken back" in adrwatch("cases", "show", case.id).stdout
     assert book.forget(["own:1"]) == 0
+
+
+def test_a_receipt_says_how_and_when_it_was_asked_and_when_each_store_had_forgotten(place, database, adrwatch):
+    receipts = Receipts(database, Trail.of(place))
+    asked = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+    def forgotten(post: str, store: Store, seconds: float, at: datetime = asked) -> Forgotten:
+        done = at + timedelta(seconds=seconds)
+        return Forgotten(post=derived_id(post), store=store, requested_at=at, forgotten_at=done, asked_by="network")
+
+    receipts.note([forgotten("own:1", store, seconds) for seconds, store in enumerate(STORES, start=1)])
+    # A crash in between tells it once more; the first time counts. The second request is one of its own.
+    receipts.note([forgotten("own:1", "topics", 50), forgotten("own:2", "topics", 70)])
+    receipts.note([forgotten("own:1", "topics", 1, asked + timedelta(days=1))])
+    done = adrwatch("audit", "receipts", "own:1", "--json")
+    again, first = json.loads(done.stdout)["receipts"]
+    assert first["seconds"] == {"topics": 1.0, "pipeline": 2.0, "windows": 3.0, "signals": 4.0, "cases": 5.0}
+    assert (first["asked_by"], first["requested_at"]) == ("network", "2026-03-01T09:00:00Z")
+    assert (first["missing"], first["slowest"]) == ([], 5.0)
+    assert (again["id"], again["missing"]) == (first["id"], ["pipeline", "windows", "signals", "cases"])
+    everything = json.loads(adrwatch("audit", "receipts", "--json").stdout)["seconds"]
+    assert (everything["topics"]["posts"], everything["topics"]["late"], everything["all"]["posts"]) == (3, 1, 1)
+    late = adrwatch("audit", "receipts", "--late").stdout
+    assert receipts.id_of("own:2") in late
+    assert late.count(first["id"]) == 1
+    assert adrwatch("audit", "receipts", first["id"]).exit_code == 0
+    assert adrwatch("audit", "receipts", "own:3").exit_code == 1
+    trail = adrwatch("audit", "export").stdout
+    assert not [name for name in ("own:1", derived_id("own:1")) if name in trail], "nobody finds a post without the key"
+    assert adrwatch("audit", "verify").exit_code == 0
 
 
 def test_no_case_is_opened_from_a_post_whose_deletion_came_first(book, adrwatch, sql):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import metrics
 from shared.errors import AdrwatchError
-from shared.events import Mention, Outcome, Post, decode, encode
+from shared.events import Deletion, Forgotten, Mention, Outcome, Post, decode, derived_id, encode, now
 from shared.models.session import OnnxModel
 from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
-from shared.topics import MENTIONS, OUTCOMES, partition_of
+from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, partition_of
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -103,6 +103,20 @@ async def test_deleted_posts_are_passed_over_and_garbage_is_refused(handler: Pos
     result = await handler.handle([record(None), garbage, record(post("1", "nothing here"))])
     assert [(bad.offset, reason.reason) for bad, reason in result.bad] == [(7, "not-json")]
     assert [output.key for output in result.outputs] == ["test:1"]
+
+
+async def test_of_a_post_that_was_taken_back_it_is_told_when_the_pipeline_has_passed_it(handler: PostHandler) -> None:
+    asked = now() - timedelta(days=1)
+    deletion = Deletion(id="test:1", deleted_at=now(), requested_at=asked, asked_by="compliance")
+    late = metrics.FORGET_LATE.labels("pipeline")._value
+    before = late.get()
+    tombstone = replace(record(None), headers=((DELETION_HEADER, encode(deletion)),))
+    result = await handler.handle([record(post("1", "metformin made me vomit")), tombstone, record(None)])
+    told = [decode(output.value, Forgotten) for output in of(result.outputs, FORGOTTEN)]
+    assert [(one.post, one.store, one.requested_at, one.asked_by) for one in told] == [
+        (derived_id("test:1"), "pipeline", asked, "compliance")
+    ]
+    assert late.get() == before + 1, "it was asked long ago"
 
 
 async def test_a_post_that_breaks_a_step_is_dead_and_its_neighbours_live(tools: Tools, handler: PostHandler) -> None:
