@@ -113,7 +113,7 @@ def test_sources_are_read_or_pushed_and_who_asks_for_the_others_is_told_the_way(
     sources = load(settings.load(sources_file=file))
     assert list(read_here(sources)) == ["bluesky", "own"]
     assert list(pushed_here(sources)) == ["vendor"]
-    with pytest.raises(AdrwatchError, match="vendor: posts are pushed here.*adrwatch worker push"):
+    with pytest.raises(AdrwatchError, match=r"vendor: posts are pushed here.*adrwatch worker push"):
         read_here(chosen(sources, "vendor"))
     with pytest.raises(AdrwatchError, match="no source of the type push"):
         pushed_here(chosen(sources, "own"))
