@@ -25,6 +25,8 @@ UP_FILE = "up.json"
 _ADDRESSES = ("kafka_bootstrap", "redis_url", "triton_url")
 _LAST_PORT = 65_535
 _SHORTEST_SECRET = 16
+# Who listens everywhere does so here.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 class Settings(BaseSettings):
@@ -185,6 +187,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, environment, then the TOML file of the working directory."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def push_url(self) -> str:
+        """Where this machine finds `adrwatch worker push`."""
+        host = _EVERYWHERE.get(self.push_host, self.push_host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.push_port}"
 
     def require(self, name: str) -> str:
         """An address that must be known by now (`kafka_bootstrap`, `redis_url`, `triton_url`)."""

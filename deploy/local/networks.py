@@ -20,8 +20,10 @@ _GRACE_SECONDS = 5.0
 
 
 @contextmanager
-def fake_networks(data_dir: Path, rate: float, say: Callable[[str], None]) -> Iterator[Path]:
+def fake_networks(data_dir: Path, rate: float, push_url: str, say: Callable[[str], None]) -> Iterator[Path]:
     """Servers that speak the networks' protocols and play the demo's posts, `rate` a second at each; gives the sources file.
+
+    Beside them a vendor pushes posts to `push_url`.
 
     They live as long as the context. Raises AdrwatchError outside the source tree, or where they do not start.
     """
@@ -35,6 +37,7 @@ def fake_networks(data_dir: Path, rate: float, say: Callable[[str], None]) -> It
     folder.mkdir(parents=True, mode=0o700)
     file = folder / "sources.toml"
     command = [sys.executable, "-m", _MODULE, str(folder), "--posts", str(POSTS), "--rate", str(rate)]
+    command += ["--push-url", push_url]
     process = Process("networks", command, data_dir / "logs" / "networks.log", {"PYTHONPATH": str(_ROOT)})
     try:
         deadline = time.monotonic() + _READY_SECONDS

@@ -54,8 +54,8 @@ def up(
 
     A server that has an address (ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_REDIS_URL, ADRWATCH_TRITON_URL) is only checked. Where
     ADRWATCH_NOTIFIERS_FILE is set, a worker tells its channels of alerts; where ADRWATCH_SOURCES_FILE is set, one follows
-    its sources. With `--networks fake` it follows networks of this machine instead, which need no account: look at
-    `adrwatch sources list` meanwhile.
+    its sources, and one takes in what is pushed to them. With `--networks fake` it follows networks of this machine instead,
+    which need no account: look at `adrwatch sources list` meanwhile.
 
     Example: adrwatch up --networks fake --rate 5
     """
@@ -73,9 +73,9 @@ def up(
     progress = Console(stderr=as_json)
     with ExitStack() as around:
         if networks is not None:
-            folder = load(**overrides).data_dir.resolve()
+            before = load(**overrides)
             overrides["sources_file"] = around.enter_context(
-                fake_networks(folder, rate, lambda text: say(progress, text))
+                fake_networks(before.data_dir.resolve(), rate, before.push_url, lambda text: say(progress, text))
             )
         settings = load(**overrides)
         stack = Stack(
@@ -83,7 +83,12 @@ def up(
             workers=()
             if servers_only
             else service_workers(
-                pipeline=pipeline, alerting=alerting, cases=cases, notify=notify(settings), sources=sources(settings)
+                pipeline=pipeline,
+                alerting=alerting,
+                cases=cases,
+                notify=notify(settings),
+                sources=sources(settings),
+                push=push(settings),
             ),
             topics=not servers_only,
             usual_ports=True,
@@ -116,8 +121,26 @@ def notify(settings: Settings) -> int:
 
 
 def sources(settings: Settings) -> int:
-    """How many workers follow live sources: one where any are configured."""
-    return 0 if settings.sources_file is None else 1
+    """How many workers follow live sources: one where any are configured that adrwatch reads itself."""
+    types = source_types(settings)
+    # Where there is none at all, the worker says what is wrong with the file.
+    return int(settings.sources_file is not None and (not types or types != {"push"}))
+
+
+def push(settings: Settings) -> int:
+    """How many workers take in what is pushed: one where any such source is configured."""
+    return int("push" in source_types(settings))
+
+
+def source_types(settings: Settings) -> set[str]:
+    """The types in the sources file. Raises AdrwatchError where it cannot be read."""
+    from shared import named_tables
+
+    if settings.sources_file is None:
+        return set()
+    tables = named_tables.read(settings.sources_file, "ADRWATCH_SOURCES_FILE").get("sources")
+    found = tables.values() if isinstance(tables, dict) else ()
+    return {str(table.get("type")) for table in found if isinstance(table, dict)}
 
 
 def say(console: Console, text: str) -> None:

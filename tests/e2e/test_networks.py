@@ -21,6 +21,7 @@ from shared.topics import DELETIONS, OUTCOMES, POSTS
 from shared.vocabulary.drugs import default_lexicon
 from tests import privacy, topics
 from tests.networks.town import PLANTED
+from tests.networks.vendor import free_port
 
 SECRET = "a secret of authors for tests"
 PATIENCE = 240.0
@@ -43,6 +44,7 @@ class Town:
             "ADRWATCH_AUTHOR_SECRET": SECRET,
             "ADRWATCH_RETRY_FIRST": "0.05",
             "ADRWATCH_RETRY_MOST": "0.5",
+            "ADRWATCH_PUSH_PORT": str(free_port()),
         }
         command = [sys.executable, "-m", "services.cli", "up", "--json", "--networks", "fake", "--rate", str(RATE)]
         self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
@@ -52,17 +54,19 @@ class Town:
         assert self.process.stdout.readline(), "it ended before it was ready"
 
     def kill_sources(self) -> None:
-        """kill -9, and wait until another process has taken its place."""
-        before = self.sources_pid()
-        assert before is not None
-        os.killpg(before, signal.SIGKILL)
-        self.wait_for(lambda: self.sources_pid() not in (None, before), "new process of the sources")
+        """kill -9 of all that brings posts in, and wait until other processes have taken their places."""
+        before = {worker: self.pid(worker) for worker in ("sources", "push")}
+        for pid in before.values():
+            assert pid is not None
+            os.killpg(pid, signal.SIGKILL)
+        for worker, pid in before.items():
+            self.wait_for(lambda w=worker, p=pid: self.pid(w) not in (None, p), f"new process of {worker}")
 
-    def sources_pid(self) -> int | None:
-        """The process that follows the sources."""
+    def pid(self, worker: str) -> int | None:
+        """The process of a worker."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if child.cmdline()[-2:] == ["worker", "sources"]:
+                if child.cmdline()[-2:] == ["worker", worker]:
                     return child.pid
         return None
 

@@ -83,6 +83,10 @@ def test_where_neither_kafka_nor_the_disk_takes_it_the_sender_is_told_to_come_ag
             if answer.status_code != 200:
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert int(answer.headers["retry-after"]) > 0
+        # What it promised stays where it is.
+        assert vendor.stop() == 0
+        assert spooled(vendor) > 0
+    vendor.start()
     for number, batch in enumerate(batches):
         again = vendor.vendor.insist(batch, identity=f"batch-{number}")
         assert again is not None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
+from shared.settings import PACKAGE_ROOT
 from shared.topics import DELETIONS, POSTS, PUBLISHED
 from tests import privacy
 from tests.networks.vendor import PushedSource, Vendor, ours, post, pushed_source
@@ -176,3 +180,16 @@ def test_a_burst_is_taken_whole_or_sent_away_and_taken_later(vendor: PushedSourc
     with ThreadPoolExecutor(40) as pool:
         assert set(pool.map(ship, range(40))) == {200}
     assert vendor.posts().keys() == {ours(number) for number in range(8000)}
+
+
+def test_the_client_of_the_docs_pushes_a_post(vendor: PushedSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor.start()
+    [code] = re.findall(r"```python\n(.*?)```", (PACKAGE_ROOT / "docs" / "sources" / "push.md").read_text(), re.DOTALL)
+    found: dict[str, Any] = {}
+    # The secret lies where the page has it, the endpoint at another port.
+    monkeypatch.chdir(vendor.folder)
+    exec(code.replace("127.0.0.1:8470", f"127.0.0.1:{vendor.port}"), found)  # noqa: S102
+    assert (found["answer"]["kept"], found["answer"]["counts"]) == ("kafka", {"post": 1})
+    with pytest.raises(HTTPError, match="401"):
+        found["push"](f"{vendor.vendor.url}/v1/sources/vendor/posts", "some other secret of it", [])
+    assert len(vendor.posts()) == 1

@@ -31,12 +31,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--posts", type=Path, required=True, help="JSON lines with a text each")
     parser.add_argument("--rate", type=float, default=2.0, help="posts a second at each network")
+    parser.add_argument("--push-url", required=True, help="where adrwatch takes pushed posts")
     arguments = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     texts = [json.loads(line)["text"] for line in arguments.posts.read_text().splitlines()]
-    with town(arguments.folder) as places, (arguments.folder / "said.jsonl").open("a", buffering=1) as ledger:
+    with (
+        town(arguments.folder, arguments.push_url) as places,
+        (arguments.folder / "said.jsonl").open("a", buffering=1) as ledger,
+    ):
         write_sources(arguments.folder / "sources.toml", places)
         threads = [
             threading.Thread(target=play, args=[place, texts[at :: len(places)], arguments.rate, ledger, stop])

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tests.networks import discourse, feeds, jetstream, mastodon, x
 from tests.networks.site import Answer
+from tests.networks.vendor import SIGNING, Shipping, Vendor
 
 # For networks that are asked for names: half of the demo's posts have one of them.
 DRUGS = ["sertraline", "metformin", "lisinopril", "semaglutide", "atorvastatin", "prednisone", "escitalopram", "quetiapine",
@@ -225,6 +226,38 @@ class ForumPlace:
         self._server.next_answers["/posts.json"].append(Answer(503))
 
 
+class VendorPlace:
+    """A vendor, who pushes what its own people say."""
+
+    name = "vendor"
+    keeps_deletions = True
+
+    def __init__(self, vendor: Vendor, shipping: Shipping, folder: Path) -> None:
+        self._vendor = vendor
+        self._shipping = shipping
+        self.keys = {"type": "push", "secrets": [secret(folder, "vendor", vendor.secret)]}
+
+    def visited(self) -> bool:
+        """See Place."""
+        return self._vendor.ready()
+
+    def say(self, number: int, text: str) -> Said:
+        """See Place."""
+        author = AUTHORS[number % len(AUTHORS)]
+        address = f"{author}/{number}"
+        self._shipping.add("posts", {"id": address, "text": text, "created_at": time.time(), "author": author})
+        return Said(address, text)
+
+    def take_back(self, said: Said) -> bool:
+        """See Place."""
+        self._shipping.add("deletions", {"id": said.address})
+        return True
+
+    def break_off(self) -> None:
+        """See Place: an answer is lost."""
+        self._shipping.break_off()
+
+
 def secret(folder: Path, name: str, value: str) -> dict[str, str]:
     """A credential in a file of its own."""
     path = folder / f"{name}.secret"
@@ -234,15 +267,21 @@ def secret(folder: Path, name: str, value: str) -> dict[str, str]:
 
 
 @contextmanager
-def town(folder: Path) -> Iterator[list[Place]]:
-    """Servers for every network, on free ports of the loopback. `folder` takes what their sources need as files."""
+def town(folder: Path, push_url: str) -> Iterator[list[Place]]:
+    """Servers for every network, on free ports of the loopback. `folder` takes what their sources need as files.
+
+    `push_url` is where the one who pushes goes.
+    """
     with ExitStack() as stack:
+        vendor = Vendor(push_url, VendorPlace.name, SIGNING)
+        stack.callback(vendor.close)
         yield [
             BlueskyPlace(stack.enter_context(jetstream.jetstream())),
             XPlace(stack.enter_context(x.fake_x()), folder),
             MastodonPlace(stack.enter_context(mastodon.instance()), folder),
             FeedPlace(stack.enter_context(feeds.feed_site(holds=300))),
             ForumPlace(stack.enter_context(discourse.forum_site())),
+            VendorPlace(vendor, stack.enter_context(Shipping(vendor)), folder),
         ]
 
 

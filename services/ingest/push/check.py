@@ -12,8 +12,6 @@ from shared.settings import Settings
 from shared.webhooks import signed
 
 _PATIENCE_SECONDS = 10.0
-# A worker that listens everywhere does so here.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def secrets(name: str, source: Push) -> str:
@@ -27,7 +25,7 @@ def secrets(name: str, source: Push) -> str:
 def endpoint(name: str, source: Push, settings: Settings) -> str:
     """Push nothing, signed with each secret. Raises AdrwatchError where one is missing, or nothing takes it."""
     found = secrets(name, source)
-    url = f"{base_url(settings)}/v1/sources/{name}/posts"
+    url = f"{settings.push_url}/v1/sources/{name}/posts"
     for key in source.signing_keys(f"source {name}")[0]:
         headers = signed(key, f"check-{time.time_ns()}", int(time.time()), b"[]")
         try:
@@ -44,9 +42,3 @@ def endpoint(name: str, source: Push, settings: Settings) -> str:
                 f"{url} answers with HTTP {answer.status_code}", fix="restart `adrwatch worker push`, and see its log"
             )
     return f"{found}, {url} takes posts"
-
-
-def base_url(settings: Settings) -> str:
-    """Where the worker of this machine listens."""
-    host = _EVERYWHERE.get(settings.push_host, settings.push_host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.push_port}"

@@ -93,6 +93,7 @@ class Desk:
         self._known = batch.known
         self._gone = gone
         self._settings = settings
+        self._stop = stop
         # An answer is a promise, also when the power fails.
         self._spool = Spool(self.name, settings.model_copy(update={"spool_fsync": "always"}))
         self._courier = Courier(self.name, settings, batch.known, stop, source.text_limit, None)
@@ -128,7 +129,7 @@ class Desk:
             if self._outbox.failure is not None:
                 raise self._outbox.failure
         except (AdrwatchError, KafkaError) as error:
-            if not self.closed.is_set():
+            if not self._stop.is_set():
                 raise
             log.warning("a source stops without the broker", source=self.name, error=type(error).__name__)
         finally:
@@ -164,7 +165,8 @@ class Desk:
             while not self._waiting:
                 if self.closed.is_set():
                     return None
-                if self._outbox.failure is not None:
+                # While stopping, what is handed in goes to disk.
+                if self._outbox.failure is not None and not self._stop.is_set():
                     raise self._outbox.failure
                 if time.monotonic() - self._settled > _IDLE_SECONDS:
                     return found

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.columns import Columns
+from services.ingest.files import MAX_LINE
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Passed, PostGone
 from services.ingest.readers import FLAWS, build, id_flaw, parse_object, plain
@@ -39,8 +40,10 @@ def split(body: bytes, lines: bool) -> list[bytes]:
 
 def post_of(data: bytes, index: int, names: Names, languages: tuple[str, ...]) -> Item:
     """The post of a record. Rejects: those of a line of a file (`readers.py`)."""
-    record, flaw, detail = parse_object(data)
     origin = Origin(names.source, index)
+    if len(data) > MAX_LINE:
+        return _left_out("line-too-long", FLAWS["line-too-long"], origin, data)
+    record, flaw, detail = parse_object(data)
     if flaw:
         return _left_out(flaw, detail or FLAWS[flaw], origin, data)
     values = {role: record.get(name) for role, name in _COLUMNS.named().items()}

@@ -6,7 +6,7 @@ import functools
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import uvicorn
 
@@ -54,20 +54,22 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     desks = {name: desk(name, source, settings, stop, drugs, gone, keyring) for name, source in sources.items()}
     failed: list[str] = []
 
-    def take_in(one: Desk) -> None:
-        try:
-            one.run()
-        except Exception as error:
-            # The boundary of the thread: nothing is lost, for nothing was promised.
-            log.error("a source cannot go on", source=one.name, error=type(error).__name__, exc_info=True)
-            failed.append(one.name)
-            stop.set()
+    def guarded(name: str, call: Callable[[], None]) -> threading.Thread:
+        def run_guarded() -> None:
+            try:
+                call()
+            except Exception as error:
+                # The boundary of the thread: nothing is lost, for what was promised is safe.
+                log.error("a part cannot go on", failed=name, error=type(error).__name__, exc_info=True)
+                failed.append(name)
+                stop.set()
 
-    threads = [threading.Thread(target=take_in, args=[one], name=name, daemon=True) for name, one in desks.items()]
-    listening = listen(settings)
-    serving = threading.Thread(target=_serve, args=[desks, listening, stop, settings], name="server", daemon=True)
+        return threading.Thread(target=run_guarded, name=name, daemon=True)
+
+    serve = functools.partial(_serve, desks, listen(settings), stop, settings)
+    threads = [*(guarded(name, one.run) for name, one in desks.items()), guarded("the endpoint", serve)]
     address = f"{settings.push_host}:{settings.push_port}"
-    if not work([*threads, serving], stop, settings, log, sources=list(sources), address=address):
+    if not work(threads, stop, settings, log, sources=list(sources), address=address):
         log.warning("a source still waits for the broker; what was promised waits on disk")
         os._exit(1 if failed else 0)
     if failed:

@@ -167,7 +167,7 @@ def test_the_file_holds_no_secret() -> None:
 
 def test_only_what_brings_posts_in_has_the_volume_of_the_author_secret() -> None:
     holders = {name for name in OURS if "adrwatch" in named_volumes(services()[name])}
-    assert holders == {"adrwatch", "sources"}
+    assert holders == {"adrwatch", "push", "sources"}
     assert "adrwatch:/var/lib/adrwatch" in services()["adrwatch"]["volumes"]
     assert image_environment("services")["ADRWATCH_DATA_DIR"] == "/var/lib/adrwatch"
 
@@ -183,7 +183,8 @@ def test_a_worker_has_time_to_finish_its_batch_and_answers_at_the_port_that_is_a
     spec = services()[name]
     assert seconds(spec["stop_grace_period"]) > float(spec["environment"]["ADRWATCH_STOP_GRACE"])
     assert spec["healthcheck"]["test"][-1] == spec["environment"]["ADRWATCH_METRICS_PORT"]
-    assert "ports" not in spec, "replicas cannot share a port of the host"
+    # Of a pushed source there is one process, which has its spool.
+    assert ("ports" in spec) == (name == "push"), "replicas cannot share a port of the host"
     assert "container_name" not in spec, "replicas cannot share a name"
 
 

@@ -16,7 +16,7 @@ from deploy.local.processes import Context
 from deploy.local.redis import RedisServer
 from deploy.local.stack import Row, Stack, lock_data_dir
 from deploy.local.triton import TritonServer
-from deploy.local.up import forget_dead_instance, notify, status_table
+from deploy.local.up import forget_dead_instance, notify, push, sources, status_table
 from deploy.local.workers import Worker, environment, service_workers
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import UP_FILE, Settings, load
@@ -174,3 +174,20 @@ def test_a_worker_of_notifications_belongs_to_an_instance_with_channels(settings
 
     assert started(settings) == ["alerting-1"]
     assert started(settings.model_copy(update={"notifiers_file": tmp_path / "n.toml"})) == ["alerting-1", "notify-1"]
+
+
+@pytest.mark.parametrize(
+    ("types", "workers"),
+    [
+        (None, []), (["bluesky"], ["sources-1"]), (["push"], ["push-1"]), (["push", "feeds", "push"], ["sources-1", "push-1"]),
+        # The worker says what is wrong with the file.
+        ([], ["sources-1"]),
+    ],
+)  # fmt: skip
+def test_sources_that_are_read_and_those_that_are_pushed_have_a_worker_each(
+    settings: Settings, tmp_path: Path, types: list[str] | None, workers: list[str]
+) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text("".join(f'[sources.s{number}]\ntype = "{one}"\n' for number, one in enumerate(types or [])))
+    chosen = settings.model_copy(update={"sources_file": None if types is None else file})
+    assert [worker.name for worker in service_workers(sources=sources(chosen), push=push(chosen))] == workers

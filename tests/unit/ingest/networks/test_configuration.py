@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from services.ingest.networks.bluesky.configuration import Bluesky
-from services.ingest.networks.configuration import chosen, examine, load
+from services.ingest.networks.configuration import chosen, examine, load, pushed_here, read_here
+from services.ingest.push.configuration import Push
 from shared import settings
 from shared.errors import AdrwatchError
+from shared.secret_place import SecretPlace
 
 RIGHT = """
 [sources.bluesky]
@@ -108,3 +110,36 @@ def test_without_a_file_or_with_one_that_is_not_there_the_fix_is_said(tmp_path: 
     (tmp_path / "empty.toml").write_text("")
     with pytest.raises(AdrwatchError, match="has no source"):
         load(settings.load(sources_file=tmp_path / "empty.toml"))
+
+
+def test_sources_are_read_or_pushed_and_who_asks_for_the_others_is_told_the_way(file: Path) -> None:
+    pushed = '[sources.vendor]\ntype = "push"\nsecrets = [{ env = "VENDOR" }]\n'
+    file.write_text(RIGHT + pushed)
+    sources = load(settings.load(sources_file=file))
+    assert list(read_here(sources)) == ["bluesky", "own"]
+    assert list(pushed_here(sources)) == ["vendor"]
+    with pytest.raises(AdrwatchError, match=r"vendor: posts are pushed here.*adrwatch worker push"):
+        read_here(chosen(sources, "vendor"))
+    with pytest.raises(AdrwatchError, match="no source of the type push"):
+        pushed_here(chosen(sources, "own"))
+    file.write_text(pushed.replace('[{ env = "VENDOR" }]', "[]"))
+    with pytest.raises(AdrwatchError, match="source vendor: secrets"):
+        load(settings.load(sources_file=file))
+
+
+def test_a_secret_that_is_missing_or_short_is_named_and_the_others_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_file = tmp_path / "open"
+    open_file.write_text("a secret that anybody can read")
+    open_file.chmod(0o644)
+    monkeypatch.setenv("RIGHT_ONE", "whsec_dGhpcnR5LXR3byBieXRlcyBmb3IgYSB0ZXN0IG9ubHk=")
+    monkeypatch.setenv("SHORT_ONE", "hush")
+    places = [SecretPlace(env=name) for name in ("NONE_SUCH", "RIGHT_ONE", "SHORT_ONE")]
+    source = Push(secrets=(*places, SecretPlace(file=str(open_file))))
+    keys, wrong = source.signing_keys("source vendor")
+    assert keys == [b"thirty-two bytes for a test only"]
+    said = [str(error) for error in wrong]
+    for number, why in ((1, "not set"), (3, "shorter than 16 bytes"), (4, "open to other users")):
+        assert any(f"source vendor: secret {number}" in one and why in one for one in said)
+    assert not any("hush" in one or "anybody" in one for one in said)

@@ -74,6 +74,7 @@ def test_posts_that_state_another_language_are_passed_over() -> None:
         (b'{"id": "anna/1", "text": "zoloft"', "bad-json"),
         (b'["anna"]', "not-an-object"),
         (b'{"id": "anna\xff"}', "not-utf8"),
+        (record(text="anna " * 300_000), "line-too-long"),
         (record(id=None), "no-id"),
         (record(id="anna 1"), "bad-id"),
         (record(id="a" * 501), "bad-id"),
