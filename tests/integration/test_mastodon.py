@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from shared.events import Published, decode
 from shared.text.identity import post_hash
 from shared.topics import PUBLISHED
 from tests.networks.mastodon import TOKEN, Instance, Status, instance, snowflake, status
@@ -145,6 +146,31 @@ def test_deletions_and_edits_reach_every_topic_even_after_a_kill(fedi: MastodonS
     standing = {key for key, value in known.items() if value is not None}
     assert len(standing) == 2 * len(left), "each post and its name at the instance, and none of those that are gone"
     assert fedi.posts().keys() == left
+
+
+def test_what_is_deleted_and_edited_while_nobody_listens_is_asked_for(fedi: MastodonSource) -> None:
+    now = time.time() - 3600
+    statuses = [status(NAMES[number], f"zoloft, {number}", now + number, number) for number in range(4)]
+    # Read because it is followed from here; a later start begins far after them.
+    fedi.configure(rewind_seconds=7200)
+    fedi.server.add(*statuses)
+    fedi.start()
+    fedi.wait_for(lambda: fedi.posts().keys() == with_medicine(statuses), "posts")
+    assert fedi.stop() == 0
+    fedi.server.delete(statuses[1]["id"])
+    fedi.server.edit(statuses[2]["id"], time.time(), content="<p>zoloft, as it is now</p>")
+    fedi.configure(rewind_seconds=5)
+    fedi.start()
+    gone = ours(statuses[1])
+    fedi.wait_for(lambda: fedi.deletions() == {gone}, "deletion")
+    fedi.wait_for(lambda: fedi.posts()[ours(statuses[2])].text == "zoloft, as it is now", "the edited post")
+    left = with_medicine([statuses[0], statuses[2], statuses[3]])
+    fedi.wait_for(lambda: fedi.posts().keys() == left, "posts that are left")
+    notes = {record.key.decode(): record.value for record in fedi.records(PUBLISHED)}
+    assert notes[gone] is None
+    assert all(decode(notes[one], Published).sealed for one in left)
+    kept = b"".join(record.value or b"" for record in fedi.records(PUBLISHED))
+    assert not [one for one in statuses if one["id"].encode() in kept or one["uri"].encode() in kept]
 
 
 def test_a_revoked_token_is_said_and_a_new_one_goes_on_where_it_stopped(fedi: MastodonSource) -> None:

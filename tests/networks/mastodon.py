@@ -1,7 +1,8 @@
 """An instance of Mastodon on this machine: timelines, streams over one websocket, and the faults of a bad day.
 
-Source: docs.joinmastodon.org: /methods/timelines (`min_id` gives the page right above it, newest first), /methods/streaming (one
-websocket, `subscribe` messages, a payload that is JSON inside JSON), /api/rate-limits, /entities/Status, /entities/Account.
+Source: docs.joinmastodon.org: /methods/timelines (`min_id` gives the page right above it, newest first), /methods/statuses (one, or
+those of `id[]`), /methods/streaming (one websocket, `subscribe` messages, a payload that is JSON inside JSON), /api/rate-limits,
+/entities/Status, /entities/Account.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Instance:
     `break_every`: a connection ends after so many frames, every second time without a word. `twice`: every so many frames are sent
     two times. `garbage`: sent before the frame of that number. `deaf`: streams get nothing. `refuse`: every request is
     answered with this status, and with `retry_after` if that is set. `pages_left`: after so many pages of timelines the rate is
-    limited. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
+    limited. `single`: statuses are given one by one only, as before Mastodon 4.3; `asked`: those that were asked for, a list each
+    time. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
     """
 
     def __init__(self) -> None:
@@ -64,6 +66,8 @@ class Instance:
         self.pages_left: int | None = None
         self.frozen = False
         self.revoked = False
+        self.single = False
+        self.asked: list[list[str]] = []
         self.subscriptions: list[str] = []
         self.pages = 0
         self.sent = 0
@@ -134,7 +138,19 @@ class Instance:
             self.pages_left = None if self.pages_left is None else self.pages_left - 1
             self.pages += 1
             return 200, self._page(path.removeprefix("/api/v1/timelines/"), query)
+        if path.startswith("/api/v1/statuses"):
+            return self._statuses_of(path.removeprefix("/api/v1/statuses").strip("/"), query.get("id[]", []))
         return (101, None) if path == "/api/v1/streaming" else (404, {"error": "Record not found"})
+
+    def _statuses_of(self, one: str, many: list[str]) -> tuple[int, Any]:
+        if self.single and not one:
+            return 404, {"error": "Record not found"}
+        self.asked.append([one] if one else many)
+        with self._lock:
+            found = [self._statuses[each] for each in self.asked[-1] if each in self._statuses]
+        if not one:
+            return (200, found) if len(many) <= 20 else (422, {"error": "Validation failed"})
+        return (200, found[0]) if found else (404, {"error": "Record not found"})
 
     def _page(self, timeline: str, query: dict[str, list[str]]) -> list[Status]:
         stream = f"hashtag:{timeline[4:]}" if timeline.startswith("tag/") else "public"

@@ -33,8 +33,8 @@ TOPICS = (POSTS, DELETIONS, FORGOTTEN, DEAD_LETTERS, POSITIONS, PUBLISHED, DRUG_
 def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     """Follow the sources until SIGTERM or SIGINT.
 
-    Raises AdrwatchError for secrets that cannot be used, for a missing topic, or where a source cannot go on.
 
+    Raises AdrwatchError for author secrets that cannot be used, for a missing topic, or where a source cannot go on.
     What was read is delivered first, within the grace of the settings; what was not is read again by the next start.
     """
     # What is wrong with the secrets is said before anything is begun.

@@ -42,6 +42,13 @@ class Mastodon(SourceKeys, frozen=True, kw_only=True, tag="mastodon"):
     rewind_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
     sweep_seconds: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
     stall_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    ask_days: Annotated[float, Meta(ge=0, le=90)] = 7.0
+    ask_hours: Annotated[float, Meta(gt=0, le=1000)] = 12.0
+
+    @property
+    def seal_days(self) -> float | None:
+        """See SourceKeys."""
+        return self.ask_days or None
 
     @property
     def address(self) -> str:

@@ -2,6 +2,7 @@
 
 The place is JSON: how far every stream of every instance was read, by ids of the instance, and when. A post's name is its
 ActivityPub id. Deletions come with the instance's own id only; that is noted with the post as a keyed hash (see network.Alias).
+Streams do not repeat them, so for some days the instance's id is kept sealed as well, to ask whether a post still stands.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from services.ingest.networks.keys import Names
 from services.ingest.networks.mastodon import statuses
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.mastodon.reader import Reader
-from services.ingest.networks.mastodon.server import Server
+from services.ingest.networks.mastodon.server import MOST_IDS, Server
 from services.ingest.networks.mastodon.statuses import Status
 from services.ingest.networks.network import Alias, Item, Network, Passed, PostGone
+from services.ingest.networks.seal import Seal
+from services.ingest.networks.standing import Standing
 from services.ingest.recipe import Recipe
 from services.ingest.source import Origin, RawPost, Reject, SourceBroken
 from services.ingest.veil import veil_object
@@ -59,6 +62,9 @@ class MastodonNetwork(Network):
             Server(instance, token, configuration.stall_seconds)
             for instance, token in zip(configuration.instances, tokens, strict=True)
         ]
+        self._seal = Seal(names.keys, names.source)
+        self._standing = {one.host: self._questions(one) for one in self._servers}
+        self._since = 0.0
         self._places: dict[str, dict[str, str]] = {}
         # Posts, and what instances call them, with the version that was had; what instances call those that were deleted.
         self._seen: OrderedDict[str, float] = OrderedDict()
@@ -76,6 +82,7 @@ class MastodonNetwork(Network):
         }
         # Timelines are read on without a gap, so a quiet stream is not taken for one.
         self.reached = datetime.fromtimestamp(place.reached + 0.001, UTC)
+        self._since = place.reached - self._configuration.rewind_seconds
         readers = [Reader(one, self._configuration, self._places[one.host]) for one in self._servers]
         failures = dict.fromkeys((one.host for one in self._servers), 0)
         due = dict.fromkeys(failures, 0.0)
@@ -89,11 +96,14 @@ class MastodonNetwork(Network):
                     try:
                         if not reader.connected and time.monotonic() >= due[host]:
                             reader.connect()
+                            self._standing[host].connected()
                             self._note_place()
                             yield Passed("connected")
                         if reader.connected:
                             yield from self._turn(reader, _MOMENT / len(readers))
                             failures[host] = 0 if reader.caught_up else failures[host]
+                        if reader.caught_up:
+                            yield from self._ask(host)
                     except SourceBroken as error:
                         trouble = error
                         reader.close()
@@ -136,6 +146,26 @@ class MastodonNetwork(Network):
             raise AdrwatchError(
                 f"the position of source {self._names.source} is none of Mastodon", fix="give the source another name"
             ) from None
+
+    def _questions(self, server: Server) -> Standing[Status]:
+        def published() -> list[tuple[str, str]]:
+            opened = ((one.id, self._seal.open(one.sealed or "")) for one in self._names.sealed())
+            places = ((post_id, place.rpartition("/")) for post_id, place in opened if place is not None)
+            ours = ((post_id, status_id) for post_id, (host, _, status_id) in places if host == server.host)
+            return sorted(ours, key=lambda ids: statuses.order(ids[1]))
+
+        hours = self._configuration.ask_hours
+        return Standing(server.host, hours, MOST_IDS, published, server.standing, server.status, server.wait)
+
+    def _ask(self, host: str) -> Iterator[Item]:
+        gone, standing = self._standing[host].look()
+        for post_id, status_id in gone:
+            self._remember(self._gone, f"{host}/{status_id}", 0.0)
+            yield PostGone(post_id)
+        for status in standing:
+            # An edit while nobody listened; others are what is known.
+            if statuses.version_of(status) > self._since:
+                yield from self._safely(host, status)
 
     def _turn(self, reader: Reader, moment: float) -> Iterator[Item]:
         host = reader.server.host
@@ -184,7 +214,7 @@ class MastodonNetwork(Network):
         if reason is not None:
             # An edit may have made it so: what was published before goes.
             return [PostGone(post_id) if version else Passed(reason)]
-        return [self._post(native, status), Alias(post_id, alias)]
+        return [self._post(native, status, here), Alias(post_id, alias)]
 
     def _unread(self, status: Status) -> str | None:
         if not statuses.text_of(status).strip():
@@ -194,7 +224,7 @@ class MastodonNetwork(Network):
             return "language"
         return None
 
-    def _post(self, native: str, status: Status) -> RawPost:
+    def _post(self, native: str, status: Status, here: str) -> RawPost:
         text, created_at = statuses.text_of(status), statuses.time_of(status, datetime.now(UTC))
         author = statuses.author_of(status) if self._configuration.policy.keeps_identifiers else None
         stated = status.get("language")
@@ -209,6 +239,7 @@ class MastodonNetwork(Network):
             veiled=functools.partial(veil_object, values, _COLUMNS, self._names.person),
             author=author,
             language=language,
+            sealed=None if self._configuration.seal_days is None else self._seal.close(here),
         )
 
     def _alias(self, host: str, status_id: str) -> str:

@@ -3,7 +3,7 @@
 Mastodon.py reads streams in a thread of its own that nobody can slow down; a websocket of `websockets` is read no faster than it is
 taken, and ends with the connection. It also pings, which finds a dead connection as the heartbeats (`:thump`) of the other form do.
 
-Source: docs.joinmastodon.org/methods/timelines, /methods/streaming and /api/rate-limits.
+Source: docs.joinmastodon.org/methods/timelines, /methods/streaming, /methods/statuses and /api/rate-limits.
 """
 
 from __future__ import annotations
@@ -34,13 +34,22 @@ _FRAMES_HELD = 64
 _LARGEST_FRAME = 1 << 20
 _PAGE = 40
 _REFUSED = (401, 403)
+# There is no such status, or no such page.
+_NOT_THERE = (404, 405, 410)
+# More in one request are refused (DEFAULT_STATUSES_LIMIT of its controllers).
+MOST_IDS = 20
 # Where a server limits the rate without a word for how long: its usual window.
 _RATE_SECONDS = 300.0
 _LONGEST_WAIT = 900.0
+_LOOK = "look at the instance's status, and at your way to it"
 
 # Its debug records hold tokens and texts.
 _quiet = logging.getLogger(__name__)
 _quiet.setLevel(logging.INFO)
+
+
+class NotThere(SourceBroken):
+    """The instance has nothing at this address."""
 
 
 class Server:
@@ -71,6 +80,30 @@ class Server:
     def after(self, stream: str, status_id: str) -> list[Status]:
         """The statuses that follow one, oldest first: a page of them; none where it was the last."""
         return self._timeline(stream, limit=_PAGE, min_id=status_id)[::-1]
+
+    def standing(self, ids: list[str]) -> dict[str, Status] | None:
+        """Those of up to MOST_IDS statuses that can be seen, by id; None where the instance gives single ones only (before 4.3)."""
+        try:
+            return {id_of(one): one for one in self._page(lambda: self._client.statuses(ids))}
+        except NotThere:
+            return None
+
+    def status(self, status_id: str) -> Status | None:
+        """A status, or None where it is gone, or not to be seen any more."""
+        try:
+            found = self._asked(lambda: self._client.status(status_id))
+        except NotThere:
+            return None
+        if not isinstance(found, Mapping):
+            raise self.broken("sends something else than a status")
+        return found
+
+    def wait(self) -> float:
+        """For how many seconds what is not urgent is to wait: where half of a window's requests are used, for the next one."""
+        reset, left = self._client.ratelimit_reset, self._client.ratelimit_remaining
+        if reset is None or left * 2 >= self._client.ratelimit_limit:
+            return 0.0
+        return float(min(max(0.0, reset - time.time()), _LONGEST_WAIT))
 
     def open(self, streams: tuple[str, ...]) -> Connection:
         """A connection that was asked for these streams; the one who reads it takes its end to `closed`."""
@@ -112,9 +145,7 @@ class Server:
 
     def broken(self, what: str, wait_seconds: float | None = None) -> SourceBroken:
         """The error that this instance is in trouble."""
-        return SourceBroken(
-            f"{self.host} {what}", fix="look at the instance's status, and at your way to it", wait_seconds=wait_seconds
-        )
+        return SourceBroken(f"{self.host} {what}", fix=_LOOK, wait_seconds=wait_seconds)
 
     def _streaming_address(self) -> str:
         parts = urlsplit(self._instance.url)
@@ -165,7 +196,10 @@ class Server:
                 f"{self.host} refuses the token (HTTP {status})",
                 fix="make a new access token with the scope read:statuses at the instance (docs/sources/mastodon.md)",
             )
-        return self.broken(f"answers with HTTP {status}", wait_seconds)
+        said = f"answers with HTTP {status}"
+        if status in _NOT_THERE:
+            return NotThere(f"{self.host} {said}", fix=_LOOK, wait_seconds=wait_seconds)
+        return self.broken(said, wait_seconds)
 
     def _note_retry(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self._retry_after = _seconds(response.headers) if response.status_code >= 400 else None

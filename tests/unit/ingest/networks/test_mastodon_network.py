@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.ingest.networks import standing
 from services.ingest.networks.configuration import load
 from services.ingest.networks.keys import Names
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.network import Alias, Item, Network, Passed, PostGone
+from services.ingest.networks.seal import Seal
 from services.ingest.source import RawPost, Reject, SourceBroken
 from shared import settings
 from shared.errors import AdrwatchError
+from shared.events import Published
 from shared.keyring import Keyring
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.mastodon import TOKEN, Instance, instance, snowflake, status
 
 NOW = time.time()
+KEYRING = Keyring.of("a secret")
 
 
 @pytest.fixture
@@ -33,12 +37,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
         yield made
 
 
-def mastodon(*servers: Instance, **keys: Any) -> Network:
+def mastodon(*servers: Instance, sealed: Callable[[], list[Published]] = list, **keys: Any) -> Network:
     made = msgspec.convert(
         {"type": "mastodon", "instances": [{"url": one.url, "token": {"env": "A_TOKEN"}} for one in servers]} | keys,
         Mastodon,
     )
-    return made.network(Names("mastodon", lambda: Keyring.of("a secret"), True, True, 600.0), default_lexicon)
+    return made.network(Names("mastodon", lambda: KEYRING, True, True, 600.0, sealed), default_lexicon)
 
 
 @contextmanager
@@ -264,6 +268,50 @@ def test_what_is_wrong_is_said_without_the_token(
         network.check()
     assert server.host in str(broken.value)
     assert TOKEN not in str(broken.value)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_after_a_connection_what_was_deleted_or_edited_before_it_is_asked_for(
+    server: Instance, monkeypatch: pytest.MonkeyPatch, single: bool
+) -> None:
+    monkeypatch.setattr(standing, "_PAUSE_SECONDS", 0.0)
+    seal = Seal(lambda: KEYRING, "mastodon")
+    long_ago = [status("anna", "zoloft", NOW - 90_000 - number, 100 - number) for number in range(23)]
+    server.add(*long_ago)
+    notes = [
+        Published(id=f"mastodon:{one['uri']}", sealed=seal.close(f"{server.host}/{one['id']}")) for one in long_ago
+    ]
+    notes.append(Published(id="mastodon:elsewhere", sealed=seal.close(f"other.example/{long_ago[0]['id']}")))
+    place = json.dumps({"reached": NOW - 5000, "instances": {server.host: {"public": snowflake(NOW - 10)}}})
+    server.single = single
+    server.delete(long_ago[3]["id"])
+    server.edit(long_ago[5]["id"], NOW - 80_000, content="<p>zoloft, edited and read</p>")
+    server.edit(long_ago[7]["id"], NOW - 60, content="<p>zoloft, edited and missed</p>")
+    network = mastodon(server, sealed=lambda: notes)
+    with following(network, place) as items:
+        found = until(items, 3)
+        assert next(items) is None
+    [gone] = [one for one in found if isinstance(one, PostGone)]
+    [edited, alias] = [one for one in found if not isinstance(one, PostGone)]
+    assert gone == PostGone(notes[3].id)
+    assert isinstance(edited, RawPost)
+    assert (edited.text, edited.post_id) == ("zoloft, edited and missed", notes[7].id)
+    assert seal.open(edited.sealed or "") == f"{server.host}/{long_ago[7]['id']}"
+    assert alias == Alias(edited.post_id, f"mastodon:{server.host}/{long_ago[7]['id']}")
+    newest_first = [one["id"] for one in long_ago]
+    if not single:
+        assert server.asked[0] == newest_first[:20]
+        assert server.asked[1] == [long_ago[3]["id"]], "what an answer for many lacks is asked for by itself"
+
+
+def test_no_id_is_kept_where_nothing_is_to_be_asked(server: Instance) -> None:
+    network = mastodon(server, ask_days=0)
+    with following(network) as items:
+        idle(items, network)
+        server.add(status("anna", "zoloft", NOW, 1))
+        [post, _] = until(items, 2)
+    assert isinstance(post, RawPost)
+    assert post.sealed is None
 
 
 def test_a_check_says_what_can_be_read_and_hashtags_are_streams(server: Instance) -> None:
