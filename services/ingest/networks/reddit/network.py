@@ -82,7 +82,7 @@ class RedditNetwork(Network):
                     self._settle()
                 yield from self._look_again(session)
                 yield None
-                time.sleep(_MOMENT)
+                time.sleep(min(_MOMENT, self._watches.seconds_left))
 
     def check(self) -> str:
         """See Network."""

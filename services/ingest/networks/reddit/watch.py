@@ -65,7 +65,7 @@ class Listing:
         return bool(page.children) and all(_key(one) in self._had for one in page.children)
 
     def _page(self, api: Api, session: Session) -> Generator[None, None, Page]:
-        at = {} if self._after is None else {"after": self._after, "count": len(self._found)}
+        at: dict[str, str | int] = {} if self._after is None else {"after": self._after, "count": len(self._found)}
         answer = yield from session.get(self.path, self.name, {"limit": _PAGE, **self.params, **at})
         try:
             return read_page(answer)

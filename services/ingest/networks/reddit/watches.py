@@ -69,6 +69,11 @@ class Watches:
         """Whether nothing is in the middle of its round."""
         return all(one.between_rounds for one in self._all)
 
+    @property
+    def seconds_left(self) -> float:
+        """How long nothing is to be read."""
+        return max(0.0, min(one.due for one in self._all) - time.monotonic())
+
     def leave(self, watch: Watch, trouble: Closed) -> None:
         """Leave one that is closed for a while. Raises SourceBroken where no other is open."""
         watch.give_up()
