@@ -82,7 +82,7 @@ class RedditNetwork(Network):
                     self._settle()
                 yield from self._look_again(session)
                 yield None
-                time.sleep(_MOMENT)
+                time.sleep(min(_MOMENT, self._watches.seconds_left))
 
     def check(self) -> str:
         """See Network."""
@@ -136,8 +136,9 @@ class RedditNetwork(Network):
                     f"left out: {thing.size} characters".encode(),
                 )
             return
-        new = self._is_new(thing.name, _GONE if thing.gone else thing.changed)
-        if new and since is not None and thing.created_utc >= since:
+        if since is not None and thing.created_utc < since and thing.name not in self._seen:
+            return
+        if self._is_new(thing.name, _GONE if thing.gone else thing.changed) and since is not None:
             yield self._item(thing)
 
     def _look_again(self, session: Session) -> Iterator[Item | None]:
@@ -150,7 +151,7 @@ class RedditNetwork(Network):
             if thing is None or self._is_gone(thing):
                 self._is_new(name, _GONE)
                 yield PostGone(self._post_id(name))
-            elif thing.changed >= asked - _OVERLAP_SECONDS and self._is_new(name, thing.changed):
+            elif thing.changed > max(0.0, asked - _OVERLAP_SECONDS) and self._is_new(name, thing.changed):
                 yield self._item(thing)
         if over:
             self._place.asked = self._standing.began

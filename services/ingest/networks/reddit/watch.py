@@ -23,11 +23,12 @@ _MOST_REMEMBERED = 3 * _PAGE
 class Listing:
     """A listing: its path and parameters, and what errors call it (`r/…` for one of a subreddit).
 
-    `began`: when its first page was there, by Reddit's clock.
+    `full`: one that ends after so many pages has more than Reddit shows. `began`: when its first page was there, by Reddit's clock.
     """
 
     path: str
     name: str
+    full: int
     params: dict[str, str] = field(default_factory=dict)
     began: float = 0.0
     _had: OrderedDict[str, None] = field(default_factory=OrderedDict)
@@ -47,8 +48,7 @@ class Listing:
             reached = since is None or oldest < since or self._knows(page)
             if reached or page.after is None:
                 break
-        # One page is the whole of a small listing; what ends after more has dropped what lies before.
-        reading = Reading(self._found[::-1], None if reached or self._pages == 1 else oldest)
+        reading = Reading(self._found[::-1], None if reached or self._pages < self.full else oldest)
         for one in reading.things:
             self._had[_key(one)] = None
             self._had.move_to_end(_key(one))
@@ -65,7 +65,7 @@ class Listing:
         return bool(page.children) and all(_key(one) in self._had for one in page.children)
 
     def _page(self, api: Api, session: Session) -> Generator[None, None, Page]:
-        at = {} if self._after is None else {"after": self._after, "count": len(self._found)}
+        at: dict[str, str | int] = {} if self._after is None else {"after": self._after, "count": len(self._found)}
         answer = yield from session.get(self.path, self.name, {"limit": _PAGE, **self.params, **at})
         try:
             return read_page(answer)

@@ -20,6 +20,8 @@ log = logger("sources")
 
 _SEARCH = "search"
 _LONGEST_PAUSE = 3600.0
+# Pages that a listing and a search have at most, less one, for some things of them may be left out: 1,000 things, and some 250.
+_FULL, _FULL_SEARCH = 9, 2
 # What apps of the free tier may ask in a minute: support.reddithelp.com, "Reddit Data API Wiki".
 _MOST_A_MINUTE = 100
 _SUBREDDIT = "t5"
@@ -38,7 +40,9 @@ class Watches:
         self._pauses: dict[str, float] = {}
         kinds = ("new", "comments") if configuration.comments else ("new",)
         self._all = [
-            Watch(f"r/{name}/{kind}", configuration.interval_seconds, [Listing(f"/r/{name}/{kind}", f"r/{name}")])
+            Watch(
+                f"r/{name}/{kind}", configuration.interval_seconds, [Listing(f"/r/{name}/{kind}", f"r/{name}", _FULL)]
+            )
             for name in configuration.followed
             for kind in kinds
         ]
@@ -64,6 +68,11 @@ class Watches:
     def up_to_date(self) -> bool:
         """Whether nothing is in the middle of its round."""
         return all(one.between_rounds for one in self._all)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long nothing is to be read."""
+        return max(0.0, min(one.due for one in self._all) - time.monotonic())
 
     def leave(self, watch: Watch, trouble: Closed) -> None:
         """Leave one that is closed for a while. Raises SourceBroken where no other is open."""
@@ -128,7 +137,7 @@ class Watches:
         made, _ = queries.pack(watched.terms, "", self._configuration.query_length)
         usual = {"sort": "new", "type": "link", "t": "all"}
         return [
-            Listing("/search", f"search {number} of {len(made)}", {"q": query, **usual})
+            Listing("/search", f"search {number} of {len(made)}", _FULL_SEARCH, {"q": query, **usual})
             for number, query in enumerate(made, 1)
         ]
 
