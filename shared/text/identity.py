@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 
 from shared.secret_file import Secret, kept
@@ -18,12 +19,12 @@ def author_hash(secret: str, source: str, author: str) -> str:
     handles at two networks are two authors.
     """
     name = author.strip().removeprefix("@").casefold()
-    return hmac.digest(secret.encode(), f"{source}\x1f{name}".encode(), "sha256").hex()[:32]
+    return _keyed_hash(secret, f"{source}\x1f{name}")
 
 
 def post_hash(secret: str, source: str, native: str) -> str:
     """HMAC-SHA256 of source and native id, 32 hexadecimal digits: for networks whose ids of posts contain their author."""
-    return hmac.digest(secret.encode(), f"{source}\x1fpost\x1f{native}".encode(), "sha256").hex()[:32]
+    return _keyed_hash(secret, f"{source}\x1fpost\x1f{native}")
 
 
 def author_secret(settings: Settings) -> str:
@@ -32,3 +33,15 @@ def author_secret(settings: Settings) -> str:
     Raises AdrwatchError if the file can be read by others, is too short, or can be neither read nor made.
     """
     return kept(_SECRET, settings.author_secret, settings.data_dir / SECRET_FILE)
+
+
+def _keyed_hash(secret: str, message: str) -> str:
+    found = _begun(secret).copy()
+    found.update(message.encode())
+    return found.hexdigest()[:32]
+
+
+# Working the key in takes longer than a message as short as these.
+@functools.lru_cache(maxsize=4)
+def _begun(secret: str) -> hmac.HMAC:
+    return hmac.new(secret.encode(), digestmod="sha256")

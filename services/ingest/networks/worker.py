@@ -71,7 +71,7 @@ def follower(name: str, source: SourceKeys, settings: Settings, stop: threading.
     hashed = functools.partial(author_hash, secret, name)
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
     policy, of_author = source.policy, functools.partial(author_hash, secret)
-    known = Known(name)
+    known = Known(name, forgets_texts=source.text_days is not None)
     batch = Batch(
         known=known,
         accept=lambda raw: accept(raw, policy, limits, of_author, now()),
