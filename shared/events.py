@@ -8,6 +8,7 @@ the payload of a `DeadLetter` carry text, masked by `shared.text.clean.mask` bef
 from __future__ import annotations
 
 import hashlib
+import time
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar
 
@@ -420,5 +421,4 @@ def mention_id(post_id: str, drug: Span, reaction: Span) -> str:
 
 def now() -> datetime:
     """The present moment, UTC, to the millisecond."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)

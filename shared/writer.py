@@ -59,9 +59,7 @@ class Writer:
         """Write messages of adrwatch's topics. Raises DependencyAway where one is not acknowledged."""
         prefix = self._settings.topic_prefix
         try:
-            sent = [
-                self._send(one.topic.name(prefix), one.key, one.value, one.headers, one.partition) for one in outputs
-            ]
+            sent = [self._send(one.topic.name(prefix), one.key, one.value, one.headers, _place(one)) for one in outputs]
             for one in sent:
                 # Most are acknowledged along with the first.
                 if not one.succeeded():
@@ -82,12 +80,16 @@ class Writer:
     def _send(
         self, topic: str, key: str, value: bytes | None, headers: Sequence[tuple[str, bytes]], partition: int | None
     ) -> Any:
-        return self._connected().send(
-            topic, value=value, key=key.encode(), headers=list(headers), partition=partition
-        )  # fmt: skip
+        producer = self._producer or self._connected()
+        return producer.send(topic, value, key.encode(), list(headers), partition)
 
     def _connected(self) -> Any:
         with self._lock:
             if self._producer is None:
                 self._producer = connect(self._settings, KafkaProducer, **producer_options(self._patience))
             return self._producer
+
+
+def _place(output: Output) -> int | None:
+    # Of one partition none need be chosen: kafka-python's hash of a key takes half as long as all else about a record.
+    return 0 if output.topic.partitions == 1 else output.partition

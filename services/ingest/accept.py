@@ -39,7 +39,7 @@ def accept(
         return refuse("future-time", f"the time is {(raw.created_at - at).total_seconds():.0f} s in the future")
     author = None
     if raw.author and policy.keeps_identifiers:
-        mended = _IS_HASHED.fullmatch(raw.author)
+        mended = _IS_HASHED.fullmatch(raw.author) if raw.author.startswith(HASHED) else None
         author = mended[1] if mended else author_hash(raw.source, raw.author)
     return Post(
         id=raw.post_id,

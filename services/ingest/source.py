@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from shared.errors import AdrwatchError
 from shared.events import Terms
 
@@ -36,8 +38,7 @@ class Origin:
     recipe: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class RawPost:
+class RawPost(msgspec.Struct, frozen=True):
     """A post as its source gives it: nothing is masked yet, so it is never written or logged.
 
     `created_at` is UTC. `author` is a handle or an id at the source. `veiled` returns the original record, identifiers masked,

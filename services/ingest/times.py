@@ -36,6 +36,9 @@ def parse_time(value: str | int | float) -> datetime:
 def _parse(value: str | int | float) -> datetime:
     if isinstance(value, str):
         text = value.strip()
+        # As nearly all networks write them, and with nothing else to be mistaken for.
+        if text[4:5] == "-" and text[10:11] == "T":
+            return _iso(text)
         if _BASIC_DATE.fullmatch(text) or not _NUMBER.fullmatch(text):
             return _twitter(text) or _iso(text)
         value = float(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 
 
@@ -12,9 +13,21 @@ def author_hash(secret: str, source: str, author: str) -> str:
     handles at two networks are two authors.
     """
     name = author.strip().removeprefix("@").casefold()
-    return hmac.digest(secret.encode(), f"{source}\x1f{name}".encode(), "sha256").hex()[:32]
+    return _keyed_hash(secret, f"{source}\x1f{name}")
 
 
 def post_hash(secret: str, source: str, native: str) -> str:
     """HMAC-SHA256 of source and native id, 32 hexadecimal digits: for networks whose ids of posts contain their author."""
-    return hmac.digest(secret.encode(), f"{source}\x1fpost\x1f{native}".encode(), "sha256").hex()[:32]
+    return _keyed_hash(secret, f"{source}\x1fpost\x1f{native}")
+
+
+def _keyed_hash(secret: str, message: str) -> str:
+    found = _begun(secret).copy()
+    found.update(message.encode())
+    return found.hexdigest()[:32]
+
+
+# Working the key in takes longer than a message as short as these.
+@functools.lru_cache(maxsize=8)
+def _begun(secret: str) -> hmac.HMAC:
+    return hmac.new(secret.encode(), digestmod="sha256")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import ahocorasick
@@ -25,8 +24,7 @@ _LONG = 5
 _STRAIGHT = str.maketrans("’‘–—\u00a0", "''-- ")
 
 
-@dataclass(frozen=True, slots=True)
-class DrugMention:
+class DrugMention(msgspec.Struct, frozen=True):
     """A medicine named in a post: characters `span` of its text, and the ingredient."""
 
     span: Span
@@ -92,21 +90,26 @@ class DrugLexicon:
     def find(self, text: str) -> list[DrugMention]:
         """Every medicine that the text names, in order, without overlaps."""
         lowered = normal(text)
-        matches = list(self._matches(lowered))
-        if self._needing and matches:
+        matches = self._matches(lowered)
+        if not matches:
+            return []
+        if self._needing:
             matches = list(self._in_context(matches, lowered))
         found: list[DrugMention] = []
-        for start, end, concept in sorted(matches, key=lambda match: (match[0], -match[1])):
+        if len(matches) > 1:
+            matches.sort(key=lambda match: (match[0], -match[1]))
+        for start, end, concept in matches:
             if not found or start >= found[-1].span.end:
                 found.append(DrugMention(Span(start, end), concept))
         return found
 
-    def _matches(self, lowered: str) -> Iterator[tuple[int, int, Concept]]:
-        for last, (name, concept) in self._automaton.iter(lowered):
-            end = last + 1
-            start = end - len(name)
-            if (start == 0 or not lowered[start - 1].isalnum()) and _ends(lowered, end, len(name)):
-                yield start, end, concept
+    def _matches(self, lowered: str) -> list[tuple[int, int, Concept]]:
+        return [
+            (start, last + 1, concept)
+            for last, (name, concept) in self._automaton.iter(lowered)
+            if ((start := last + 1 - len(name)) == 0 or not lowered[start - 1].isalnum())
+            and _ends(lowered, last + 1, len(name))
+        ]
 
     def _in_context(self, matches: list[tuple[int, int, Concept]], lowered: str) -> Iterator[tuple[int, int, Concept]]:
         certain = [match[:2] for match in matches if lowered[match[0] : match[1]] not in self._needing]
@@ -117,7 +120,8 @@ class DrugLexicon:
 
 def normal(text: str) -> str:
     """The form in which names are compared, of the same length: lower case, straight quotes, plain hyphens and spaces."""
-    return model_text(text).translate(_STRAIGHT)
+    lowered = model_text(text)
+    return lowered if lowered.isascii() else lowered.translate(_STRAIGHT)
 
 
 def _ends(lowered: str, end: int, length: int) -> bool:

@@ -101,8 +101,11 @@ def text_of(record: Any) -> str:
     text = record.get("text") if isinstance(record, dict) else None
     if not isinstance(text, str):
         return ""
+    mentions = _mentions(record.get("facets"))
+    if not mentions and text.isascii():
+        return mask_people(text)
     data = text.encode(errors="replace")
-    for start, end in sorted(_mentions(record.get("facets")), reverse=True):
+    for start, end in sorted(mentions, reverse=True):
         data = data[:start] + HANDLE_MASK.encode() + data[end:]
     return mask_people(data.decode(errors="replace"))
 

@@ -48,6 +48,8 @@ class BlueskyNetwork(Network):
     def __init__(self, configuration: Bluesky, names: Names) -> None:
         self.cursor: str | None = None
         self.reached: datetime | None = None
+        # The place as a number.
+        self._place = 0
         self._name = names.source
         self._configuration = configuration
         self._native = names.post
@@ -66,7 +68,8 @@ class BlueskyNetwork(Network):
         """See Network."""
         # Without a place it begins now, and goes on from there should the connection break before the first event; that one
         # tells the time by the clock that counts.
-        self.cursor, self._guessed = cursor or str(int(time.time() * _SECOND_US)), cursor is None
+        self._place, self._guessed = int(cursor or time.time() * _SECOND_US), cursor is None
+        self.cursor = str(self._place)
         yield None
         try:
             with self._connected(cursor) as socket:
@@ -168,8 +171,9 @@ class BlueskyNetwork(Network):
                 raise self._broken(f"sends something else than Jetstream's events: {error}") from None
             return self._reject("bad-frame", str(error), data)
         self._garbage = 0
-        if self._guessed or frame.time_us > int(self.cursor or 0):
-            self.cursor, self.reached, self._guessed = str(frame.time_us), frame.at, False
+        if self._guessed or frame.time_us > self._place:
+            self._place, self._guessed = frame.time_us, False
+            self.cursor, self.reached = str(frame.time_us), frame.at
         return self._event(frame)
 
     def _event(self, frame: Frame) -> Item:

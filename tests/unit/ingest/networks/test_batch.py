@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from datetime import UTC, datetime
+
+import msgspec
 
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.known import Known
@@ -164,7 +165,7 @@ def test_texts_of_some_days_are_named_once_and_those_that_the_broker_has_forgott
 def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their_own() -> None:
     one = batch()
     one.take(raw(1))
-    one.take(dataclasses.replace(raw(2), sealed="sealed"))
+    one.take(msgspec.structs.replace(raw(2), sealed="sealed"))
     notes = [decode(o.value, Published) for o in one.outputs() if o.topic is PUBLISHED]
     assert notes == [Published(id="s:1", author="hash-anna"), Published(id="s:2", author="hash-anna", sealed="sealed")]
     now_ms = int(time.time() * 1000)
