@@ -216,7 +216,7 @@ def test_a_file_that_is_no_text_is_refused_at_once(tmp_path: Path, content: byte
         read_text(tmp_path, "posts.csv", content)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")], ids=["nothing", "blank", "gzip"])
 def test_an_empty_file_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(AdrwatchError, match=r"posts.csv is empty"):
         read_text(tmp_path, "posts.csv", content)

@@ -133,6 +133,7 @@ def test_an_account_is_gone_unless_it_is_active_or_its_server_has_troubles(
         "\x00\x01",
         b"\xff\xfe\x00did:plc:anna2345",
     ],
+    ids=["cut", "no commit", "no operation", "future", "text", "bytes"],
 )
 def test_a_frame_that_is_no_event_is_refused_without_names_and_moves_no_position(
     server: Jetstream, frame: str | bytes
