@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 BASELINE := .venv-baseline
 VIGIPY := .venv-vigipy
 REPORT := docs/models/report
+# So many processes run the tests, each with servers of its own: most of a test is waiting.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions models-report clean
@@ -36,8 +38,8 @@ check: $(VENV)/.dev ## lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: check ## the checks, then all tests against a real Kafka, Redis and Triton (ARGS="-k words" selects)
-	$(BIN)/pytest $(ARGS)
+test: check ## the checks, then all tests against a real Kafka, Redis and Triton (ARGS="-k words" selects, JOBS=0: one by one)
+	$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 $(BASELINE)/.dev: $(BASELINE)/.made
 	@echo "installing the test tools into $(BASELINE) ..."

@@ -1,4 +1,4 @@
-"""Real servers for the tests: started once per session, or given in ADRWATCH_TEST_KAFKA, _REDIS, _TRITON."""
+"""Real servers for the tests: started once per process of the tests, or given in ADRWATCH_TEST_KAFKA, _REDIS, _TRITON."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from shared.settings import PACKAGE_ROOT, load
 # Machines differ in speed and tests share them: a slow example is no failure.
 hypothesis.settings.register_profile("adrwatch", deadline=None)
 hypothesis.settings.load_profile("adrwatch")
+
+# The library readline, which the processes of pytest-xdist load, sets the width of a terminal that is not there.
+os.environ.pop("COLUMNS", None)
 
 ADDRESSES = {
     "kafka_bootstrap": "ADRWATCH_TEST_KAFKA",
