@@ -67,7 +67,8 @@ def take_back(
     source published the post, by which a repeat finds it, goes last; then it is told that all of it is done.
     """
     at = now()
-    written = [(one, encode(replace(one, deleted_at=at))) for one in deletions]
+    asked = [replace(one, deleted_at=at, requested_at=one.requested_at or one.deleted_at) for one in deletions]
+    written = [(one, encode(one)) for one in asked]
     write([Output(DELETIONS, one.id, value, partition_of(one.id, DELETIONS.partitions)) for one, value in written])
     posts = [
         Output(POSTS, one.id, None, partition_of(one.id, POSTS.partitions), ((DELETION_HEADER, value),))
@@ -77,5 +78,5 @@ def take_back(
     write([*posts, *dead])
     notes = [one.id for one in deletions] + list(aliases)
     write([Output(PUBLISHED, note, None, partition_of(note, PUBLISHED.partitions)) for note in notes])
-    write([told(one, "topics") for one in deletions])
+    write([told(one, "topics") for one in asked])
     return TakenBack(len(written), len(posts), len(dead))

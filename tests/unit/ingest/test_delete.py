@@ -105,6 +105,12 @@ def test_deletions_come_first_and_the_note_of_a_published_post_last_but_for_the_
     assert receipt.forgotten_at > ASKED
 
 
+def test_a_deletion_that_waited_on_disk_since_an_earlier_adrwatch_has_one_time_everywhere(broker: Broker) -> None:
+    take_back([Deletion(id="own:1", deleted_at=ASKED)], letters(), broker.write)
+    deletion, receipt = decode(broker.written[0].value, Deletion), decode(broker.written[-1].value, Forgotten)
+    assert (deletion.requested_at, receipt.requested_at) == (ASKED, ASKED)
+
+
 @pytest.mark.parametrize(("failing", "left"), [(1, set()), (2, {DELETIONS}), (3, {DELETIONS, POSTS})])
 def test_what_was_not_acknowledged_is_followed_by_nothing(broker: Broker, failing: int, left: set[Any]) -> None:
     broker.away = {failing}
