@@ -17,9 +17,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.events import Alert, DeadLetter, Mention, Outcome, Terms, decode
 from shared.settings import current
-from shared.text.clean import fingerprint, mask
-from shared.text.identity import author_hash, author_secret, post_hash
-from shared.text.sketch import near_sketch, sketch_key
+from shared.text.identity import author_secret, post_hash
 from shared.topics import POSTS
 from tests import privacy
 from tests.faults import ledger
@@ -178,23 +176,17 @@ def test_a_post_of_which_only_aggregates_may_be_kept_counts_and_leaves_no_trace_
         # The secrets make hashes, and the file that was replayed is the user's own.
         *privacy.in_files(tmp_path, "posts.jsonl", "author.secret", "sketch.secret"),
     ]
-    needles = traces([*HIDDEN, REFUSED], (*WORDS, "flamingo"), secret)
+    needles = remains([*HIDDEN, REFUSED], (*WORDS, "flamingo"))
     assert privacy.find(needles, places) == []
     # The same of a source of which more may be kept is found: the look is no blind one.
-    assert privacy.find(traces(SHOWN, ("walrus", "kestrel"), secret), places) != []
+    assert privacy.find(remains(SHOWN, ("walrus", "kestrel")), places) != []
 
 
-def traces(posts: list[dict[str, Any]], words: tuple[str, ...], secret: str) -> list[bytes]:
-    """What the posts would be known by: words, ids at their network, authors, and what is made of them without or with a key."""
-    key = sketch_key(current())
+def remains(posts: list[dict[str, Any]], words: tuple[str, ...]) -> list[bytes]:
+    """What the posts would be known by."""
     found = [word.encode() for word in words]
     for one in posts:
-        text = mask(one["text"])
-        sketch = near_sketch(text, key)
-        found += [
-            one["id"].encode(), one["user"].encode()[1:], author_hash(secret, one["network"], one["user"]).encode(),
-            fingerprint(text).encode(), *((sketch,) if sketch else ()),
-        ]  # fmt: skip
+        found += privacy.remains(current(), one["network"], one["id"], one["user"], one["text"])
     return found
 
 
