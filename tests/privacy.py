@@ -26,8 +26,8 @@ def find(needles: Iterable[bytes], places: Iterable[tuple[str, bytes]]) -> list[
 
 
 def remains(settings: Settings, source: str, native: str, author: str, text: str) -> list[bytes]:
-    """What a post would be known by besides its words: its id at the network, its author, and what is made of author and words, with
-    a key or without.
+    """What a post would be known by besides its words: its id at the network, its author, and what is made of author and words,
+    with a key or without.
     """
     words, secret = mask(text), author_secret(settings)
     sketch = near_sketch(words, sketch_key(settings))
