@@ -39,6 +39,8 @@ from shared.events import (
     Published,
     Span,
     Table,
+    Terms,
+    TextsForgotten,
     derived_id,
     encode,
     mention_id,
@@ -55,6 +57,7 @@ _BUCKET = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _DRUG = Concept("DB01104", "sertraline")
 _REACTION = Concept("HP:0002018", "Nausea")
 _POST = "bluesky:3kexample"
+_TERMS = Terms(case_export=False)
 _AUTHOR = "9f2c4b7de1a05836c7d4e2f1908ab3c5"
 
 _ALERT = Alert(
@@ -77,6 +80,7 @@ _ALERT = Alert(
 # One example of every event, the same post all the way; invented.
 EXAMPLES: tuple[Event, ...] = (
     Post(
+        terms=_TERMS,
         id=_POST,
         source="bluesky",
         text="@USER day two on sertraline and the nausea is awful",
@@ -99,6 +103,7 @@ EXAMPLES: tuple[Event, ...] = (
         asked_by="network",
     ),
     Outcome(
+        terms=_TERMS,
         post_id=_POST,
         status="mentions:1",
         created_at=_POSTED,
@@ -109,6 +114,7 @@ EXAMPLES: tuple[Event, ...] = (
         pairs=(Pair(_DRUG, _REACTION),),
     ),
     Mention(
+        terms=_TERMS,
         id=mention_id(_POST, Span(17, 27), Span(36, 42)),
         post_id=_POST,
         created_at=_POSTED,
@@ -163,6 +169,7 @@ EXAMPLES: tuple[Event, ...] = (
         state="running",
         per_second=61.5,
         posts=1204,
+        forgotten=TextsForgotten(_SEEN, 37, _BUCKET),
     ),
     Published(id=_POST, author=_AUTHOR),
     OwnName(name="vitamin z", kind="slang", drug=_DRUG, needs_context=True),

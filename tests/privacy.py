@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 from kafka import KafkaConsumer
 from redis import Redis
 
+from shared.settings import Settings
+from shared.text.clean import fingerprint, mask
+from shared.text.identity import author_hash, author_secret
+from shared.text.sketch import near_sketch, sketch_key
 from tests import topics
 
 
@@ -18,6 +23,21 @@ def find(needles: Iterable[bytes], places: Iterable[tuple[str, bytes]]) -> list[
     wanted = [needle.lower() for needle in needles]
     found = {f"{place}: {needle!r}" for place, content in places for needle in wanted if needle in content.lower()}
     return sorted(found)
+
+
+def remains(settings: Settings, source: str, native: str, author: str, text: str) -> list[bytes]:
+    """What a post would be known by besides its words: its id at the network, its author, and what is made of author and words,
+    with a key or without.
+    """
+    words, secret = mask(text), author_secret(settings)
+    sketch = near_sketch(words, sketch_key(settings))
+    return [
+        native.encode(),
+        author.removeprefix("@").encode(),
+        author_hash(secret, source, author).encode(),
+        fingerprint(words).encode(),
+        *([] if sketch is None else [sketch, base64.b64encode(sketch)]),
+    ]
 
 
 def in_kafka(kafka: str, prefix: str) -> Iterator[tuple[str, bytes]]:

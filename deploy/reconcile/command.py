@@ -36,8 +36,9 @@ def reconcile(
     source_name: Annotated[str, typer.Option(help="source of posts that name none")] = "replay",
     source: Annotated[str | None, typer.Option(help="column that names the source")] = None,
     aggregates_only: Annotated[
-        bool, typer.Option("--aggregates-only", help="the posts were replayed so: their ids are hashes")
-    ] = False,
+        list[str] | None,
+        typer.Option(help="source of which only aggregates are kept: its posts' ids are hashes; several times"),
+    ] = None,
     wait: Annotated[float, typer.Option(min=0, help="give up when nothing has moved for so many seconds")] = 0.0,
     show_missing: Annotated[Path | None, typer.Option(help="write the ids that are lost to this file")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead")] = False,
@@ -59,7 +60,8 @@ def reconcile(
         typer.echo(text, err=True)
 
     settings = current()
-    hashed = functools.partial(post_hash, keyring(settings).current.secret) if aggregates_only else None
+    secret = keyring(settings).current.secret if aggregates_only else ""
+    hashed = {name: functools.partial(post_hash, secret, name) for name in aggregates_only or ()}
     reading = Reading(id_column, source_name, source, hashed)
     rows = [row for path in files for row in read_rows(path, reading, warn)]
     if len({row.file for row in rows}) < len(files):

@@ -9,8 +9,8 @@ import json
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,13 @@ class Row:
 class Reading:
     """How ids are found: the column of the id, the source's name, or the column that holds it.
 
-    `hashed` gives the hash of source and id, where posts were published under that.
+    `hashed` makes the ids of sources whose posts were published under hashes, by the source's name.
     """
 
     id_column: str | None = None
     source_name: str = "replay"
     source_column: str | None = None
-    hashed: Callable[[str, str], str] | None = None
+    hashed: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
 
 def read_rows(path: Path, reading: Reading, warn: Callable[[str], None]) -> Iterator[Row]:
@@ -116,8 +116,8 @@ def _field(record: dict[str, Any], name: str) -> str:
 
 def _row(path: Path, first: int, last: int, native: str, source: str, reading: Reading) -> Row:
     source = source.lower() or reading.source_name
-    if native and reading.hashed is not None:
-        native = reading.hashed(source, native)
+    if native and source in reading.hashed:
+        native = reading.hashed[source](native)
     return Row(path.name, first, last, f"{source}:{native}" if native else None)
 
 

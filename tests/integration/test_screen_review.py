@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from shared.events import Outcome, Post, encode
+from shared.events import Outcome, Post, Terms, encode
 from shared.topics import POSTS, partition_of
 from tests.integration.ingest_command import Adrwatch, adrwatch
 
@@ -26,19 +26,25 @@ class Topics:
         self.producer: Any = KafkaProducer(bootstrap_servers=kafka)
         self._prefix = prefix
 
-    def post(self, name: str, text: str | None) -> None:
+    def post(self, name: str, text: str | None, terms: Terms | None = None) -> None:
         """A post, or with None the tombstone of a deleted one."""
         value = None
         if text is not None:
             value = encode(
-                Post(id=name, source=name.partition(":")[0], text=text, created_at=DAYS[0], ingested_at=DAYS[0])
+                Post(
+                    terms=terms,
+                    id=name,
+                    source=name.partition(":")[0],
+                    text=text,
+                    created_at=DAYS[0],
+                    ingested_at=DAYS[0],
+                )
             )
         self._send("posts", name, value)
 
-    def outcome(self, name: str, status: str, day: int = 0) -> None:
-        self._send(
-            "outcomes", name, encode(Outcome(post_id=name, status=status, created_at=DAYS[day], model_version="1+1"))
-        )
+    def outcome(self, name: str, status: str, day: int = 0, terms: Terms | None = None) -> None:
+        outcome = Outcome(terms=terms, post_id=name, status=status, created_at=DAYS[day], model_version="1+1")
+        self._send("outcomes", name, encode(outcome))
 
     def _send(self, suffix: str, name: str, value: bytes | None) -> None:
         partition = partition_of(name, POSTS.partitions)
@@ -98,6 +104,16 @@ def test_a_sample_repeats_and_holds_what_is_kept_of_each_reason(adrwatch: Adrwat
     assert len(rows) == 2
     assert all(row[4].startswith("'=buy number") for row in rows)
     assert "do not copy" in adrwatch.err
+
+
+def test_a_post_of_which_only_aggregates_may_be_kept_is_counted_and_never_drawn(
+    adrwatch: Adrwatch, topics: Topics
+) -> None:
+    for name, terms in (("x:1", Terms(aggregates_only=True)), ("forum:1", None)):
+        topics.post(name, "cheap zoloft", terms)
+        topics.outcome(name, "screened:advert", terms=terms)
+    assert sum(count["posts"] for count in adrwatch.json("screen", "counts")) == 2
+    assert [post["id"] for post in adrwatch.json("screen", "sample")] == ["forum:1"]
 
 
 def test_a_reason_that_does_not_occur_is_refused_with_those_that_do(adrwatch: Adrwatch, topics: Topics) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,3 +217,11 @@ def test_texts_are_forgotten_after_their_time_and_what_was_counted_of_them_is_no
     bluesky.start()
     bluesky.wait_for(lambda: not bluesky.posts() and not bluesky.dead_letters(), "end of the texts")
     assert bluesky.deletions() == set()
+
+    def said() -> dict[str, Any]:
+        [policy] = json.loads(bluesky.command("sources", "policies", "--json").stdout)
+        return policy["forgotten"] or {}
+
+    bluesky.wait_for(lambda: said().get("texts") == 3, "word of what was forgotten")
+    assert said()["oldest_left"] is None
+    assert bluesky.listed()["forgotten"] == said()

@@ -19,7 +19,7 @@ from shared.topics import DEAD_LETTERS, POSTS, partition_of
 def outdated(settings: Settings, source: str, known: Known, days: float) -> tuple[list[Output], list[str]]:
     """Tombstones for texts of the source that were written more than `days` ago, and the ids of the posts among them.
 
-    A dead letter counts from when it was written. Raises what TopicReader raises.
+    A dead letter counts from when it was written; one that was never given its text stays. Raises what TopicReader raises.
     """
     limit = now() - timedelta(days=days)
     posts = known.with_text_from_before(int(limit.timestamp() * 1000))
@@ -29,6 +29,6 @@ def outdated(settings: Settings, source: str, known: Known, days: float) -> tupl
     for held in letters:
         letter = held.letter
         ours = letter.topic == source or (letter.key or b"").startswith(f"{source}:".encode())
-        if ours and letter.occurred_at < limit and held.stored.key is not None:
+        if ours and letter.payload and letter.occurred_at < limit and held.stored.key is not None:
             outputs.append(Output(DEAD_LETTERS, held.stored.key.decode(errors="replace"), None, held.stored.partition))
     return outputs, posts

@@ -19,7 +19,7 @@ from services.cases.lookup import begins, hold_new_against_others
 from shared import settings
 from shared.broker import TopicReader
 from shared.errors import AdrwatchError, DependencyAway
-from shared.events import Alert, Concept, Event, Outcome, Post, encode
+from shared.events import Alert, Concept, Event, Outcome, Post, Terms, encode
 from shared.topics import ALERTS, OUTCOMES, POSTS, Topic, partition_of
 from tests import topics
 from tests.integration.cases.items import MOMENT, item
@@ -120,6 +120,27 @@ def test_a_case_is_flagged_when_it_is_opened_in_both_cases_and_in_the_trail(adrw
     assert suspected(adrwatch)[first["id"], second["id"]][0][0] == "similar words"
     assert len(rows(adrwatch, first["id"])) == before
     assert adrwatch("audit", "verify").exit_code == 0
+
+
+def test_nothing_of_a_post_is_looked_up_of_which_only_aggregates_may_be_kept(adrwatch, written, send, book, sql):
+    terms = Terms(aggregates_only=True)
+    for number in (8, 9):
+        name = f"own:{number}"
+        outcome = Outcome(
+            terms=terms, post_id=name, status="mentions:1", created_at=MOMENT, model_version="test", fingerprint="f1"
+        )
+        post = Post(terms=terms, id=name, source="own", text=SHOCK, created_at=MOMENT, ingested_at=MOMENT)
+        send(OUTCOMES, name, outcome, None)
+        send(POSTS, name, post, None)
+        send(ALERTS, f"item-{number}", msgspec.structs.replace(dated(number, MOMENT), terms=terms), None)
+    for number in (1, 8, 9):
+        assert "flags" not in opened(adrwatch, number)
+    marks = sql("SELECT author, fingerprint, sketch IS NULL FROM traces WHERE looked = 1")
+    assert (
+        sorted((author, words, bool(empty)) for author, words, empty in marks if words is None)
+        == [(None, None, True)] * 2
+    )
+    assert len(marks) == 3
 
 
 def test_who_opens_a_case_is_told_what_it_may_be_one_with(adrwatch, written):

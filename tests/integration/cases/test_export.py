@@ -15,7 +15,7 @@ import pytest
 from shared import settings
 from shared.cases.model import Case, judged
 from shared.errors import AdrwatchError
-from shared.events import Concept
+from shared.events import Concept, Terms
 from tests.integration.cases.items import item, opened
 from tests.unit.vocabulary.dictionary import written
 
@@ -174,6 +174,30 @@ def test_a_listing_of_all_cases_leaves_out_those_that_may_not_leave_and_names_th
     assert [json.loads(line)["id"] for line in (tmp_path / "json").read_text().splitlines()] == [allowed.id]
     # What was not written was not read.
     assert "read" not in adrwatch("audit", "export", "--subject", f"case:{case.id}").stdout
+
+
+def test_terms_that_came_with_the_post_decide_whatever_the_settings_name(adrwatch, book, tmp_path, barred):
+    cases = [
+        book.open(msgspec.structs.replace(item(number), terms=terms), (), (), "r")
+        for number, terms in ((1, Terms(case_export=False)), (2, Terms()), (3, None))
+    ]
+    barred("own")
+    done = adrwatch("cases", "export", tmp_path / "json", "--format", "json")
+    assert "1 cases, 2 left out by the terms of their sources" in done.stdout
+    assert [json.loads(line)["id"] for line in (tmp_path / "json").read_text().splitlines()] == [cases[1].id]
+    barred("")
+    done = adrwatch("cases", "export", tmp_path / "x.xml", "--case", cases[0].id, *SEND, "--draft")
+    assert "comes from own, whose terms do not allow case exports" in done.exception.message
+    book.forget([cases[0].post])
+    assert "2 cases, 1 left out" in adrwatch("cases", "export", tmp_path / "csv", "--format", "csv").stdout
+
+
+def test_a_case_leaves_without_its_post_where_only_aggregates_may_be_kept(adrwatch, book, tmp_path):
+    for number, terms in ((1, Terms(aggregates_only=True)), (2, Terms())):
+        book.open(msgspec.structs.replace(item(number), terms=terms), (), (), "r")
+    assert adrwatch("cases", "export", tmp_path / "json", "--format", "json").exit_code == 0
+    posts = [json.loads(line).get("post") for line in (tmp_path / "json").read_text().splitlines()]
+    assert sorted(posts, key=str) == [None, "own:2"]
 
 
 def test_without_barred_sources_every_case_may_be_written(adrwatch, book, tmp_path, barred):

@@ -50,6 +50,12 @@ def test_a_nested_id_and_a_source_column_are_found(tmp_path: Path) -> None:
     assert ids(path, reading) == ["bluesky:9", "forum:10"]
 
 
+def test_ids_are_hashed_where_posts_were_published_so(tmp_path: Path) -> None:
+    path = write(tmp_path, "posts.jsonl", '{"id": "9", "net": "X"}\n{"net": "x"}\n{"id": "9", "net": "forum"}\n')
+    hashed = Reading(source_column="net", hashed={"x": lambda native: f"hash of {native}"})
+    assert ids(path, hashed) == ["x:hash of 9", None, "forum:9"]
+
+
 def test_a_tsv_text_that_begins_with_a_quote_swallows_no_neighbour(tmp_path: Path) -> None:
     path = write(tmp_path, "p.tsv", 'tweet_id\ttext\n1\t"hello she said\n2\tplain\n3\t"quoted" start\n4\tend\n')
     assert ids(path) == ["replay:1", "replay:2", "replay:3", "replay:4"]

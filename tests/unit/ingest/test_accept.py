@@ -6,7 +6,7 @@ import pytest
 
 from services.ingest.accept import accept
 from services.ingest.source import Policy, RawPost, Reject
-from shared.events import Post
+from shared.events import Post, Terms
 from tests.unit.ingest.samples import AT, LIMITS, hashed, raw_post
 
 
@@ -23,6 +23,18 @@ def test_a_source_that_may_keep_no_identifier_keeps_none() -> None:
     post = accept(raw_post("7", author="bob"), Policy(keeps_identifiers=False), LIMITS, hashed, AT)
     assert isinstance(post, Post)
     assert post.author is None
+
+
+def test_where_only_aggregates_may_be_kept_the_post_says_so_and_a_refused_one_is_withheld() -> None:
+    policy = Policy(False, Terms(aggregates_only=True, case_export=False))
+    post = accept(raw_post("7", author="bob"), policy, LIMITS, hashed, AT)
+    assert isinstance(post, Post)
+    assert (post.author, post.terms) == (None, policy.terms)
+    refused = accept(raw_post("7", text=" "), policy, LIMITS, hashed, AT)
+    assert isinstance(refused, Reject)
+    assert refused.withheld
+    assert not isinstance(refused := accept(raw_post("7", text=" "), Policy(), LIMITS, hashed, AT), Post)
+    assert not refused.withheld
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+from msgspec.structs import replace
 
 from services.ingest.columns import Columns
 from services.ingest.dead_letters import ATTEMPT_HEADER, Held, open_inbox, replay
@@ -12,6 +13,7 @@ from services.ingest.delivery import Delivery
 from services.ingest.export import export
 from services.ingest.publish import reject_message
 from services.ingest.readers import open_reader
+from services.ingest.recipe import RECIPE_HEADER, Recipe
 from services.ingest.source import Reject
 from shared.broker import Stored
 from shared.errors import AdrwatchError
@@ -49,6 +51,16 @@ def test_a_tombstone_makes_a_dead_letter_done_and_a_later_one_of_its_id_opens_it
     inbox = open_inbox(records)
     assert list(inbox.letters) == ["again"]
     assert inbox.unreadable == 1
+
+
+def test_what_may_not_be_kept_is_neither_sent_back_nor_written_to_a_file(tmp_path: Path) -> None:
+    nothing = replace(letter("a"), payload=b"")
+    producer = FakeProducer()
+    account = replay([Held(nothing, stored(nothing))], Delivery(producer), "test", "test.dead-letters")
+    assert (account.skipped, account.complete, producer.records) == ({"not-kept": 1}, True, [])
+    refused = replace(nothing, stage="ingest", topic="posts.jsonl")
+    recipe = ((RECIPE_HEADER, Recipe(format="jsonl", source="forum", columns={"id": "id"}).encode()),)
+    assert export([Held(refused, stored(refused, headers=recipe))], tmp_path) == ([], 1)
 
 
 def test_letters_are_chosen_by_id_stage_and_reason() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from msgspec import structs
 from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import metrics
-from shared.errors import AdrwatchError
-from shared.events import Deletion, Forgotten, Mention, Outcome, Post, decode, derived_id, encode, now
+from shared.errors import AdrwatchError, BadMessage
+from shared.events import Deletion, Forgotten, Mention, Outcome, Post, Span, Terms, decode, derived_id, encode, now
 from shared.models.session import OnnxModel
 from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
-from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, partition_of
+from shared.text.clean import fingerprint
+from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, partition_of
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -135,6 +136,84 @@ async def test_a_post_that_breaks_a_step_is_dead_and_its_neighbours_live(tools: 
     assert "break" not in result.bad[0][1].message
     statuses = {output.key: decode(output.value, Outcome).status for output in of(result.outputs, OUTCOMES)}
     assert statuses == {"test:1": "dead:screen-failed", "test:2": "screened:no_drug"}
+
+
+CLOSED = Terms(aggregates_only=True, case_export=False)
+REPORT = "day 3 on metformin and i cannot stop vomiting. vomiting all day, metformin put me in hospital"
+
+
+def closed(name: str, text: str, **more: Any) -> bytes:
+    """A post of a source of which only aggregates may be kept."""
+    moment = datetime(2026, 6, 1, 9, 41, 27, 123_000, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    return encode(
+        Post(
+            id=f"test:{name}", source="test", text=text, created_at=moment, ingested_at=MOMENT,
+            terms=CLOSED, **more,
+        )
+    )  # fmt: skip
+
+
+async def test_where_only_aggregates_may_be_kept_the_counts_stay_and_the_post_goes(handler: PostHandler) -> None:
+    open_, shut = await handler.handle([record(post("1", REPORT))]), await handler.handle([record(closed("1", REPORT))])
+    before, after = (
+        (
+            [decode(o.value, Mention) for o in of(found.outputs, MENTIONS)],
+            decode(of(found.outputs, OUTCOMES)[0].value, Outcome),
+        )
+        for found in (open_, shut)
+    )
+    # What is counted is the same.
+    assert after[1].pairs == before[1].pairs != ()
+    assert {(one.drug, one.reaction) for one in after[0]} == {(one.drug, one.reaction) for one in before[0]}
+    assert after[1].status == f"mentions:{len(after[0])}"
+    assert set().union(*(one.serious for one in after[0])) == set().union(*(one.serious for one in before[0])) != set()
+    # What tells of the post is not there.
+    for mention in after[0]:
+        assert mention.drug_span == mention.reaction_span == Span(0, 0)
+        assert mention.created_at == datetime(2026, 6, 1, 4, tzinfo=UTC)
+    assert before[1].sketch is not None
+    assert (after[1].sketch, after[1].author) == (None, None)
+    assert after[1].created_at == datetime(2026, 6, 1, 4, 11, tzinfo=UTC)
+    assert fingerprint(REPORT) == before[1].fingerprint
+    assert not any(fingerprint(REPORT).encode() in (output.value or b"") for output in shut.outputs)
+    assert {one.terms for one in (after[1], *after[0])} == {CLOSED}
+    # The text goes once all of that is acknowledged; that of others stays.
+    assert [(one.topic, one.key, one.value, one.partition) for one in shut.after] == [(POSTS, "test:1", None, 2)]
+    assert open_.after == []
+
+
+async def test_reposts_are_still_linked_where_only_aggregates_may_be_kept(handler: PostHandler) -> None:
+    result = await handler.handle(
+        [
+            record(closed(str(number), text))
+            for number, text in enumerate((REPORT, f"RT @USER: {REPORT}", REPORT + " again"))
+        ]
+    )
+    first, repost, other = (decode(output.value, Outcome).fingerprint for output in of(result.outputs, OUTCOMES))
+    assert first == repost != other
+    assert first is not None
+
+
+async def test_a_post_of_which_only_aggregates_may_be_kept_leaves_no_text_in_the_dead_letters(
+    tools: Tools, handler: PostHandler
+) -> None:
+    class Breaking(DrugLexicon):
+        def __init__(self) -> None:
+            super().__init__([], "test")
+
+        def find(self, text: str) -> list[DrugMention]:
+            raise RuntimeError(text)
+
+    broken = PostHandler(replace(tools, lexicon=Breaking()), handler._infer)
+    value = record(closed("1", "break"), 4)
+    reason = BadMessage("error", "the step failed")
+    for result in (await broken.handle([value]), broken.on_poison(value, reason)):
+        [(bad, _)] = result.bad
+        assert (bad.offset, bad.key, bad.value) == (4, value.key, None)
+        [outcome] = [decode(output.value, Outcome) for output in of(result.outputs, OUTCOMES)]
+        assert outcome.status.startswith("dead:")
+        assert (outcome.terms, outcome.created_at.second) == (CLOSED, 0)
+        assert [(one.key, one.value) for one in result.after] == [("test:1", None)]
 
 
 async def test_screened_posts_are_counted_by_reason(handler: PostHandler) -> None:

@@ -1,5 +1,6 @@
 """Counting reports in windows."""
 
+import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +71,14 @@ def test_a_table_whose_rest_would_be_negative_is_absent():
 def test_the_latest_posts_are_the_examples():
     ledger = ledger_of([row(f"p{i}", i, A) for i in range(6)])
     assert ledger.window(0, DAY).posts(ledger.find_pair(*A), 3) == ("p5", "p4", "p3")
+
+
+def test_a_post_of_which_only_aggregates_may_be_kept_counts_and_is_no_example():
+    ledger = ledger_of([msgspec.structs.replace(row(f"p{i}", i, A), unnamed=i % 2 == 1) for i in range(6)])
+    window, pair = ledger.window(0, DAY), ledger.find_pair(*A)
+    assert window.total == 6
+    assert window.posts(pair, 2) == ("p4", "p2")
+    assert window.posts(pair, 9) == ("p4", "p2", "p0")
 
 
 def test_an_empty_window_counts_nothing():

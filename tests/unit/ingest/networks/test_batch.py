@@ -11,7 +11,7 @@ from services.ingest.networks.batch import Batch
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Alias, AuthorGone, Passed, PostGone
 from services.ingest.source import Origin, RawPost, Reject
-from shared.events import Post, Published, decode, encode
+from shared.events import DeadLetter, Post, Published, decode, encode
 from shared.topics import DAY_MS, DEAD_LETTERS, POSTS, PUBLISHED, partition_of
 
 TIME = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -148,6 +148,15 @@ def test_a_refused_record_becomes_a_dead_letter_under_one_id() -> None:
     assert len({letter.key for letter in letters}) == 1
     one.clear()
     assert not one
+
+
+def test_what_a_refused_record_says_is_not_kept_where_only_aggregates_may_be() -> None:
+    one = dataclasses.replace(batch(), withholds=True)
+    for content in (b"{words", b"{other"):
+        one.take(Reject("bad-frame", "no JSON", Origin("s", 0), content))
+    letters = [decode(output.value, DeadLetter) for output in one.outputs()]
+    assert [(letter.reason, letter.payload) for letter in letters] == [("bad-frame", b"")] * 2
+    assert len({letter.id for letter in letters}) == 2
 
 
 def test_texts_of_some_days_are_named_once_and_those_that_the_broker_has_forgotten_never() -> None:

@@ -1,0 +1,70 @@
+"""The policies under which files are read: what the sources file says, what the options say, and what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.policies import Policies, Said
+from services.ingest.source import Origin, Policy, RawPost, Reject
+from shared.errors import AdrwatchError
+from shared.events import Terms
+from tests.unit.ingest.samples import SECRET, raw_post
+
+CLOSED = Bluesky(identifiers="drop", aggregates_only=True, case_export=False)
+KNOWN = {"forum": CLOSED.policy, "blog": Bluesky().policy}
+
+
+def policies(usual: str = "other", **said: Any) -> Policies:
+    return Policies(KNOWN, Said(**said), usual, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "policy"),
+    [
+        ("forum", {}, Policy(False, Terms(True, False))),
+        ("blog", {}, Policy(True, Terms())),
+        # Of a source that nobody speaks of, nothing is claimed.
+        ("other", {}, Policy(True, None)),
+        ("other", {"aggregates_only": True}, Policy(False, Terms(True, True))),
+        ("other", {"case_export": False}, Policy(True, Terms(False, False))),
+        ("other", {"identifiers": False}, Policy(False, None)),
+        ("forum", {"case_export": True}, Policy(False, Terms(True, True))),
+        ("forum", {"aggregates_only": False, "identifiers": True}, Policy(True, Terms(False, False))),
+        ("blog", {"aggregates_only": True, "case_export": False}, Policy(False, Terms(True, False))),
+    ],
+)
+def test_options_go_before_the_sources_file_and_that_before_what_is_usual(
+    source: str, said: dict[str, bool], policy: Policy
+) -> None:
+    assert policies(**said).of(source) == policy
+
+
+def test_identifiers_that_may_not_be_kept_are_refused_before_anything_is_read() -> None:
+    with pytest.raises(AdrwatchError, match=r"of forum only aggregates may be kept.*leave --identifiers out"):
+        policies("forum", identifiers=True)
+
+
+def test_a_post_is_named_by_the_hash_that_its_live_source_would_give_it() -> None:
+    live = CLOSED.names("forum", SECRET, 0.0)
+    hidden = policies("blog").governed(raw_post("7"))
+    assert isinstance(hidden, RawPost)
+    assert hidden.post_id == f"forum:{live.post('7')}"
+    other = RawPost("blog", "7", "text", hidden.created_at, hidden.origin, lambda: b"")
+    assert policies().governed(other) is other
+
+
+@pytest.mark.parametrize(("usual", "post_id"), [("other", "forum:7"), ("forum", None)])
+def test_nothing_is_kept_of_what_a_refused_record_says(usual: str, post_id: str | None) -> None:
+    found = policies(usual).governed(Reject("bad-time", "no time", Origin("a", 1), b"words", post_id))
+    assert isinstance(found, Reject)
+    assert found.withheld
+    assert found.post_id == (post_id and f"forum:{CLOSED.names('forum', SECRET, 0.0).post('7')}")
+
+
+@pytest.mark.parametrize(("usual", "post_id"), [("other", None), ("forum", "blog:7")])
+def test_a_refused_record_of_another_source_stays_as_it_is(usual: str, post_id: str | None) -> None:
+    reject = Reject("bad-time", "no time", Origin("a", 1), b"words", post_id)
+    assert policies(usual).governed(reject) is reject
