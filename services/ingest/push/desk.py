@@ -182,15 +182,15 @@ class Desk:
     def _settle(self, events: Counter[str], state: Literal["running", "stopped"]) -> Place | None:
         """Make safe what was taken, with the position after it; where it is safe then."""
         batch, at, last = self._batch, now(), self._last
-        posts = batch.posts.values()
+        reached = [post.created_at for post in batch.posts.values()] + ([last.reached] if last.reached else [])
         position = Position(
             source=self.name,
             cursor=at.isoformat(timespec="seconds") if events else last.cursor,
-            reached=max((post.created_at for post in posts), default=last.reached),
+            reached=max(reached, default=None),
             written_at=at,
             state=state,
             per_second=round(events.total() / max(0.001, time.monotonic() - self._settled), 1),
-            posts=self._posts + len(posts),
+            posts=self._posts + len(batch.posts),
         )
         parcel = Parcel(batch.outputs(), list(batch.gone), position, self._known.aliases_of(batch.gone))
         # Also what is not taken in time may come to the broker, and must be found by its deletion.
