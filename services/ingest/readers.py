@@ -24,6 +24,8 @@ SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*")
 _ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+?\d+")
 _LONGEST_ID = 500
+# RFC 5646, section 4.4.1: so long is the longest that is of use.
+_LONGEST_LANGUAGE = 35
 _OBJECTS_LOOKED_AT = 100
 
 # (source, author) to the author's hash.
@@ -180,7 +182,7 @@ def build(values: Mapping[str, Any], source: str, origin: Origin, veiled: Callab
         origin=origin,
         veiled=veiled,
         author=plain(values.get("author")) or None,
-        language=language.lower() if _LANGUAGE.fullmatch(language) and language != "und" else None,
+        language=language.lower() if _is_language(language) else None,
     )
 
 
@@ -193,6 +195,10 @@ def plain(value: object) -> str:
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _is_language(word: str) -> bool:
+    return len(word) <= _LONGEST_LANGUAGE and _LANGUAGE.fullmatch(word) is not None and word != "und"
 
 
 def id_flaw(native: str) -> str | None:

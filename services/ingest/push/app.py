@@ -19,9 +19,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.ingest.push.desk import CrowdedError, Desk, Kind, Receipt
+from services.ingest.push.desk import Desk
 from services.ingest.push.problems import Problem, of_failure, of_http
 from services.ingest.push.records import BadBodyError, split
+from services.ingest.push.request import CrowdedError, Kind, Receipt
 from shared import metrics, webhooks
 from shared.logs import logger
 

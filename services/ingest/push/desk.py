@@ -13,7 +13,6 @@ import threading
 import time
 from collections import Counter, deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Literal
 
 from kafka.errors import KafkaError
@@ -31,6 +30,7 @@ from services.ingest.publish import STAGE
 from services.ingest.push.configuration import Push
 from services.ingest.push.gone import Gone
 from services.ingest.push.records import deletion_of, post_of, unreadable
+from services.ingest.push.request import CrowdedError, Kind, Receipt, Request
 from services.ingest.source import RawPost
 from shared import metrics
 from shared.errors import AdrwatchError
@@ -40,8 +40,6 @@ from shared.settings import Settings
 
 log = logger("push")
 
-Kind = Literal["posts", "deletions"]
-
 # Without any request the position is written this often, which says that the source lives.
 _IDLE_SECONDS = 5.0
 _MOMENT = 0.5
@@ -49,30 +47,6 @@ _MOMENT = 0.5
 _MOST_TOGETHER = 2_000
 # Requests that wait; more are sent away.
 _MOST_WAITING = 100
-
-
-@dataclass
-class Receipt:
-    """What became of a request's records. `kept`: where they are safe; `counts` by the words that metrics count by.
-
-    `rejected`: place in the request, reason and detail of each record that was refused; it never quotes one.
-    """
-
-    kept: Place = "kafka"
-    counts: Counter[str] = field(default_factory=Counter)
-    rejected: list[tuple[int, str, str]] = field(default_factory=list)
-
-
-class CrowdedError(Exception):
-    """More requests wait than there is room for."""
-
-
-@dataclass
-class _Request:
-    kind: Kind
-    records: list[bytes]
-    answer: Future[Receipt | None] = field(default_factory=Future)
-    receipt: Receipt = field(default_factory=Receipt)
 
 
 class Desk:
@@ -99,7 +73,7 @@ class Desk:
         self._courier = Courier(self.name, settings, batch.known, stop, source.text_limit, None)
         self._outbox = Outbox(self.name, self._spool, self._deliver)
         self._changed = threading.Condition()
-        self._waiting: deque[_Request] = deque()
+        self._waiting: deque[Request] = deque()
         self._over = False
         self._last = Position(source=self.name, cursor=None, reached=None, written_at=now(), state="running")
         self._settled = time.monotonic()
@@ -107,7 +81,7 @@ class Desk:
 
     def hand_in(self, kind: Kind, records: list[bytes]) -> Future[Receipt | None]:
         """Hand in the records of a request. The answer is None where they were not taken. Raises CrowdedError."""
-        request = _Request(kind, records)
+        request = Request(kind, records)
         with self._changed:
             if self._over or len(self._waiting) >= _MOST_WAITING:
                 raise CrowdedError
@@ -137,7 +111,7 @@ class Desk:
             with self._changed:
                 self._over = True
             for request in self._waiting:
-                _reply(request, None)
+                request.reply(None)
             self._outbox.close()
             self._courier.close()
             self._known.close()
@@ -158,9 +132,9 @@ class Desk:
         if not self._outbox.spooled:
             self._courier.tidy()
 
-    def _next(self) -> list[_Request] | None:
+    def _next(self) -> list[Request] | None:
         """What waits, as much as goes together; nothing when it is time to say that the source lives; None at the end."""
-        found: list[_Request] = []
+        found: list[Request] = []
         with self._changed:
             while not self._waiting:
                 if self.closed.is_set():
@@ -175,7 +149,7 @@ class Desk:
                 found.append(self._waiting.popleft())
         return found
 
-    def _answer(self, requests: list[_Request]) -> None:
+    def _answer(self, requests: list[Request]) -> None:
         kept: Place | None = None
         try:
             events: Counter[str] = Counter()
@@ -186,9 +160,9 @@ class Desk:
             kept = self._settle(events, "running")
         finally:
             for request in requests:
-                _reply(request, kept)
+                request.reply(kept)
 
-    def _take(self, request: _Request, index: int, data: bytes) -> None:
+    def _take(self, request: Request, index: int, data: bytes) -> None:
         refused = len(self._batch.rejects)
         try:
             word = self._batch.take(self._item(request.kind, index, data))
@@ -209,15 +183,15 @@ class Desk:
     def _settle(self, events: Counter[str], state: Literal["running", "stopped"]) -> Place | None:
         """Make safe what was taken, with the position after it; where it is safe then."""
         batch, at, last = self._batch, now(), self._last
-        posts = batch.posts.values()
+        reached = [post.created_at for post in batch.posts.values()] + ([last.reached] if last.reached else [])
         position = Position(
             source=self.name,
             cursor=at.isoformat(timespec="seconds") if events else last.cursor,
-            reached=max((post.created_at for post in posts), default=last.reached),
+            reached=max(reached, default=None),
             written_at=at,
             state=state,
             per_second=round(events.total() / max(0.001, time.monotonic() - self._settled), 1),
-            posts=self._posts + len(posts),
+            posts=self._posts + len(batch.posts),
         )
         parcel = Parcel(batch.outputs(), list(batch.gone.values()), position, self._known.aliases_of(batch.gone))
         # Also what is not taken in time may come to the broker, and must be found by its deletion.
@@ -237,10 +211,3 @@ class Desk:
             metrics.SOURCE_EVENTS.labels(self.name, kind).inc(count)
         for reject in self._batch.rejects:
             metrics.DEAD_LETTERS.labels(STAGE, reject.reason).inc()
-
-
-def _reply(request: _Request, kept: Place | None) -> None:
-    # One whose sender has gone away is cancelled; its records are as safe as the others.
-    if request.answer.set_running_or_notify_cancel():
-        request.receipt.kept = kept or request.receipt.kept
-        request.answer.set_result(None if kept is None else request.receipt)

@@ -15,7 +15,7 @@ import pytest
 
 from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
-from services.ingest.push.desk import CrowdedError, Kind, Receipt
+from services.ingest.push.request import CrowdedError, Kind, Receipt
 from shared.secret_place import SecretPlace
 from shared.webhooks import signed
 

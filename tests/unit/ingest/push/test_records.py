@@ -63,7 +63,9 @@ def test_a_post_is_named_by_a_hash_and_nothing_of_it_but_the_source_is_the_sende
 
 
 def test_posts_that_state_another_language_are_passed_over() -> None:
-    for language, word in (("de", Passed("language")), ("en_US", None), (None, None), ("und", None)):
+    # One that no broker would take is no language.
+    endless = "de" + "-aaaaaaaa" * 100_000
+    for language, word in (("de", Passed("language")), ("en_US", None), (None, None), ("und", None), (endless, None)):
         found = post_of(record(language=language), 0, NAMES, ("en",))
         assert (found == word) if word else isinstance(found, RawPost)
 
