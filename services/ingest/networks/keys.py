@@ -58,8 +58,12 @@ class Names:
         """
         if self.keeps_ids:
             return address
-        current, *previous = (post_hash(secret, self.source, address) for secret in self.keys().secrets)
-        return next((name for name in previous if self.known(f"{self.source}:{name}")), current)
+        keyring = self.keys()
+        for earlier in keyring.previous:
+            name = post_hash(earlier.secret, self.source, address)
+            if self.known(f"{self.source}:{name}"):
+                return name
+        return post_hash(keyring.current.secret, self.source, address)
 
     def author(self, account: str) -> str:
         """The keyed hash of an author of what is new."""

@@ -10,6 +10,7 @@ from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_addr
 from services.ingest.networks.network import Network
 
 Endpoint = Annotated[str, Meta(pattern=r"^wss?://[^\s/?#@]+(/[^\s?#]*)?$")]
+Api = Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+$")]
 Collection = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z0-9-]+)+(\.\*)?$")]
 
 
@@ -25,6 +26,15 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
     collections: Annotated[tuple[Collection, ...], Meta(min_length=1, max_length=100)] = ("app.bsky.feed.post",)
     rewind_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     stall_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    ask_days: Annotated[float, Meta(ge=0, le=90)] = 0.0
+    api: Api = "https://public.api.bsky.app"
+    plc: Api = "https://plc.directory"
+    private_addresses: bool = False
+
+    @property
+    def seal_days(self) -> float | None:
+        """See SourceKeys."""
+        return self.ask_days or None
 
     @property
     def address(self) -> str:
@@ -36,6 +46,8 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
         """See SourceKeys."""
         for endpoint in self.endpoints:
             examine_address(where, "endpoints", endpoint, "wss://host/subscribe")
+        for key, address in (("api", self.api), ("plc", self.plc)):
+            examine_address(where, key, address, "https://host")
 
     def network(self, names: Names, drugs: Drugs) -> Network:
         """See SourceKeys."""

@@ -9,6 +9,7 @@ It is read no faster than it is taken: websockets holds a few frames, and then s
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
@@ -24,8 +25,11 @@ from services.ingest.columns import Columns
 from services.ingest.networks.bluesky import jetstream
 from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.bluesky.jetstream import Frame
+from services.ingest.networks.bluesky.shown import COLLECTION, MOST_POSTS, Shown
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
+from services.ingest.networks.seal import Seal
+from services.ingest.networks.standing import Standing
 from services.ingest.recipe import Recipe
 from services.ingest.source import Origin, RawPost, Reject, SourceBroken
 from services.ingest.veil import veil_object
@@ -38,6 +42,8 @@ _LARGEST_FRAME = 1 << 20
 # An endpoint that sends nothing else is none of Jetstream; single frames go to the dead letters.
 _MOST_GARBAGE = 50
 _MOST_GONE = 100_000
+# An endpoint that begins so long after the place has not kept what lies between.
+_GAP_US = 300_000_000
 _SECOND_US = 1_000_000
 _COLUMNS = Columns("id", "text", "time", "author", None, "language")
 
@@ -57,10 +63,13 @@ class BlueskyNetwork(Network):
         self._keeps_authors = configuration.policy.keeps_identifiers
         self._future_us = int(names.future * _SECOND_US)
         self._guessed = False
+        self._resumed = False
         self._endpoint = 0
         self._garbage = 0
         # Posts and accounts that are gone, with the time of that.
         self._gone: OrderedDict[str, int] = OrderedDict()
+        self._seal = Seal(names.keys, names.source) if configuration.seal_days is not None else None
+        self._standing = _questions(configuration, names, self._seal) if self._seal is not None else None
         recipe = Recipe(format="jsonl", source=self._name, columns=_COLUMNS.named())
         self._origin = Origin(self._name, 0, recipe.encode())
 
@@ -70,11 +79,14 @@ class BlueskyNetwork(Network):
         # tells the time by the clock that counts.
         self._place, self._guessed = int(cursor or time.time() * _SECOND_US), cursor is None
         self.cursor = str(self._place)
+        self._resumed = cursor is not None
         yield None
         try:
             with self._connected(cursor) as socket:
                 heard = time.monotonic()
                 while True:
+                    if self._standing is not None:
+                        yield from self._ask(self._standing)
                     try:
                         data = socket.recv(timeout=_MOMENT)
                     except TimeoutError:
@@ -171,6 +183,9 @@ class BlueskyNetwork(Network):
                 raise self._broken(f"sends something else than Jetstream's events: {error}") from None
             return self._reject("bad-frame", str(error), data)
         self._garbage = 0
+        if self._resumed and self._standing is not None and frame.time_us - self._place > _GAP_US:
+            self._standing.connected()
+        self._resumed = False
         if self._guessed or frame.time_us > self._place:
             self._place, self._guessed = frame.time_us, False
             self.cursor, self.reached = str(frame.time_us), frame.at
@@ -227,7 +242,14 @@ class BlueskyNetwork(Network):
             veiled=veiled,
             author=author,
             language=language,
+            sealed=None if self._seal is None else self._seal.close(address),
         )
+
+    def _ask(self, standing: Standing[str]) -> Iterator[PostGone]:
+        gone, _ = standing.look()
+        for post_id, address in gone:
+            self._note_gone(address, int(time.time() * _SECOND_US))
+            yield PostGone(post_id)
 
     def _withdrawn(self, frame: Frame, address: str) -> PostGone | None:
         if frame.commit is None or frame.commit.operation != "update":
@@ -238,3 +260,18 @@ class BlueskyNetwork(Network):
         self._gone[what] = max(time_us, self._gone.pop(what, 0))
         if len(self._gone) > _MOST_GONE:
             self._gone.popitem(last=False)
+
+
+def _questions(configuration: Bluesky, names: Names, seal: Seal) -> Standing[str]:
+    """What is asked once after a start, and after a gap: Jetstream tells every deletion of the time that it keeps."""
+
+    def published() -> list[tuple[str, str]]:
+        opened = ((one.id, seal.open(one.sealed or "")) for one in names.sealed())
+        ours = ((post_id, address) for post_id, address in opened if address and f"/{COLLECTION}/" in address)
+        # Keys of records tell the time (atproto.com/specs/tid).
+        return sorted(ours, key=lambda ids: ids[1].rpartition("/")[2])
+
+    shown = Shown(configuration.api, configuration.plc, private=configuration.private_addresses)
+    made = Standing(urlsplit(configuration.api).netloc, math.inf, MOST_POSTS, published, shown.many, shown.one)
+    made.connected()
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -12,13 +13,17 @@ from typing import Any
 
 import pytest
 
+from services.ingest.networks import standing
 from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
+from services.ingest.networks.seal import Seal
 from services.ingest.source import RawPost, Reject, SourceBroken
+from shared.events import Published
 from shared.keyring import Keyring
 from shared.text.identity import author_hash
 from shared.vocabulary.drugs import default_lexicon
+from tests.networks.accounts import accounts
 from tests.networks.jetstream import POST, Event, Jetstream, account, delete, identity, jetstream, post
 
 ANNA = "did:plc:anna2345"
@@ -227,3 +232,33 @@ def test_a_network_is_read_no_faster_than_its_posts_are_taken(server: Jetstream)
             if taken == many - 1:
                 return
     raise AssertionError("the network ended before its last post")
+
+
+def test_posts_are_asked_for_after_a_start_and_after_a_gap_and_not_else(
+    server: Jetstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(standing, "_ROUND_SECONDS", 0.0)
+
+    def keys() -> Keyring:
+        return Keyring.of("a secret")
+
+    address = f"{ANNA}/app.bsky.feed.post/3k1"
+    notes = [Published(id=f"bluesky:{address}", sealed=Seal(keys, "bluesky").close(address))]
+    with accounts() as site:
+        configured = Bluesky(endpoints=(server.url,), ask_days=7, api=site.url, plc=site.url, private_addresses=True)
+        network = configured.network(Names("bluesky", keys, True, True, 600.0, lambda: notes), default_lexicon)
+        site.records.add(address)
+        server.add(post(ANNA, "3k1", "zoloft", T - 3600 * SECOND), post(BERT, "3k2", "zoloft", T))
+        for cursor, rounds in ((T - 3600 * SECOND, 1), (T - 1, 1), (T - 60 * SECOND, 1), (T - 1800 * SECOND, 2)):
+            assert "RawPost" in kinds(some(network, 3, cursor))
+            asked = site.requests("/xrpc/app.bsky.feed.getPosts")
+            assert [one.query for one in asked] == [{"uris": [f"at://{address}"]}] * rounds
+        site.records.clear()
+        assert PostGone(notes[0].id) in some(network, 5, T - 1800 * SECOND)
+
+
+def some(network: Network, turns: int, cursor: int) -> list[Item]:
+    """What comes in so many turns, the silent ones among them."""
+    with closing(network.follow(str(cursor))) as items:
+        return [item for item in itertools.islice(items, turns) if item is not None]
