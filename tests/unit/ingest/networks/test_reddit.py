@@ -194,6 +194,16 @@ def test_authors_are_kept_as_hashes_only_where_the_policy_says_so(site: RedditSi
     assert b"anna" not in found.veiled()
 
 
+def test_a_post_that_a_moderator_lets_through_an_hour_later_is_taken(site: RedditSite, reddit: Make) -> None:
+    site.post("meds", "zoloft, of before", created_utc=time.time() - 3 * HOUR)
+    late = {"created_utc": time.time() - HOUR}
+    found = until(
+        reddit(rewind_seconds=0), some(1), since(time.time() - 2 * HOUR),
+        begun=lambda: site.post("meds", "zoloft, late", **late) and None,
+    )  # fmt: skip
+    assert texts(found) == ["zoloft, late"]
+
+
 def test_only_posts_are_read_where_comments_are_not_wanted(site: RedditSite, reddit: Make) -> None:
     def write() -> None:
         site.comment("meds", "zoloft, a comment")
