@@ -237,7 +237,7 @@ class RedditPlace:
             "type": "reddit", "oauth_url": server.url, "reddit_url": server.url, "user_agent": reddit.AGENT,
             "client_id": secret(folder, "reddit-id", reddit.CLIENT_ID),
             "client_secret": secret(folder, "reddit", reddit.CLIENT_SECRET), "subreddits": ["town"], "interval_seconds": 1,
-            "look_again_hours": 10 / 3600,
+            "rewind_seconds": 10, "look_again_hours": 10 / 3600,
         }  # fmt: skip
 
     def visited(self) -> bool:
