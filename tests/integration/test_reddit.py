@@ -138,6 +138,9 @@ def test_what_is_gone_at_reddit_is_taken_back_and_its_encrypted_id_with_it(reddi
     notes = {record.key.decode(): record.value for record in reddit.records(PUBLISHED)}
     assert {key for key, value in notes.items() if value is not None} == left
     assert all(decode(value, Published).sealed for value in notes.values() if value is not None)
+    written = reddit.everything()
+    for name in names:
+        assert name.encode() not in written, name
 
 
 def test_a_revoked_key_is_a_state_that_check_names_too_and_a_new_one_is_taken_up(reddit: RedditSource) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from tests.networks import discourse, feeds, jetstream, mastodon, x
+from tests.networks import discourse, feeds, jetstream, mastodon, reddit, x
 from tests.networks.site import Answer
 from tests.networks.vendor import SIGNING, Shipping, Vendor
 
@@ -258,6 +258,42 @@ class VendorPlace:
         self._shipping.break_off()
 
 
+class RedditPlace:
+    """A subreddit: posts and comments in turn."""
+
+    name = "reddit"
+    keeps_deletions = True
+
+    def __init__(self, server: reddit.RedditSite, folder: Path) -> None:
+        self._server = server
+        self.keys = {
+            "type": "reddit", "oauth_url": server.url, "reddit_url": server.url, "user_agent": reddit.AGENT,
+            "client_id": secret(folder, "reddit-id", reddit.CLIENT_ID),
+            "client_secret": secret(folder, "reddit", reddit.CLIENT_SECRET), "subreddits": ["town"], "interval_seconds": 1,
+            "rewind_seconds": 10, "look_again_hours": 10 / 3600,
+        }  # fmt: skip
+
+    def visited(self) -> bool:
+        """See Place."""
+        return bool(self._server.requests("/r/town/new") and self._server.requests("/r/town/comments"))
+
+    def say(self, number: int, text: str) -> Said:
+        """See Place."""
+        author = AUTHORS[number % len(AUTHORS)]
+        if number % 2:
+            return Said(self._server.comment("town", text, author), text)
+        return Said(self._server.post("town", text, author=author), text)
+
+    def take_back(self, said: Said) -> bool:
+        """See Place."""
+        self._server.delete(said.address)
+        return True
+
+    def break_off(self) -> None:
+        """See Place."""
+        self._server.next_answers["/r/town/new"].append(Answer(503))
+
+
 def secret(folder: Path, name: str, value: str) -> dict[str, str]:
     """A credential in a file of its own."""
     path = folder / f"{name}.secret"
@@ -281,6 +317,7 @@ def town(folder: Path, push_url: str) -> Iterator[list[Place]]:
             MastodonPlace(stack.enter_context(mastodon.instance()), folder),
             FeedPlace(stack.enter_context(feeds.feed_site(holds=300))),
             ForumPlace(stack.enter_context(discourse.forum_site())),
+            RedditPlace(stack.enter_context(reddit.reddit_site("town")), folder),
             VendorPlace(vendor, stack.enter_context(Shipping(vendor)), folder),
         ]
 

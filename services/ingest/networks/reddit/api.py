@@ -10,6 +10,7 @@ Sources: www.reddit.com/dev/api; support.reddithelp.com, "Reddit Data API Wiki" 
 from __future__ import annotations
 
 import asyncio
+import configparser
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -97,7 +98,10 @@ class Api:
         except AdrwatchError as error:
             raise SourceBroken(error.message, fix=error.fix) from None
         with asyncio.Runner() as runner:
-            reddit = runner.run(self._connect(*credentials))
+            try:
+                reddit = runner.run(self._connect(*credentials))
+            except configparser.Error:
+                raise SourceBroken("a praw.ini cannot be read", fix="mend it, or remove it: it is not used") from None
             try:
                 yield Session(self, runner, reddit)
             finally:
@@ -106,8 +110,8 @@ class Api:
     async def _connect(self, client_id: str, client_secret: str) -> asyncpraw.Reddit:
         configuration = self._configuration
         # Proxies are those of the environment. What a praw.ini says of accounts or hosts counts for nothing here.
-        session = aiohttp.ClientSession(trust_env=True, middlewares=[self._look_at])
         return asyncpraw.Reddit(
+            "DEFAULT",
             client_id=client_id,
             client_secret=client_secret,
             user_agent=configuration.user_agent,
@@ -118,7 +122,7 @@ class Api:
             oauth_url=configuration.oauth_url.rstrip("/"),
             reddit_url=configuration.reddit_url.rstrip("/"),
             check_for_updates=False,
-            requestor_kwargs={"session": session},
+            requestor_kwargs={"session": aiohttp.ClientSession(trust_env=True, middlewares=[self._look_at])},
         )
 
     async def _look_at(
@@ -220,10 +224,8 @@ class Session:
                 yield None
         try:
             return asked.result()
-        except (AsyncPrawcoreException, asyncpraw.exceptions.AsyncPRAWException) as error:
-            raise self._api.trouble(error, name) from None
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            # A token, or headers, of a form that asyncpraw does not know.
+        except (AsyncPrawcoreException, ValueError, TypeError, LookupError, AttributeError) as error:
+            # Those of Python are of a token, or of headers, in a form that asyncpraw does not know.
             raise self._api.trouble(error, name) from None
 
 

@@ -61,6 +61,8 @@ class RedditNetwork(Network):
         self._seal = Seal(names.keys, names.source)
         self._standing = Standing(self._api, configuration.look_again_hours, names.sealed, self._seal, names.source)
         self._place = Place({}, 0.0, 0.0)
+        # From when on things of each watch are taken, by its key: a moderator may let one through long after it was written.
+        self._floors: dict[str, float] = {}
         # Things that were had, with the time of their edit.
         self._seen: OrderedDict[str, float] = OrderedDict()
         recipe = Recipe(format="jsonl", source=names.source, columns=_COLUMNS.named())
@@ -106,11 +108,13 @@ class RedditNetwork(Network):
     def _read(self, session: Session, watch: Watch) -> Iterator[Item | None]:
         at = self._place.read.get(watch.key)
         since = None if at is None else at - self._configuration.rewind_seconds
+        if since is not None:
+            self._floors.setdefault(watch.key, since)
         reading = yield from watch.read(self._api, session, since)
         if at is not None and reading.ends is not None:
             self._say_hole(watch.key, at, reading.ends)
         for thing in reading.things:
-            yield from self._taken(thing, since)
+            yield from self._taken(thing, None if at is None else self._floors[watch.key])
         if watch.between_rounds:
             self._place.read[watch.key] = watch.began
             self._settle()
@@ -124,8 +128,8 @@ class RedditNetwork(Network):
             begin=str(datetime.fromtimestamp(begin, UTC)), end=str(datetime.fromtimestamp(end, UTC)),
         )  # fmt: skip
 
-    def _taken(self, thing: Thing | Unreadable, since: float | None) -> Iterator[Item]:
-        """What comes of a thing of a listing; nothing if it was had, or is older than the source."""
+    def _taken(self, thing: Thing | Unreadable, floor: float | None) -> Iterator[Item]:
+        """What comes of a thing of a listing; nothing if it was had, or was written before the floor; None: it begins here."""
         if isinstance(thing, Unreadable):
             if self._is_new(thing.key, 0.0):
                 # Names stand in too many places of a thing for what cannot be read to be kept.
@@ -136,9 +140,9 @@ class RedditNetwork(Network):
                     f"left out: {thing.size} characters".encode(),
                 )
             return
-        if since is not None and thing.created_utc < since and thing.name not in self._seen:
+        if floor is not None and thing.created_utc < floor and thing.name not in self._seen:
             return
-        if self._is_new(thing.name, _GONE if thing.gone else thing.changed) and since is not None:
+        if self._is_new(thing.name, _GONE if thing.gone else thing.changed) and floor is not None:
             yield self._item(thing)
 
     def _look_again(self, session: Session) -> Iterator[Item | None]:

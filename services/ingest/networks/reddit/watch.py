@@ -15,6 +15,8 @@ from services.ingest.networks.reddit.api import Api, Session
 from services.ingest.networks.reddit.things import Page, Thing, Unreadable, read_page
 
 _PAGE = 100
+# A listing that goes on for longer is none of Reddit's, and may go on for ever.
+_MOST_PAGES = 20
 # So many of a listing's newest things are remembered: a page of them ends a reading.
 _MOST_REMEMBERED = 3 * _PAGE
 
@@ -46,7 +48,7 @@ class Listing:
             self._after, self._pages = page.after, self._pages + 1
             oldest = min((one.created_utc for one in self._found if isinstance(one, Thing)), default=self.began)
             reached = since is None or oldest < since or self._knows(page)
-            if reached or page.after is None:
+            if reached or page.after is None or self._pages == _MOST_PAGES:
                 break
         reading = Reading(self._found[::-1], None if reached or self._pages < self.full else oldest)
         for one in reading.things:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,6 +12,7 @@ from typing import Any
 import asyncpraw.config
 import msgspec
 import pytest
+from asyncprawcore.sessions import FiniteRetryStrategy
 
 from services.ingest.networks.network import Item, Network, Passed, PostGone
 from services.ingest.networks.reddit.configuration import Reddit
@@ -192,6 +192,16 @@ def test_authors_are_kept_as_hashes_only_where_the_policy_says_so(site: RedditSi
     assert isinstance(found, RawPost)
     assert found.author == "t2_anna"
     assert b"anna" not in found.veiled()
+
+
+def test_a_post_that_a_moderator_lets_through_an_hour_later_is_taken(site: RedditSite, reddit: Make) -> None:
+    site.post("meds", "zoloft, of before", created_utc=time.time() - 3 * HOUR)
+    late = {"created_utc": time.time() - HOUR}
+    found = until(
+        reddit(rewind_seconds=0), some(1), since(time.time() - 2 * HOUR),
+        begun=lambda: site.post("meds", "zoloft, late", **late) and None,
+    )  # fmt: skip
+    assert texts(found) == ["zoloft, late"]
 
 
 def test_only_posts_are_read_where_comments_are_not_wanted(site: RedditSite, reddit: Make) -> None:
@@ -428,6 +438,24 @@ def test_a_revoked_key_is_said_and_a_new_one_is_taken_up(
     assert texts(until(network, some(1), network.cursor)) == ["zoloft"]
 
 
+def test_an_app_whose_tokens_are_taken_back_at_once_is_said(
+    site: RedditSite, reddit: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FiniteRetryStrategy, "_sleep_seconds", lambda _: None)
+    refusal = {"WWW-Authenticate": 'Bearer realm="reddit", error="invalid_token"'}
+    site.next_answers["/r/meds/new"].extend([Answer(401, headers=refusal)] * 3)
+    with pytest.raises(SourceBroken, match=r"takes back the token that it has just given \(HTTP 401\)"):
+        until(reddit(), some(1))
+
+
+def test_a_listing_that_never_ends_is_left(site: RedditSite, reddit: Make) -> None:
+    endless = b'{"kind": "Listing", "data": {"children": [], "after": "t3_1"}}'
+    site.next_answers["/r/meds/new"].extend([Answer(body=endless, headers={"Content-Type": "application/json"})] * 50)
+    network = reddit(interval_seconds=60)
+    until(network, lambda _: network.reached is not None and network.reached.timestamp() > time.time() - 60, since(0))
+    assert len(site.requests("/r/meds/new")) == 20
+
+
 def test_a_token_that_runs_out_in_the_middle_is_renewed_without_a_break(site: RedditSite, reddit: Make) -> None:
     def write() -> None:
         site.tokens.clear()
@@ -499,6 +527,14 @@ def test_a_praw_ini_of_the_folder_changes_neither_hosts_nor_accounts(
     assert {one.form["grant_type"][0] for one in site.requests("/api/v1/access_token")} == {"client_credentials"}
 
 
+def test_a_praw_ini_that_is_none_is_named(reddit: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "praw.ini").write_text("[DEFAULT")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(asyncpraw.config.Config, "CONFIG", None)
+    with pytest.raises(SourceBroken, match=r"a praw\.ini cannot be read"):
+        reddit().check()
+
+
 def test_every_request_says_who_asks(site: RedditSite, reddit: Make) -> None:
     reddit().check()
     assert all(one.headers["user-agent"].startswith(AGENT) for one in site.asked)
@@ -507,12 +543,3 @@ def test_every_request_says_who_asks(site: RedditSite, reddit: Make) -> None:
 def test_a_position_of_another_network_is_named(reddit: Make) -> None:
     with pytest.raises(AdrwatchError, match="the position of source reddit is none of Reddit"):
         until(reddit(), some(1), json.dumps({"reached": 1}))
-
-
-def test_the_library_s_logs_hold_no_ids(site: RedditSite, reddit: Make, caplog: pytest.LogCaptureFixture) -> None:
-    name = site.post("meds", "zoloft")
-    with caplog.at_level(logging.INFO):
-        network = reddit(look_again_hours=1, sealed=notes(name))
-        cursor = since(time.time() + HOUR, asked=0)
-        until(network, lambda _: Place.decode(network.cursor or cursor).asked > 0, cursor)
-    assert name not in caplog.text
