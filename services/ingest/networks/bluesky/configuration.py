@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from services.ingest.networks.bluesky.subscribe_events import PATH
 from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_address
 from services.ingest.networks.network import Network
+from shared.errors import AdrwatchError
 
 Endpoint = Annotated[str, Meta(pattern=r"^wss?://[^\s/?#@]+(/[^\s?#]*)?$")]
 Collection = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z0-9-]+)+(\.\*)?$")]
 
 
 class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
-    """Bluesky by Jetstream, which is open to everybody. Endpoints are tried in turn."""
+    """Bluesky by Jetstream, which is open to everybody. Endpoints are tried in turn; their path tells the protocol."""
 
     endpoints: Annotated[tuple[Endpoint, ...], Meta(min_length=1)] = (
         "wss://jetstream1.us-east.bsky.network/subscribe",
@@ -25,6 +28,7 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
     collections: Annotated[tuple[Collection, ...], Meta(min_length=1, max_length=100)] = ("app.bsky.feed.post",)
     rewind_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     stall_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    compress: bool = False
 
     @property
     def address(self) -> str:
@@ -36,6 +40,11 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
         """See SourceKeys."""
         for endpoint in self.endpoints:
             examine_address(where, "endpoints", endpoint, "wss://host/subscribe")
+            if self.compress and urlsplit(endpoint).path != PATH:
+                raise AdrwatchError(
+                    f"{where}: compress: {endpoint} is of Jetstream's first protocol, whose dictionary no server gives away",
+                    fix=f"name endpoints such as wss://host{PATH}, or write compress = false",
+                )
 
     def network(self, names: Names, drugs: Drugs) -> Network:
         """See SourceKeys."""
