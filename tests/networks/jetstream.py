@@ -13,6 +13,7 @@ import functools
 import http
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import cbor2
 import zstandard
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
@@ -29,6 +31,8 @@ from websockets.sync.server import ServerConnection, serve
 POST = "app.bsky.feed.post"
 LEXICON = "network.bsky.jetstream.subscribeEvents"
 SECOND_PATH = f"/xrpc/{LEXICON}"
+LIST_PATH = "/xrpc/network.bsky.jetstream.listSegments"
+BLOCK_PATH = "/xrpc/network.bsky.jetstream.getBlock"
 DICTIONARY_PATH = "/xrpc/network.bsky.jetstream.getZstdDictionary"
 Event = dict[str, Any]
 
@@ -73,7 +77,8 @@ class Jetstream:
     two times. `garbage`: frames that are none, sent before the event of that number. `stall_after`: a connection sends so many
     frames, and then nothing. `refuse`: connections are answered with this status. `keeps`: False for one that sends only what comes
     after a connection was made, whatever its cursor. `notice`: what a connection of the second protocol begins with.
-    `dictionaries`: how many times the dictionary was fetched; `dictionary` is the one in force.
+    `dictionaries`: how many times the dictionary was fetched; `dictionary` is the one in force. `segments`: the archive, each a
+    list of blocks of events; None where there is none. `unlisted`: so many of them are listed only when asked again.
     """
 
     def __init__(self) -> None:
@@ -85,6 +90,9 @@ class Jetstream:
         self.notice: Event | None = None
         self.dictionary = dictionary(1)
         self.dictionaries = 0
+        self.segments: list[list[list[Event]]] | None = None
+        self.unlisted = 0
+        self.damage: bytes | None = None
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -117,8 +125,9 @@ class Jetstream:
             return connection.respond(http.HTTPStatus(self.refuse), "not now\n")
         if parts.path == DICTIONARY_PATH:
             self.dictionaries += 1
-            body = self.dictionary.as_bytes()
-            return Response(200, "OK", Headers({"Content-Length": str(len(body)), "Connection": "close"}), body)
+            return _answer(200, self.dictionary.as_bytes())
+        if parts.path in (LIST_PATH, BLOCK_PATH):
+            return self._archived(parts.path == LIST_PATH, query)
         if query.get("zstdDictionary", [str(self.dictionary.dict_id())]) != [str(self.dictionary.dict_id())]:
             return connection.respond(http.HTTPStatus.BAD_REQUEST, '{"error": "UnknownZstdDictionary"}\n')
         foreign = "wantedCollections" if parts.path == SECOND_PATH else "collections"
@@ -127,6 +136,23 @@ class Jetstream:
         if not query.get("cursor", ["0"])[0].isdecimal() or len(query.get("wantedCollections", ())) > 100:
             return connection.respond(http.HTTPStatus.BAD_REQUEST, "bad query\n")
         return None
+
+    def _archived(self, listing: bool, query: Mapping[str, list[str]]) -> Response:
+        if self.segments is None:
+            return _answer(404, b"{}")
+        if listing:
+            end = len(self.segments) - self.unlisted
+            self.unlisted = 0
+            # A page each, so that the cursor is of use.
+            at = int(query.get("cursor", ["0"])[0])
+            found = [_listed(number, self.segments[number]) for number in range(at, min(end, at + 1))]
+            more = {"cursor": str(at + 1)} if at + 1 < end else {}
+            return _answer(200, json.dumps({"segments": found, **more}).encode())
+        blocks = self.segments[int(query["segment"][0][4:-4], 36)]
+        number = int(query["blockIndex"][0])
+        if number >= len(blocks):
+            return _answer(400, b'{"error": "BlockNotFound", "message": "no such block"}')
+        return _answer(200, packed(blocks[number]) if self.damage is None else self.damage)
 
     def handle(self, connection: ServerConnection) -> None:
         """One subscriber, until it leaves or is thrown out."""
@@ -196,6 +222,43 @@ def jetstream() -> Iterator[Jetstream]:
         yield made
         server.shutdown()
         thread.join()
+
+
+def _answer(status: int, body: bytes) -> Response:
+    headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
+    return Response(status, http.HTTPStatus(status).phrase, headers, body)
+
+
+def _listed(number: int, blocks: Sequence[Sequence[Event]]) -> Event:
+    events = [event for block in blocks for event in block]
+    times = [event["time_us"] for event in events]
+    return {
+        "name": f"seg_{number:010}.jss", "index": number, "sizeBytes": 1, "checksum": "0" * 16, "eventCount": len(events),
+        "minSeq": events[0]["seq"], "maxSeq": events[-1]["seq"], "minWitnessedAt": min(times), "maxWitnessedAt": max(times),
+    }  # fmt: skip
+
+
+def packed(events: Sequence[Event]) -> bytes:
+    """A block of the archive (docs/README.md of bluesky-social/jetstream, section 3.2); each event has a `seq`."""
+    kinds = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5}
+    fixed: list[list[bytes]] = [[] for _ in range(9)]
+    texts: list[list[bytes]] = [[] for _ in range(5)]
+    for event in events:
+        commit = event.get("commit", {})
+        content = commit.get("record") if event["kind"] == "commit" else event[event["kind"]]
+        row = [
+            commit.get("collection", "").encode(), event["did"].encode(), commit.get("rkey", "").encode(),
+            commit.get("rev", "").encode(), b"" if content is None else cbor2.dumps(content),
+        ]  # fmt: skip
+        numbers = [event["seq"], event["time_us"], 0, kinds[commit.get("operation", event["kind"])], *map(len, row)]
+        for column, form, number in zip(
+            fixed, ("<Q", "<q", "<q", "B", "B", "<H", "B", "B", "<I"), numbers, strict=True
+        ):
+            column.append(struct.pack(form, number))
+        for column, text in zip(texts, row, strict=True):
+            column.append(text)
+    columns = b"".join(part for column in [*fixed, *texts] for part in column)
+    return zstandard.compress(struct.pack("<I", len(events)) + columns)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
     rewind_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     stall_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     compress: bool = False
+    begin: date | None = None
 
     @property
     def address(self) -> str:
@@ -40,10 +42,17 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
         """See SourceKeys."""
         for endpoint in self.endpoints:
             examine_address(where, "endpoints", endpoint, "wss://host/subscribe")
-            if self.compress and urlsplit(endpoint).path != PATH:
+            if urlsplit(endpoint).path == PATH:
+                continue
+            if self.compress:
                 raise AdrwatchError(
                     f"{where}: compress: {endpoint} is of Jetstream's first protocol, whose dictionary no server gives away",
                     fix=f"name endpoints such as wss://host{PATH}, or write compress = false",
+                )
+            if self.begin is not None:
+                raise AdrwatchError(
+                    f"{where}: begin: {endpoint} is of Jetstream's first protocol, which has no archive",
+                    fix=f"name endpoints such as wss://host{PATH}, or leave begin out",
                 )
 
     def network(self, names: Names, drugs: Drugs) -> Network:

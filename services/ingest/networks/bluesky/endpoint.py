@@ -12,6 +12,7 @@ import zstandard
 from websockets.typing import Subprotocol
 
 from services.ingest.networks.bluesky import jetstream, subscribe_events
+from services.ingest.networks.bluesky.archive import Archive
 from services.ingest.networks.bluesky.jetstream import Frame
 from services.ingest.networks.bluesky.subscribe_events import Notice
 from services.ingest.networks.web import Web, answered
@@ -21,6 +22,11 @@ LARGEST_FRAME = 1 << 20
 _DICTIONARY = "/xrpc/network.bsky.jetstream.getZstdDictionary"
 _LARGEST_DICTIONARY = 16 << 20
 _SECONDS = 10.0
+
+
+def outline(data: bytes) -> bytes:
+    """A frame as it may be masked: of a compressed one its size alone, for no mask finds a name in what is half compressed."""
+    return b"%d bytes, compressed" % len(data) if data.startswith(zstandard.FRAME_HEADER) else data
 
 
 class Endpoint:
@@ -34,6 +40,8 @@ class Endpoint:
         self._collections = collections
         self._compress = compress
         self._second = urlsplit(address).path == subscribe_events.PATH
+        # What is there to be read longer back than a connection gives it.
+        self.archive = Archive(address, collections) if self._second else None
         self._dictionary: int | None = None
         self._decompressor = zstandard.ZstdDecompressor()
 

@@ -9,11 +9,12 @@ It is read no faster than it is taken: websockets holds a few frames, and then s
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -22,8 +23,9 @@ from websockets.sync.connection import Connection
 
 from services.ingest.columns import Columns
 from services.ingest.networks.bluesky import jetstream
+from services.ingest.networks.bluesky.block import Row
 from services.ingest.networks.bluesky.configuration import Bluesky
-from services.ingest.networks.bluesky.endpoint import LARGEST_FRAME, Endpoint
+from services.ingest.networks.bluesky.endpoint import LARGEST_FRAME, Endpoint, outline
 from services.ingest.networks.bluesky.jetstream import Frame
 from services.ingest.networks.bluesky.subscribe_events import Notice
 from services.ingest.networks.keys import Names
@@ -39,6 +41,8 @@ _FRAMES_HELD = 64
 # An endpoint that sends nothing else is none of Jetstream; single frames go to the dead letters.
 _MOST_GARBAGE = 50
 _MOST_GONE = 100_000
+# A connection gives what is 36 hours old at most (`--cursor-lookback` of a server). An hour is to spare.
+_KEPT_SECONDS = 35 * 3600.0
 _SECOND_US = 1_000_000
 _COLUMNS = Columns("id", "text", "time", "author", None, "language")
 
@@ -72,10 +76,16 @@ class BlueskyNetwork(Network):
         """See Network."""
         # Without a place it begins now, and goes on from there should the connection break before the first event; that one
         # tells the time by the clock that counts.
+        begin = self._configuration.begin
+        if cursor is None and begin is not None:
+            cursor = str(int(datetime.combine(begin, datetime.min.time(), UTC).timestamp()) * _SECOND_US)
         self._place, self._guessed = int(cursor or time.time() * _SECOND_US), cursor is None
         self.cursor = str(self._place)
         yield None
         try:
+            if cursor is not None and time.time() - self._place / _SECOND_US > _KEPT_SECONDS:
+                yield from self._archived()
+                cursor = self.cursor
             with self._connected(cursor) as socket:
                 heard = time.monotonic()
                 while True:
@@ -86,13 +96,23 @@ class BlueskyNetwork(Network):
                             raise self._broken(f"sent nothing for {self._configuration.stall_seconds:g} s") from None
                         yield None
                         continue
-                    yield self._safely(data)
+                    yield self._safely(outline(data), functools.partial(self._item, data))
                     # By the time it comes back, the one who takes may have waited long for Kafka.
                     heard = time.monotonic()
         except SourceBroken:
             # The next try is with the next endpoint.
             self._tried += 1
             raise
+
+    def _archived(self) -> Iterator[Item | None]:
+        """What the server has in its archive from the place on."""
+        if (archive := self._endpoint.archive) is None:
+            return
+        for row in archive.rows(self._place - int(self._configuration.rewind_seconds * _SECOND_US)):
+            yield None if row is None else self._safely(row.outline(), functools.partial(self._of_row, row))
+
+    def _of_row(self, row: Row) -> Item:
+        return self._taken(jetstream.checked(row.frame(), int(time.time() * _SECOND_US), self._future_us))
 
     def check(self) -> str:
         """See Network."""
@@ -155,9 +175,10 @@ class BlueskyNetwork(Network):
     def _frame(self, data: bytes) -> Frame | Notice:
         return self._endpoint.read(data, int(time.time() * _SECOND_US), self._future_us)
 
-    def _safely(self, data: bytes) -> Item:
+    def _safely(self, data: bytes, item: Callable[[], Item]) -> Item:
+        """The item; if it cannot be made, a reject with the data."""
         try:
-            return self._item(data)
+            return item()
         except SourceBroken:
             raise
         except Exception as error:  # noqa: BLE001 - what nobody can read must hold up nobody
@@ -170,6 +191,7 @@ class BlueskyNetwork(Network):
         try:
             frame = self._frame(data)
         except ValueError as error:
+            data = outline(data)
             self._garbage += 1
             if self._garbage >= _MOST_GARBAGE:
                 self._garbage = 0
@@ -180,6 +202,9 @@ class BlueskyNetwork(Network):
             if frame.final:
                 raise self._broken(f"ends the stream: {frame.name}")
             return Passed("notice")
+        return self._taken(frame)
+
+    def _taken(self, frame: Frame) -> Item:
         if self._guessed or frame.time_us > self._place:
             self._place, self._guessed = frame.time_us, False
             self.cursor, self.reached = str(frame.time_us), frame.at
