@@ -70,10 +70,10 @@ def rows(data: bytes, collections: Sequence[str]) -> Iterator[Row]:
     count, at = int(np.frombuffer(whole, _COUNT, 1)[0]), _COUNT.itemsize
     if len(whole) - at < count * sum(one.itemsize for one in _COLUMNS):
         raise ValueError("a block that was cut off")
-    columns: list[NDArray[np.generic]] = []
-    for kind in _COLUMNS:
-        columns.append(np.frombuffer(whole, kind, count, at))
-        at += kind.itemsize * count
+    columns: list[NDArray[np.int64]] = []
+    for form in _COLUMNS:
+        columns.append(np.frombuffer(whole, form, count, at).astype(np.int64))
+        at += form.itemsize * count
     seqs, seen, _, kinds, *lengths = columns
     parts = []
     for length in lengths:
