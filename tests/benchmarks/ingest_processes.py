@@ -114,7 +114,7 @@ def messages(count: int) -> list[list[tuple[str, bytes, bytes | None, int | None
     found = []
     for begin in range(0, count, BATCH):
         for frame in frames(begin, min(count, begin + BATCH)):
-            item = source._safely(frame)
+            item = source._item(frame)
             assert isinstance(item, RawPost), item
             batch.take(item)
         found.append([(one.topic.suffix, one.key.encode(), one.value, one.partition) for one in batch.outputs()])

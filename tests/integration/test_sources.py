@@ -50,6 +50,22 @@ def shuffled(events: list[Event], reach: int) -> list[Event]:
     return [event for _, event in sorted(enumerate(events), key=lambda one: one[0] + order.uniform(0, reach))]
 
 
+def test_the_second_protocol_is_followed_compressed_over_breaks(bluesky: BlueskySource) -> None:
+    bluesky.configure(endpoints=[bluesky.server.second_url], compress=True, rewind_seconds=5)
+    bluesky.server.break_every = 40
+    bluesky.start()
+    events = a_day(start_us(), 300)
+    gone = next(event for event in events if ours_or_none(event) in with_medicine(events))
+    bluesky.server.add(*events, delete(gone["did"], gone["commit"]["rkey"], events[-1]["time_us"] + 1))
+    bluesky.wait_for(lambda: set(bluesky.posts()) == with_medicine(events) - {ours(gone)}, "posts")
+    assert bluesky.deletions() == {ours(gone)}
+    assert bluesky.server.dictionaries == 1
+
+
+def ours_or_none(event: Event) -> str | None:
+    return ours(event) if event["kind"] == "commit" else None
+
+
 def test_over_many_breaks_every_post_comes_once_in_effect_and_nobody_is_named(bluesky: BlueskySource) -> None:
     bluesky.configure(rewind_seconds=5)
     bluesky.server.break_every = 130

@@ -1,27 +1,39 @@
-"""A Jetstream on this machine, as its public documentation describes `/subscribe`, with the faults of a bad day.
+"""A Jetstream on this machine, as its public documentation describes its two protocols, with the faults of a bad day.
 
-Source: README of bluesky-social/jetstream-legacy; docs/README.md of bluesky-social/jetstream, section 5.1. `wantedCollections`
-(NSIDs, or a prefix with `.*`) filters commits; events of identities and accounts go to everybody. `cursor` (microseconds since
-1970) replays from there, itself included; one in the future, or none, starts with what comes next.
+Source: README of bluesky-social/jetstream-legacy; docs/README.md of bluesky-social/jetstream, sections 5.1 and 5.2, and lexicons.
+At `/subscribe`, `wantedCollections` (NSIDs, or a prefix with `.*`) filters commits; events of identities and accounts go to
+everybody. At the address of `subscribeEvents`, `collections` and `kinds` do, frames have an envelope, and are compressed with the
+dictionary of `getZstdDictionary` where its number is given. `cursor` (microseconds since 1970) replays from there, itself
+included; one in the future, or none, starts with what comes next.
 """
 
 from __future__ import annotations
 
+import functools
 import http
 import json
 import socket
+import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import cbor2
+import zstandard
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 POST = "app.bsky.feed.post"
+LEXICON = "network.bsky.jetstream.subscribeEvents"
+SECOND_PATH = f"/xrpc/{LEXICON}"
+LIST_PATH = "/xrpc/network.bsky.jetstream.listSegments"
+BLOCK_PATH = "/xrpc/network.bsky.jetstream.getBlock"
+DICTIONARY_PATH = "/xrpc/network.bsky.jetstream.getZstdDictionary"
 Event = dict[str, Any]
 
 
@@ -64,7 +76,9 @@ class Jetstream:
     `break_every`: a connection ends after so many frames, every second time without a word. `twice`: every so many frames are sent
     two times. `garbage`: frames that are none, sent before the event of that number. `stall_after`: a connection sends so many
     frames, and then nothing. `refuse`: connections are answered with this status. `keeps`: False for one that sends only what comes
-    after a connection was made, whatever its cursor.
+    after a connection was made, whatever its cursor. `notice`: what a connection of the second protocol begins with.
+    `dictionaries`: how many times the dictionary was fetched; `dictionary` is the one in force. `segments`: the archive, each a
+    list of blocks of events; None where there is none. `unlisted`: so many of them are listed only when asked again.
     """
 
     def __init__(self) -> None:
@@ -73,6 +87,12 @@ class Jetstream:
         self.stall_after: int | None = None
         self.refuse: int | None = None
         self.keeps = True
+        self.notice: Event | None = None
+        self.dictionary = dictionary(1)
+        self.dictionaries = 0
+        self.segments: list[list[list[Event]]] | None = None
+        self.unlisted = 0
+        self.damage: bytes | None = None
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -80,6 +100,7 @@ class Jetstream:
         self._here: set[ServerConnection] = set()
         self._more = threading.Condition()
         self.url = ""
+        self.second_url = ""
 
     def add(self, *events: Event) -> None:
         """Take in events, in the order in which they are to be sent."""
@@ -98,17 +119,48 @@ class Jetstream:
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """What is answered to a request before the connection is one."""
-        query = parse_qs(urlsplit(request.path).query)
+        parts = urlsplit(request.path)
+        query = parse_qs(parts.query)
         if self.refuse is not None:
             return connection.respond(http.HTTPStatus(self.refuse), "not now\n")
+        if parts.path == DICTIONARY_PATH:
+            self.dictionaries += 1
+            return _answer(200, self.dictionary.as_bytes())
+        if parts.path in (LIST_PATH, BLOCK_PATH):
+            return self._archived(parts.path == LIST_PATH, query)
+        if query.get("zstdDictionary", [str(self.dictionary.dict_id())]) != [str(self.dictionary.dict_id())]:
+            return connection.respond(http.HTTPStatus.BAD_REQUEST, '{"error": "UnknownZstdDictionary"}\n')
+        foreign = "wantedCollections" if parts.path == SECOND_PATH else "collections"
+        if foreign in query:
+            return connection.respond(http.HTTPStatus.BAD_REQUEST, f"no {foreign} here\n")
         if not query.get("cursor", ["0"])[0].isdecimal() or len(query.get("wantedCollections", ())) > 100:
             return connection.respond(http.HTTPStatus.BAD_REQUEST, "bad query\n")
         return None
 
+    def _archived(self, listing: bool, query: Mapping[str, list[str]]) -> Response:
+        if self.segments is None:
+            return _answer(404, b"{}")
+        if listing:
+            end = len(self.segments) - self.unlisted
+            self.unlisted = 0
+            # A page each, so that the cursor is of use.
+            at = int(query.get("cursor", ["0"])[0])
+            found = [_listed(number, self.segments[number]) for number in range(at, min(end, at + 1))]
+            more = {"cursor": str(at + 1)} if at + 1 < end else {}
+            return _answer(200, json.dumps({"segments": found, **more}).encode())
+        blocks = self.segments[int(query["segment"][0][4:-4], 36)]
+        number = int(query["blockIndex"][0])
+        if number >= len(blocks):
+            return _answer(400, b'{"error": "BlockNotFound", "message": "no such block"}')
+        return _answer(200, packed(blocks[number]) if self.damage is None else self.damage)
+
     def handle(self, connection: ServerConnection) -> None:
         """One subscriber, until it leaves or is thrown out."""
         assert connection.request is not None
-        query = parse_qs(urlsplit(connection.request.path).query)
+        parts = urlsplit(connection.request.path)
+        query = parse_qs(parts.query)
+        second = parts.path == SECOND_PATH
+        packer = zstandard.ZstdCompressor(dict_data=self.dictionary) if "zstdDictionary" in query else None
         cursor = int(query["cursor"][0]) if "cursor" in query else None
         with self._more:
             ahead = cursor is None or cursor > _now_us() + 3_600_000_000
@@ -118,10 +170,14 @@ class Jetstream:
         frames = 0
         self._here.add(connection)
         try:
+            if second and self.notice is not None:
+                connection.send(json.dumps(self.notice))
             for place, event in self._from(at, connection):
-                if not _wanted(event, query.get("wantedCollections", [])) or (cursor or 0) > event["time_us"]:
+                if not _wanted(event, query) or (cursor or 0) > event["time_us"]:
                     continue
-                data = json.dumps(event)
+                data: str | bytes = json.dumps(_second(event, place) if second else event)
+                if packer is not None:
+                    data = packer.compress(str(data).encode())
                 copies = 2 if self.twice and frames % self.twice == 0 else 1
                 for frame in [*([self.garbage[place]] if place in self.garbage else ()), *[data] * copies]:
                     connection.send(frame)
@@ -159,7 +215,8 @@ def jetstream() -> Iterator[Jetstream]:
     """A server on a free port of the loopback."""
     made = Jetstream()
     with serve(made.handle, "127.0.0.1", 0, process_request=made.admit, close_timeout=1) as server:
-        made.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/subscribe"
+        place = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        made.url, made.second_url = f"{place}/subscribe", place + SECOND_PATH
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield made
@@ -167,7 +224,78 @@ def jetstream() -> Iterator[Jetstream]:
         thread.join()
 
 
-def _wanted(event: Event, collections: Sequence[str]) -> bool:
+def _answer(status: int, body: bytes) -> Response:
+    headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
+    return Response(status, http.HTTPStatus(status).phrase, headers, body)
+
+
+def _listed(number: int, blocks: Sequence[Sequence[Event]]) -> Event:
+    events = [event for block in blocks for event in block]
+    times = [event["time_us"] for event in events]
+    return {
+        "name": f"seg_{number:010}.jss", "index": number, "sizeBytes": 1, "checksum": "0" * 16, "eventCount": len(events),
+        "minSeq": events[0]["seq"], "maxSeq": events[-1]["seq"], "minWitnessedAt": min(times), "maxWitnessedAt": max(times),
+    }  # fmt: skip
+
+
+def packed(events: Sequence[Event]) -> bytes:
+    """A block of the archive (docs/README.md of bluesky-social/jetstream, section 3.2); each event has a `seq`."""
+    kinds = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5}
+    fixed: list[list[bytes]] = [[] for _ in range(9)]
+    texts: list[list[bytes]] = [[] for _ in range(5)]
+    for event in events:
+        commit = event.get("commit", {})
+        content = commit.get("record") if event["kind"] == "commit" else event[event["kind"]]
+        row = [
+            commit.get("collection", "").encode(), event["did"].encode(), commit.get("rkey", "").encode(),
+            commit.get("rev", "").encode(), b"" if content is None else cbor2.dumps(content),
+        ]  # fmt: skip
+        numbers = [event["seq"], event["time_us"], 0, kinds[commit.get("operation", event["kind"])], *map(len, row)]
+        for column, form, number in zip(
+            fixed, ("<Q", "<q", "<q", "B", "B", "<H", "B", "B", "<I"), numbers, strict=True
+        ):
+            column.append(struct.pack(form, number))
+        for column, text in zip(texts, row, strict=True):
+            column.append(text)
+    columns = b"".join(part for column in [*fixed, *texts] for part in column)
+    return zstandard.compress(struct.pack("<I", len(events)) + columns)
+
+
+@functools.cache
+def dictionary(number: int) -> zstandard.ZstdCompressionDict:
+    """A dictionary as a server makes it of frames; its number is in it."""
+    frames = [
+        json.dumps(
+            _second(post(f"did:plc:{person:024}", f"3k{person}", f"post {person * 7919 % 1009}", person), person)
+        )
+        for person in range(300)
+    ]
+    return zstandard.train_dictionary(4096, [frame.encode() for frame in frames], dict_id=number)
+
+
+def _second(event: Event, seq: int) -> Event:
+    """The frame of an event in the second protocol."""
+    seen = (
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(event["time_us"] // 1_000_000))
+        + f".{event['time_us'] % 1_000_000:06d}Z"
+    )
+    kind = event["kind"]
+    parts = event[kind] if kind == "commit" else {kind: event[kind]}
+    payload = {
+        "$type": f"{LEXICON}#{kind}",
+        "seq": seq + 1,
+        "did": event["did"],
+        "time": seen,
+        "witnessedAt": seen,
+        **parts,
+    }
+    return {"$type": "message", "payload": payload}
+
+
+def _wanted(event: Event, query: Mapping[str, Sequence[str]]) -> bool:
+    if event["kind"] not in query.get("kinds", [event["kind"]]):
+        return False
+    collections = query.get("wantedCollections", query.get("collections", []))
     if event["kind"] != "commit" or not collections:
         return True
     name = event["commit"]["collection"]

@@ -29,7 +29,7 @@ def test_the_page_tells_rates_and_that_the_screen_decides_as_plain_code_does(str
     page = out.read_text()
     assert "decides differently than the plain code: 0." in page
     rows = re.findall(r"^\| ([^|]+) \| ([\d,]+) \(", page, re.MULTILINE)
-    assert len(rows) == 7
+    assert len(rows) == 10
     assert all(int(rate.replace(",", "")) > 0 for _, rate in rows)
     assert not any(json.loads(line)["text"] in page for line in stream.read_text().splitlines())
 

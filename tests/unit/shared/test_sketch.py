@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
 
 import pytest
+from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from shared.text.sketch import (
     SECRET_FILE,
     SKETCH_BYTES,
     estimate,
+    minhash,
     near_sketch,
     sketch_key,
     without_hashtags_at_the_ends,
@@ -72,6 +75,19 @@ def test_hashtags_among_words_are_words() -> None:
 def test_a_sketch_is_the_same_for_ever() -> None:
     """Sketches lie in topics and in Redis: those of another version of the program must be comparable with them."""
     assert near_sketch(RASH, KEY) == bytes.fromhex("c2559415c52f92561ffc2eb4821b7b858d4a6ea6793f8814ab9bf978b5edf230")
+
+
+@given(st.text(alphabet="abcdefgh çé你", min_size=80), st.integers(1, 300))
+def test_the_numbers_are_those_of_datasketch(text: str, count: int) -> None:
+    words = " ".join(text.split())
+    reference = MinHash(
+        num_perm=count,
+        seed=1,
+        hashfunc=lambda piece: int.from_bytes(hashlib.blake2b(piece, digest_size=4, key=KEY).digest(), "little"),
+    )
+    reference.update_batch({words[at : at + 4].encode() for at in range(len(words) - 3)})
+    found = minhash(text, KEY, count, 1)
+    assert found is None or found.tolist() == reference.hashvalues.tolist()
 
 
 def test_without_the_key_the_text_itself_does_not_find_its_sketch() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from services.ingest.networks.bluesky.subscribe_events import PATH
 from services.ingest.networks.keys import Drugs, Names, SourceKeys, examine_address
 from services.ingest.networks.network import Network
+from shared.errors import AdrwatchError
 
 Endpoint = Annotated[str, Meta(pattern=r"^wss?://[^\s/?#@]+(/[^\s?#]*)?$")]
 Api = Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+$")]
@@ -15,7 +19,7 @@ Collection = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z0-9-]
 
 
 class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
-    """Bluesky by Jetstream, which is open to everybody. Endpoints are tried in turn."""
+    """Bluesky by Jetstream, which is open to everybody. Endpoints are tried in turn; their path tells the protocol."""
 
     endpoints: Annotated[tuple[Endpoint, ...], Meta(min_length=1)] = (
         "wss://jetstream1.us-east.bsky.network/subscribe",
@@ -26,6 +30,8 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
     collections: Annotated[tuple[Collection, ...], Meta(min_length=1, max_length=100)] = ("app.bsky.feed.post",)
     rewind_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     stall_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    compress: bool = False
+    begin: date | None = None
     ask_days: Annotated[float, Meta(ge=0, le=90)] = 0.0
     api: Api = "https://public.api.bsky.app"
     plc: Api = "https://plc.directory"
@@ -46,6 +52,18 @@ class Bluesky(SourceKeys, frozen=True, kw_only=True, tag="bluesky"):
         """See SourceKeys."""
         for endpoint in self.endpoints:
             examine_address(where, "endpoints", endpoint, "wss://host/subscribe")
+            if urlsplit(endpoint).path == PATH:
+                continue
+            if self.compress:
+                raise AdrwatchError(
+                    f"{where}: compress: {endpoint} is of Jetstream's first protocol, whose dictionary no server gives away",
+                    fix=f"name endpoints such as wss://host{PATH}, or write compress = false",
+                )
+            if self.begin is not None:
+                raise AdrwatchError(
+                    f"{where}: begin: {endpoint} is of Jetstream's first protocol, which has no archive",
+                    fix=f"name endpoints such as wss://host{PATH}, or leave begin out",
+                )
         for key, address in (("api", self.api), ("plc", self.plc)):
             examine_address(where, key, address, "https://host")
 

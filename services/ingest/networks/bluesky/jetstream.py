@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -63,17 +63,27 @@ class Frame(msgspec.Struct, frozen=True):
         return datetime.fromtimestamp(self.time_us / 1e6, UTC)
 
 
+T = TypeVar("T")
 _decoder = msgspec.json.Decoder(Frame)
 
 
 def read_frame(data: str | bytes, now_us: int, future_us: int) -> Frame:
     """The event of a frame. Raises ValueError, without quoting it, if it is none or its time cannot be a cursor."""
+    return checked(decoded(_decoder, data), now_us, future_us)
+
+
+def decoded(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
+    """What a frame holds. Raises ValueError, without quoting it, if it is nothing of the kind."""
     try:
-        frame = _decoder.decode(data)
+        return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise ValueError(f"no event of Jetstream: {str(error).partition(' - at ')[0]}") from None
     except (msgspec.DecodeError, UnicodeError):
         raise ValueError("no JSON") from None
+
+
+def checked(frame: Frame, now_us: int, future_us: int) -> Frame:
+    """The event. Raises ValueError if it is not whole, or its time cannot be a cursor."""
     # A later one would be taken for the position, and everything until then be passed over.
     if not 0 <= frame.time_us <= now_us + future_us:
         raise ValueError("its time is not of the past")

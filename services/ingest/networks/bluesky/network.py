@@ -1,21 +1,22 @@
 """Bluesky, read through Jetstream over a websocket.
 
-The place is Jetstream's `time_us`, which every endpoint understands, if by its own clock: on connecting it is taken back by some
-seconds. Jetstream delivers at least once, and the events of one account in their order. What was deleted is remembered, so that a
-post that comes again, or late, does not come back to life.
+The place is the time at which Jetstream saw an event, which every endpoint understands in both protocols, if by its own clock: on
+connecting it is taken back by some seconds. Jetstream delivers at least once, and the events of one account in their order. What
+was deleted is remembered, so that a post that comes again, or late, does not come back to life.
 
 It is read no faster than it is taken: websockets holds a few frames, and then stops reading from the network.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
@@ -23,9 +24,12 @@ from websockets.sync.connection import Connection
 
 from services.ingest.columns import Columns
 from services.ingest.networks.bluesky import jetstream
+from services.ingest.networks.bluesky.block import Row
 from services.ingest.networks.bluesky.configuration import Bluesky
+from services.ingest.networks.bluesky.endpoint import LARGEST_FRAME, Endpoint, outline
 from services.ingest.networks.bluesky.jetstream import Frame
 from services.ingest.networks.bluesky.shown import COLLECTION, MOST_POSTS, Shown
+from services.ingest.networks.bluesky.subscribe_events import Notice
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
 from services.ingest.networks.seal import Seal
@@ -38,12 +42,13 @@ _OPEN_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
 _MOMENT = 0.5
 _FRAMES_HELD = 64
-_LARGEST_FRAME = 1 << 20
 # An endpoint that sends nothing else is none of Jetstream; single frames go to the dead letters.
 _MOST_GARBAGE = 50
 _MOST_GONE = 100_000
 # An endpoint that begins so long after the place has not kept what lies between.
 _GAP_US = 300_000_000
+# A connection gives what is 36 hours old at most (`--cursor-lookback` of a server). An hour is to spare.
+_KEPT_SECONDS = 35 * 3600.0
 _SECOND_US = 1_000_000
 _COLUMNS = Columns("id", "text", "time", "author", None, "language")
 
@@ -64,7 +69,10 @@ class BlueskyNetwork(Network):
         self._future_us = int(names.future * _SECOND_US)
         self._guessed = False
         self._resumed = False
-        self._endpoint = 0
+        self._endpoints = [
+            Endpoint(one, configuration.collections, configuration.compress) for one in configuration.endpoints
+        ]
+        self._tried = 0
         self._garbage = 0
         # Posts and accounts that are gone, with the time of that.
         self._gone: OrderedDict[str, int] = OrderedDict()
@@ -77,44 +85,62 @@ class BlueskyNetwork(Network):
         """See Network."""
         # Without a place it begins now, and goes on from there should the connection break before the first event; that one
         # tells the time by the clock that counts.
+        begin = self._configuration.begin
+        if cursor is None and begin is not None:
+            cursor = str(int(datetime.combine(begin, datetime.min.time(), UTC).timestamp()) * _SECOND_US)
         self._place, self._guessed = int(cursor or time.time() * _SECOND_US), cursor is None
         self.cursor = str(self._place)
         self._resumed = cursor is not None
         yield None
         try:
+            if cursor is not None and time.time() - self._place / _SECOND_US > _KEPT_SECONDS:
+                yield from self._archived()
+                cursor = self.cursor
             with self._connected(cursor) as socket:
                 heard = time.monotonic()
                 while True:
                     if self._standing is not None:
                         yield from self._ask(self._standing)
                     try:
-                        data = socket.recv(timeout=_MOMENT)
+                        data = socket.recv(timeout=_MOMENT, decode=False)
                     except TimeoutError:
                         if time.monotonic() - heard > self._configuration.stall_seconds:
                             raise self._broken(f"sent nothing for {self._configuration.stall_seconds:g} s") from None
                         yield None
                         continue
-                    yield self._safely(data)
+                    yield self._safely(outline(data), functools.partial(self._item, data))
                     # By the time it comes back, the one who takes may have waited long for Kafka.
                     heard = time.monotonic()
         except SourceBroken:
             # The next try is with the next endpoint.
-            self._endpoint += 1
+            self._tried += 1
             raise
+
+    def _archived(self) -> Iterator[Item | None]:
+        """What the server has in its archive from the place on."""
+        if (archive := self._endpoint.archive) is None:
+            return
+        for row in archive.rows(self._place - int(self._configuration.rewind_seconds * _SECOND_US)):
+            yield None if row is None else self._safely(row.outline(), functools.partial(self._of_row, row))
+
+    def _of_row(self, row: Row) -> Item:
+        return self._taken(jetstream.checked(row.frame(), int(time.time() * _SECOND_US), self._future_us))
 
     def check(self) -> str:
         """See Network."""
         deadline = time.monotonic() + _OPEN_SECONDS
         with self._connected(None) as socket:
             try:
-                data = socket.recv(timeout=max(0.1, deadline - time.monotonic()))
+                data = socket.recv(timeout=max(0.1, deadline - time.monotonic()), decode=False)
             except TimeoutError:
                 raise self._broken(f"sent nothing for {_OPEN_SECONDS:g} s") from None
             try:
                 frame = self._frame(data)
             except ValueError as error:
                 raise self._broken(f"sends something else: {error}") from None
-        return f"{self._address} sends events, {max(0.0, time.time() - frame.time_us / _SECOND_US):.1f} s old"
+        if isinstance(frame, Notice):
+            return f"{self._endpoint.address} answers: {frame.name}"
+        return f"{self._endpoint.address} sends events, {max(0.0, time.time() - frame.time_us / _SECOND_US):.1f} s old"
 
     @contextmanager
     def _connected(self, cursor: str | None) -> Iterator[Connection]:
@@ -123,12 +149,14 @@ class BlueskyNetwork(Network):
                 self._url(cursor),
                 open_timeout=_OPEN_SECONDS,
                 close_timeout=_CLOSE_SECONDS,
-                max_size=_LARGEST_FRAME,
+                max_size=LARGEST_FRAME,
                 max_queue=_FRAMES_HELD,
+                subprotocols=self._endpoint.subprotocols,
                 user_agent_header="adrwatch",
             ) as socket:
                 yield socket
         except InvalidStatus as error:
+            self._endpoint.refused()
             raise self._broken(f"answers with HTTP {error.response.status_code}") from error
         except ConnectionClosed as error:
             reason = f"code {error.rcvd.code}" if error.rcvd else "without a word"
@@ -143,46 +171,52 @@ class BlueskyNetwork(Network):
             raise self._broken(f"cannot be reached: {reason}") from error
 
     def _url(self, cursor: str | None) -> str:
-        query = [("wantedCollections", one) for one in self._configuration.collections]
-        if cursor is not None:
-            back = int(self._configuration.rewind_seconds * _SECOND_US)
-            query.append(("cursor", str(max(0, int(cursor) - back))))
-        return f"{self._address}?{urlencode(query)}"
+        back = int(self._configuration.rewind_seconds * _SECOND_US)
+        return self._endpoint.url(None if cursor is None else max(0, int(cursor) - back))
 
     @property
-    def _address(self) -> str:
-        endpoints = self._configuration.endpoints
-        return endpoints[self._endpoint % len(endpoints)]
+    def _endpoint(self) -> Endpoint:
+        return self._endpoints[self._tried % len(self._endpoints)]
 
     def _broken(self, what: str) -> SourceBroken:
         return SourceBroken(
-            f"{urlsplit(self._address).netloc} {what}", fix="look at the network's status, and at your way to it"
+            f"{urlsplit(self._endpoint.address).netloc} {what}",
+            fix="look at the network's status, and at your way to it",
         )
 
-    def _frame(self, data: str | bytes) -> Frame:
-        return jetstream.read_frame(data, int(time.time() * _SECOND_US), self._future_us)
+    def _frame(self, data: bytes) -> Frame | Notice:
+        return self._endpoint.read(data, int(time.time() * _SECOND_US), self._future_us)
 
-    def _safely(self, data: str | bytes) -> Item:
+    def _safely(self, data: bytes, item: Callable[[], Item]) -> Item:
+        """The item; if it cannot be made, a reject with the data."""
         try:
-            return self._item(data)
+            return item()
         except SourceBroken:
             raise
         except Exception as error:  # noqa: BLE001 - what nobody can read must hold up nobody
             return self._reject("unreadable", type(error).__name__, data)
 
-    def _reject(self, reason: str, detail: str, data: str | bytes) -> Reject:
+    def _reject(self, reason: str, detail: str, data: bytes) -> Reject:
         return Reject(reason, detail, Origin(self._name, 0), jetstream.veil_frame(data, self._hashed))
 
-    def _item(self, data: str | bytes) -> Item:
+    def _item(self, data: bytes) -> Item:
         try:
             frame = self._frame(data)
         except ValueError as error:
+            data = outline(data)
             self._garbage += 1
             if self._garbage >= _MOST_GARBAGE:
                 self._garbage = 0
                 raise self._broken(f"sends something else than Jetstream's events: {error}") from None
             return self._reject("bad-frame", str(error), data)
         self._garbage = 0
+        if isinstance(frame, Notice):
+            if frame.final:
+                raise self._broken(f"ends the stream: {frame.name}")
+            return Passed("notice")
+        return self._taken(frame)
+
+    def _taken(self, frame: Frame) -> Item:
         if self._resumed and self._standing is not None and frame.time_us - self._place > _GAP_US:
             self._standing.connected()
         self._resumed = False

@@ -16,7 +16,7 @@ import pytest
 from services.ingest.networks import standing
 from services.ingest.networks.bluesky.configuration import Bluesky
 from services.ingest.networks.keys import Names
-from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
+from services.ingest.networks.network import AuthorGone, Item, Network, PostGone
 from services.ingest.networks.seal import Seal
 from services.ingest.source import RawPost, Reject, SourceBroken
 from shared.events import Published
@@ -25,39 +25,13 @@ from shared.text.identity import author_hash
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.accounts import accounts
 from tests.networks.jetstream import POST, Event, Jetstream, account, delete, identity, jetstream, post
-
-ANNA = "did:plc:anna2345"
-BERT = "did:plc:bert2345"
-T = int(time.time()) * 1_000_000 + 60_000_000
-SECOND = 1_000_000
+from tests.unit.ingest.networks.following import ANNA, BERT, SECOND, T, bluesky, kinds, read
 
 
 @pytest.fixture
 def server() -> Iterator[Jetstream]:
     with jetstream() as made:
         yield made
-
-
-def bluesky(*urls: str, **keys: Any) -> Network:
-    return Bluesky(endpoints=urls, **keys).network(
-        Names("bluesky", lambda: Keyring.of("a secret"), True, True, 600.0), default_lexicon
-    )
-
-
-def read(network: Network, count: int, cursor: int = T - 3600 * SECOND) -> list[Item]:
-    """So many items from a place on."""
-    found: list[Item] = []
-    with closing(network.follow(str(cursor))) as items:
-        for item in items:
-            if item is not None:
-                found.append(item)
-            if len(found) == count:
-                return found
-    raise AssertionError("the network ended")
-
-
-def kinds(items: list[Item]) -> list[str]:
-    return [item.reason if isinstance(item, Passed) else type(item).__name__ for item in items]
 
 
 def test_a_post_comes_with_its_own_time_its_language_and_no_handle(server: Jetstream) -> None:

@@ -71,6 +71,8 @@ def test_a_file_gives_its_sources_with_what_is_usual_where_it_says_nothing(file:
         ("127.0.0.1:6008", "[::1", "source own: endpoints: .* is no address"),
         ('["ws://127.0.0.1:6008/subscribe"]', "[]", "source own: endpoints"),
         ('"app.bsky.feed.post"', '"posts"', "source own: collections"),
+        ("rewind_seconds = 3", "begin = 2026-01-01", "source own: begin: .* which has no archive"),
+        ("rewind_seconds = 3", "compress = true", "source own: compress: .* is of Jetstream's first protocol"),
         ("[sources.own]", "[sources.Own]", "source Own: no name for a source"),
         ("[sources.bluesky]", "[source.bluesky]", "there is no key source .*did you mean sources"),
         ("[sources.own]", "[sources.own", "is no TOML"),
