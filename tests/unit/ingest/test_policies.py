@@ -11,6 +11,7 @@ from services.ingest.policies import Policies, Said
 from services.ingest.source import Origin, Policy, RawPost, Reject
 from shared.errors import AdrwatchError
 from shared.events import Terms
+from shared.keyring import Keyring
 from tests.unit.ingest.samples import SECRET, raw_post
 
 CLOSED = Bluesky(identifiers="drop", aggregates_only=True, case_export=False)
@@ -48,7 +49,7 @@ def test_identifiers_that_may_not_be_kept_are_refused_before_anything_is_read() 
 
 
 def test_a_post_is_named_by_the_hash_that_its_live_source_would_give_it() -> None:
-    live = CLOSED.names("forum", SECRET, 0.0)
+    live = CLOSED.names("forum", lambda: Keyring.of(SECRET), 0.0)
     hidden = policies("blog").governed(raw_post("7"))
     assert isinstance(hidden, RawPost)
     assert hidden.post_id == f"forum:{live.post('7')}"
@@ -61,7 +62,7 @@ def test_nothing_is_kept_of_what_a_refused_record_says(usual: str, post_id: str 
     found = policies(usual).governed(Reject("bad-time", "no time", Origin("a", 1), b"words", post_id))
     assert isinstance(found, Reject)
     assert found.withheld
-    assert found.post_id == (post_id and f"forum:{CLOSED.names('forum', SECRET, 0.0).post('7')}")
+    assert found.post_id == (post_id and f"forum:{CLOSED.names('forum', lambda: Keyring.of(SECRET), 0.0).post('7')}")
 
 
 @pytest.mark.parametrize(("usual", "post_id"), [("other", None), ("forum", "blog:7")])

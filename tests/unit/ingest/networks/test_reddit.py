@@ -23,11 +23,16 @@ from services.ingest.source import RawPost, Reject, SourceBroken
 from shared import metrics
 from shared.errors import AdrwatchError
 from shared.events import Published
+from shared.keyring import Keyring
 from shared.vocabulary.drugs import Concept, DrugLexicon, default_lexicon
 from tests.networks.reddit import AGENT, CLIENT_ID, RedditSite, reddit_site
 from tests.networks.site import Answer
 
-SECRET = "a secret"
+
+def keys() -> Keyring:
+    return Keyring.of("a secret")
+
+
 HOUR = 3600.0
 PATIENCE = 60.0
 Make = Callable[..., Network]
@@ -52,7 +57,7 @@ def reddit(site: RedditSite, monkeypatch: pytest.MonkeyPatch) -> Make:
     ) -> Network:
         source = msgspec.convert(table(site.url) | keys, Reddit)
         source.examine("source reddit")
-        return source.network(source.names("reddit", SECRET, 600.0, sealed), lexicon)
+        return source.network(source.names("reddit", keys, 600.0, sealed), lexicon)
 
     return made
 
@@ -99,9 +104,7 @@ def since(at: float, asked: float | None = None) -> str:
 
 def notes(*names: str) -> Callable[[], list[Published]]:
     """What is published of the source, with its ids sealed."""
-    return lambda: [
-        Published(id=f"reddit:{one}", author=None, sealed=Seal(SECRET, "reddit").close(one)) for one in names
-    ]
+    return lambda: [Published(id=f"reddit:{one}", author=None, sealed=Seal(keys, "reddit").close(one)) for one in names]
 
 
 def gone(network: Network, *names: str) -> set[PostGone]:
@@ -180,7 +183,7 @@ def test_posts_and_comments_come_from_the_start_on_and_nobody_is_in_them(site: R
     for name, item in zip(names, posts.values(), strict=True):
         assert item.author is None
         assert abs(item.created_at.timestamp() - time.time()) < PATIENCE
-        assert Seal(SECRET, "reddit").open(item.sealed or "") == name
+        assert Seal(keys, "reddit").open(item.sealed or "") == name
         assert name not in item.post_id + str(item.sealed) + str(network.cursor)
         assert b"jane" not in item.veiled()
 
