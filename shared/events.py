@@ -40,8 +40,8 @@ class Post(Event, frozen=True, kw_only=True):
     language: str | None = None
 
 
-# How it was asked that a post is forgotten: by what is seen of it at its network, by the network's compliance service, which was asked
-# which posts still stand, or by a person.
+# How it was asked that a post is forgotten: by what is seen of it at its network, by the network's compliance service, which was
+# asked which posts still stand, or by a person.
 AskedBy = Literal["network", "compliance", "hand"]
 
 
