@@ -63,8 +63,8 @@ class Post(Sourced, frozen=True, kw_only=True):
     language: str | None = None
 
 
-# How it was asked that a post is forgotten: by what its network said of itself, by what it answered when it was asked which posts
-# still stand, or by a person.
+# How it was asked that a post is forgotten: by what is seen of it at its network, by the network's compliance service, which was
+# asked which posts still stand, or by a person.
 AskedBy = Literal["network", "compliance", "hand"]
 
 

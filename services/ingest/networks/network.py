@@ -15,7 +15,7 @@ from shared.events import AskedBy
 class PostGone:
     """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch, or an alias of it.
 
-    `asked_by`: whether the network said so of itself, or was asked whether the post still stands.
+    `asked_by`: whether that was seen at the network, or its compliance service said so.
     """
 
     post_id: str
