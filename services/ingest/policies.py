@@ -40,7 +40,7 @@ class Policies:
         return self._found[source]
 
     @property
-    def close_any(self) -> bool:
+    def any_aggregates_only(self) -> bool:
         """Whether there may be a source of which only aggregates may be kept."""
         return bool(self._said.aggregates_only) or any(policy.aggregates_only for policy in self._known.values())
 
@@ -87,4 +87,4 @@ class Governed:
 
     def __iter__(self) -> Iterator[RawPost | Reject]:
         # Most files have no such source, and then nobody looks at millions of records.
-        return map(self._policies.governed, self._reader) if self._policies.close_any else iter(self._reader)
+        return map(self._policies.governed, self._reader) if self._policies.any_aggregates_only else iter(self._reader)
