@@ -39,6 +39,11 @@ class Policies:
             self._found[source] = self._made(source)
         return self._found[source]
 
+    @property
+    def any_aggregates_only(self) -> bool:
+        """Whether there may be a source of which only aggregates may be kept."""
+        return bool(self._said.aggregates_only) or any(policy.aggregates_only for policy in self._known.values())
+
     def governed(self, item: RawPost | Reject) -> RawPost | Reject:
         """The record under its source's policy: where only aggregates may be kept, its id at the network becomes a hash, the same
         as that of a live source of this name, and nothing is kept of what a refused one says.
@@ -81,4 +86,5 @@ class Governed:
         self._policies = policies
 
     def __iter__(self) -> Iterator[RawPost | Reject]:
-        return map(self._policies.governed, self._reader)
+        # Most files have no such source, and then nobody looks at millions of records.
+        return map(self._policies.governed, self._reader) if self._policies.any_aggregates_only else iter(self._reader)
