@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import Counter
@@ -13,9 +14,12 @@ from urllib.error import HTTPError
 
 import pytest
 
+from shared import keyring
 from shared.settings import PACKAGE_ROOT
+from shared.text.identity import post_hash
 from shared.topics import DELETIONS, POSTS, PUBLISHED
 from tests import privacy
+from tests.networks.source import SECRET
 from tests.networks.vendor import PushedSource, Vendor, ours, post, pushed_source
 
 PEOPLE = [b"plantedanna", b"planted"]
@@ -119,6 +123,30 @@ def test_deletions_reach_every_topic_and_what_is_gone_does_not_come_back(vendor:
     assert vendor.deletions() == {ours(number) for number in range(6)}
     last = {record.key.decode(): record.value for record in vendor.records(PUBLISHED)}
     assert [key for key, value in last.items() if value is not None] == [ours(6)]
+
+
+def test_another_author_secret_brings_nothing_back_and_doubles_nothing(vendor: PushedSource) -> None:
+    del vendor.environment["ADRWATCH_AUTHOR_SECRET"]
+    file = vendor.folder / keyring.FILE
+    file.touch(mode=0o600)
+    file.write_text(f"{SECRET}\n")
+    vendor.start()
+    assert vendor.vendor.push([post(1), post(2)]).status_code == 200
+    assert vendor.vendor.push([{"id": "plantedanna/1"}], "deletions").json()["counts"] == {"deletion": 1}
+    assert vendor.command("secrets", "rotate").returncode == 0
+    current = keyring.read(file).current.secret
+    numbers = itertools.count(3)
+
+    def taken_up() -> bool:
+        number = next(numbers)
+        vendor.vendor.push([post(number)])
+        return f"vendor:{post_hash(current, 'vendor', f'plantedanna/{number}')}" in vendor.posts()
+
+    vendor.wait_for(taken_up, "the new secret")
+    assert vendor.vendor.push([post(1), post(2, "zoloft again")]).json()["counts"] == {"post": 1, "gone": 1}
+    found = vendor.posts()
+    assert found[ours(2)].text == "zoloft again"
+    assert not {ours(1), *(f"vendor:{post_hash(current, 'vendor', f'plantedanna/{n}')}" for n in (1, 2))} & found.keys()
 
 
 def test_kill_9_in_the_middle_loses_and_doubles_nothing_for_a_sender_who_insists(vendor: PushedSource) -> None:

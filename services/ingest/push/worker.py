@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import uvicorn
 
@@ -83,7 +84,9 @@ def desk(
 ) -> Desk:
     """The desk of one source, under its policy."""
     batch, names = taken_in(name, source, settings, drugs, keys)
-    return Desk(source, names, batch, gone, settings, stop)
+    # One that was taken back keeps the name by which that is known, also under another author secret.
+    lasting = replace(names, known=lambda post_id: post_id in gone or batch.knows(post_id))
+    return Desk(source, lasting, batch, gone, settings, stop)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -20,9 +20,10 @@ from shared.keyring import Keyring
 from shared.text.identity import author_hash, post_hash
 
 SECRET = "a secret of authors for tests"
-NAMES = Names("vendor", lambda: Keyring.of(SECRET), keeps_ids=False, keeps_identifiers=True, future=600.0)
-OPEN = Names("vendor", lambda: Keyring.of(SECRET), keeps_ids=True, keeps_identifiers=True, future=600.0)
-NOBODY = Names("vendor", lambda: Keyring.of(SECRET), keeps_ids=False, keeps_identifiers=False, future=600.0)
+KEYRING = Keyring.of(SECRET)
+NAMES = Names("vendor", lambda: KEYRING, keeps_ids=False, keeps_identifiers=True, future=600.0)
+OPEN = Names("vendor", lambda: KEYRING, keeps_ids=True, keeps_identifiers=True, future=600.0)
+NOBODY = Names("vendor", lambda: KEYRING, keeps_ids=False, keeps_identifiers=False, future=600.0)
 RIGHT = {"id": "anna/1", "text": "zoloft", "created_at": "2026-05-04T03:02:01Z", "author": "anna", "language": "en-GB"}
 
 take = functools.partial(post_of, index=3, names=NAMES, languages=())
