@@ -57,9 +57,16 @@ class Writer:
 
     def write(self, outputs: Iterable[Output]) -> None:
         """Write messages of adrwatch's topics. Raises DependencyAway where one is not acknowledged."""
+        found = list(outputs)
+        if not found:
+            return
         prefix = self._settings.topic_prefix
         try:
-            sent = [self._send(one.topic.name(prefix), one.key, one.value, one.headers, _place(one)) for one in outputs]
+            send = self._connected().send
+            sent = [
+                send(one.topic.name(prefix), one.value, one.key.encode(), list(one.headers), _place(one))
+                for one in found
+            ]
             for one in sent:
                 # Most are acknowledged along with the first.
                 if not one.succeeded():
@@ -69,19 +76,13 @@ class Writer:
 
     def write_to(self, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
         """Write one message to any topic. Raises DependencyAway where no broker answers, KafkaError for what this one says."""
-        self._send(topic, key, value, headers, None).get(timeout=self._patience)
+        self._connected().send(topic, value, key.encode(), list(headers)).get(timeout=self._patience)
 
     def close(self) -> None:
         """Let the connection go. Whatever was not acknowledged has raised before."""
         if self._producer is not None:
             with suppress(KafkaError):
                 self._producer.close(timeout=_CLOSE_SECONDS)
-
-    def _send(
-        self, topic: str, key: str, value: bytes | None, headers: Sequence[tuple[str, bytes]], partition: int | None
-    ) -> Any:
-        producer = self._producer or self._connected()
-        return producer.send(topic, value, key.encode(), list(headers), partition)
 
     def _connected(self) -> Any:
         with self._lock:

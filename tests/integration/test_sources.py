@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,31 @@ def test_the_second_protocol_is_followed_compressed_over_breaks(bluesky: Bluesky
     bluesky.wait_for(lambda: set(bluesky.posts()) == with_medicine(events) - {ours(gone)}, "posts")
     assert bluesky.deletions() == {ours(gone)}
     assert bluesky.server.dictionaries == 1
+
+
+def test_a_kill_in_the_middle_of_the_archive_loses_nothing(bluesky: BlueskySource) -> None:
+    began = start_us() - 400 * 24 * 3600 * SECOND
+    events = [event | {"seq": number} for number, event in enumerate(a_day(began, 600), start=1)]
+    blocks = [events[at : at + 100] for at in range(0, 600, 100)]
+    bluesky.server.segments = [blocks[:4], blocks[4:]]
+    bluesky.server.most_blocks = 3
+    bluesky.configure(
+        endpoints=[bluesky.server.second_url],
+        begin=datetime.fromtimestamp(began / SECOND, UTC).date(),
+        rewind_seconds=0,
+    )
+    bluesky.start()
+    bluesky.wait_for(lambda: with_medicine(events[:300]) <= bluesky.posts().keys(), "posts of the first blocks")
+    bluesky.wait_for(lambda: bluesky.listed()["state"] == "waiting", "state")
+    assert bluesky.listed()["error"].endswith("getBlock answers with HTTP 503")
+    bluesky.kill()
+    bluesky.server.most_blocks = None
+    now = post(PEOPLE[0], "3know", "zoloft", start_us())
+    bluesky.server.add(now)
+    bluesky.start()
+    bluesky.wait_for(lambda: set(bluesky.posts()) == with_medicine(events) | {ours(now)}, "posts")
+    assert bluesky.server.blocks < 12, "what was delivered before is not fetched again from the first segment on"
+    assert bluesky.deletions() == set()
 
 
 def ours_or_none(event: Event) -> str | None:

@@ -78,7 +78,8 @@ class Jetstream:
     frames, and then nothing. `refuse`: connections are answered with this status. `keeps`: False for one that sends only what comes
     after a connection was made, whatever its cursor. `notice`: what a connection of the second protocol begins with.
     `dictionaries`: how many times the dictionary was fetched; `dictionary` is the one in force. `segments`: the archive, each a
-    list of blocks of events; None where there is none. `unlisted`: so many of them are listed only when asked again.
+    list of blocks of events; None where there is none. `unlisted`: so many of them are listed only when asked again; `damage` is
+    sent in place of a block; `blocks` counts those that were sent, and `most_blocks` are sent at most.
     """
 
     def __init__(self) -> None:
@@ -93,6 +94,8 @@ class Jetstream:
         self.segments: list[list[list[Event]]] | None = None
         self.unlisted = 0
         self.damage: bytes | None = None
+        self.blocks = 0
+        self.most_blocks: int | None = None
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -152,6 +155,9 @@ class Jetstream:
         number = int(query["blockIndex"][0])
         if number >= len(blocks):
             return _answer(400, b'{"error": "BlockNotFound", "message": "no such block"}')
+        if self.blocks == self.most_blocks:
+            return _answer(503, b"not now")
+        self.blocks += 1
         return _answer(200, packed(blocks[number]) if self.damage is None else self.damage)
 
     def handle(self, connection: ServerConnection) -> None:

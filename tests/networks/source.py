@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def toml(value: Any) -> str:
         return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(toml(one) for one in value) + "]"
-    return json.dumps(value)
+    return value.isoformat() if isinstance(value, date) else json.dumps(value)
 
 
 class BlueskySource(Source):
@@ -155,7 +156,7 @@ class BlueskySource(Source):
 
     def __init__(self, kafka: str, prefix: str, folder: Path, server: Jetstream) -> None:
         keys = {"type": "bluesky", "endpoints": [server.url]}
-        super().__init__(kafka, prefix, folder, "bluesky", keys, lambda: server.connections)
+        super().__init__(kafka, prefix, folder, "bluesky", keys, lambda: server.connections + server.blocks)
         self.server = server
 
 

@@ -23,6 +23,8 @@ from shared.topics import DAY_MS, POSTS, PUBLISHED
 _TEXTS_MS = POSTS.retention_ms + DAY_MS
 # Later than any time, in ms since 1970.
 _EVER = 1 << 62
+# With the two MiB that SQLite takes of itself, a hundred thousand posts already are moved to and from the file all the time.
+_CACHE_KIB = 16_384
 # Of `shared.text.identity`.
 _HASH_DIGITS = 32
 
@@ -41,6 +43,7 @@ class Known:
         self._posts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         # Nothing is rolled back, and what ends the process ends the index: a journal would double the time of a row.
         self._posts.execute("PRAGMA journal_mode = OFF")
+        self._posts.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._posts.execute(
             "CREATE TABLE posts (id PRIMARY KEY, author, text_ms INTEGER, sealed TEXT, sealed_ms INTEGER) WITHOUT ROWID"
         )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import cbor2
 import msgspec
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
+from services.ingest.networks.bluesky.block import rows
 from services.ingest.networks.network import Item, Passed
 from services.ingest.source import RawPost, Reject, SourceBroken
 from tests.networks.jetstream import (
@@ -207,3 +210,10 @@ def test_a_row_that_is_no_record_holds_up_no_other(server: Jetstream) -> None:
     assert kinds(found) == ["Reject", "RawPost"]
     assert isinstance(found[0], Reject)
     assert found[0].payload == b"event 1 of the archive, %d bytes" % len(content)
+
+
+@given(st.binary(max_size=200), st.integers(0, 5))
+def test_whatever_is_sent_for_a_block_is_one_or_is_none(data: bytes, count: int) -> None:
+    for block in (data, zstandard.compress(count.to_bytes(4, "little") + data)):
+        with suppress(ValueError):
+            assert len(list(rows(block, [POST]))) <= count
