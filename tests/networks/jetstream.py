@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import http
 import json
+import random
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +24,8 @@ from websockets.sync.server import ServerConnection, serve
 
 POST = "app.bsky.feed.post"
 Event = dict[str, Any]
+# A text of 126 bytes begins, in a frame of a websocket (RFC 6455, 5.2).
+HALF_A_FRAME = b'\x81\x7e\x00\x7e{"'
 
 
 def post(did: str, rkey: str, text: str, at: int, operation: str = "create", **record: Any) -> Event:
@@ -73,6 +76,7 @@ class Jetstream:
         self.stall_after: int | None = None
         self.refuse: int | None = None
         self.keeps = True
+        self.chance = random.Random(7)
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -88,9 +92,18 @@ class Jetstream:
             self._more.notify_all()
 
     def break_off(self) -> None:
-        """End the connections that there are."""
-        for connection in list(self._here):
-            connection.socket.shutdown(socket.SHUT_RDWR)
+        """End the connections that there are: in order, without a word, or in the middle of a frame."""
+        with self._more:
+            here = list(self._here)
+        for connection in here:
+            with suppress(OSError):
+                if (manner := self.chance.randrange(3)) == 0:
+                    connection.close()
+                    continue
+                if manner == 1:
+                    with connection.protocol_mutex:
+                        connection.socket.sendall(HALF_A_FRAME)
+                connection.socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def connections(self) -> int:
@@ -115,8 +128,8 @@ class Jetstream:
             at = len(self._events) if ahead or not self.keeps else 0
             self.queries.append(query)
             number = len(self.queries)
+            self._here.add(connection)
         frames = 0
-        self._here.add(connection)
         try:
             for place, event in self._from(at, connection):
                 if not _wanted(event, query.get("wantedCollections", [])) or (cursor or 0) > event["time_us"]:

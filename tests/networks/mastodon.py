@@ -7,6 +7,7 @@ websocket, `subscribe` messages, a payload that is JSON inside JSON), /api/rate-
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 import time
@@ -20,6 +21,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
+
+from tests.networks.jetstream import HALF_A_FRAME
 
 TOKEN = "token-of-the-tests"
 Status = dict[str, Any]
@@ -71,11 +74,14 @@ class Instance:
         self._statuses: dict[str, Status] = {}
         self._events: list[tuple[list[str], str, str]] = []
         self._lock = threading.Lock()
-        self._breaks = 0
+        self.chance = random.Random(7)
+        self._breaks = self._cuts = 0
 
     def break_off(self) -> None:
-        """End the connections that there are."""
-        self._breaks += 1
+        """End the connections that there are: in order, without a word, or in the middle of a frame; at times the next answer, too."""
+        with self._lock:
+            self._cuts += self.chance.random() < 0.2
+            self._breaks += 1
 
     @property
     def host(self) -> str:
@@ -119,7 +125,11 @@ class Instance:
             headers["X-RateLimit-Reset"] = _iso(time.time() + self.retry_after)
         body = json.dumps(answer).encode()
         headers["Content-Length"] = str(len(body))
-        return Response(status, "OK" if status == 200 else "no", headers, body)
+        with self._lock:
+            cut = len(body)
+            if self._cuts:
+                self._cuts, cut = self._cuts - 1, self.chance.randrange(cut)
+        return Response(status, "OK" if status == 200 else "no", headers, body[:cut])
 
     def _answer(self, request: Request, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         if self.refuse is not None:
@@ -174,7 +184,11 @@ class Instance:
                         if self.connections % 2:
                             connection.socket.shutdown(socket.SHUT_RDWR)
                         return
-        except ConnectionClosed:
+            if breaks != self._breaks and (manner := self.chance.randrange(3)):
+                if manner == 1:
+                    connection.socket.sendall(HALF_A_FRAME)
+                connection.socket.shutdown(socket.SHUT_RDWR)
+        except (ConnectionClosed, OSError):
             return
 
     def _send(self, connection: ServerConnection, stream: str, event: str, payload: str) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import socket
 import threading
-from collections import defaultdict, deque
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,13 +18,17 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass
 class Answer:
-    """What is sent. `cut`: only so many bytes of the body, then the connection ends. `drip`: a byte at a time, for ever."""
+    """What is sent. `cut`: only so many bytes of the body, then the connection ends. `drip`: a byte at a time, for ever.
+    `chunked`: the body in chunks, of which a cut one is the last. `silent`: the connection ends without a word.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     drip: bool = False
+    chunked: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,16 @@ class Asked:
 
 class Site:
     """Answers by `page`. `next_answers[path]` go before what the page says, one by one; `broken_every`: every so many requests
-    are answered with 503.
+    are answered with 503; `skew`: how far its clock is ahead, in seconds; `whole[path]`: how often it answered as it should.
     """
 
     def __init__(self) -> None:
         self.next_answers: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self.broken_every: int | None = None
+        self.skew = 0.0
+        self.whole: Counter[str] = Counter()
+        self.chance = random.Random(7)
+        self._breaks = 0
         self.asked: list[Asked] = []
         self.url = ""
         self.closing = threading.Event()
@@ -48,6 +60,15 @@ class Site:
     def page(self, asked: Asked) -> Answer:
         """What stands at a path."""
         raise NotImplementedError
+
+    def break_off(self) -> None:
+        """The next answer does not come as it should: in one of many ways."""
+        with self.lock:
+            self._breaks += 1
+
+    def now(self) -> float:
+        """Its clock, in seconds since 1970."""
+        return time.time() + self.skew
 
     def requests(self, path: str) -> list[Asked]:
         return [one for one in self.asked if one.path == path]
@@ -59,7 +80,26 @@ class Site:
                 return self.next_answers[asked.path].popleft()
             if self.broken_every and len(self.asked) % self.broken_every == 0:
                 return Answer(503)
-            return self.page(asked)
+            found = self.page(asked)
+            if self._breaks:
+                self._breaks -= 1
+                return _broken(found, self.chance)
+            self.whole[asked.path] += 1
+            return found
+
+
+def _broken(found: Answer, chance: random.Random) -> Answer:
+    cut = chance.randrange(len(found.body)) if found.body else 0
+    return chance.choice(
+        [
+            Answer(503),
+            Answer(silent=True),
+            replace(found, cut=cut),
+            replace(found, cut=cut, chunked=True),
+            # The half of a page, sent as if it were all of it.
+            replace(found, body=found.body[:cut]),
+        ]
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -69,20 +109,30 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         found = self.site.answer(Asked(parts.path, parse_qs(parts.query), headers))
+        if found.silent:
+            return self.connection.shutdown(socket.SHUT_RDWR)
         self.send_response(found.status)
         for name, value in found.headers.items():
             self.send_header(name, value)
-        if not found.drip:
+        if found.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif not found.drip:
             self.send_header("Content-Length", str(len(found.body)))
         self.end_headers()
         try:
             while found.drip and not self.site.closing.wait(0.02):
                 self.wfile.write(b" ")
                 self.wfile.flush()
+            if found.chunked:
+                self.wfile.write(b"%x\r\n" % len(found.body))
             self.wfile.write(found.body[: found.cut])
         except OSError:
-            return
+            return None
         self.close_connection = True
+        return None
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate(self.site.now(), usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
         return

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from shared.text.identity import post_hash
 from tests.networks import discourse, feeds, jetstream, mastodon, x
-from tests.networks.site import Answer
 
+SECRET = "a secret of authors for tests"
 # For networks that are asked for names: half of the demo's posts have one of them.
 DRUGS = ["sertraline", "metformin", "lisinopril", "semaglutide", "atorvastatin", "prednisone", "escitalopram", "quetiapine",
          "gabapentin", "duloxetine", "tramadol", "doxycycline"]  # fmt: skip
@@ -44,8 +45,8 @@ class Place(Protocol):
     keys: dict[str, Any]
     keeps_deletions: bool
 
-    def visited(self) -> bool:
-        """Whether anybody has come to listen."""
+    def visits(self) -> int:
+        """How often somebody came to listen and was served."""
 
     def say(self, number: int, text: str) -> Said:
         """Somebody posts; `number` is the post's, and never comes twice."""
@@ -53,8 +54,11 @@ class Place(Protocol):
     def take_back(self, said: Said) -> bool:
         """The author deletes it; False where the network has no deletions."""
 
+    def seed(self, seed: int) -> None:
+        """How it breaks off from now on depends on this."""
+
     def break_off(self) -> None:
-        """Everybody who listens is thrown out, once."""
+        """Everybody who listens is thrown out, once; where they only ask, the next answer is broken."""
 
 
 class BlueskyPlace:
@@ -67,9 +71,9 @@ class BlueskyPlace:
         self._server = server
         self.keys = {"type": "bluesky", "endpoints": [server.url]}
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return self._server.connections > 0
+        return self._server.connections
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -82,6 +86,10 @@ class BlueskyPlace:
         did, _, rkey = said.address.split("/")
         self._server.add(jetstream.delete(did, rkey, _now_us()))
         return True
+
+    def seed(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
 
     def break_off(self) -> None:
         """See Place."""
@@ -101,9 +109,9 @@ class XPlace:
             "drugs": DRUGS, "search_delay_seconds": 1, "compliance_hours": 10 / 3600,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return self._server.connections > 0
+        return self._server.connections
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -115,6 +123,10 @@ class XPlace:
         """See Place."""
         self._server.remove(said.address)
         return True
+
+    def seed(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
 
     def break_off(self) -> None:
         """See Place."""
@@ -133,9 +145,9 @@ class MastodonPlace:
         self.keys = {"type": "mastodon", "instances": [{"url": server.url, "token": token}], "sweep_seconds": 5}
         self._ids: dict[str, str] = {}
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return self._server.connections > 0
+        return self._server.connections
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -150,6 +162,10 @@ class MastodonPlace:
         """See Place."""
         self._server.delete(self._ids.pop(said.address))
         return True
+
+    def seed(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
 
     def break_off(self) -> None:
         """See Place."""
@@ -170,9 +186,9 @@ class FeedPlace:
             "private_addresses": True,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return bool(self._server.requests("/talk.rss"))
+        return self._server.whole["/talk.rss"]
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -185,9 +201,13 @@ class FeedPlace:
         """See Place."""
         return False
 
+    def seed(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
+
     def break_off(self) -> None:
         """See Place."""
-        self._server.next_answers["/talk.rss"].append(Answer(503, headers={"Retry-After": "1"}))
+        self._server.break_off()
 
 
 class ForumPlace:
@@ -206,9 +226,9 @@ class ForumPlace:
             "look_again_minutes": 1 / 6, "private_addresses": True,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return bool(self._server.requests("/posts.json"))
+        return self._server.whole["/posts.json"]
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -220,9 +240,13 @@ class ForumPlace:
         self._server.delete(int(said.address.rpartition("/")[2]))
         return True
 
+    def seed(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
+
     def break_off(self) -> None:
         """See Place."""
-        self._server.next_answers["/posts.json"].append(Answer(503))
+        self._server.break_off()
 
 
 def secret(folder: Path, name: str, value: str) -> dict[str, str]:
@@ -233,15 +257,23 @@ def secret(folder: Path, name: str, value: str) -> dict[str, str]:
     return {"file": str(path)}
 
 
+def identity(source: str, said: Said) -> str:
+    """The id that a post has at adrwatch under the secret of the tests."""
+    return f"{source}:{post_hash(SECRET, source, said.address)}"
+
+
 @contextmanager
-def town(folder: Path) -> Iterator[list[Place]]:
-    """Servers for every network, on free ports of the loopback. `folder` takes what their sources need as files."""
+def town(folder: Path, feed_holds: int = 300) -> Iterator[list[Place]]:
+    """Servers for every network, on free ports of the loopback. `folder` takes what their sources need as files.
+
+    `feed_holds`: how many entries the feed has at a time.
+    """
     with ExitStack() as stack:
         yield [
             BlueskyPlace(stack.enter_context(jetstream.jetstream())),
             XPlace(stack.enter_context(x.fake_x()), folder),
             MastodonPlace(stack.enter_context(mastodon.instance()), folder),
-            FeedPlace(stack.enter_context(feeds.feed_site(holds=300))),
+            FeedPlace(stack.enter_context(feeds.feed_site(feed_holds))),
             ForumPlace(stack.enter_context(discourse.forum_site())),
         ]
 
