@@ -14,8 +14,8 @@ import pytest
 from tests.networks.source import PATIENCE, Source, started
 from tests.networks.town import Place, identity, town
 
-BREAKS = 1_000
-FEED_HOLDS = 20
+BREAKS = 100
+FEED_HOLDS = 12
 # Nobody waits, and little is read twice.
 FAST: dict[str, dict[str, Any]] = {
     "bluesky": {"rewind_seconds": 0.2},

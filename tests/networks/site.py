@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
@@ -51,7 +51,7 @@ class Site:
         self.skew = 0.0
         self.whole: Counter[str] = Counter()
         self.chance = random.Random(7)
-        self._breaks = 0
+        self._breaks: deque[Callable[[Answer, int], Answer]] = deque()
         self.asked: list[Asked] = []
         self.url = ""
         self.closing = threading.Event()
@@ -62,9 +62,11 @@ class Site:
         raise NotImplementedError
 
     def break_off(self) -> None:
-        """The next answer does not come as it should: in one of many ways."""
+        """The next answer breaks off, in one of many ways; at times only half a page stands where the one after it is asked for."""
         with self.lock:
-            self._breaks += 1
+            self._breaks.append(self.chance.choice([_refused, _silent, _cut, _cut_in_a_chunk]))
+            if self.chance.random() < 0.25:
+                self._breaks.append(_halved)
 
     def now(self) -> float:
         """Its clock, in seconds since 1970."""
@@ -82,24 +84,29 @@ class Site:
                 return Answer(503)
             found = self.page(asked)
             if self._breaks:
-                self._breaks -= 1
-                return _broken(found, self.chance)
+                return self._breaks.popleft()(found, self.chance.randrange(len(found.body) or 1))
             self.whole[asked.path] += 1
             return found
 
 
-def _broken(found: Answer, chance: random.Random) -> Answer:
-    cut = chance.randrange(len(found.body)) if found.body else 0
-    return chance.choice(
-        [
-            Answer(503),
-            Answer(silent=True),
-            replace(found, cut=cut),
-            replace(found, cut=cut, chunked=True),
-            # The half of a page, sent as if it were all of it.
-            replace(found, body=found.body[:cut]),
-        ]
-    )
+def _refused(found: Answer, cut: int) -> Answer:
+    return Answer(503)
+
+
+def _silent(found: Answer, cut: int) -> Answer:
+    return Answer(silent=True)
+
+
+def _cut(found: Answer, cut: int) -> Answer:
+    return replace(found, cut=cut)
+
+
+def _cut_in_a_chunk(found: Answer, cut: int) -> Answer:
+    return replace(found, cut=cut, chunked=True)
+
+
+def _halved(found: Answer, cut: int) -> Answer:
+    return replace(found, body=found.body[:cut])
 
 
 class _Handler(BaseHTTPRequestHandler):
