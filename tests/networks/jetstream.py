@@ -77,6 +77,7 @@ class Jetstream:
         self.refuse: int | None = None
         self.keeps = True
         self.chance = random.Random(7)
+        self.breaks = 0
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -95,6 +96,8 @@ class Jetstream:
         """End the connections that there are: in order, without a word, or in the middle of a frame."""
         with self._more:
             here = list(self._here)
+            self.breaks += len(here)
+            self._here.clear()
         for connection in here:
             with suppress(OSError):
                 if (manner := self.chance.randrange(3)) == 0:

@@ -75,13 +75,13 @@ class Instance:
         self._events: list[tuple[list[str], str, str]] = []
         self._lock = threading.Lock()
         self.chance = random.Random(7)
-        self._breaks = self._cuts = 0
+        self.breaks = self._calls = self._cuts = 0
 
     def break_off(self) -> None:
-        """End the connections that there are: in order, without a word, or in the middle of a frame; at times the next answer, too."""
+        """End the connections that there are: in order, without a word, or in the middle of a frame; at times the next answers, too."""
         with self._lock:
-            self._cuts += self.chance.random() < 0.2
-            self._breaks += 1
+            self._cuts += self.chance.randrange(4)
+            self._calls += 1
 
     @property
     def host(self) -> str:
@@ -129,6 +129,7 @@ class Instance:
             cut = len(body)
             if self._cuts:
                 self._cuts, cut = self._cuts - 1, self.chance.randrange(cut)
+                self.breaks += 1
         return Response(status, "OK" if status == 200 else "no", headers, body[:cut])
 
     def _answer(self, request: Request, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
@@ -161,15 +162,15 @@ class Instance:
     def handle(self, connection: ServerConnection) -> None:
         """One subscriber, until it leaves or is thrown out."""
         streams: list[str] = []
-        frames, at, breaks = 0, 0, self._breaks
+        frames, at, calls = 0, 0, self._calls
         try:
-            while not self.revoked and breaks == self._breaks:
+            while not self.revoked and calls == self._calls:
                 with connection.protocol_mutex:
                     # Without it nothing that comes in is read.
                     while self.frozen:
                         time.sleep(0.02)
                 try:
-                    asked = json.loads(connection.recv(timeout=0.02))
+                    asked = json.loads(connection.recv(timeout=0.005))
                     at = at if streams else len(self._events)
                     streams.append(asked["stream"] + (f":{asked['tag']}" if "tag" in asked else ""))
                     self.subscriptions += streams if len(streams) == 1 else []
@@ -184,7 +185,8 @@ class Instance:
                         if self.connections % 2:
                             connection.socket.shutdown(socket.SHUT_RDWR)
                         return
-            if breaks != self._breaks and (manner := self.chance.randrange(3)):
+            self.breaks += calls != self._calls
+            if calls != self._calls and (manner := self.chance.randrange(3)):
                 if manner == 1:
                     connection.socket.sendall(HALF_A_FRAME)
                 connection.socket.shutdown(socket.SHUT_RDWR)

@@ -42,7 +42,8 @@ class Asked:
 
 class Site:
     """Answers by `page`. `next_answers[path]` go before what the page says, one by one; `broken_every`: every so many requests
-    are answered with 503; `skew`: how far its clock is ahead, in seconds; `whole[path]`: how often it answered as it should.
+    are answered with 503; `skew`: how far its clock is ahead, in seconds; `whole[path]`: how often it answered as it should;
+    `breaks`: how often it broke off.
     """
 
     def __init__(self) -> None:
@@ -51,7 +52,8 @@ class Site:
         self.skew = 0.0
         self.whole: Counter[str] = Counter()
         self.chance = random.Random(7)
-        self._breaks: deque[Callable[[Answer, int], Answer]] = deque()
+        self.breaks = 0
+        self._to_break: deque[Callable[[Answer, int], Answer]] = deque()
         self.asked: list[Asked] = []
         self.url = ""
         self.closing = threading.Event()
@@ -64,9 +66,9 @@ class Site:
     def break_off(self) -> None:
         """The next answer breaks off, in one of many ways; at times only half a page stands where the one after it is asked for."""
         with self.lock:
-            self._breaks.append(self.chance.choice([_refused, _silent, _cut, _cut_in_a_chunk]))
+            self._to_break.append(self.chance.choice([_refused, _silent, _cut, _cut_in_a_chunk]))
             if self.chance.random() < 0.25:
-                self._breaks.append(_halved)
+                self._to_break.append(_halved)
 
     def now(self) -> float:
         """Its clock, in seconds since 1970."""
@@ -83,8 +85,10 @@ class Site:
             if self.broken_every and len(self.asked) % self.broken_every == 0:
                 return Answer(503)
             found = self.page(asked)
-            if self._breaks:
-                return self._breaks.popleft()(found, self.chance.randrange(len(found.body) or 1))
+            if self._to_break:
+                broken = self._to_break.popleft()
+                self.breaks += broken is not _halved
+                return broken(found, self.chance.randrange(len(found.body) or 1))
             self.whole[asked.path] += 1
             return found
 

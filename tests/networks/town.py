@@ -57,6 +57,9 @@ class Place(Protocol):
     def seed(self, seed: int) -> None:
         """How it breaks off from now on depends on this."""
 
+    def breaks(self) -> int:
+        """How often it broke off."""
+
     def break_off(self) -> None:
         """Everybody who listens is thrown out, once; where they only ask, the next answer is broken."""
 
@@ -90,6 +93,10 @@ class BlueskyPlace:
     def seed(self, seed: int) -> None:
         """See Place."""
         self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""
@@ -127,6 +134,10 @@ class XPlace:
     def seed(self, seed: int) -> None:
         """See Place."""
         self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""
@@ -167,6 +178,10 @@ class MastodonPlace:
         """See Place."""
         self._server.chance.seed(seed)
 
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
+
     def break_off(self) -> None:
         """See Place."""
         self._server.break_off()
@@ -204,6 +219,10 @@ class FeedPlace:
     def seed(self, seed: int) -> None:
         """See Place."""
         self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""
@@ -243,6 +262,10 @@ class ForumPlace:
     def seed(self, seed: int) -> None:
         """See Place."""
         self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""

@@ -75,7 +75,7 @@ class FakeX:
         self._next = 1
         self.more = threading.Condition()
         self.ending = False
-        self.breaks = self.cuts = 0
+        self.breaks = self.calls = self.cuts = 0
         self.chance = random.Random(7)
         self.url = ""
 
@@ -96,8 +96,8 @@ class FakeX:
         At times the next answer is cut off as well.
         """
         with self.more:
-            self.breaks += 1
-            self.cuts += self.chance.random() < 0.02
+            self.calls += 1
+            self.cuts += self.chance.random() < 0.005
             self.more.notify_all()
 
     @property
@@ -206,14 +206,14 @@ class FakeX:
         with self.more:
             self.streams.append(query)
             old = [one for one in self._tweets if back and int(one["id"]) >= first]
-            return self._lines(query, len(self.streams), len(self._tweets), old, self.breaks)
+            return self._lines(query, len(self.streams), len(self._tweets), old, self.calls)
 
     def _lines(
-        self, query: dict[str, str], number: int, place: int, waiting: list[Tweet], breaks: int
+        self, query: dict[str, str], number: int, place: int, waiting: list[Tweet], calls: int
     ) -> Iterator[bytes | None]:
         fields = query.get("tweet.fields", "").split(",")
         sent, spoken = 0, time.monotonic()
-        while not self.ending and breaks == self.breaks:
+        while not self.ending and (waiting or calls == self.calls):
             for one in waiting:
                 rules = self.matching(one)
                 if not rules or one["id"] in self.gone:
@@ -236,14 +236,15 @@ class FakeX:
                     yield b"\r\n"
             with self.more:
                 self.more.wait_for(
-                    lambda have=place: len(self._tweets) > have or self.ending or breaks != self.breaks, timeout=0.1
+                    lambda have=place: len(self._tweets) > have or self.ending or calls != self.calls, timeout=0.1
                 )
                 stalled = self.stall_after is not None and sent >= self.stall_after
                 waiting = [] if stalled else self._tweets[place:]
                 place += len(waiting)
             if not waiting:
                 yield b""
-        if breaks != self.breaks and not self.ending:
+        if not self.ending:
+            self.breaks += 1
             yield self.chance.choice([b"", None, _DISCONNECT, _HALF_A_LINE])
 
 
@@ -331,6 +332,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self.x.cuts and data:
                 self.x.cuts, self.close_connection = self.x.cuts - 1, True
                 data = data[: self.x.chance.randrange(len(data))]
+                self.x.breaks += 1
         self.wfile.write(data)
 
     def _stream(self, query: dict[str, str]) -> None:
