@@ -213,7 +213,8 @@ class FakeX:
     ) -> Iterator[bytes | None]:
         fields = query.get("tweet.fields", "").split(",")
         sent, spoken = 0, time.monotonic()
-        while not self.ending and (waiting or calls == self.calls):
+        # What was there before a break is sent before it.
+        while not self.ending and (waiting or place < len(self._tweets) or calls == self.calls):
             for one in waiting:
                 rules = self.matching(one)
                 if not rules or one["id"] in self.gone:
