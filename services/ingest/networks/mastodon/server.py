@@ -172,5 +172,4 @@ class Server:
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
-    asked = retry_after.seconds(headers.get("Retry-After"))
-    return None if asked is None else min(asked, _LONGEST_WAIT)
+    return retry_after.seconds(headers.get("Retry-After"), most=_LONGEST_WAIT, clock=headers.get("Date"))

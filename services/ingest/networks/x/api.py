@@ -6,7 +6,6 @@ sessions sends every request to `base_url` and sets the patience; `shared/logs.p
 
 from __future__ import annotations
 
-import email.utils
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -240,7 +239,7 @@ def _listed(response: requests.Response) -> list[Any]:
 
 def _said(headers: Mapping[str, str]) -> float | None:
     """What an answer says of the wait: `Retry-After`, or the end of the limit's window by the server's own clock."""
-    if (after := retry_after.seconds(headers.get("Retry-After"))) is not None:
+    if (after := retry_after.seconds(headers.get("Retry-After"), clock=headers.get("Date"))) is not None:
         return after
     reset = headers.get("x-rate-limit-reset", "")
     if not reset.isdecimal():
@@ -250,7 +249,5 @@ def _said(headers: Mapping[str, str]) -> float | None:
 
 def server_time(headers: Mapping[str, str]) -> float | None:
     """The server's clock, in seconds since 1970."""
-    try:
-        return email.utils.parsedate_to_datetime(headers["Date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return None
+    told = retry_after.moment(headers.get("Date"))
+    return told.timestamp() if told is not None else None
