@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -54,7 +55,7 @@ class Instance:
     `break_every`: a connection ends after so many frames, every second time without a word. `twice`: every so many frames are sent
     two times. `garbage`: sent before the frame of that number. `deaf`: streams get nothing. `refuse`: every request is
     answered with this status, and with `retry_after` if that is set. `pages_left`: after so many pages of timelines the rate is
-    limited. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
+    limited. `skew`: how far its clock is ahead, in seconds. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class Instance:
         self.refuse: int | None = None
         self.retry_after: int | None = None
         self.pages_left: int | None = None
+        self.skew = 0.0
         self.frozen = False
         self.revoked = False
         self.subscriptions: list[str] = []
@@ -78,7 +80,10 @@ class Instance:
         self.breaks = self._calls = self._cuts = 0
 
     def break_off(self) -> None:
-        """End the connections that there are: in order, without a word, or in the middle of a frame; at times the next answers, too."""
+        """End the connections that there are: in order, without a word, or in the middle of a frame.
+
+        At times the next answers are cut off as well.
+        """
         with self._lock:
             self._cuts += self.chance.randrange(4)
             self._calls += 1
@@ -119,7 +124,7 @@ class Instance:
         status, answer = self._answer(request, address.path, parse_qs(address.query))
         if answer is None:
             return None
-        headers = Headers({"Content-Type": "application/json", "Connection": "close"})
+        headers = Headers({"Content-Type": "application/json", "Connection": "close", "Date": self._date()})
         if status != 200 and self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
             headers["X-RateLimit-Reset"] = _iso(time.time() + self.retry_after)
@@ -131,6 +136,14 @@ class Instance:
                 self._cuts, cut = self._cuts - 1, self.chance.randrange(cut)
                 self.breaks += 1
         return Response(status, "OK" if status == 200 else "no", headers, body[:cut])
+
+    def accepted(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        """What is said when a request becomes a connection."""
+        del response.headers["Date"]
+        response.headers["Date"] = self._date()
+
+    def _date(self) -> str:
+        return formatdate(time.time() + self.skew, usegmt=True)
 
     def _answer(self, request: Request, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         if self.refuse is not None:
@@ -208,7 +221,9 @@ class Instance:
 def instance() -> Iterator[Instance]:
     """A server on a free port of the loopback."""
     made = Instance()
-    with serve(made.handle, "127.0.0.1", 0, process_request=made.admit, close_timeout=1) as server:
+    with serve(
+        made.handle, "127.0.0.1", 0, process_request=made.admit, process_response=made.accepted, close_timeout=1
+    ) as server:
         made.url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

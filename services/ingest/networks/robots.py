@@ -29,7 +29,10 @@ class Robots:
         self._sites: dict[str, _Rules] = {}
 
     def delay(self, url: str) -> float:
-        """The seconds that the site wants between two requests, a day at most. Raises SourceBroken where the page is not for robots."""
+        """The seconds that the site wants between two requests, a day at most.
+
+        Raises SourceBroken where the page is not for robots.
+        """
         rules = self._of(url)
         if not rules.can_fetch(url, USER_AGENT):
             raise SourceBroken(
