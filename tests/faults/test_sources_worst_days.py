@@ -16,6 +16,7 @@ from tests.networks.town import Place, identity, town
 
 BREAKS = 1_000
 FEED_HOLDS = 12
+BURSTS = (40, 400, 40, 400)
 # Nobody waits, and little is read twice.
 FAST: dict[str, dict[str, Any]] = {
     "bluesky": {"rewind_seconds": 0.2},
@@ -59,7 +60,7 @@ def test_a_thousand_breaks_lose_nothing_and_count_nothing_twice(
     print(f"seed {seed}")
     chance = random.Random(seed)
     with followed(name, kafka, topic_prefix, tmp_path, FEED_HOLDS) as (place, source):
-        place.seed(seed)
+        place.misbehave(seed)
         expected, number = set[str](), 0
         while place.breaks() < BREAKS:
             before = place.visits()
@@ -75,3 +76,18 @@ def test_a_thousand_breaks_lose_nothing_and_count_nothing_twice(
         assert source.posts().keys() == expected
         assert source.deletions() == set()
         assert source.dead_letters() == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bursts_of_ten_times_as_many_posts_come_whole(name: str, kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    with followed(name, kafka, topic_prefix, tmp_path, sum(BURSTS)) as (place, source):
+        expected = set[str]()
+        for count in BURSTS:
+            before, first = place.visits(), len(expected)
+            expected |= {identity(name, place.say(first + number, f"zoloft, day {number}")) for number in range(count)}
+            # The next one comes in the middle of this one, after a break.
+            place.break_off()
+            came_back(place, before)
+        source.wait_for(lambda: source.posts().keys() >= expected, "all posts")
+        assert source.posts().keys() == expected
+        assert source.deletions() == set()

@@ -55,7 +55,8 @@ class Instance:
     `break_every`: a connection ends after so many frames, every second time without a word. `twice`: every so many frames are sent
     two times. `garbage`: sent before the frame of that number. `deaf`: streams get nothing. `refuse`: every request is
     answered with this status, and with `retry_after` if that is set. `pages_left`: after so many pages of timelines the rate is
-    limited. `skew`: how far its clock is ahead, in seconds. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
+    limited. `skew`: how far its clock is ahead, in seconds. `frozen`: connections stay open, and no ping is answered. `revoked`:
+    the token is not good any more. `breaks`: how often it broke off.
     """
 
     def __init__(self) -> None:

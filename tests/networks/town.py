@@ -54,8 +54,8 @@ class Place(Protocol):
     def take_back(self, said: Said) -> bool:
         """The author deletes it; False where the network has no deletions."""
 
-    def seed(self, seed: int) -> None:
-        """How it breaks off from now on depends on this."""
+    def misbehave(self, seed: int) -> None:
+        """From now on it says some things twice, where it says them by itself; how it breaks off depends on the seed."""
 
     def breaks(self) -> int:
         """How often it broke off."""
@@ -90,8 +90,9 @@ class BlueskyPlace:
         self._server.add(jetstream.delete(did, rkey, _now_us()))
         return True
 
-    def seed(self, seed: int) -> None:
+    def misbehave(self, seed: int) -> None:
         """See Place."""
+        self._server.twice = 3
         self._server.chance.seed(seed)
 
     def breaks(self) -> int:
@@ -131,8 +132,9 @@ class XPlace:
         self._server.remove(said.address)
         return True
 
-    def seed(self, seed: int) -> None:
+    def misbehave(self, seed: int) -> None:
         """See Place."""
+        self._server.twice = 3
         self._server.chance.seed(seed)
 
     def breaks(self) -> int:
@@ -174,8 +176,9 @@ class MastodonPlace:
         self._server.delete(self._ids.pop(said.address))
         return True
 
-    def seed(self, seed: int) -> None:
+    def misbehave(self, seed: int) -> None:
         """See Place."""
+        self._server.twice = 3
         self._server.chance.seed(seed)
 
     def breaks(self) -> int:
@@ -216,7 +219,7 @@ class FeedPlace:
         """See Place."""
         return False
 
-    def seed(self, seed: int) -> None:
+    def misbehave(self, seed: int) -> None:
         """See Place."""
         self._server.chance.seed(seed)
 
@@ -259,7 +262,7 @@ class ForumPlace:
         self._server.delete(int(said.address.rpartition("/")[2]))
         return True
 
-    def seed(self, seed: int) -> None:
+    def misbehave(self, seed: int) -> None:
         """See Place."""
         self._server.chance.seed(seed)
 

@@ -184,13 +184,14 @@ class FeedsNetwork(Network):
     def _look_for_hole(self, feed: str, place: FeedPlace, found: Feed, overlaps: bool) -> None:
         """A feed that has nothing left of what it had the last time may have dropped entries that nobody read."""
         times = [one.written for one in found.entries if one.written is not None]
+        end = min(times, default=None)
         if place.at is None or not place.entries or overlaps or not found.entries or not found.ended:
             return
-        hole = (min(times) - place.at).total_seconds() if times else 0.0
+        hole = (end - place.at).total_seconds() if end is not None else 0.0
         metrics.SOURCE_GAP.labels(self._names.source).inc(max(0.0, hole))
         log.warning(
             "a feed had nothing left from a time before: ask it more often",
-            source=self._names.source, feed=named(feed), begin=str(place.at),
+            source=self._names.source, feed=named(feed), begin=str(place.at), end=str(end),
         )  # fmt: skip
 
     def _settle(self, at: datetime) -> None:
