@@ -1,4 +1,4 @@
-"""A network on its worst days: a thousand broken connections, clocks that are wrong, half a day of silence, bursts."""
+"""Bluesky on its worst days: clocks that are wrong, half a day of silence, bursts out of order."""
 
 from __future__ import annotations
 
@@ -31,24 +31,6 @@ def posts(begin: int, count: int, step: int = SECOND // 1000, name: str = "3k") 
 
 def ids(events: list[Event]) -> set[str]:
     return {ours(event) for event in events}
-
-
-def test_a_thousand_breaks_lose_nothing_and_count_nothing_twice(bluesky: BlueskySource) -> None:
-    bluesky.environment |= {
-        "ADRWATCH_RETRY_FIRST": "0.001",
-        "ADRWATCH_RETRY_MOST": "0.002",
-        "ADRWATCH_LOG_LEVEL": "ERROR",
-    }
-    bluesky.server.break_every, bluesky.server.twice = 6, 3
-    bluesky.start()
-    # A connection brings six frames: two come twice, and the first is the last of the connection before.
-    events = posts(start_us(), 3_100)
-    bluesky.server.add(*events)
-    bluesky.wait_for(lambda: bluesky.server.connections > 1_000, "thousand breaks")
-    bluesky.wait_for(lambda: bluesky.posts().keys() == ids(events), "all posts")
-    assert bluesky.listed()["reconnects"] >= 1_000
-    assert bluesky.deletions() == set()
-    assert bluesky.dead_letters() == []
 
 
 def test_posts_of_a_network_whose_clock_is_behind_are_taken_and_one_that_is_ahead_moves_no_position(
@@ -84,6 +66,7 @@ def test_a_gap_of_half_a_day_is_said_and_what_comes_after_it_is_read(bluesky: Bl
     bluesky.start()
     bluesky.wait_for(lambda: bluesky.posts().keys() == ids(before) | ids(after), "posts after the gap")
     assert b"nothing left from a time before" in bluesky.log.read_bytes()
+    assert 11 * HOUR < bluesky.measured("adrwatch_source_gap_seconds_total") * SECOND <= 13 * HOUR
 
 
 def test_bursts_of_ten_times_as_many_posts_come_whole_and_out_of_order(bluesky: BlueskySource) -> None:

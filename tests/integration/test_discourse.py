@@ -9,7 +9,7 @@ import pytest
 
 from shared.text.identity import post_hash
 from shared.topics import POSTS
-from tests.networks.discourse import ForumSite, forum_site, too_often
+from tests.networks.discourse import KEY, ForumSite, forum_site, too_often
 from tests.networks.site import Answer
 from tests.networks.source import SECRET, Source, started
 
@@ -97,3 +97,29 @@ def test_edits_and_deletions_reach_every_topic_also_after_an_absence(source: Sou
     assert source.stop() == 0
     assert source.posts().keys() == left
     assert {record.key.decode() for record in source.records(POSTS)} == left | gone
+
+
+def test_a_revoked_key_is_said_and_half_a_day_later_a_new_one_goes_on_where_it_stopped(
+    source: Source, forum: ForumSite
+) -> None:
+    source.environment["FORUM_KEY"] = KEY
+    forum.login, forum.skew = True, -12 * 3600.0
+    source.configure(api_key={"env": "FORUM_KEY"}, api_username="reader")
+    source.start()
+    source.wait_for(lambda: source.listed()["position"], "the first position")
+    expected = write(forum, 30)
+    source.wait_for(lambda: source.posts().keys() == expected, "posts")
+    forum.revoked = True
+    source.wait_for(lambda: "refuses the key" in (source.listed()["error"] or ""), "the reason")
+    assert source.stop() == 0
+    # Others write on, and much of it is not open.
+    forum.skew = 0.0
+    expected |= write(forum, 300)
+    forum.skip(100)
+    forum.revoked = False
+    source.start()
+    source.wait_for(lambda: source.posts().keys() == expected, "what was written meanwhile")
+    assert source.stop() == 0
+    assert source.deletions() == set()
+    assert b"nothing left" not in source.log.read_bytes()
+    assert KEY.encode() not in source.everything()

@@ -95,6 +95,26 @@ def test_kills_in_the_middle_lose_nothing_and_repeat_nothing_that_was_settled(so
     assert len(source.records(POSTS)) == before + 1
 
 
+def test_a_feed_that_is_closed_is_said_and_what_it_dropped_meanwhile_is_a_gap(source: Source, site: FeedSite) -> None:
+    source.configure(feeds=[site.feed("talk")])
+    site.holds = 6
+    site.add("talk", *entries(0, 6))
+    source.start()
+    source.wait_for(lambda: source.posts().keys() == expected(6), "the first posts")
+    site.closed = True
+    source.wait_for(lambda: "HTTP 401: it is not open to everybody" in (source.listed()["error"] or ""), "the reason")
+    assert source.posts().keys() == expected(6), "what cannot be read is not gone"
+    late = datetime.now(UTC) + timedelta(hours=12)
+    site.add("talk", *(Entry(f"tag:{number}", "<p>zoloft</p>", late) for number in range(300, 320)))
+    site.closed = False
+    left = expected(6) | {ours_of("forums", f"tag:{number}") for number in range(314, 320)}
+    source.wait_for(lambda: source.posts().keys() == left, "what the feed still has")
+    assert 43_000 < source.measured("adrwatch_source_gap_seconds_total") < 43_300
+    [told] = [line for line in source.log.read_text().splitlines() if "nothing left from a time before" in line]
+    assert f"{late:%Y-%m-%d %H:%M}" in told
+    assert source.deletions() == set()
+
+
 def test_the_commands_say_what_is_wrong_with_a_feed(source: Source, site: FeedSite) -> None:
     done = source.command("sources", "check")
     assert (done.returncode, "0 entries" in done.stdout) == (0, True), done.stderr

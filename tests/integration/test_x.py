@@ -135,6 +135,7 @@ def test_without_search_an_absence_is_said_to_be_missing(x: XSource) -> None:
     x.stopped_at(time.time() - 2 * HOUR)
     x.start()
     x.wait_for(lambda: b"nothing left" in x.log.read_bytes(), "word of the gap")
+    assert 2 * HOUR - 60 < x.measured("adrwatch_source_gap_seconds_total") < 2 * HOUR + 60
 
 
 def test_a_revoked_credential_is_a_state_and_a_new_one_is_taken_up(x: XSource) -> None:

@@ -36,7 +36,7 @@ class ForumSite(Site):
         with self.lock:
             self.last += 1
             self.posts[self.last] = {
-                "id": self.last, "username": username, "cooked": cooked, "created_at": _now(), "updated_at": _now(),
+                "id": self.last, "username": username, "cooked": cooked, "created_at": self._time(), "updated_at": self._time(),
                 "version": 1, "post_type": 1, "topic_id": 7, "hidden": False, "user_deleted": False,
             } | fields  # fmt: skip
             return self.last
@@ -44,7 +44,10 @@ class ForumSite(Site):
     def edit(self, number: int, cooked: str) -> None:
         with self.lock:
             post = self.posts[number]
-            post.update(cooked=cooked, version=post["version"] + 1, updated_at=_now())
+            post.update(cooked=cooked, version=post["version"] + 1, updated_at=self._time())
+
+    def _time(self) -> str:
+        return datetime.fromtimestamp(self.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
     def delete(self, number: int) -> None:
         """Take a post away; the number of one that was never public is left out in the same way."""
@@ -78,10 +81,6 @@ class ForumSite(Site):
 def too_often(seconds: int) -> Answer:
     body = {"errors": ["slow down"], "error_type": "rate_limit", "extras": {"wait_seconds": seconds}}
     return Answer(429, json.dumps(body).encode(), headers={"Retry-After": "1"})
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 @contextmanager

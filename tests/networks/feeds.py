@@ -31,11 +31,12 @@ class Entry:
 
 
 class FeedSite(Site):
-    """Feeds at `/NAME.rss` and `/NAME.atom`, the same entries in both; each holds the last `holds` entries."""
+    """Feeds at `/NAME.rss` and `/NAME.atom`, the same entries in both; each holds the last `holds` entries. `closed`: to nobody."""
 
     def __init__(self, holds: int = 20) -> None:
         super().__init__()
         self.holds = holds
+        self.closed = False
         self.robots = "User-agent: *\nDisallow: /secret\n"
         self.channel = "<ttl>0</ttl><language>en-us</language>"
         self._entries: dict[str, list[Entry]] = {}
@@ -59,6 +60,8 @@ class FeedSite(Site):
         if asked.path == "/robots.txt":
             return Answer(body=self.robots.encode())
         name, _, kind = asked.path.strip("/").partition(".")
+        if self.closed:
+            return Answer(401)
         if name not in self._entries:
             return Answer(404)
         entries = self._entries[name][-self.holds :][::-1]

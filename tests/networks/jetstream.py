@@ -12,12 +12,13 @@ from __future__ import annotations
 import functools
 import http
 import json
+import random
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,6 +36,8 @@ LIST_PATH = "/xrpc/network.bsky.jetstream.listSegments"
 BLOCK_PATH = "/xrpc/network.bsky.jetstream.getBlock"
 DICTIONARY_PATH = "/xrpc/network.bsky.jetstream.getZstdDictionary"
 Event = dict[str, Any]
+# A text of 126 bytes begins, in a frame of a websocket (RFC 6455, 5.2).
+HALF_A_FRAME = b'\x81\x7e\x00\x7e{"'
 
 
 def post(did: str, rkey: str, text: str, at: int, operation: str = "create", **record: Any) -> Event:
@@ -96,6 +99,8 @@ class Jetstream:
         self.damage: bytes | None = None
         self.blocks = 0
         self.most_blocks: int | None = None
+        self.chance = random.Random(7)
+        self.breaks = 0
         self.garbage: dict[int, str | bytes] = {}
         self.queries: list[dict[str, list[str]]] = []
         self.sent = 0
@@ -112,9 +117,20 @@ class Jetstream:
             self._more.notify_all()
 
     def break_off(self) -> None:
-        """End the connections that there are."""
-        for connection in list(self._here):
-            connection.socket.shutdown(socket.SHUT_RDWR)
+        """End the connections that there are: in order, without a word, or in the middle of a frame."""
+        with self._more:
+            here = list(self._here)
+            self.breaks += len(here)
+            self._here.clear()
+        for connection in here:
+            with suppress(OSError):
+                if (manner := self.chance.randrange(3)) == 0:
+                    connection.close()
+                    continue
+                if manner == 1:
+                    with connection.protocol_mutex:
+                        connection.socket.sendall(HALF_A_FRAME)
+                connection.socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def connections(self) -> int:
@@ -173,8 +189,8 @@ class Jetstream:
             at = len(self._events) if ahead or not self.keeps else 0
             self.queries.append(query)
             number = len(self.queries)
+            self._here.add(connection)
         frames = 0
-        self._here.add(connection)
         try:
             if second and self.notice is not None:
                 connection.send(json.dumps(self.notice))

@@ -8,12 +8,14 @@ those of `id[]`), /methods/streaming (one websocket, `subscribe` messages, a pay
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +23,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
+
+from tests.networks.jetstream import HALF_A_FRAME
 
 TOKEN = "token-of-the-tests"
 Status = dict[str, Any]
@@ -53,7 +57,8 @@ class Instance:
     two times. `garbage`: sent before the frame of that number. `deaf`: streams get nothing. `refuse`: every request is
     answered with this status, and with `retry_after` if that is set. `pages_left`: after so many pages of timelines the rate is
     limited. `single`: statuses are given one by one only, as before Mastodon 4.3; `asked`: those that were asked for, a list each
-    time. `frozen`: connections stay open, and no ping is answered. `revoked`: the token is not good any more.
+    time. `skew`: how far its clock is ahead, in seconds. `frozen`: connections stay open, and no ping is answered. `revoked`:
+    the token is not good any more. `breaks`: how often it broke off.
     """
 
     def __init__(self) -> None:
@@ -64,6 +69,7 @@ class Instance:
         self.refuse: int | None = None
         self.retry_after: int | None = None
         self.pages_left: int | None = None
+        self.skew = 0.0
         self.frozen = False
         self.revoked = False
         self.single = False
@@ -75,11 +81,17 @@ class Instance:
         self._statuses: dict[str, Status] = {}
         self._events: list[tuple[list[str], str, str]] = []
         self._lock = threading.Lock()
-        self._breaks = 0
+        self.chance = random.Random(7)
+        self.breaks = self._calls = self._cuts = 0
 
     def break_off(self) -> None:
-        """End the connections that there are."""
-        self._breaks += 1
+        """End the connections that there are: in order, without a word, or in the middle of a frame.
+
+        At times the next answers are cut off as well.
+        """
+        with self._lock:
+            self._cuts += self.chance.randrange(4)
+            self._calls += 1
 
     @property
     def host(self) -> str:
@@ -117,13 +129,26 @@ class Instance:
         status, answer = self._answer(request, address.path, parse_qs(address.query))
         if answer is None:
             return None
-        headers = Headers({"Content-Type": "application/json", "Connection": "close"})
+        headers = Headers({"Content-Type": "application/json", "Connection": "close", "Date": self._date()})
         if status != 200 and self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
             headers["X-RateLimit-Reset"] = _iso(time.time() + self.retry_after)
         body = json.dumps(answer).encode()
         headers["Content-Length"] = str(len(body))
-        return Response(status, "OK" if status == 200 else "no", headers, body)
+        with self._lock:
+            cut = len(body)
+            if self._cuts:
+                self._cuts, cut = self._cuts - 1, self.chance.randrange(cut)
+                self.breaks += 1
+        return Response(status, "OK" if status == 200 else "no", headers, body[:cut])
+
+    def accepted(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        """What is said when a request becomes a connection."""
+        del response.headers["Date"]
+        response.headers["Date"] = self._date()
+
+    def _date(self) -> str:
+        return formatdate(time.time() + self.skew, usegmt=True)
 
     def _answer(self, request: Request, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         if self.refuse is not None:
@@ -167,15 +192,15 @@ class Instance:
     def handle(self, connection: ServerConnection) -> None:
         """One subscriber, until it leaves or is thrown out."""
         streams: list[str] = []
-        frames, at, breaks = 0, 0, self._breaks
+        frames, at, calls = 0, 0, self._calls
         try:
-            while not self.revoked and breaks == self._breaks:
+            while not self.revoked and calls == self._calls:
                 with connection.protocol_mutex:
                     # Without it nothing that comes in is read.
                     while self.frozen:
                         time.sleep(0.02)
                 try:
-                    asked = json.loads(connection.recv(timeout=0.02))
+                    asked = json.loads(connection.recv(timeout=0.005))
                     at = at if streams else len(self._events)
                     streams.append(asked["stream"] + (f":{asked['tag']}" if "tag" in asked else ""))
                     self.subscriptions += streams if len(streams) == 1 else []
@@ -190,7 +215,12 @@ class Instance:
                         if self.connections % 2:
                             connection.socket.shutdown(socket.SHUT_RDWR)
                         return
-        except ConnectionClosed:
+            self.breaks += calls != self._calls
+            if calls != self._calls and (manner := self.chance.randrange(3)):
+                if manner == 1:
+                    connection.socket.sendall(HALF_A_FRAME)
+                connection.socket.shutdown(socket.SHUT_RDWR)
+        except (ConnectionClosed, OSError):
             return
 
     def _send(self, connection: ServerConnection, stream: str, event: str, payload: str) -> int:
@@ -208,7 +238,9 @@ class Instance:
 def instance() -> Iterator[Instance]:
     """A server on a free port of the loopback."""
     made = Instance()
-    with serve(made.handle, "127.0.0.1", 0, process_request=made.admit, close_timeout=1) as server:
+    with serve(
+        made.handle, "127.0.0.1", 0, process_request=made.admit, process_response=made.accepted, close_timeout=1
+    ) as server:
         made.url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

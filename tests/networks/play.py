@@ -68,7 +68,7 @@ def play(place: Place, texts: list[str], rate: float, ledger: IO[str], stop: thr
     """Post the texts over and over, at a rate, until `stop`."""
     # Numbers go on from where an earlier run of this machine ended: a source remembers how far it has come.
     # A source begins with the present: what nobody has come for yet would not be heard.
-    while not place.visited():
+    while not place.visits():
         if stop.wait(0.1):
             return
     begin, recent, count = int(time.time() * 1000), deque[Said](maxlen=DELETED_EVERY), 0

@@ -26,8 +26,8 @@ _PAGE, _MOST = 100, 1000
 class RedditSite(Site):
     """Posts and comments by their fullnames. `closed`: subreddit to what Reddit says of it (`private`, `banned`, `quarantined`).
 
-    `secret`: the app's. `tokens`: those that are taken. `left`, `reset`: what the headers say of its limit. `skew`: how far its
-    clock is ahead, in seconds. `most`: how many things a listing has. Faults are in turn half an answer, none, and 503.
+    `secret`: the app's. `tokens`: those that are taken. `left`, `reset`: what the headers say of its limit. `most`: how many
+    things a listing has. Faults are in turn half an answer, none, and 503.
     """
 
     def __init__(self) -> None:
@@ -38,14 +38,9 @@ class RedditSite(Site):
         self.secret = CLIENT_SECRET
         self.tokens: set[str] = set()
         self.left, self.reset = 500.0, 1
-        self.skew = 0.0
         self.most = _MOST
         self.faults = 0
         self._last = int(time.time() * 1000)
-
-    def clock(self) -> float:
-        """See Site."""
-        return time.time() + self.skew
 
     def fault(self) -> Answer:
         """See Site."""
@@ -77,7 +72,7 @@ class RedditSite(Site):
             self.things[name] |= {
                 key: text,
                 f"{key}_html": f"<p>{escape(text)}</p>",
-                "edited": float(int(self.clock())),
+                "edited": float(int(self.now())),
             }
 
     def delete(self, name: str) -> None:
@@ -183,7 +178,7 @@ class RedditSite(Site):
             name = f"{kind}_{_base36(self._last)}"
             self.things[name] = {
                 "name": name, "id": name[3:], "subreddit": subreddit, "author": author, "author_fullname": f"t2_{author}",
-                "created_utc": float(int(self.clock())), "edited": False, "removed_by_category": None,
+                "created_utc": float(int(self.now())), "edited": False, "removed_by_category": None,
                 "permalink": f"/r/{subreddit}/comments/{name[3:]}/by_{author}/",
             } | fields  # fmt: skip
             return name

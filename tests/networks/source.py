@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from shared.events import DeadLetter, Deletion, Post, decode
 from shared.text.identity import post_hash
@@ -63,6 +66,7 @@ class Source:
             "ADRWATCH_RETRY_FIRST": "0.05",
             "ADRWATCH_RETRY_MOST": "0.2",
             "ADRWATCH_LOG_LEVEL": "DEBUG",
+            "ADRWATCH_METRICS_PORT": str(free_port()),
         }
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -108,6 +112,12 @@ class Source:
         [one] = json.loads(done.stdout)
         return one
 
+    def measured(self, metric: str) -> float:
+        """What its process says of itself by now."""
+        page = httpx.get(f"http://127.0.0.1:{self.environment['ADRWATCH_METRICS_PORT']}/metrics").text
+        [value] = [line.rpartition(" ")[2] for line in page.splitlines() if line.startswith(f'{metric}{{source="')]
+        return float(value)
+
     def records(self, topic: Any) -> list[Any]:
         return topics.records(self.kafka, topic.name(self.prefix))
 
@@ -140,6 +150,13 @@ class Source:
             assert self.processes[-1].poll() is None, f"the source ended:\n{self.log.read_text()[-3000:]}"
             assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s:\n{self.log.read_text()[-3000:]}"
             time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def toml(value: Any) -> str:

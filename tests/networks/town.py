@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from shared.text.identity import post_hash
 from tests.networks import discourse, feeds, jetstream, mastodon, reddit, x
-from tests.networks.site import Answer
 from tests.networks.vendor import SIGNING, Shipping, Vendor
 
+SECRET = "a secret of authors for tests"
 # For networks that are asked for names: half of the demo's posts have one of them.
 DRUGS = ["sertraline", "metformin", "lisinopril", "semaglutide", "atorvastatin", "prednisone", "escitalopram", "quetiapine",
          "gabapentin", "duloxetine", "tramadol", "doxycycline"]  # fmt: skip
@@ -45,8 +46,8 @@ class Place(Protocol):
     keys: dict[str, Any]
     keeps_deletions: bool
 
-    def visited(self) -> bool:
-        """Whether anybody has come to listen."""
+    def visits(self) -> int:
+        """How often somebody came to listen and was served."""
 
     def say(self, number: int, text: str) -> Said:
         """Somebody posts; `number` is the post's, and never comes twice."""
@@ -54,8 +55,14 @@ class Place(Protocol):
     def take_back(self, said: Said) -> bool:
         """The author deletes it; False where the network has no deletions."""
 
+    def misbehave(self, seed: int) -> None:
+        """From now on it says some things twice, where it says them by itself; how it breaks off depends on the seed."""
+
+    def breaks(self) -> int:
+        """How often it broke off."""
+
     def break_off(self) -> None:
-        """Everybody who listens is thrown out, once."""
+        """Everybody who listens is thrown out, once; where they only ask, the next answer is broken."""
 
 
 class BlueskyPlace:
@@ -68,9 +75,9 @@ class BlueskyPlace:
         self._server = server
         self.keys = {"type": "bluesky", "endpoints": [server.url]}
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return self._server.connections > 0
+        return self._server.connections
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -83,6 +90,15 @@ class BlueskyPlace:
         did, _, rkey = said.address.split("/")
         self._server.add(jetstream.delete(did, rkey, _now_us()))
         return True
+
+    def misbehave(self, seed: int) -> None:
+        """See Place."""
+        self._server.twice = 3
+        self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""
@@ -102,9 +118,9 @@ class XPlace:
             "drugs": DRUGS, "search_delay_seconds": 1, "compliance_hours": 10 / 3600,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return self._server.connections > 0
+        return self._server.connections
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -116,6 +132,15 @@ class XPlace:
         """See Place."""
         self._server.remove(said.address)
         return True
+
+    def misbehave(self, seed: int) -> None:
+        """See Place."""
+        self._server.twice = 3
+        self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""
@@ -134,9 +159,9 @@ class MastodonPlace:
         self.keys = {"type": "mastodon", "instances": [{"url": server.url, "token": token}], "sweep_seconds": 5}
         self._ids: dict[str, str] = {}
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return self._server.connections > 0
+        return self._server.connections
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -151,6 +176,15 @@ class MastodonPlace:
         """See Place."""
         self._server.delete(self._ids.pop(said.address))
         return True
+
+    def misbehave(self, seed: int) -> None:
+        """See Place."""
+        self._server.twice = 3
+        self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
 
     def break_off(self) -> None:
         """See Place."""
@@ -171,9 +205,9 @@ class FeedPlace:
             "private_addresses": True,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return bool(self._server.requests("/talk.rss"))
+        return self._server.whole["/talk.rss"]
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -186,9 +220,17 @@ class FeedPlace:
         """See Place."""
         return False
 
+    def misbehave(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
+
     def break_off(self) -> None:
         """See Place."""
-        self._server.next_answers["/talk.rss"].append(Answer(503, headers={"Retry-After": "1"}))
+        self._server.break_off()
 
 
 class ForumPlace:
@@ -207,9 +249,9 @@ class ForumPlace:
             "look_again_minutes": 1 / 6, "private_addresses": True,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return bool(self._server.requests("/posts.json"))
+        return self._server.whole["/posts.json"]
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -221,9 +263,17 @@ class ForumPlace:
         self._server.delete(int(said.address.rpartition("/")[2]))
         return True
 
+    def misbehave(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
+
     def break_off(self) -> None:
         """See Place."""
-        self._server.next_answers["/posts.json"].append(Answer(503))
+        self._server.break_off()
 
 
 class VendorPlace:
@@ -237,9 +287,9 @@ class VendorPlace:
         self._shipping = shipping
         self.keys = {"type": "push", "secrets": [secret(folder, "vendor", vendor.secret)]}
 
-    def visited(self) -> bool:
-        """See Place."""
-        return self._vendor.ready()
+    def visits(self) -> int:
+        """See Place: the endpoint takes posts."""
+        return int(self._vendor.ready())
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -252,6 +302,13 @@ class VendorPlace:
         """See Place."""
         self._shipping.add("deletions", {"id": said.address})
         return True
+
+    def misbehave(self, seed: int) -> None:
+        """See Place: it says nothing twice by itself."""
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._shipping.breaks
 
     def break_off(self) -> None:
         """See Place: an answer is lost."""
@@ -273,9 +330,9 @@ class RedditPlace:
             "rewind_seconds": 10, "look_again_hours": 10 / 3600,
         }  # fmt: skip
 
-    def visited(self) -> bool:
+    def visits(self) -> int:
         """See Place."""
-        return bool(self._server.requests("/r/town/new") and self._server.requests("/r/town/comments"))
+        return min(self._server.whole["/r/town/new"], self._server.whole["/r/town/comments"])
 
     def say(self, number: int, text: str) -> Said:
         """See Place."""
@@ -289,9 +346,17 @@ class RedditPlace:
         self._server.delete(said.address)
         return True
 
+    def misbehave(self, seed: int) -> None:
+        """See Place."""
+        self._server.chance.seed(seed)
+
+    def breaks(self) -> int:
+        """See Place."""
+        return self._server.breaks
+
     def break_off(self) -> None:
         """See Place."""
-        self._server.next_answers["/r/town/new"].append(Answer(503))
+        self._server.break_off()
 
 
 def secret(folder: Path, name: str, value: str) -> dict[str, str]:
@@ -302,11 +367,16 @@ def secret(folder: Path, name: str, value: str) -> dict[str, str]:
     return {"file": str(path)}
 
 
+def identity(source: str, said: Said) -> str:
+    """The id that a post has at adrwatch under the secret of the tests."""
+    return f"{source}:{post_hash(SECRET, source, said.address)}"
+
+
 @contextmanager
-def town(folder: Path, push_url: str) -> Iterator[list[Place]]:
+def town(folder: Path, push_url: str, feed_holds: int = 300) -> Iterator[list[Place]]:
     """Servers for every network, on free ports of the loopback. `folder` takes what their sources need as files.
 
-    `push_url` is where the one who pushes goes.
+    `push_url` is where the one who pushes goes; `feed_holds`: how many entries the feed has at a time.
     """
     with ExitStack() as stack:
         vendor = Vendor(push_url, VendorPlace.name, SIGNING)
@@ -315,7 +385,7 @@ def town(folder: Path, push_url: str) -> Iterator[list[Place]]:
             BlueskyPlace(stack.enter_context(jetstream.jetstream())),
             XPlace(stack.enter_context(x.fake_x()), folder),
             MastodonPlace(stack.enter_context(mastodon.instance()), folder),
-            FeedPlace(stack.enter_context(feeds.feed_site(holds=300))),
+            FeedPlace(stack.enter_context(feeds.feed_site(feed_holds))),
             ForumPlace(stack.enter_context(discourse.forum_site())),
             RedditPlace(stack.enter_context(reddit.reddit_site("town")), folder),
             VendorPlace(vendor, stack.enter_context(Shipping(vendor)), folder),

@@ -95,12 +95,13 @@ class Vendor:
 
 
 class Shipping:
-    """Sends what it is given by a thread, in its order, until it is taken."""
+    """Sends what it is given by a thread, in its order, until it is taken. `breaks`: how often it hung up before the answer."""
 
     def __init__(self, vendor: Vendor) -> None:
         self._vendor = vendor
         self._waiting: deque[tuple[str, Any]] = deque()
         self._break = threading.Event()
+        self.breaks = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="vendor", daemon=True)
 
@@ -128,6 +129,7 @@ class Shipping:
                 together, identity = together[:100], uuid.uuid4().hex
                 if self._break.is_set():
                     self._break.clear()
+                    self.breaks += 1
                     try:
                         self._vendor.cut_off(together, identity, kind)
                     except OSError:

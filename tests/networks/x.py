@@ -8,6 +8,7 @@ the documentation of their operators says, as far as adrwatch uses them: keyword
 from __future__ import annotations
 
 import json
+import random
 import re
 import select
 import socket
@@ -74,7 +75,8 @@ class FakeX:
         self._next = 1
         self.more = threading.Condition()
         self.ending = False
-        self.breaks = 0
+        self.breaks = self.calls = self.cuts = 0
+        self.chance = random.Random(7)
         self.url = ""
 
     def add(self, *tweets: Tweet) -> None:
@@ -89,9 +91,13 @@ class FakeX:
             self.gone[one] = reason
 
     def break_off(self) -> None:
-        """End the connections that there are."""
+        """End the connections that there are: in order, without a word, with X's notice, or in the middle of a line.
+
+        At times the next answer is cut off as well.
+        """
         with self.more:
-            self.breaks += 1
+            self.calls += 1
+            self.cuts += self.chance.random() < 0.005
             self.more.notify_all()
 
     @property
@@ -200,12 +206,15 @@ class FakeX:
         with self.more:
             self.streams.append(query)
             old = [one for one in self._tweets if back and int(one["id"]) >= first]
-            return self._lines(query, len(self.streams), len(self._tweets), old)
+            return self._lines(query, len(self.streams), len(self._tweets), old, self.calls)
 
-    def _lines(self, query: dict[str, str], number: int, place: int, waiting: list[Tweet]) -> Iterator[bytes | None]:
+    def _lines(
+        self, query: dict[str, str], number: int, place: int, waiting: list[Tweet], calls: int
+    ) -> Iterator[bytes | None]:
         fields = query.get("tweet.fields", "").split(",")
-        sent, spoken, breaks = 0, time.monotonic(), self.breaks
-        while not self.ending and breaks == self.breaks:
+        sent, spoken = 0, time.monotonic()
+        # What was there before a break is sent before it.
+        while not self.ending and (waiting or place < len(self._tweets) or calls == self.calls):
             for one in waiting:
                 rules = self.matching(one)
                 if not rules or one["id"] in self.gone:
@@ -227,12 +236,21 @@ class FakeX:
                 if self.stall_after is None or sent < self.stall_after:
                     yield b"\r\n"
             with self.more:
-                self.more.wait_for(lambda have=place: len(self._tweets) > have or self.ending, timeout=0.1)
+                self.more.wait_for(
+                    lambda have=place: len(self._tweets) > have or self.ending or calls != self.calls, timeout=0.1
+                )
                 stalled = self.stall_after is not None and sent >= self.stall_after
                 waiting = [] if stalled else self._tweets[place:]
                 place += len(waiting)
             if not waiting:
                 yield b""
+        if not self.ending:
+            self.breaks += 1
+            yield self.chance.choice([b"", None, _DISCONNECT, _HALF_A_LINE])
+
+
+# Sent as the beginning of a chunk whose end never comes.
+_HALF_A_LINE = b'{"data":{"id":"15'
 
 
 def _invalid(rule: dict[str, str], title: str, problem: str, **more: Any) -> dict[str, Any]:
@@ -311,6 +329,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
+        with self.x.more:
+            if self.x.cuts and data:
+                self.x.cuts, self.close_connection = self.x.cuts - 1, True
+                data = data[: self.x.chance.randrange(len(data))]
+                self.x.breaks += 1
         self.wfile.write(data)
 
     def _stream(self, query: dict[str, str]) -> None:
@@ -332,6 +355,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             for line in lines:
                 if line is None:
+                    return self.connection.shutdown(socket.SHUT_RDWR)
+                if line is _HALF_A_LINE:
+                    self.wfile.write(b"%x\r\n%s" % (2 * len(line), line))
                     return self.connection.shutdown(socket.SHUT_RDWR)
                 if line:
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))

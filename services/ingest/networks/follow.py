@@ -20,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from kafka.errors import KafkaError
@@ -52,6 +52,7 @@ _MOST_WAITING = 2_000
 _GAP_SECONDS = 300.0
 # A connection that lasted is no reason to be slower with the next one.
 _STEADY_SECONDS = 60.0
+_LONG_PAUSE = 60.0
 
 State = Literal["running", "waiting", "stopped"]
 
@@ -104,9 +105,11 @@ class Follower:
                     self._reconnects += 1
                     metrics.SOURCE_RECONNECTS.labels(self.name).inc()
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
-                    self._settle("waiting", trouble.message)
                     asked = trouble.wait_seconds
-                    self._rest(self._pause(failures) if asked is None else asked, trouble.message)
+                    pause = self._pause(failures) if asked is None else asked
+                    why = trouble.message + _until(pause)
+                    self._settle("waiting", why)
+                    self._rest(pause, why)
             self._settle("stopped")
             self._outbox.close()
             if self._outbox.failure is not None:
@@ -226,6 +229,11 @@ def take_up(known: Known, spool: Spool, settings: Settings) -> Position | None:
                 known.apply(one.key, one.value, _ms(now()))
         known.forget(parcel.gone_ids)
     return spool.resume
+
+
+def _until(seconds: float) -> str:
+    """When it is tried again, for people who look at the list; nothing for what is over before they do."""
+    return f"; next try {now() + timedelta(seconds=seconds):%Y-%m-%d %H:%M} (UTC)" if seconds >= _LONG_PAUSE else ""
 
 
 def _ms(moment: datetime) -> int:

@@ -29,14 +29,17 @@ class Robots:
         self._sites: dict[str, _Rules] = {}
 
     def delay(self, url: str) -> float:
-        """The seconds that the site wants between two requests. Raises SourceBroken where the page is not for robots."""
+        """The seconds that the site wants between two requests, a day at most.
+
+        Raises SourceBroken where the page is not for robots.
+        """
         rules = self._of(url)
         if not rules.can_fetch(url, USER_AGENT):
             raise SourceBroken(
                 f"{named(url)} is not for robots, as the site's robots.txt says",
                 fix="ask the site, or take it out of the file",
             )
-        return float(rules.crawl_delay(USER_AGENT) or 0.0)
+        return min(_KEPT_SECONDS, float(rules.crawl_delay(USER_AGENT) or 0.0))
 
     def _of(self, url: str) -> Protego:
         parts = urlsplit(url)

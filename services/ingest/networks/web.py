@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,6 +21,7 @@ import httpx
 
 from services.ingest.source import SourceBroken
 from shared import retry_after
+from shared.events import now
 
 USER_AGENT = "adrwatch"
 _MOST_REDIRECTS = 5
@@ -40,8 +42,13 @@ class Page:
     moved: str | None = None
 
     def asked_to_wait(self) -> float | None:
-        """The seconds that Retry-After asks for; None where it says nothing that can be read."""
-        return retry_after.seconds(self.headers.get("Retry-After"))
+        """The seconds that Retry-After asks for, a day at most; None where it says nothing that can be read."""
+        return retry_after.seconds(self.headers.get("Retry-After"), clock=self.headers.get("Date"))
+
+    def clock_ahead(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's; none where it does not tell its time."""
+        told = retry_after.moment(self.headers.get("Date"))
+        return told - now() if told is not None else timedelta()
 
 
 class Web:

@@ -67,7 +67,7 @@ def _post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str
         with client.stream(
             "POST", url, content=body, headers={"Content-Type": "application/json", "User-Agent": "adrwatch", **headers}
         ) as answer:
-            status, peace = answer.status_code, answer.headers.get("Retry-After")
+            status, headers = answer.status_code, answer.headers
     except httpx.TimeoutException as error:
         raise Away(f"no answer in time ({type(error).__name__})", fix=_REACH) from error
     except httpx.HTTPError as error:
@@ -75,7 +75,8 @@ def _post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str
     if 200 <= status < 300:
         return
     if status in _AGAIN:
-        raise Away(f"HTTP {status}", fix="try later", retry_after=min(retry_after.seconds(peace) or 0.0, MOST_PEACE))
+        peace = retry_after.seconds(headers.get("Retry-After"), most=MOST_PEACE, clock=headers.get("Date"))
+        raise Away(f"HTTP {status}", fix="try later", retry_after=peace or 0.0)
     raise Refused(f"HTTP {status}", fix="mend the channel or its receiver, then `adrwatch notify retry`")
 
 

@@ -7,7 +7,7 @@ takes posts whose number is at most that, only public ones, 50 at most; older ve
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -16,9 +16,12 @@ from services.ingest.networks.robots import Robots
 from services.ingest.networks.web import Page, Web, answered, named
 from services.ingest.source import SourceBroken
 from services.ingest.times import parse_time
+from shared import retry_after
 
 # Numbers that one request is sure to reach.
 WINDOW = 50
+# Nobody who wants to stop waits longer for a Crawl-delay.
+_LONGEST_PAUSE = 60.0
 _MOST_BYTES = 20 << 20
 
 
@@ -74,6 +77,8 @@ class Forum:
         self._headers = {"Api-Key": key, "Api-Username": configuration.api_username or ""} if key is not None else {}
         self._pause = configuration.pause_seconds
         self._asked: float | None = None
+        # How far the forum's clock is ahead of this machine's: it tells when posts were edited.
+        self.ahead = timedelta()
         self._web = Web(
             private=configuration.private_addresses, timeout=configuration.timeout_seconds, most_bytes=_MOST_BYTES
         )
@@ -83,12 +88,13 @@ class Forum:
         """Posts whose number is at most `before`, the newest first. Raises SourceBroken."""
         url = f"{self._url}/posts.json" + (f"?before={before}" if before is not None else "")
         # With a key of the forum's own, adrwatch is no robot that came by.
-        pause = self._pause if self._keyed else max(self._pause, self._robots.delay(url))
+        pause = self._pause if self._keyed else max(self._pause, min(self._robots.delay(url), _LONGEST_PAUSE))
         if self._asked is not None:
             time.sleep(max(0.0, self._asked + pause - time.monotonic()))
         self._asked = time.monotonic()
         # A redirect elsewhere would carry the key to somebody whom nobody named.
         page = self._web.get(url, self._headers, elsewhere=False)
+        self.ahead = page.clock_ahead()
         if page.status != 200:
             raise self._refusal(url, page)
         try:
@@ -128,7 +134,7 @@ def _peace(page: Page) -> float | None:
     except msgspec.DecodeError:
         extras = None
     if extras is not None and extras.wait_seconds is not None:
-        return max(0.0, extras.wait_seconds)
+        return min(max(0.0, extras.wait_seconds), retry_after.MOST_SECONDS)
     return page.asked_to_wait()
 
 

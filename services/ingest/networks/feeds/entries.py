@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ import feedparser
 
 from services.ingest.times import EARLIEST
 from shared.text.html import words_of
+
+# The end of a feed; comments may follow it.
+_END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
+_TAIL = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed as it was read. `whole` is false where its XML is broken: what can be read of it is there. `ttl` is in minutes."""
+    """A feed as it was read. `whole` is false where its XML is broken: what can be read of it is there. `ended` is false where it
+    breaks off, so that older entries may be missing. `ttl` is in minutes.
+    """
 
     entries: list[Entry]
     whole: bool
+    ended: bool
     ttl: float
 
 
@@ -49,7 +57,12 @@ def read_feed(body: bytes, content_type: str, address: str) -> Feed:
     trouble = parsed.get("bozo_exception")
     harmless = isinstance(trouble, feedparser.CharacterEncodingOverride | feedparser.NonXMLContentType)
     entries = list(_entries(parsed, urlsplit(address).netloc))
-    return Feed(entries, whole=trouble is None or harmless, ttl=_minutes(parsed.feed.get("ttl")))
+    whole = trouble is None or harmless
+    ended = whole or _END.search(body[-_TAIL:].replace(b"\0", b"")) is not None
+    if not ended:
+        # The half of an entry is not what its author says: taken for an edit, it would take back what was published.
+        entries = entries[:-1]
+    return Feed(entries, whole=whole, ended=ended, ttl=_minutes(parsed.feed.get("ttl")))
 
 
 def _entries(parsed: Any, host: str) -> Iterator[Entry]:

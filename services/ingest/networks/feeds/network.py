@@ -8,6 +8,7 @@ the last few entries.
 from __future__ import annotations
 
 import functools
+import math
 import re
 import time
 from collections.abc import Generator, Iterator
@@ -94,7 +95,8 @@ class FeedsNetwork(Network):
                     failed.append(trouble)
             self._say_what_failed(failed)
             yield None
-            time.sleep(_MOMENT)
+            due = min((plan.due for feed, plan in self._plans.items() if not self._places[feed].gone), default=math.inf)
+            time.sleep(min(_MOMENT, max(0.0, due - time.monotonic())))
 
     def check(self) -> str:
         """See Network."""
@@ -182,13 +184,14 @@ class FeedsNetwork(Network):
     def _look_for_hole(self, feed: str, place: FeedPlace, found: Feed, overlaps: bool) -> None:
         """A feed that has nothing left of what it had the last time may have dropped entries that nobody read."""
         times = [one.written for one in found.entries if one.written is not None]
-        if place.at is None or not place.entries or overlaps or not found.entries:
+        end = min(times, default=None)
+        if place.at is None or not place.entries or overlaps or not found.entries or not found.ended:
             return
-        hole = (min(times) - place.at).total_seconds() if times else 0.0
+        hole = (end - place.at).total_seconds() if end is not None else 0.0
         metrics.SOURCE_GAP.labels(self._names.source).inc(max(0.0, hole))
         log.warning(
             "a feed had nothing left from a time before: ask it more often",
-            source=self._names.source, feed=named(feed), begin=str(place.at),
+            source=self._names.source, feed=named(feed), begin=str(place.at), end=str(end),
         )  # fmt: skip
 
     def _settle(self, at: datetime) -> None:

@@ -83,7 +83,7 @@ class MastodonNetwork(Network):
         # Timelines are read on without a gap, so a quiet stream is not taken for one.
         self.reached = datetime.fromtimestamp(place.reached + 0.001, UTC)
         self._since = place.reached - self._configuration.rewind_seconds
-        readers = [Reader(one, self._configuration, self._places[one.host]) for one in self._servers]
+        readers = [Reader(one, self._configuration, self._places[one.host], place.reached) for one in self._servers]
         failures = dict.fromkeys((one.host for one in self._servers), 0)
         due = dict.fromkeys(failures, 0.0)
         with ExitStack() as stack:

@@ -17,12 +17,14 @@ from websockets.sync.connection import Connection
 
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.mastodon.server import Server
-from services.ingest.networks.mastodon.statuses import Status, earlier, id_of, order
+from services.ingest.networks.mastodon.statuses import Status, earlier, id_at, id_of, moment_of, order
 
 # A subscription is not acknowledged: what came between the first reading and its begin is found by the second.
 _SECOND_SWEEP = 5.0
 _FRAMES_A_TURN = 100
 _MOST_GARBAGE = 50
+# The machines of an instance do not agree better than this about the time.
+_CLOCKS_SECONDS = 300.0
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -41,11 +43,14 @@ _statuses = msgspec.json.Decoder(dict)
 
 
 class Reader:
-    """Gives the events of one instance, a turn at a time. `places`: stream to the id up to which everything was had."""
+    """Gives the events of one instance, a turn at a time. `places`: stream to the id up to which everything was had; `reached`:
+    the time, in seconds since 1970 by this machine's clock, up to which everything was had.
+    """
 
-    def __init__(self, server: Server, configuration: Mastodon, places: dict[str, str]) -> None:
+    def __init__(self, server: Server, configuration: Mastodon, places: dict[str, str], reached: float) -> None:
         self.server = server
         self.places = places
+        self._reached = reached
         self._configuration = configuration
         self._streams = configuration.followed
         self._socket: Connection | None = None
@@ -97,10 +102,21 @@ class Reader:
 
     def had(self, stream: str, status_id: str) -> None:
         """Everything of the stream up to this status was had."""
-        if stream in self.places and order(status_id) > order(self.places[stream]):
+        if stream in self.places and order(status_id) > order(self.places[stream]) and not self._is_to_come(status_id):
             self.places[stream] = status_id
 
+    def _is_to_come(self, status_id: str) -> bool:
+        # Nothing follows on such an id until the instance's clock is there.
+        at = moment_of(status_id)
+        return at is not None and at > self.server.now() + _CLOCKS_SECONDS
+
     def _begin_sweep(self) -> None:
+        now = self.server.now()
+        for stream, place in self.places.items():
+            if self._is_to_come(place):
+                # The instance's clock was ahead, and was put right.
+                self.places[stream] = id_at(min(now, self._reached))
+        self._reached = now
         self._sweep = {one: earlier(self.places[one], self._configuration.rewind_seconds) for one in self._streams}
         self._next_sweep = time.monotonic() + self._configuration.sweep_seconds
 

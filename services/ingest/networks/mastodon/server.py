@@ -61,8 +61,9 @@ class Server:
         self._token = token
         self._stall_seconds = stall_seconds
         self._retry_after: float | None = None
+        self._ahead = 0.0
         session = requests.Session()
-        session.hooks["response"].append(self._note_retry)
+        session.hooks["response"].append(self._heed)
         self._client = Client(
             access_token=token,
             api_base_url=instance.url,
@@ -71,6 +72,10 @@ class Server:
             session=session,
             user_agent="adrwatch",
         )
+
+    def now(self) -> float:
+        """The instance's clock, as its last answer told it, in seconds since 1970: ids go by it."""
+        return time.time() + self._ahead
 
     def newest(self, stream: str) -> str:
         """The id of the newest status of a stream; `0` where it has none yet."""
@@ -121,6 +126,7 @@ class Server:
                 user_agent_header="adrwatch",
                 logger=_quiet,
             )
+            self._set_clock(socket.response.headers if socket.response is not None else {})
             for stream in streams:
                 kind, _, tag = stream.partition(":") if stream.startswith("hashtag:") else (stream, "", "")
                 socket.send(json.dumps({"type": "subscribe", "stream": kind} | ({"tag": tag} if tag else {})))
@@ -201,10 +207,15 @@ class Server:
             return NotThere(f"{self.host} {said}", fix=_LOOK, wait_seconds=wait_seconds)
         return self.broken(said, wait_seconds)
 
-    def _note_retry(self, response: requests.Response, *_: Any, **__: Any) -> None:
+    def _heed(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._set_clock(response.headers)
         self._retry_after = _seconds(response.headers) if response.status_code >= 400 else None
+
+    def _set_clock(self, headers: Mapping[str, str]) -> None:
+        told = retry_after.moment(headers.get("Date"))
+        if told is not None:
+            self._ahead = told.timestamp() - time.time()
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
-    asked = retry_after.seconds(headers.get("Retry-After"))
-    return None if asked is None else min(asked, _LONGEST_WAIT)
+    return retry_after.seconds(headers.get("Retry-After"), most=_LONGEST_WAIT, clock=headers.get("Date"))

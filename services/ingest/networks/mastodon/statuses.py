@@ -89,9 +89,21 @@ def order(status_id: str) -> tuple[int, str]:
     return len(status_id), status_id
 
 
+def moment_of(status_id: str) -> float | None:
+    """When an id was made, by its server's clock, in seconds since 1970; None where the server's ids do not tell the time."""
+    if not status_id.isdecimal() or int(status_id) < _SMALLEST_SNOWFLAKE:
+        return None
+    return (int(status_id) >> _SNOWFLAKE_BITS) / 1000
+
+
+def id_at(seconds: float) -> str:
+    """The first id of a time of the server's clock, in seconds since 1970, where ids tell the time."""
+    return str(int(seconds * 1000) << _SNOWFLAKE_BITS)
+
+
 def earlier(status_id: str, seconds: float) -> str:
     """An id from so long before; the same id where the server's ids do not tell the time."""
-    if not status_id.isdecimal() or int(status_id) < _SMALLEST_SNOWFLAKE:
+    if moment_of(status_id) is None:
         return status_id
     return str(max(0, int(status_id) - (int(seconds * 1000) << _SNOWFLAKE_BITS)))
 

@@ -36,8 +36,9 @@ class RateLimited(SourceBroken):
 
 
 class Waits:
-    """How long to wait before the next connection, as X asks: network errors 250 ms more each time up to 16 s, HTTP errors 5 s
-    doubling up to 320 s, limits 60 s doubling or what the answer says. Source: docs.x.com, "Handling disconnections".
+    """How long to wait before the next connection, as X asks: none after one that worked and broke, then 250 ms more with each
+    network error up to 16 s; HTTP errors 5 s doubling up to 320 s, limits 60 s doubling or what the answer says. Source:
+    docs.x.com, "Handling disconnections".
     """
 
     def __init__(self) -> None:
@@ -49,8 +50,9 @@ class Waits:
 
     def network(self) -> float:
         """Seconds after a connection that failed or ended."""
+        wait = min(16.0, 0.25 * self._network)
         self._network += 1
-        return min(16.0, 0.25 * self._network)
+        return wait
 
     def answered(self, status: int, headers: Mapping[str, str]) -> float:
         """Seconds after an answer that is none of success."""
@@ -238,7 +240,7 @@ def _listed(response: requests.Response) -> list[Any]:
 
 def _said(headers: Mapping[str, str]) -> float | None:
     """What an answer says of the wait: `Retry-After`, or the end of the limit's window by the server's own clock."""
-    if (after := retry_after.seconds(headers.get("Retry-After"))) is not None:
+    if (after := retry_after.seconds(headers.get("Retry-After"), clock=headers.get("Date"))) is not None:
         return after
     reset = headers.get("x-rate-limit-reset", "")
     if not reset.isdecimal():

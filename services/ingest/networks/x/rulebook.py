@@ -37,6 +37,7 @@ class Rulebook:
         self._source = source
         self._tag = f"adrwatch:{source}"
         self._lexicon: DrugLexicon | None = None
+        self._read: DrugLexicon | None = None
         self._watched = Watched([], 0, 0, [], [])
         self._next = self._look = 0.0
 
@@ -93,7 +94,7 @@ class Rulebook:
         """What is to be done, and how many rules there are now, whoever made them."""
         configuration = self._configuration
         self._lexicon = self._drugs()
-        self._watched = watched(self._lexicon, configuration.drugs)
+        self._read_lexicon(self._lexicon)
         if not self._watched.terms:
             raise self._api.broken("has nothing to look for: no medicine of drugs is in the lexicon", fix="mend drugs")
         existing = [Rule(str(one["id"]), str(one["value"]), one.get("tag") == self._tag) for one in self._api.rules()]
@@ -101,6 +102,11 @@ class Rulebook:
             existing, self._watched.terms, configuration.suffix, configuration.rule_length, configuration.rules
         )
         return plan, len(existing)
+
+    def _read_lexicon(self, lexicon: DrugLexicon) -> None:
+        # It takes a tenth of a second, and every connection begins with it.
+        if self._read is not lexicon:
+            self._read, self._watched = lexicon, watched(lexicon, self._configuration.drugs)
 
     def _add(self, plan: Plan, *, dry_run: bool) -> None:
         for begin in range(0, len(plan.add), _AT_ONCE):

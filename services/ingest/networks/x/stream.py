@@ -63,8 +63,9 @@ class Stream:
                     f"sent nothing for {self._stall_seconds:g} s", self._api.waits.network()
                 ) from None
             return None
-        if isinstance(found, SourceBroken):
-            raise found
+        if not isinstance(found, Heard):
+            # How long to wait is asked now, when all that came before the end was heard, and once for each connection.
+            raise found()
         self._api.waits.well()
         return found
 
@@ -77,7 +78,7 @@ class Stream:
 class _Client(tweepy.StreamingClient):  # type: ignore[misc]
     def __init__(self, api: Api, token: str, stall_seconds: float) -> None:
         super().__init__(token, daemon=True)
-        self.lines: queue.Queue[Heard | SourceBroken] = queue.Queue(_LINES_HELD)
+        self.lines: queue.Queue[Heard | Callable[[], SourceBroken]] = queue.Queue(_LINES_HELD)
         self.connected_at: float | None = None
         self._api = api
         self._left = self._ended = False
@@ -100,7 +101,7 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
         if self._left:
             self.running = False
 
-    def _put(self, what: Heard | SourceBroken) -> None:
+    def _put(self, what: Heard | Callable[[], SourceBroken]) -> None:
         self.heard = time.monotonic()
         while not self._left:
             with contextlib.suppress(queue.Full):
@@ -113,7 +114,7 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
         self.running = False
         if not (self._left or self._ended):
             self._ended = True
-            self._put(trouble())
+            self._put(trouble)
 
     def on_connect(self) -> None:
         self.heard, self.connected_at = time.monotonic(), self._api.now()
@@ -130,7 +131,8 @@ class _Client(tweepy.StreamingClient):  # type: ignore[misc]
     def on_request_error(self, status_code: int) -> None:
         response = self._response
         if response is not None:
-            self._end(lambda: self._api.refused(response, "the stream"))
+            refusal = self._api.refused(response, "the stream")
+            self._end(lambda: refusal)
 
     def on_connection_error(self) -> None:
         error = sys.exc_info()[1] or ConnectionError()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ def posts(found: list[Item]) -> list[str]:
 
 def number_of(found: list[Item]) -> list[int]:
     return [int(item.native_id.rpartition("/")[2]) for item in found if isinstance(item, RawPost)]
+
+
+def asked_before(forum: ForumSite, begin: int = 0) -> list[int]:
+    """The numbers before which posts were asked for, from so many requests on."""
+    return [int(one.query["before"][0]) for one in forum.asked[begin:] if "before" in one.query]
 
 
 def test_it_begins_with_the_present_and_leaves_out_quotes_and_names(forum: ForumSite) -> None:
@@ -135,12 +141,53 @@ def test_edits_and_deletions_of_the_last_hours_are_found(forum: ForumSite, older
 
 
 def test_what_is_older_than_the_hours_is_not_looked_at_again(forum: ForumSite) -> None:
+    cursor = until(discourse(forum), [], lambda: True, None, None)
     for _ in range(300):
         forum.add("<p>old</p>", created_at="2026-03-01T08:00:00.000Z")
+    network = discourse(forum, look_again_minutes=60)
+    cursor = until(network, [], lambda: '"last":301' in (network.cursor or ""), cursor, None)
+    before = len(forum.asked)
+    until(discourse(forum), [], lambda: len(forum.asked) > before + 20, cursor, None)
+    assert min(asked_before(forum, before)) > 200
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_a_forum_of_few_open_posts_is_not_looked_through_to_its_first(forum: ForumSite, older: bool) -> None:
+    forum.older, forum.last = older, 1_000_000_000
+    forum.delete(1)
+    forum.add("<p>zoloft, of before</p>")
+    network, found = discourse(forum), list[Item]()
+    cursor = until(network, found, lambda: len(forum.asked) > 10, None, None)
+    forum.skip(200)
+    number = forum.add("<p>zoloft, new</p>")
+    cursor = until(network, found, lambda: "zoloft, new" in posts(found), cursor, None)
+    forum.delete(number)
+    forum.add("<p>tea</p>")
+    gone = PostGone(f"talk:{forum.url.removeprefix('http://')}/{number}")
+    until(discourse(forum), found, lambda: gone in found, cursor, None)
+    assert "zoloft, of before" not in posts(found)
+    assert min(asked_before(forum)) > 1_000_000_000
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+def test_an_edit_is_found_whatever_the_time_on_the_clock_of_the_forum(forum: ForumSite, skew: float) -> None:
+    forum.skew = skew
     found: list[Item] = []
-    until(discourse(forum), found, lambda: len(forum.asked) > 20, None, None)
-    asked = {one.query["before"][0] for one in forum.requests("/posts.json") if "before" in one.query}
-    assert min(int(one) for one in asked) > 200
+    network = discourse(forum)
+    cursor = until(network, found, lambda: bool(posts(found)), None, lambda: [None, forum.add("<p>zoloft</p>")][0])
+    [post] = [one for one in found if isinstance(one, RawPost)]
+    assert post.created_at <= datetime.now(UTC)
+    forum.edit(2, "<p>zoloft, as it is now</p>")
+    until(discourse(forum), found, lambda: "zoloft, as it is now" in posts(found), cursor, None)
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [("31536000", 86_400.0), ("Fri, 31 Dec 2100 00:00:00 GMT", 86_400.0)])
+def test_nobody_is_left_alone_for_longer_than_a_day(forum: ForumSite, wanted: str, kept: float) -> None:
+    for answer in (Answer(503, headers={"Retry-After": wanted}), too_often(10_000_000)):
+        forum.next_answers["/posts.json"].append(answer)
+        with pytest.raises(SourceBroken) as trouble:
+            list(discourse(forum).follow(None))
+        assert trouble.value.wait_seconds == kept
 
 
 def test_a_forum_whose_key_is_revoked_takes_back_nothing(forum: ForumSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,10 +24,11 @@ from shared.errors import AdrwatchError
 from shared.events import Published
 from shared.keyring import Keyring
 from shared.vocabulary.drugs import default_lexicon
-from tests.networks.mastodon import TOKEN, Instance, instance, snowflake, status
+from tests.networks.mastodon import TOKEN, Instance, Status, instance, snowflake, status
 
 NOW = time.time()
 KEYRING = Keyring.of("a secret")
+PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -216,6 +217,57 @@ def test_a_connection_that_answers_no_ping_is_broken(server: Instance) -> None:
                 until(items, 1)
         finally:
             server.frozen = False
+
+
+def comes_later(server: Instance, network: Network, late: Status) -> bool:
+    """Whether a post that was written while nobody listened comes afterwards."""
+    server.add(late)
+    deadline = time.monotonic() + PATIENCE
+    with following(network, network.cursor) as items:
+        for item in items:
+            if isinstance(item, RawPost) and item.text == late["content"]:
+                return True
+            if time.monotonic() > deadline:
+                break
+    return False
+
+
+@pytest.mark.parametrize("skew", [3600.0, -3600.0])
+def test_an_instance_whose_clock_is_wrong_is_read_without_a_gap_and_no_post_is_of_the_future(
+    server: Instance, skew: float
+) -> None:
+    server.skew, theirs = skew, time.time() + skew
+    network = mastodon(server)
+    with following(network) as items:
+        idle(items, network)
+        server.add(status("anna", "zoloft, heard", theirs, 1))
+        post, _ = until(items, 2)
+        assert isinstance(post, RawPost)
+        assert post.created_at.timestamp() <= time.time()
+        place = network.cursor
+    assert place is not None
+    assert snowflake(theirs, 1) in place
+    assert comes_later(server, network, status("anna", "zoloft, missed", theirs + 1, 2))
+
+
+def test_an_id_of_a_time_to_come_hides_nothing_that_follows(server: Instance) -> None:
+    network = mastodon(server, rewind_seconds=0)
+    with following(network) as items:
+        idle(items, network)
+        server.add(status("anna", "zoloft, of next year", NOW + 365 * 86_400, 1))
+        until(items, 2)
+    assert comes_later(server, network, status("anna", "zoloft, missed", time.time() + 1, 2))
+
+
+def test_a_clock_that_was_ahead_and_is_put_right_hides_nothing_that_follows(server: Instance) -> None:
+    server.skew = 3600.0
+    network = mastodon(server)
+    with following(network) as items:
+        idle(items, network)
+        server.add(status("anna", "zoloft, heard", time.time() + server.skew, 1))
+        until(items, 2)
+    server.skew = 0.0
+    assert comes_later(server, network, status("anna", "zoloft, missed", time.time() + 1, 2))
 
 
 def test_a_limit_of_the_rate_in_the_middle_of_a_gap_leaves_the_place_where_it_was(server: Instance) -> None:
