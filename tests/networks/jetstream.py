@@ -127,10 +127,11 @@ class Jetstream:
                 if (manner := self.chance.randrange(3)) == 0:
                     connection.close()
                     continue
-                if manner == 1:
-                    with connection.protocol_mutex:
+                # Nothing may be sent in between that would become the other half.
+                with connection.protocol_mutex:
+                    if manner == 1:
                         connection.socket.sendall(HALF_A_FRAME)
-                connection.socket.shutdown(socket.SHUT_RDWR)
+                    connection.socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def connections(self) -> int:
