@@ -11,9 +11,10 @@ from typing import Any
 from kafka import KafkaConsumer
 from redis import Redis
 
+from shared.keyring import keyring
 from shared.settings import Settings
 from shared.text.clean import fingerprint, mask
-from shared.text.identity import author_hash, author_secret
+from shared.text.identity import author_hash
 from shared.text.sketch import near_sketch, sketch_key
 from tests import topics
 
@@ -29,7 +30,7 @@ def remains(settings: Settings, source: str, native: str, author: str, text: str
     """What a post would be known by besides its words: its id at the network, its author, and what is made of author and words,
     with a key or without.
     """
-    words, secret = mask(text), author_secret(settings)
+    words, secret = mask(text), keyring(settings).current.secret
     sketch = near_sketch(words, sketch_key(settings))
     return [
         native.encode(),

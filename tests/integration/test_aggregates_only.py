@@ -16,8 +16,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.events import Alert, DeadLetter, Mention, Outcome, Terms, decode
+from shared.keyring import keyring
 from shared.settings import current
-from shared.text.identity import author_secret, post_hash
+from shared.text.identity import post_hash
 from shared.topics import POSTS
 from tests import privacy
 from tests.faults import ledger
@@ -109,7 +110,7 @@ def test_a_post_of_which_only_aggregates_may_be_kept_counts_and_leaves_no_trace_
     file = write(str(tmp_path / "posts.jsonl"), *HIDDEN, REFUSED, *SHOWN, *OTHERS)
     reading = ("--source", "network", "--author", "user", "--id", "id")
     assert adrwatch("ingest", "replay", file, *reading) == 0
-    secret = author_secret(current())
+    secret = keyring(current()).current.secret
     ids = [f"x:{post_hash(secret, 'x', one['id'])}" for one in HIDDEN]
 
     with gone_at_the_end([worker(name, tmp_path) for name in ("pipeline", "alerting")]):
