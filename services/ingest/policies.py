@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from services.ingest.readers import Reader
 from services.ingest.source import Policy, RawPost, Reject
 from shared.errors import AdrwatchError
@@ -51,7 +53,7 @@ class Policies:
         if isinstance(item, RawPost):
             if not self.of(item.source).aggregates_only:
                 return item
-            return replace(item, native_id=post_hash(self._secret, item.source, item.native_id))
+            return msgspec.structs.replace(item, native_id=post_hash(self._secret, item.source, item.native_id))
         source, _, native = (item.post_id or self._usual).partition(":")
         if not self.of(source).aggregates_only:
             return item

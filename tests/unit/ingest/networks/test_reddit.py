@@ -29,7 +29,7 @@ from tests.networks.reddit import AGENT, CLIENT_ID, RedditSite, reddit_site
 from tests.networks.site import Answer
 
 
-def keys() -> Keyring:
+def keyring() -> Keyring:
     return Keyring.of("a secret")
 
 
@@ -57,7 +57,7 @@ def reddit(site: RedditSite, monkeypatch: pytest.MonkeyPatch) -> Make:
     ) -> Network:
         source = msgspec.convert(table(site.url) | keys, Reddit)
         source.examine("source reddit")
-        return source.network(source.names("reddit", keys, 600.0, sealed), lexicon)
+        return source.network(source.names("reddit", keyring, 600.0, sealed), lexicon)
 
     return made
 
@@ -104,7 +104,9 @@ def since(at: float, asked: float | None = None) -> str:
 
 def notes(*names: str) -> Callable[[], list[Published]]:
     """What is published of the source, with its ids sealed."""
-    return lambda: [Published(id=f"reddit:{one}", author=None, sealed=Seal(keys, "reddit").close(one)) for one in names]
+    return lambda: [
+        Published(id=f"reddit:{one}", author=None, sealed=Seal(keyring, "reddit").close(one)) for one in names
+    ]
 
 
 def gone(network: Network, *names: str) -> set[PostGone]:
@@ -183,7 +185,7 @@ def test_posts_and_comments_come_from_the_start_on_and_nobody_is_in_them(site: R
     for name, item in zip(names, posts.values(), strict=True):
         assert item.author is None
         assert abs(item.created_at.timestamp() - time.time()) < PATIENCE
-        assert Seal(keys, "reddit").open(item.sealed or "") == name
+        assert Seal(keyring, "reddit").open(item.sealed or "") == name
         assert name not in item.post_id + str(item.sealed) + str(network.cursor)
         assert b"jane" not in item.veiled()
 
