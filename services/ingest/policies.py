@@ -24,7 +24,10 @@ class Said:
 
 
 class Policies:
-    """The policy of each source by its name. `usual` is the name of posts that name no source."""
+    """The policy of each source by its name. `usual` is the name of posts that name no source.
+
+    Raises AdrwatchError where identifiers of those are asked for that may not be kept; of other sources they are not kept then.
+    """
 
     def __init__(self, known: Mapping[str, Policy], said: Said, usual: str, secret: str) -> None:
         self._known = known
@@ -32,11 +35,14 @@ class Policies:
         self._usual = usual
         self._secret = secret
         self._found: dict[str, Policy] = {}
-        # Told before anything is read.
-        self.of(usual)
+        if said.identifiers and self.of(usual).aggregates_only:
+            raise AdrwatchError(
+                f"of {usual} only aggregates may be kept, and no identifiers",
+                fix="leave --identifiers out, or say --no-aggregates-only where its terms allow that",
+            )
 
     def of(self, source: str) -> Policy:
-        """The policy of a source. Raises AdrwatchError where identifiers are asked for that may not be kept."""
+        """The policy of a source."""
         if source not in self._found:
             self._found[source] = self._made(source)
         return self._found[source]
@@ -69,14 +75,8 @@ class Policies:
                 usual.aggregates_only if said.aggregates_only is None else said.aggregates_only,
                 usual.case_export if said.case_export is None else said.case_export,
             )
-        closed = terms is not None and terms.aggregates_only
-        if said.identifiers and closed:
-            raise AdrwatchError(
-                f"of {source} only aggregates may be kept, and no identifiers",
-                fix="leave --identifiers out, or say --no-aggregates-only where its terms allow that",
-            )
         keeps = known.keeps_identifiers if said.identifiers is None else said.identifiers
-        return Policy(keeps and not closed, terms)
+        return Policy(keeps and not (terms is not None and terms.aggregates_only), terms)
 
 
 class Governed:

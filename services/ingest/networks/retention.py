@@ -58,8 +58,8 @@ def forgotten_words(found: dict[str, Any] | None) -> str:
 def policies_table(found: Sequence[dict[str, Any]]) -> Table:
     """The policies as a table."""
     table = Table(
-        Column("name", no_wrap=True), "keeps", "identifiers", "author", "case export", "posts", "languages", "texts",
-        "refused texts", "counts", "last forgotten", box=box.SIMPLE_HEAD, show_edge=False,
+        *(Column(name, no_wrap=True) for name in ("name", "keeps", "identifiers")), "author", "case export", "posts",
+        "languages", "texts", "refused texts", "counts", "last forgotten", box=box.SIMPLE_HEAD, show_edge=False,
     )  # fmt: skip
     for one in found:
         table.add_row(
@@ -74,4 +74,5 @@ def policies_table(found: Sequence[dict[str, Any]]) -> Table:
 def _time(days: float) -> str:
     if not days:
         return "not kept"
-    return f"{days:.3g} days" if days >= 1 else f"{days * _HOURS:.3g} hours"
+    number, unit = (days, "day") if days >= 1 else (days * _HOURS, "hour")
+    return f"{number:.3g} {unit}" + ("" if number == 1 else "s")

@@ -46,6 +46,7 @@ def test_options_go_before_the_sources_file_and_that_before_what_is_usual(
 def test_identifiers_that_may_not_be_kept_are_refused_before_anything_is_read() -> None:
     with pytest.raises(AdrwatchError, match=r"of forum only aggregates may be kept.*leave --identifiers out"):
         policies("forum", identifiers=True)
+    assert not policies("blog", identifiers=True).of("forum").keeps_identifiers
 
 
 def test_a_post_is_named_by_the_hash_that_its_live_source_would_give_it() -> None:

@@ -97,7 +97,7 @@ def test_the_table_names_every_source_and_what_was_last_forgotten(
     assert careful[1:5] == ["posts", "drop", "none", "no"]
     assert " ".join(careful).endswith("6 hours 6 hours 200 days 17 at 2026-03-01T09:00, oldest left 2026-03-01T04:00")
     assert x[1:5] == ["aggregates", "drop", "none", "no"]
-    assert " ".join(x).endswith("1 hours not kept 200 days")
+    assert " ".join(x).endswith("1 hour not kept 200 days")
 
 
 def test_what_the_file_says_goes_with_the_posts(runner: CliRunner) -> None:
