@@ -95,8 +95,6 @@ def test_only_the_sender_is_heard_and_secrets_go_and_come_without_a_restart(vend
     assert check.returncode == 2
     assert "secret 1" in check.stderr
     assert vendor.posts().keys() == {ours(3)}
-    refused = vendor.command("sources", "run", "vendor")
-    assert (refused.returncode, "adrwatch worker push" in refused.stderr) == (2, True)
 
 
 def test_deletions_reach_every_topic_and_what_is_gone_does_not_come_back(vendor: PushedSource) -> None:
