@@ -45,7 +45,8 @@ class Known:
         self._posts.execute("PRAGMA journal_mode = OFF")
         self._posts.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._posts.execute(
-            "CREATE TABLE posts (id PRIMARY KEY, author, text_ms INTEGER, sealed TEXT, sealed_ms INTEGER) WITHOUT ROWID"
+            # Rows lie in the order in which they came: ids are hashes, among which each row would have to be put into its place.
+            "CREATE TABLE posts (id UNIQUE, author, text_ms INTEGER, sealed TEXT, sealed_ms INTEGER)"
         )
         self._posts.execute("CREATE INDEX authors ON posts (author) WHERE author IS NOT NULL")
         self._posts.execute("CREATE INDEX texts ON posts (text_ms) WHERE text_ms IS NOT NULL")
