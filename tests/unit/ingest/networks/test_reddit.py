@@ -376,7 +376,7 @@ def test_a_new_name_in_the_lexicon_is_searched_for_from_the_next_round_on(site: 
 def test_a_long_round_of_searches_does_not_hold_up_subreddits(site: RedditSite, reddit: Make) -> None:
     network = reddit(search=True, search_minutes=1, query_length=64, interval_seconds=0.01)
     until(network, lambda _: len(site.requests("/search")) >= 5, since(time.time()))
-    assert len(site.requests("/r/meds/new")) >= 4
+    assert len(site.requests("/r/meds/new")) >= 2
 
 
 def test_one_subreddit_that_is_closed_does_not_hold_up_the_others_and_is_asked_again(
