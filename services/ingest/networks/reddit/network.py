@@ -115,7 +115,8 @@ class RedditNetwork(Network):
             self._say_hole(watch.key, at, reading.ends)
         for thing in reading.things:
             yield from self._taken(thing, None if at is None else self._floors[watch.key])
-        if watch.between_rounds:
+        # Where it begins is noted at once: killed in its first round, it would begin later.
+        if watch.between_rounds or at is None:
             self._place.read[watch.key] = watch.began
             self._settle()
 
@@ -140,7 +141,9 @@ class RedditNetwork(Network):
                     f"left out: {thing.size} characters".encode(),
                 )
             return
-        if floor is not None and thing.created_utc < floor and thing.name not in self._seen:
+        had = self._seen.get(thing.name)
+        # Listings may still have what was taken back.
+        if had == _GONE or (had is None and floor is not None and thing.created_utc < floor):
             return
         if self._is_new(thing.name, _GONE if thing.gone else thing.changed) and floor is not None:
             yield self._item(thing)
