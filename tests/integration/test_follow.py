@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.ingest.networks import positions
@@ -103,17 +103,3 @@ def test_a_network_is_left_alone_for_as_long_as_it_asks_and_the_position_says_wh
         position(settings, lambda one: one.reconnects > first.reconnects)
         before, after = network.followed[:2]
         assert after - before >= 7.0
-
-
-def test_a_long_wait_is_said_with_its_end(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
-    settings = settings_of(kafka, topic_prefix, tmp_path)
-
-    def tired() -> Iterator[None]:
-        raise SourceBroken("it is tired", wait_seconds=86_400.0)
-        yield
-
-    with followed(settings, Scripted(tired)):
-        found = position(settings, lambda one: one.error is not None)
-    assert found.error is not None
-    until = datetime.strptime(found.error, "it is tired; next try %Y-%m-%d %H:%M (UTC)").replace(tzinfo=UTC)
-    assert abs(until - found.written_at - timedelta(days=1)) < timedelta(minutes=2)

@@ -45,8 +45,7 @@ def ours_of(did: str, rkey: str) -> str:
 class Source:
     """A source under a prefix of its own, its file, and the processes that were started for it.
 
-    `name`: none for a process that follows all that are in the file. `keys` are its keys in the file; `connections` tells how
-    often its network was connected to.
+    `keys` are its keys in the file; `connections` tells how often its network was connected to.
     """
 
     def __init__(
@@ -72,7 +71,8 @@ class Source:
 
     def configure(self, **keys: Any) -> None:
         """Write the sources file; these keys go before those of the source."""
-        self.file.write_text(table(self.name, self.keys | keys))
+        lines = [f"{key} = {toml(value)}" for key, value in (self.keys | keys).items()]
+        self.file.write_text("\n".join([f"[sources.{self.name}]", *lines]) + "\n")
 
     def start(self) -> None:
         """Start it, and wait until it is connected."""
@@ -80,12 +80,7 @@ class Source:
         with self.log.open("ab") as log:
             self.processes.append(
                 subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "services.cli",
-                        *(["sources", "run", self.name] if self.name else ["worker", "sources"]),
-                    ],
+                    [sys.executable, "-m", "services.cli", "sources", "run", self.name],
                     env=self.environment,
                     stdout=log,
                     stderr=log,
@@ -161,11 +156,6 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-def table(name: str, keys: dict[str, Any]) -> str:
-    """A source in the sources file."""
-    return "\n".join([f"[sources.{name}]", *(f"{key} = {toml(value)}" for key, value in keys.items())]) + "\n"
 
 
 def toml(value: Any) -> str:

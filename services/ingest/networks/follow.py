@@ -20,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from kafka.errors import KafkaError
@@ -51,7 +51,6 @@ _MOST_WAITING = 2_000
 _GAP_SECONDS = 300.0
 # A connection that lasted is no reason to be slower with the next one.
 _STEADY_SECONDS = 60.0
-_LONG_PAUSE = 60.0
 
 State = Literal["running", "waiting", "stopped"]
 
@@ -106,7 +105,7 @@ class Follower:
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
                     asked = trouble.wait_seconds
                     pause = self._pause(failures) if asked is None else asked
-                    why = trouble.message + _until(pause)
+                    why = trouble.message + positions.next_try(pause, now())
                     self._settle("waiting", why)
                     self._rest(pause, why)
             self._settle("stopped")
@@ -218,11 +217,6 @@ class Follower:
     def _pause(self, failures: int) -> float:
         most = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(failures, 16))
         return most * random.uniform(0.5, 1.0)
-
-
-def _until(seconds: float) -> str:
-    """When it is tried again, for people who look at the list; nothing for what is over before they do."""
-    return f"; next try {now() + timedelta(seconds=seconds):%Y-%m-%d %H:%M} (UTC)" if seconds >= _LONG_PAUSE else ""
 
 
 def _ms(moment: datetime) -> int:
