@@ -20,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from kafka.errors import KafkaError
@@ -52,7 +52,6 @@ _MOST_WAITING = 2_000
 _GAP_SECONDS = 300.0
 # A connection that lasted is no reason to be slower with the next one.
 _STEADY_SECONDS = 60.0
-_LONG_PAUSE = 60.0
 
 State = Literal["running", "waiting", "stopped"]
 
@@ -107,7 +106,7 @@ class Follower:
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
                     asked = trouble.wait_seconds
                     pause = self._pause(failures) if asked is None else asked
-                    why = trouble.message + _until(pause)
+                    why = trouble.message + positions.next_try(pause, now())
                     self._settle("waiting", why)
                     self._rest(pause, why)
             self._settle("stopped")
@@ -229,11 +228,6 @@ def take_up(known: Known, spool: Spool, settings: Settings) -> Position | None:
                 known.apply(one.key, one.value, _ms(now()))
         known.forget(parcel.gone_ids)
     return spool.resume
-
-
-def _until(seconds: float) -> str:
-    """When it is tried again, for people who look at the list; nothing for what is over before they do."""
-    return f"; next try {now() + timedelta(seconds=seconds):%Y-%m-%d %H:%M} (UTC)" if seconds >= _LONG_PAUSE else ""
 
 
 def _ms(moment: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.ingest.networks.retention import forgotten
@@ -35,6 +35,11 @@ def latest(records: Iterable[Stored]) -> dict[str, Position]:
             continue
         found[position.source] = position
     return found
+
+
+def next_try(seconds: float, at: datetime) -> str:
+    """When a source that waits from a time on tries again, for people; nothing for what is over before they look at the list."""
+    return f"; next try {at + timedelta(seconds=seconds):%Y-%m-%d %H:%M} (UTC)" if seconds >= SILENT_SECONDS else ""
 
 
 def report(name: str, kind: str, address: str, position: Position | None, spool: Contents) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from services.ingest.source import RawPost, SourceBroken
 from shared.keyring import Keyring
 from shared.vocabulary.drugs import default_lexicon
 from tests.networks.feeds import Entry, FeedSite, feed_site
-from tests.networks.site import Answer
+from tests.networks.site import Answer, Asked
 
 TIME = datetime(2026, 3, 1, 8, tzinfo=UTC)
 FAST = 0.0005
@@ -294,3 +295,27 @@ def test_what_is_remembered_of_a_feed_is_bounded_and_the_newest() -> None:
     for number in range(30):
         place.remember({f"{number:012d}": "0" * 8}, 10)
     assert sorted(place.seen()) == [f"{number:012d}" for number in range(20, 30)]
+
+
+@pytest.mark.parametrize("kind", ["rss", "atom"])
+def test_a_feed_that_breaks_off_is_read_to_its_last_whole_entry_and_takes_nothing_back(
+    site: FeedSite, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.add("talk", *(Entry(f"tag:{number}", f"tea, and zoloft on day {number}", TIME) for number in range(3)))
+    whole = site.page(Asked(f"/talk.{kind}", {}, {}))
+    network = feeds(site.feed("talk", kind))
+    read(network, 3)
+    for number in range(3, 6):
+        site.add("talk", Entry(f"tag:{number}", f"tea, and zoloft on day {number}", TIME))
+    newer = site.page(Asked(f"/talk.{kind}", {}, {}))
+    # The newest stand first: all of it but two, then all but one, each broken off behind the first word of the next.
+    for number in (4, 3):
+        cut = newer.body.index(b"zoloft on day %d" % (number - 1))
+        site.next_answers[f"/talk.{kind}"].append(replace(newer, body=newer.body[:cut]))
+    found = read(network, 3, network.cursor)
+    assert [item.text for item in found if isinstance(item, RawPost)] == [
+        f"tea, and zoloft on day {number}" for number in (4, 5, 3)
+    ]
+    assert len(found) == 3
+    assert whole.body != newer.body
+    assert "nothing left" not in caplog.text
