@@ -10,25 +10,21 @@ It is read no faster than it is taken: websockets holds a few frames, and then s
 from __future__ import annotations
 
 import functools
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from services.ingest.columns import Columns
 from services.ingest.networks.bluesky import jetstream
 from services.ingest.networks.bluesky.block import Row
 from services.ingest.networks.bluesky.configuration import Bluesky
-from services.ingest.networks.bluesky.endpoint import LARGEST_FRAME, Endpoint, outline
+from services.ingest.networks.bluesky.endpoint import OPEN_SECONDS, Endpoint, outline
 from services.ingest.networks.bluesky.jetstream import Frame
-from services.ingest.networks.bluesky.shown import COLLECTION, MOST_POSTS, Shown
+from services.ingest.networks.bluesky.questions import questions
 from services.ingest.networks.bluesky.subscribe_events import Notice
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import AuthorGone, Item, Network, Passed, PostGone
@@ -38,10 +34,7 @@ from services.ingest.recipe import Recipe
 from services.ingest.source import Origin, RawPost, Reject, SourceBroken
 from services.ingest.veil import veil_object
 
-_OPEN_SECONDS = 10.0
-_CLOSE_SECONDS = 1.0
 _MOMENT = 0.5
-_FRAMES_HELD = 64
 # An endpoint that sends nothing else is none of Jetstream; single frames go to the dead letters.
 _MOST_GARBAGE = 50
 _MOST_GONE = 100_000
@@ -77,7 +70,7 @@ class BlueskyNetwork(Network):
         # Posts and accounts that are gone, with the time of that.
         self._gone: OrderedDict[str, int] = OrderedDict()
         self._seal = Seal(names.keys, names.source) if configuration.seal_days is not None else None
-        self._standing = _questions(configuration, names, self._seal) if self._seal is not None else None
+        self._standing = questions(configuration, names, self._seal) if self._seal is not None else None
         recipe = Recipe(format="jsonl", source=self._name, columns=_COLUMNS.named())
         self._origin = Origin(self._name, 0, recipe.encode())
 
@@ -128,12 +121,12 @@ class BlueskyNetwork(Network):
 
     def check(self) -> str:
         """See Network."""
-        deadline = time.monotonic() + _OPEN_SECONDS
+        deadline = time.monotonic() + OPEN_SECONDS
         with self._connected(None) as socket:
             try:
                 data = socket.recv(timeout=max(0.1, deadline - time.monotonic()), decode=False)
             except TimeoutError:
-                raise self._broken(f"sent nothing for {_OPEN_SECONDS:g} s") from None
+                raise self._broken(f"sent nothing for {OPEN_SECONDS:g} s") from None
             try:
                 frame = self._frame(data)
             except ValueError as error:
@@ -142,47 +135,16 @@ class BlueskyNetwork(Network):
             return f"{self._endpoint.address} answers: {frame.name}"
         return f"{self._endpoint.address} sends events, {max(0.0, time.time() - frame.time_us / _SECOND_US):.1f} s old"
 
-    @contextmanager
-    def _connected(self, cursor: str | None) -> Iterator[Connection]:
-        try:
-            with connect(
-                self._url(cursor),
-                open_timeout=_OPEN_SECONDS,
-                close_timeout=_CLOSE_SECONDS,
-                max_size=LARGEST_FRAME,
-                max_queue=_FRAMES_HELD,
-                subprotocols=self._endpoint.subprotocols,
-                user_agent_header="adrwatch",
-            ) as socket:
-                yield socket
-        except InvalidStatus as error:
-            self._endpoint.refused()
-            raise self._broken(f"answers with HTTP {error.response.status_code}") from error
-        except ConnectionClosed as error:
-            reason = f"code {error.rcvd.code}" if error.rcvd else "without a word"
-            raise self._broken(f"closed the connection, {reason}") from error
-        except TimeoutError as error:
-            raise self._broken(f"did not answer within {_OPEN_SECONDS:g} s") from error
-        except ImportError as error:
-            # Of the package that proxies of one kind need.
-            raise self._broken(f"cannot be reached: {error}") from error
-        except (OSError, WebSocketException) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise self._broken(f"cannot be reached: {reason}") from error
-
-    def _url(self, cursor: str | None) -> str:
+    def _connected(self, cursor: str | None) -> AbstractContextManager[Connection]:
         back = int(self._configuration.rewind_seconds * _SECOND_US)
-        return self._endpoint.url(None if cursor is None else max(0, int(cursor) - back))
+        return self._endpoint.connected(None if cursor is None else max(0, int(cursor) - back))
 
     @property
     def _endpoint(self) -> Endpoint:
         return self._endpoints[self._tried % len(self._endpoints)]
 
     def _broken(self, what: str) -> SourceBroken:
-        return SourceBroken(
-            f"{urlsplit(self._endpoint.address).netloc} {what}",
-            fix="look at the network's status, and at your way to it",
-        )
+        return self._endpoint.broken(what)
 
     def _frame(self, data: bytes) -> Frame | Notice:
         return self._endpoint.read(data, int(time.time() * _SECOND_US), self._future_us)
@@ -294,18 +256,3 @@ class BlueskyNetwork(Network):
         self._gone[what] = max(time_us, self._gone.pop(what, 0))
         if len(self._gone) > _MOST_GONE:
             self._gone.popitem(last=False)
-
-
-def _questions(configuration: Bluesky, names: Names, seal: Seal) -> Standing[str]:
-    """What is asked once after a start, and after a gap: Jetstream tells every deletion of the time that it keeps."""
-
-    def published() -> list[tuple[str, str]]:
-        opened = ((one.id, seal.open(one.sealed or "")) for one in names.sealed())
-        ours = ((post_id, address) for post_id, address in opened if address and f"/{COLLECTION}/" in address)
-        # Keys of records tell the time (atproto.com/specs/tid).
-        return sorted(ours, key=lambda ids: ids[1].rpartition("/")[2])
-
-    shown = Shown(configuration.api, configuration.plc, private=configuration.private_addresses)
-    made = Standing(urlsplit(configuration.api).netloc, math.inf, MOST_POSTS, published, shown.many, shown.one)
-    made.connected()
-    return made
