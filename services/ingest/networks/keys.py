@@ -20,8 +20,9 @@ from shared.text.clean import HANDLE_MASK
 from shared.text.identity import author_hash, post_hash
 from shared.vocabulary.drugs import DrugLexicon
 
-# Where only aggregates may be kept, a text that the pipeline has not read within the hour goes all the same.
-AGGREGATES_TEXT_DAYS = 1 / 24
+# Where only aggregates may be kept, a text that the pipeline has not read within a day goes all the same, and counts nowhere: a
+# pipeline that was away for a night loses nothing.
+AGGREGATES_TEXT_DAYS = 1.0
 # The lexicon as it is at the moment: it may change while a source is followed.
 Drugs = Callable[[], DrugLexicon]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")]
