@@ -79,14 +79,15 @@ def follower(
 def taken_in(name: str, source: SourceKeys, settings: Settings, drugs: Drugs, keys: Keys) -> tuple[Batch, Names]:
     """What takes items of a source in, under its policy, and the names that it knows; nothing is known yet."""
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
+    policy = source.policy
     known = Known(name, forgets_texts=source.text_limit is not None)
     names = source.names(name, keys, settings.future_limit, known.sealed, lambda post_id: batch.knows(post_id))
     batch = Batch(
         known=known,
-        accept=lambda raw: accept(raw, source.policy, limits, lambda _, account: names.author(account), now()),
+        accept=lambda raw: accept(raw, policy, limits, lambda _, account: names.author(account), now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
         hashed=names.authors,
-        withholds=source.policy.aggregates_only,
+        withholds=policy.aggregates_only,
     )
     return batch, names
 
