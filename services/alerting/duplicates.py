@@ -32,10 +32,11 @@ _EVER = 1 << 62
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """One post of a cluster.
 
-    `like` is the earlier one that it repeats, `item` its item of the single-report queue, `text` masked.
+    `like` is the earlier one that it repeats, `item` its item of the single-report queue, `text` masked. `post` and `like` are None
+    where only aggregates may be kept of the post.
     """
 
-    post: str
+    post: str | None
     at: str
     why: Why
     like: str | None = None
@@ -80,11 +81,7 @@ def of_alert(settings: Settings, rules: Rules, latest: LatestAlerts, wanted: str
     end = _EVER if alert.window_hours is None else to_ms(alert.evaluated_at)
     start = 0 if alert.window_hours is None else end - alert.window_hours * HOUR_MS
     ledger = asyncio.run(_ledger(settings, rules, {pair}, start, end))
-    found = _duplicates(ledger, alert, start, end, latest, alert.id)
-    if alert.kind == "disproportionality":
-        return found
-    mine = [group for group in found.clusters if any(one.post in alert.examples for one in group.reports)]
-    return msgspec.structs.replace(found, clusters=mine)
+    return _duplicates(ledger, alert, start, end, latest, alert.id)
 
 
 def of_queue(settings: Settings, rules: Rules, latest: LatestAlerts) -> Iterator[Duplicates]:
@@ -110,7 +107,7 @@ def with_texts(settings: Settings, found: Iterable[Duplicates], most: int) -> li
         for one in found
         for group in one.clusters
         for report in group.reports[:most]
-        if report.post.partition(":")[0] not in closed
+        if report.post is not None and report.post.partition(":")[0] not in closed
     }
     texts = _texts(settings, wanted) if wanted else {}
     return [
@@ -119,7 +116,7 @@ def with_texts(settings: Settings, found: Iterable[Duplicates], most: int) -> li
 
 
 def _with_texts(group: Group, texts: Mapping[str, str]) -> Group:
-    reports = [msgspec.structs.replace(one, text=texts.get(one.post)) for one in group.reports]
+    reports = [msgspec.structs.replace(one, text=texts.get(one.post or "")) for one in group.reports]
     return msgspec.structs.replace(group, reports=reports)
 
 
@@ -149,7 +146,9 @@ def _duplicates(
         for one in latest.matching(Filter("single_report"))
         if one.examples and (one.drug.id, one.reaction.id) == pair
     }
-    whole = Cluster(tuple(told))
+    whole, groups = Cluster(tuple(told)), clusters(told)
+    if named and alert.kind != "disproportionality":
+        groups = [group for group in groups if any(one.post_id in alert.examples for one in group.reports)]
     return Duplicates(
         named,
         alert.drug,
@@ -158,14 +157,15 @@ def _duplicates(
         whole.counted,
         dict(whole.taken_out),
         [
-            Group(group.counted, dict(group.taken_out), [_report(one, items) for one in group.reports])
-            for group in clusters(told)
+            Group(group.counted, dict(group.taken_out), [_report(ledger, one, items) for one in group.reports])
+            for group in groups
         ],
     )
 
 
-def _report(told: Told, items: Mapping[str, str]) -> Report:
-    return Report(told.post_id, from_ms(told.at_ms).isoformat(), told.why, told.like, items.get(told.post_id))
+def _report(ledger: Ledger, told: Told, items: Mapping[str, str]) -> Report:
+    like = ledger.named(told.like_row) if told.like_row is not None else None
+    return Report(ledger.named(told.row), from_ms(told.at_ms).isoformat(), told.why, like, items.get(told.post_id))
 
 
 async def _ledger(settings: Settings, rules: Rules, pairs: Collection[Pair], start: int, end: int) -> Ledger:
