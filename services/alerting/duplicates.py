@@ -98,16 +98,16 @@ def of_queue(settings: Settings, rules: Rules, latest: LatestAlerts) -> Iterator
 def with_texts(settings: Settings, found: Iterable[Duplicates], most: int) -> list[Duplicates]:
     """The same, with the texts of the first `most` posts of each cluster, as far as adr.posts still has them.
 
-    Not of sources whose posts may not leave adrwatch (ADRWATCH_NO_CASE_EXPORT). Raises DependencyAway.
+    Not of posts that may not leave adrwatch by their terms, or, where they have none, by ADRWATCH_NO_CASE_EXPORT. Raises
+    DependencyAway.
     """
     found = list(found)
-    closed = set(filter(None, settings.no_case_export.split(",")))
     wanted = {
         report.post
         for one in found
         for group in one.clusters
         for report in group.reports[:most]
-        if report.post is not None and report.post.partition(":")[0] not in closed
+        if report.post is not None
     }
     texts = _texts(settings, wanted) if wanted else {}
     return [
@@ -122,6 +122,7 @@ def _with_texts(group: Group, texts: Mapping[str, str]) -> Group:
 
 def _texts(settings: Settings, posts: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
+    closed = set(filter(None, settings.no_case_export.split(",")))
     with TopicReader(settings, POSTS) as reader:
         for record in reader.to_end():
             key = (record.key or b"").decode(errors="replace")
@@ -130,10 +131,19 @@ def _texts(settings: Settings, posts: Collection[str]) -> dict[str, str]:
             # The last record of a key stands; a tombstone is no text.
             found.pop(key, None)
             try:
-                found[key] = decode(record.value, Post).text
+                post = decode(record.value, Post)
             except BadMessage:
                 continue
+            if _may_be_shown(post, closed):
+                found[key] = post.text
     return found
+
+
+def _may_be_shown(post: Post, closed: Collection[str]) -> bool:
+    """Whether a post's words may leave adrwatch: its terms say so, and the settings' `closed` sources only where it has none."""
+    if post.terms is None:
+        return post.source not in closed
+    return post.terms.case_export and not post.terms.aggregates_only
 
 
 def _duplicates(

@@ -9,10 +9,11 @@ import pytest
 
 from services.alerting import duplicates
 from services.alerting.duplicates_cli import _grid
-from shared.events import Alert
+from shared.events import Alert, Post, Terms, encode
 from shared.latest_alerts import Filter
 from shared.settings import load
 from shared.signals.rules import shipped
+from shared.stream import Record
 from tests.unit.alerting.world import concept, from_ms
 from tests.unit.signals.signal_rows import HOUR, ledger_of, row
 
@@ -72,3 +73,38 @@ def test_a_signal_and_the_queue_show_the_cluster_too() -> None:
     assert [len(one.reports) for one in duplicates.of_alert(load(), shipped(), latest, "signal").clusters] == [2]
     [queue] = duplicates.of_queue(load(), shipped(), latest)
     assert [one.item for one in queue.clusters[0].reports] == ["first", None]
+
+
+@pytest.mark.parametrize(
+    ("source", "terms", "shown"),
+    [
+        ("open", None, True),
+        ("closed", None, False),
+        ("open", Terms(), True),
+        ("closed", Terms(), True),
+        ("open", Terms(case_export=False), False),
+        ("open", Terms(aggregates_only=True), False),
+    ],
+)
+def test_a_text_is_shown_as_the_terms_of_its_post_allow_and_as_the_settings_do_where_it_has_none(
+    monkeypatch: pytest.MonkeyPatch, source: str, terms: Terms | None, shown: bool
+) -> None:
+    name = f"{source}:1"
+    post = Post(id=name, source=source, text="words", created_at=from_ms(0), ingested_at=from_ms(0), terms=terms)
+
+    class Reader:
+        def __init__(self, *_: object) -> None: ...
+
+        def __enter__(self) -> Reader:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def to_end(self) -> list[Record]:
+            return [Record("adr.posts", 0, 0, name.encode(), encode(post))]
+
+    monkeypatch.setattr(duplicates, "TopicReader", Reader)
+    group = duplicates.Group(1, {}, [duplicates.Report(name, "2026-03-01", "counted")])
+    found = duplicates.Duplicates(None, concept("d1"), concept("r1"), 1, 1, {}, [group])
+    [one] = duplicates.with_texts(load(no_case_export="closed"), [found], 3)
+    assert one.clusters[0].reports[0].text == ("words" if shown else None)
