@@ -105,9 +105,10 @@ class LiveKeyring:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keyring = keyring(settings)
         self._file = path(settings) if settings.author_secret is None else None
+        # Before the file is read: a rotation in between is then one that the next look sees.
         self._stamp = self._look()
+        self._keyring = keyring(settings)
         self._due = 0.0
 
     def __call__(self) -> Keyring:

@@ -32,10 +32,11 @@ _EVER = 1 << 62
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """One post of a cluster.
 
-    `like` is the earlier one that it repeats, `item` its item of the single-report queue, `text` masked.
+    `like` is the earlier one that it repeats, `item` its item of the single-report queue, `text` masked. `post` and `like` are None
+    where only aggregates may be kept of the post.
     """
 
-    post: str
+    post: str | None
     at: str
     why: Why
     like: str | None = None
@@ -80,11 +81,7 @@ def of_alert(settings: Settings, rules: Rules, latest: LatestAlerts, wanted: str
     end = _EVER if alert.window_hours is None else to_ms(alert.evaluated_at)
     start = 0 if alert.window_hours is None else end - alert.window_hours * HOUR_MS
     ledger = asyncio.run(_ledger(settings, rules, {pair}, start, end))
-    found = _duplicates(ledger, alert, start, end, latest, alert.id)
-    if alert.kind == "disproportionality":
-        return found
-    mine = [group for group in found.clusters if any(one.post in alert.examples for one in group.reports)]
-    return msgspec.structs.replace(found, clusters=mine)
+    return _duplicates(ledger, alert, start, end, latest, alert.id)
 
 
 def of_queue(settings: Settings, rules: Rules, latest: LatestAlerts) -> Iterator[Duplicates]:
@@ -101,16 +98,16 @@ def of_queue(settings: Settings, rules: Rules, latest: LatestAlerts) -> Iterator
 def with_texts(settings: Settings, found: Iterable[Duplicates], most: int) -> list[Duplicates]:
     """The same, with the texts of the first `most` posts of each cluster, as far as adr.posts still has them.
 
-    Not of sources whose posts may not leave adrwatch (ADRWATCH_NO_CASE_EXPORT). Raises DependencyAway.
+    Not of posts that may not leave adrwatch by their terms, or, where they have none, by ADRWATCH_NO_CASE_EXPORT. Raises
+    DependencyAway.
     """
     found = list(found)
-    closed = set(filter(None, settings.no_case_export.split(",")))
     wanted = {
         report.post
         for one in found
         for group in one.clusters
         for report in group.reports[:most]
-        if report.post.partition(":")[0] not in closed
+        if report.post is not None
     }
     texts = _texts(settings, wanted) if wanted else {}
     return [
@@ -119,12 +116,13 @@ def with_texts(settings: Settings, found: Iterable[Duplicates], most: int) -> li
 
 
 def _with_texts(group: Group, texts: Mapping[str, str]) -> Group:
-    reports = [msgspec.structs.replace(one, text=texts.get(one.post)) for one in group.reports]
+    reports = [msgspec.structs.replace(one, text=texts.get(one.post or "")) for one in group.reports]
     return msgspec.structs.replace(group, reports=reports)
 
 
 def _texts(settings: Settings, posts: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
+    closed = set(filter(None, settings.no_case_export.split(",")))
     with TopicReader(settings, POSTS) as reader:
         for record in reader.to_end():
             key = (record.key or b"").decode(errors="replace")
@@ -133,10 +131,19 @@ def _texts(settings: Settings, posts: Collection[str]) -> dict[str, str]:
             # The last record of a key stands; a tombstone is no text.
             found.pop(key, None)
             try:
-                found[key] = decode(record.value, Post).text
+                post = decode(record.value, Post)
             except BadMessage:
                 continue
+            if _may_be_shown(post, closed):
+                found[key] = post.text
     return found
+
+
+def _may_be_shown(post: Post, closed: Collection[str]) -> bool:
+    """Whether a post's words may leave adrwatch: its terms say so, and the settings' `closed` sources only where it has none."""
+    if post.terms is None:
+        return post.source not in closed
+    return post.terms.case_export and not post.terms.aggregates_only
 
 
 def _duplicates(
@@ -149,7 +156,9 @@ def _duplicates(
         for one in latest.matching(Filter("single_report"))
         if one.examples and (one.drug.id, one.reaction.id) == pair
     }
-    whole = Cluster(tuple(told))
+    whole, groups = Cluster(tuple(told)), clusters(told)
+    if named and alert.kind != "disproportionality":
+        groups = [group for group in groups if any(one.post_id in alert.examples for one in group.reports)]
     return Duplicates(
         named,
         alert.drug,
@@ -158,14 +167,15 @@ def _duplicates(
         whole.counted,
         dict(whole.taken_out),
         [
-            Group(group.counted, dict(group.taken_out), [_report(one, items) for one in group.reports])
-            for group in clusters(told)
+            Group(group.counted, dict(group.taken_out), [_report(ledger, one, items) for one in group.reports])
+            for group in groups
         ],
     )
 
 
-def _report(told: Told, items: Mapping[str, str]) -> Report:
-    return Report(told.post_id, from_ms(told.at_ms).isoformat(), told.why, told.like, items.get(told.post_id))
+def _report(ledger: Ledger, told: Told, items: Mapping[str, str]) -> Report:
+    like = ledger.named(told.like_row) if told.like_row is not None else None
+    return Report(ledger.named(told.row), from_ms(told.at_ms).isoformat(), told.why, like, items.get(told.post_id))
 
 
 async def _ledger(settings: Settings, rules: Rules, pairs: Collection[Pair], start: int, end: int) -> Ledger:

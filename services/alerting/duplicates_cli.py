@@ -76,7 +76,7 @@ def _grid(number: int, group: Group) -> Table:
     for one in group.reports[:SAMPLE]:
         why = one.why.replace("_", " ")
         text = [one.text or ""] if with_text else []
-        table.add_row(f"{one.at[:16]}", one.post, why, one.item or "", *text)
+        table.add_row(f"{one.at[:16]}", one.post or "only aggregates are kept", why, one.item or "", *text)
     if (more := len(group.reports) - SAMPLE) > 0:
         table.add_row("", f"and {more} more", "", "")
     return table

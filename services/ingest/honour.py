@@ -1,6 +1,8 @@
 """Which stores have honoured deletions: a reader of `adr.deletions` commits its place only after its store has forgotten.
 
-So the places of the groups that read the topic are the receipt, and nothing has to be asked of the stores themselves.
+So the places of the groups that read the topic are the receipt, and nothing has to be asked of the stores themselves. It covers
+counts, single reports and cases. Published signals are amended later, by the workers that own their pairs, and the pipeline reads
+the tombstones of `adr.posts`: when they have forgotten a post, the audit trail's receipts say (`adrwatch audit receipts`).
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from shared.events import now
 from shared.settings import Settings
 from shared.topics import DELETIONS
 
-# Group of consumers, by the name of its worker, and what it keeps.
-STORES = {"alerting": "counts, signals and single reports in Redis", "cases": "the case store"}
+# Group of consumers, by the name of its worker, and what is without the post when it has read a deletion.
+STORES = {"alerting": "counts and single reports in Redis", "cases": "the case store"}
 _LOOK_SECONDS = 0.5
 
 

@@ -34,12 +34,12 @@ def clusters(told: Sequence[Told]) -> list[Cluster]:
 
     A second report of an author in other words repeats nobody's, and makes no cluster.
     """
-    heads: dict[str, str] = {}
-    found: dict[str, list[Told]] = {}
+    heads: dict[int, int] = {}
+    found: dict[int, list[Told]] = {}
     for one in told:
-        repeats = one.like if one.why in ("repost", "near_duplicate") else None
+        repeats = one.like_row if one.why in ("repost", "near_duplicate") else None
         # A repost may be of a post that names another pair: then it stands by itself.
-        head = heads[one.post_id] = heads.get(repeats, repeats) if repeats is not None else one.post_id
+        head = heads[one.row] = heads.get(repeats, repeats) if repeats is not None else one.row
         found.setdefault(head, []).append(one)
     groups = [Cluster(tuple(reports)) for reports in found.values() if len(reports) > 1]
     return sorted(groups, key=lambda group: (-len(group.reports), group.reports[0].at_ms))

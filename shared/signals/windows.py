@@ -52,12 +52,17 @@ Why = Literal["counted", "repost", "near_duplicate", "same_author"]
 
 
 class Told(NamedTuple):
-    """One post's report of one pair as a window takes it. `like` is the earlier post that it repeats, None where it counts."""
+    """One post's report of one pair as a window takes it. `like` is the earlier post that it repeats, None where it counts.
+
+    `row` and `like_row` are the rows of the two in the ledger.
+    """
 
     post_id: str
     at_ms: int
     why: Why
     like: str | None
+    row: int
+    like_row: int | None
 
 
 def to_ms(moment: datetime) -> int:
@@ -125,12 +130,13 @@ class Vocabulary:
 class Block:
     """Rows in order, coded: one entry a row in `at`, `posts`, `authors`, `fingerprints`, one a pair in `pair_row`, `pairs`.
 
-    `sketches` has a row of 64-bit words a report; zeros where a report has no sketch. A post that no signal may name is empty in
-    `posts`.
+    `unnamed` says of which rows no signal may name the post. `sketches` has a row of 64-bit words a report; zeros where a report
+    has no sketch.
     """
 
     at: Counts
     posts: list[str]
+    unnamed: Flags
     authors: Counts
     fingerprints: Counts
     sketches: NDArray[np.uint64]
@@ -149,7 +155,8 @@ class Block:
                 pairs.append(vocabulary.pair(drug, reaction))
         return cls(
             np.array([row.at_ms for row in ordered], dtype=np.int64),
-            ["" if row.unnamed else row.post_id for row in ordered],
+            [row.post_id for row in ordered],
+            np.array([row.unnamed for row in ordered], dtype=bool),
             np.array([vocabulary.authors.of(row.author) for row in ordered], dtype=np.int64),
             np.array([vocabulary.fingerprints.of(row.fingerprint) for row in ordered], dtype=np.int64),
             np.frombuffer(b"".join(row.sketch or _NO_SKETCH for row in ordered), dtype=np.uint64).reshape(
@@ -180,6 +187,7 @@ class Ledger:
         self.vocabulary = vocabulary
         self.at: Counts = _join([block.at for block in blocks])
         self.posts = [post for block in blocks for post in block.posts]
+        self._unnamed: Flags = np.concatenate([block.unnamed for block in blocks] or [np.empty(0, dtype=bool)])
         self.authors: Counts = _join([block.authors for block in blocks])
         self._previous_copy = _previous(_join([block.fingerprints for block in blocks]))
         self.pair_row: Counts = _join([block.pair_row + start for block, start in zip(blocks, starts, strict=False)])
@@ -201,6 +209,10 @@ class Ledger:
         """The codes of the pairs that any post with start <= event time < end reports, counted or not."""
         low, high = np.searchsorted(self.at, [start_ms, end_ms])
         return np.unique(self.pairs[self._pair_start[low] : self._pair_start[high]])
+
+    def named(self, row: int) -> str | None:
+        """The post of a row, None where nobody may be told which it is."""
+        return None if self._unnamed[row] else self.posts[row]
 
     def linked(self) -> tuple[int, int]:
         """How many reports repeat the words of an earlier one, and how many others a pair of it in nearly the same words."""
@@ -227,7 +239,8 @@ class Ledger:
         for entry in (np.flatnonzero(self.pairs[first:last] == pair) + first).tolist():
             row = int(self.pair_row[entry])
             why, like = self._why(entry, row, int(low), int(first)) if entry not in counted else ("counted", NONE)
-            found.append(Told(self.posts[row], int(self.at[row]), why, self.posts[like] if like != NONE else None))
+            repeated = (self.posts[like], like) if like != NONE else (None, None)
+            found.append(Told(self.posts[row], int(self.at[row]), why, repeated[0], row, repeated[1]))
         return found
 
     def _why(self, entry: int, row: int, low: int, first: int) -> tuple[Why, int]:
@@ -322,4 +335,4 @@ class Window:
     def posts(self, pair: int, most: int) -> tuple[str, ...]:
         """The ids of the last `most` counted posts of a pair that may be named, the latest first."""
         rows = self._rows[self._pairs == pair][::-1]
-        return tuple(itertools.islice(filter(None, (self._ledger.posts[row] for row in rows)), most))
+        return tuple(itertools.islice(filter(None, map(self._ledger.named, rows)), most))

@@ -24,7 +24,11 @@ def delete(
     ] = None,
     wait: Annotated[
         float | None,
-        typer.Option(min=1, metavar="SECONDS", help="Wait until every store has forgotten, and give a receipt."),
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="Wait until counts, single reports and cases are without them, and give a receipt.",
+        ),
     ] = None,
     give_up: Annotated[float, typer.Option(min=1, help="Seconds until an unanswered delivery has failed.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
@@ -33,6 +37,7 @@ def delete(
 
     Writes a deletion for each, tombstones for the posts, and tombstones for dead letters that hold them. Repeating it is harmless,
     and is what to do when the broker did not acknowledge everything. Exit code 1, with --wait: a store had not forgotten in time.
+    When the pipeline and published signals have is told by `adrwatch audit receipts`.
 
     Example: adrwatch forget bluesky:3kabcdefg forum:10442 --wait 60
     """
@@ -65,6 +70,7 @@ def delete(
                 print(f"{STORES[store]}: not yet after {wait:g} s; see that the worker {store} runs")
             for store in receipt.absent:
                 print(f"{STORES[store]}: its worker {store} has never read a deletion")
+            print("published signals and the pipeline follow: see `adrwatch audit receipts`")
     if as_json:
         print(json.dumps(answer))
     if not complete:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.ingest import honour
+from services.ingest import delete, honour
+from services.ingest.commands.delete import delete as forget
+from shared.events import now
 from shared.settings import Settings, load
 
 
@@ -56,3 +58,17 @@ def test_a_receipt_names_what_each_store_has_done(
     assert receipt.complete is complete
     assert len(said) == len(honoured)
     assert receipt.as_dict()["complete"] is complete
+
+
+def test_the_receipt_promises_nothing_of_published_signals_and_says_where_they_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def waited(_: Settings, patience: float, say: object) -> honour.Receipt:
+        return honour.Receipt(now(), honoured={"cases": 1.0}, waiting=[], absent=["alerting"])
+
+    monkeypatch.setattr(delete, "by_hand", lambda *_: delete.TakenBack(1, 1, 0))
+    monkeypatch.setattr(honour, "wait_for_stores", waited)
+    forget(["own:1"], wait=1.0)
+    told = capsys.readouterr().out
+    assert "counts and single reports in Redis: its worker alerting has never read a deletion" in told
+    assert "published signals and the pipeline follow: see `adrwatch audit receipts`" in told

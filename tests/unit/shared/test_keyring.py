@@ -115,6 +115,24 @@ def test_a_process_takes_up_a_new_secret_and_stays_with_the_old_ones_where_the_f
     assert not file.exists()
 
 
+def test_a_secret_that_is_replaced_while_a_process_starts_is_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = secret_file(tmp_path, f"{OLD}\n")
+    made = Keyring(keyring.Key("n" * 20), (keyring.Key(OLD, datetime.now(UTC).date()),))
+    read = keyring.read
+
+    def read_and_rotated(path: Path) -> Keyring:
+        found = read(path)
+        keyring.write(file, made)
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(keyring, "read", read_and_rotated)
+        live = LiveKeyring(load(data_dir=tmp_path))
+    assert live() == made
+
+
 def adrwatch(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int:
     monkeypatch.setattr(sys, "argv", ["adrwatch", "secrets", *words])
     monkeypatch.setenv("ADRWATCH_DATA_DIR", str(folder))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import msgspec
+
 from shared.signals.clusters import clusters
 from shared.signals.windows import Ledger, Told
 from tests.unit.signals.signal_rows import HOUR, counted_plainly, ledger_of, row, sketch_with
@@ -72,3 +74,11 @@ def test_what_is_said_to_count_is_what_a_window_counts() -> None:
         assert {one.post_id for one in found if one.why == "counted"} == plainly
         earlier = {one.post_id: place for place, one in enumerate(found)}
         assert all(earlier.get(one.like, -1) < earlier[one.post_id] for one in found if one.like is not None)
+
+
+def test_posts_that_nobody_may_name_are_as_distinct_as_others() -> None:
+    rows = [row("p1", 1, A, fingerprint="f"), row("p2", 2, A, fingerprint="f"), row("p3", 3, A), row("p4", 4, A)]
+    ledger = ledger_of(msgspec.structs.replace(one, unnamed=True) for one in rows)
+    [group] = clusters(told(ledger))
+    assert [(one.post_id, one.like) for one in group.reports] == [("p1", None), ("p2", "p1")]
+    assert [ledger.named(one.row) for one in group.reports] == [None, None]
