@@ -59,6 +59,22 @@ def test_a_deletion_by_another_name_finds_its_post_and_a_name_is_noted_once() ->
     assert list(one.gone) == ["s:1"]
 
 
+def test_the_other_names_of_a_post_that_is_deleted_before_it_is_written_are_not_noted() -> None:
+    one = batch()
+    for item in (raw(1), Alias("s:1", "s:x"), raw(2), Alias("s:2", "s:y"), PostGone("s:x"), Alias("s:1", "s:x")):
+        one.take(item)
+    assert one.aliases == {"s:y": "s:2"}
+    assert [output.key for output in one.outputs() if output.topic is PUBLISHED] == ["s:2", "s:y"]
+
+
+def test_the_other_names_of_a_post_that_names_no_medicine_any_more_are_not_noted() -> None:
+    one = batch()
+    one.known.add([Published(id="s:1")], 0)
+    one.take(raw(1, "something else"))
+    one.take(Alias("s:1", "s:x"))
+    assert (list(one.gone), one.aliases) == (["s:1"], {})
+
+
 def test_the_other_names_of_a_post_are_read_back_and_forgotten_with_it() -> None:
     known = Known("s")
     for key, post in (("s:1", "s:1"), ("s:x", "s:1"), ("s:y", "s:1"), ("s:z", "s:2")):
