@@ -102,9 +102,10 @@ class Courier:
         if self._text_days is None:
             self.forgotten = None
             return
-        outputs, posts = outdated(self._settings, self._name, self._known, self._text_days)
+        before_ms = _days_ago_ms(self._text_days)
+        outputs, posts = outdated(self._settings, self._name, self._known, before_ms)
         self._writer.write(outputs)
-        self._known.text_gone(posts)
+        self._known.text_gone(posts, before_ms)
         oldest = self._known.oldest_text()
         self.forgotten = TextsForgotten(now(), len(outputs), oldest)
         metrics.TEXTS_FORGOTTEN.labels(self._name).inc(len(outputs))
@@ -114,10 +115,10 @@ class Courier:
     def _forget_seals(self) -> None:
         if self._seal_days is None:
             return
-        old = self._known.sealed(int(time.time() * 1000) - int(self._seal_days * DAY_MS))
-        notes = [Published(id=one.id, author=one.author) for one in old]
+        before_ms = _days_ago_ms(self._seal_days)
+        notes = [Published(id=one.id, author=one.author) for one in self._known.sealed(before_ms)]
         self._writer.write([Output(PUBLISHED, note.id, encode(note)) for note in notes])
-        self._known.unsealed(note.id for note in notes)
+        self._known.unsealed((note.id for note in notes), before_ms)
 
     def _note_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -126,3 +127,7 @@ class Courier:
         log.warning(
             "the broker is away, trying again", source=self._name, attempt=state.attempt_number, error=str(error)
         )
+
+
+def _days_ago_ms(days: float) -> int:
+    return int(time.time() * 1000) - int(days * DAY_MS)

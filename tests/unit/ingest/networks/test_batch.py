@@ -183,9 +183,23 @@ def test_texts_of_some_days_are_named_once_and_those_that_the_broker_has_forgott
     known.add([Published(id="s:old")], now_ms - 3 * DAY_MS)
     known.add([Published(id="s:ancient")], now_ms - 30 * DAY_MS)
     assert known.with_text_from_before(now_ms - 2 * DAY_MS) == ["s:old"]
-    known.text_gone(["s:old"])
+    known.text_gone(["s:old"], now_ms - 2 * DAY_MS)
     assert known.with_text_from_before(now_ms - 2 * DAY_MS) == []
     assert "s:old" in known, "its deletion must still find it"
+
+
+def test_what_an_edit_brings_while_the_older_is_forgotten_is_not_forgotten_with_it() -> None:
+    known = Known("s")
+    now_ms = int(time.time() * 1000)
+    limit = now_ms - 2 * DAY_MS
+    known.add([Published(id="s:1", sealed="older")], now_ms - 3 * DAY_MS)
+    assert known.with_text_from_before(limit) == [one.id for one in known.sealed(limit)] == ["s:1"]
+    edited = Published(id="s:1", sealed="younger")
+    known.add([edited], now_ms)
+    known.text_gone(["s:1"], limit)
+    known.unsealed(["s:1"], limit)
+    assert known.with_text_from_before(now_ms + 1) == ["s:1"], "its own time comes"
+    assert known.sealed() == [edited]
 
 
 def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their_own() -> None:
@@ -198,7 +212,7 @@ def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their
     one.known.add(one.published, now_ms)
     assert one.known.sealed() == notes[1:]
     assert one.known.sealed(now_ms) == []
-    one.known.unsealed(["s:2"])
+    one.known.unsealed(["s:2"], now_ms + 1)
     assert one.known.sealed() == []
     assert "s:2" in one.known
     one.known.add([notes[1]], now_ms)
