@@ -14,7 +14,6 @@ from services.ingest.delete import take_back
 from services.ingest.letters import Letters
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
-from services.ingest.networks.texts import outdated
 from services.ingest.publish import STAGE
 from shared import metrics
 from shared.errors import AdrwatchError
@@ -22,7 +21,7 @@ from shared.events import Published, TextsForgotten, encode, now
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED
+from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED, partition_of
 from shared.writer import Writer
 
 log = logger("sources")
@@ -103,7 +102,11 @@ class Courier:
             self.forgotten = None
             return
         before_ms = _days_ago_ms(self._text_days)
-        outputs, posts = outdated(self._settings, self._name, self._known, before_ms)
+        # What was counted of the posts stays: this is no deletion.
+        posts = self._known.with_text_from_before(before_ms)
+        outputs = [Output(POSTS, post, None, partition_of(post, POSTS.partitions)) for post in posts]
+        self._letters.catch_up()
+        outputs += self._letters.with_text_from_before(before_ms)
         self._writer.write(outputs)
         self._known.text_gone(posts, before_ms)
         oldest = self._known.oldest_text()
