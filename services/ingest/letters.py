@@ -69,6 +69,11 @@ class Letters:
             raise
         self._let_go()
 
+    @property
+    def posts(self) -> set[str]:
+        """The posts that letters hold, as far as they were read."""
+        return {post for post in self._by_post if post}
+
     def tombstones(self, posts: Iterable[str]) -> list[Output]:
         """Tombstones for the letters that hold these posts, as far as they were read."""
         return [_tombstone(name) for post in posts for name in sorted(self._by_post.get(post, ()))]

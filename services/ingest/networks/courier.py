@@ -14,6 +14,7 @@ from services.ingest.delete import take_back
 from services.ingest.letters import Letters
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
+from services.ingest.networks.taken_back import TakenBack
 from services.ingest.publish import STAGE
 from shared import metrics
 from shared.errors import AdrwatchError
@@ -27,7 +28,7 @@ from shared.writer import Writer
 log = logger("sources")
 
 _PATIENCE_SECONDS = 15.0
-# How often texts that are too old are looked for.
+# How often texts that are too old are looked for, and dead letters of posts that were taken back before.
 _TIDY_SECONDS = 600.0
 
 
@@ -50,6 +51,7 @@ class Courier:
         self._stage = f"source-{name}"
         self._writer = Writer(settings, _PATIENCE_SECONDS)
         self._letters = Letters(settings, name)
+        self._taken_back = TakenBack(settings, name)
         self._text_days = text_days
         self._seal_days = seal_days
         self._tidied = 0.0
@@ -73,6 +75,7 @@ class Courier:
     def tidy(self) -> None:
         """Forget what the source may not keep any longer, every ten minutes. Raises as `deliver` does."""
         if time.time() - self._tidied > _TIDY_SECONDS:
+            self.insist(self._forget_late_letters)
             self.insist(self._forget_texts)
             self.insist(self._forget_seals)
             self._tidied = time.time()
@@ -96,6 +99,12 @@ class Courier:
     def _take_back(self, parcel: Parcel) -> None:
         self._letters.catch_up()
         take_back(parcel.gone, self._letters, self._writer.write, parcel.aliases)
+
+    def _forget_late_letters(self) -> None:
+        """The deletion of a post has looked for its letters before a pipeline that was behind has written one."""
+        self._taken_back.catch_up()
+        self._letters.catch_up()
+        self._writer.write(self._letters.tombstones(self._taken_back.out_of(self._letters.posts, self._known)))
 
     def _forget_texts(self) -> None:
         if self._text_days is None:

@@ -15,6 +15,7 @@ from services.ingest.networks import courier
 from services.ingest.networks.courier import Courier
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
+from services.ingest.networks.taken_back import TakenBack
 from shared import metrics
 from shared.events import Position, Published, TextsForgotten, decode, now
 from shared.settings import load
@@ -37,18 +38,12 @@ class Taken:
         """Nothing is open."""
 
 
-class Lying(Letters):
-    """The letters of a topic in which none more comes."""
-
-    def catch_up(self) -> None:
-        """Everything is read."""
-
-
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Known:
     """Three posts: of three hours ago, two hours ago and now. Texts older than an hour are to go."""
     monkeypatch.setattr(courier, "Writer", Taken)
-    monkeypatch.setattr(courier, "Letters", Lying)
+    for index in (Letters, TakenBack):
+        monkeypatch.setattr(index, "catch_up", lambda _: None)
     found, at = Known("s"), int(time.time() * 1000)
     for number, hours in enumerate((3, 2, 0)):
         found.add([Published(id=f"s:{number}")], at - hours * HOUR_MS)
