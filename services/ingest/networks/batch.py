@@ -51,7 +51,8 @@ class Batch:
                 self.rejects.append(replace(item, withheld=self.withholds))
                 return "reject"
             case Alias(post_id, alias):
-                if (post_id in self.posts or post_id in self.known) and self.known.named(alias) != post_id:
+                here = post_id in self.posts or post_id in self.known
+                if here and post_id not in self.gone and self.known.named(alias) != post_id:
                     self.aliases[alias] = post_id
                 return "again"
             case PostGone(post_id, asked_by):
@@ -83,10 +84,14 @@ class Batch:
     def _take_back(self, post_id: str, asked_by: AskedBy = "network") -> bool:
         # One that waits here may be with the broker all the same, from a time that ended before it was noted.
         ours = self.posts.pop(post_id, None) is not None or post_id in self.known
-        if ours and post_id not in self.gone:
+        if not ours:
+            return False
+        # Nothing that is taken back later would find the notes of its other names.
+        self.aliases = {alias: named for alias, named in self.aliases.items() if named != post_id}
+        if post_id not in self.gone:
             at = now()
             self.gone[post_id] = Deletion(id=post_id, deleted_at=at, requested_at=at, asked_by=asked_by)
-        return ours
+        return True
 
     def clear(self) -> None:
         """Everything is with the broker."""

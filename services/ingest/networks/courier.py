@@ -14,7 +14,7 @@ from services.ingest.delete import take_back
 from services.ingest.letters import Letters
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
-from services.ingest.networks.texts import outdated
+from services.ingest.networks.taken_back import TakenBack
 from services.ingest.publish import STAGE
 from shared import metrics
 from shared.errors import AdrwatchError
@@ -22,13 +22,13 @@ from shared.events import Published, TextsForgotten, encode, now
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED
+from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED, partition_of
 from shared.writer import Writer
 
 log = logger("sources")
 
 _PATIENCE_SECONDS = 15.0
-# How often texts that are too old are looked for.
+# How often texts that are too old are looked for, and dead letters of posts that were taken back before.
 _TIDY_SECONDS = 600.0
 
 
@@ -51,6 +51,7 @@ class Courier:
         self._stage = f"source-{name}"
         self._writer = Writer(settings, _PATIENCE_SECONDS)
         self._letters = Letters(settings, name)
+        self._taken_back = TakenBack(settings, name)
         self._text_days = text_days
         self._seal_days = seal_days
         self._tidied = 0.0
@@ -74,6 +75,7 @@ class Courier:
     def tidy(self) -> None:
         """Forget what the source may not keep any longer, every ten minutes. Raises as `deliver` does."""
         if time.time() - self._tidied > _TIDY_SECONDS:
+            self.insist(self._forget_late_letters)
             self.insist(self._forget_texts)
             self.insist(self._forget_seals)
             self._tidied = time.time()
@@ -98,13 +100,24 @@ class Courier:
         self._letters.catch_up()
         take_back(parcel.gone, self._letters, self._writer.write, parcel.aliases)
 
+    def _forget_late_letters(self) -> None:
+        """The deletion of a post has looked for its letters before a pipeline that was behind has written one."""
+        self._taken_back.catch_up()
+        self._letters.catch_up()
+        self._writer.write(self._letters.tombstones(self._taken_back.out_of(self._letters.posts, self._known)))
+
     def _forget_texts(self) -> None:
         if self._text_days is None:
             self.forgotten = None
             return
-        outputs, posts = outdated(self._settings, self._name, self._known, self._text_days)
+        before_ms = _days_ago_ms(self._text_days)
+        # What was counted of the posts stays: this is no deletion.
+        posts = self._known.with_text_from_before(before_ms)
+        outputs = [Output(POSTS, post, None, partition_of(post, POSTS.partitions)) for post in posts]
+        self._letters.catch_up()
+        outputs += self._letters.with_text_from_before(before_ms)
         self._writer.write(outputs)
-        self._known.text_gone(posts)
+        self._known.text_gone(posts, before_ms)
         oldest = self._known.oldest_text()
         self.forgotten = TextsForgotten(now(), len(outputs), oldest)
         metrics.TEXTS_FORGOTTEN.labels(self._name).inc(len(outputs))
@@ -114,10 +127,10 @@ class Courier:
     def _forget_seals(self) -> None:
         if self._seal_days is None:
             return
-        old = self._known.sealed(int(time.time() * 1000) - int(self._seal_days * DAY_MS))
-        notes = [Published(id=one.id, author=one.author) for one in old]
+        before_ms = _days_ago_ms(self._seal_days)
+        notes = [Published(id=one.id, author=one.author) for one in self._known.sealed(before_ms)]
         self._writer.write([Output(PUBLISHED, note.id, encode(note)) for note in notes])
-        self._known.unsealed(note.id for note in notes)
+        self._known.unsealed((note.id for note in notes), before_ms)
 
     def _note_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -126,3 +139,7 @@ class Courier:
         log.warning(
             "the broker is away, trying again", source=self._name, attempt=state.attempt_number, error=str(error)
         )
+
+
+def _days_ago_ms(days: float) -> int:
+    return int(time.time() * 1000) - int(days * DAY_MS)

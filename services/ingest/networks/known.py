@@ -135,11 +135,14 @@ class Known:
             [found] = self._posts.execute("SELECT min(text_ms) FROM posts WHERE text_ms IS NOT NULL").fetchone()
         return None if found is None else datetime.fromtimestamp(found / 1000, UTC)
 
-    def text_gone(self, ids: Iterable[str]) -> None:
-        """The texts of these posts are forgotten; the posts are still known."""
+    def text_gone(self, ids: Iterable[str], before_ms: int) -> None:
+        """The texts of these posts that were written before a time are forgotten; the posts are still known.
+
+        A text that an edit has brought meanwhile is younger, and stays.
+        """
+        query = "UPDATE posts SET text_ms = NULL WHERE id = ? AND text_ms < ?"
         with self._changing():
-            query = "UPDATE posts SET text_ms = NULL WHERE id = ?"
-            self._posts.executemany(query, [(self._packed(one),) for one in ids])
+            self._posts.executemany(query, [(self._packed(one), before_ms) for one in ids])
 
     def apply(self, key: str, value: bytes | None, written_ms: int) -> None:
         """Take in a record of the topic, written at a time in ms since 1970."""
@@ -170,11 +173,11 @@ class Known:
             for one, author, sealed in found
         ]
 
-    def unsealed(self, ids: Iterable[str]) -> None:
-        """The encrypted ids of these posts are forgotten; the posts are still known."""
-        query = "UPDATE posts SET sealed = NULL, sealed_ms = NULL WHERE id = ?"
+    def unsealed(self, ids: Iterable[str], before_ms: int) -> None:
+        """The encrypted ids of these posts that were written before a time are forgotten, as in `text_gone`."""
+        query = "UPDATE posts SET sealed = NULL, sealed_ms = NULL WHERE id = ? AND sealed_ms < ?"
         with self._changing():
-            self._posts.executemany(query, [(self._packed(one),) for one in ids])
+            self._posts.executemany(query, [(self._packed(one), before_ms) for one in ids])
 
     def _ids(self, query: str, value: str | bytes | int) -> list[str]:
         with self._lock:

@@ -32,10 +32,18 @@ class Broker:
         self.away: set[int] = set()
         self.calls = 0
 
-    def bury(self, name: str, post: str | None, value: bytes | None = b"", written_ms: int | None = None) -> None:
+    def bury(
+        self,
+        name: str,
+        post: str | None,
+        value: bytes | None = b"",
+        written_ms: int | None = None,
+        payload: bytes = b"",
+        topic: str = "adr.posts",
+    ) -> None:
         letter = DeadLetter(
-            id=name, reason="schema", detail="", stage="screen", topic="adr.posts", partition=0, offset=0,
-            occurred_at=now(), payload=b"", key=None if post is None else post.encode(),
+            id=name, reason="schema", detail="", stage="screen", topic=topic, partition=0, offset=0,
+            occurred_at=now(), payload=payload, key=None if post is None else post.encode(),
         )  # fmt: skip
         at = int(now().timestamp() * 1000) if written_ms is None else written_ms
         lying = encode(letter) if value == b"" else value
@@ -151,3 +159,21 @@ def test_a_source_remembers_its_own_letters_and_none_that_the_topic_has_let_go(b
     broker.bury("b", "other:1")
     index = letters("own")
     assert [one.key for one in index.tombstones(["own:1", "other:1"])] == ["a"]
+
+
+def test_letters_whose_texts_are_too_old_are_those_of_the_source_that_were_given_a_text(broker: Broker) -> None:
+    broker.bury("of its post", "own:1", payload=b"zoloft")
+    broker.bury("of its reading", None, payload=b"zoloft", topic="own")
+    broker.bury("of nothing kept", "own:1")
+    broker.bury("of another post", "other:1", payload=b"zoloft")
+    broker.bury("of another reading", None, payload=b"zoloft", topic="other")
+    broker.bury("done", "own:1", payload=b"zoloft")
+    broker.bury("done", None, value=None)
+    index = letters("own")
+    after = int(now().timestamp() * 1000) + 1
+    assert [one.key for one in index.with_text_from_before(after)] == ["of its post", "of its reading"]
+    assert index.with_text_from_before(after - 60_000) == []
+    assert "zoloft" not in repr(vars(index)), "no text lies in memory"
+    broker.bury("of its post", "own:1", value=None)
+    index.catch_up()
+    assert [one.key for one in index.with_text_from_before(after)] == ["of its reading"]

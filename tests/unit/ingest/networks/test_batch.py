@@ -59,6 +59,22 @@ def test_a_deletion_by_another_name_finds_its_post_and_a_name_is_noted_once() ->
     assert list(one.gone) == ["s:1"]
 
 
+def test_the_other_names_of_a_post_that_is_deleted_before_it_is_written_are_not_noted() -> None:
+    one = batch()
+    for item in (raw(1), Alias("s:1", "s:x"), raw(2), Alias("s:2", "s:y"), PostGone("s:x"), Alias("s:1", "s:x")):
+        one.take(item)
+    assert one.aliases == {"s:y": "s:2"}
+    assert [output.key for output in one.outputs() if output.topic is PUBLISHED] == ["s:2", "s:y"]
+
+
+def test_the_other_names_of_a_post_that_names_no_medicine_any_more_are_not_noted() -> None:
+    one = batch()
+    one.known.add([Published(id="s:1")], 0)
+    one.take(raw(1, "something else"))
+    one.take(Alias("s:1", "s:x"))
+    assert (list(one.gone), one.aliases) == (["s:1"], {})
+
+
 def test_the_other_names_of_a_post_are_read_back_and_forgotten_with_it() -> None:
     known = Known("s")
     for key, post in (("s:1", "s:1"), ("s:x", "s:1"), ("s:y", "s:1"), ("s:z", "s:2")):
@@ -167,9 +183,23 @@ def test_texts_of_some_days_are_named_once_and_those_that_the_broker_has_forgott
     known.add([Published(id="s:old")], now_ms - 3 * DAY_MS)
     known.add([Published(id="s:ancient")], now_ms - 30 * DAY_MS)
     assert known.with_text_from_before(now_ms - 2 * DAY_MS) == ["s:old"]
-    known.text_gone(["s:old"])
+    known.text_gone(["s:old"], now_ms - 2 * DAY_MS)
     assert known.with_text_from_before(now_ms - 2 * DAY_MS) == []
     assert "s:old" in known, "its deletion must still find it"
+
+
+def test_what_an_edit_brings_while_the_older_is_forgotten_is_not_forgotten_with_it() -> None:
+    known = Known("s")
+    now_ms = int(time.time() * 1000)
+    limit = now_ms - 2 * DAY_MS
+    known.add([Published(id="s:1", sealed="older")], now_ms - 3 * DAY_MS)
+    assert known.with_text_from_before(limit) == [one.id for one in known.sealed(limit)] == ["s:1"]
+    edited = Published(id="s:1", sealed="younger")
+    known.add([edited], now_ms)
+    known.text_gone(["s:1"], limit)
+    known.unsealed(["s:1"], limit)
+    assert known.with_text_from_before(now_ms + 1) == ["s:1"], "its own time comes"
+    assert known.sealed() == [edited]
 
 
 def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their_own() -> None:
@@ -182,7 +212,7 @@ def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their
     one.known.add(one.published, now_ms)
     assert one.known.sealed() == notes[1:]
     assert one.known.sealed(now_ms) == []
-    one.known.unsealed(["s:2"])
+    one.known.unsealed(["s:2"], now_ms + 1)
     assert one.known.sealed() == []
     assert "s:2" in one.known
     one.known.add([notes[1]], now_ms)

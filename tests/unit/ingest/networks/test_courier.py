@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from services.ingest.letters import Letters
 from services.ingest.networks import courier
 from services.ingest.networks.courier import Courier
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
+from services.ingest.networks.taken_back import TakenBack
 from shared import metrics
 from shared.events import Position, Published, TextsForgotten, decode, now
 from shared.settings import load
 from shared.stream import Output
-from shared.topics import POSITIONS, POSTS
+from shared.topics import POSITIONS, POSTS, Topic
 
 HOUR_MS = 3_600_000
 
@@ -40,15 +42,12 @@ class Taken:
 def known(monkeypatch: pytest.MonkeyPatch) -> Known:
     """Three posts: of three hours ago, two hours ago and now. Texts older than an hour are to go."""
     monkeypatch.setattr(courier, "Writer", Taken)
+    for index in (Letters, TakenBack):
+        monkeypatch.setattr(index, "catch_up", lambda _: None)
     found, at = Known("s"), int(time.time() * 1000)
     for number, hours in enumerate((3, 2, 0)):
         found.add([Published(id=f"s:{number}")], at - hours * HOUR_MS)
 
-    def outdated(*_: Any) -> tuple[list[Output], list[str]]:
-        posts = found.with_text_from_before(at - HOUR_MS)
-        return [Output(POSTS, post, None) for post in posts], posts
-
-    monkeypatch.setattr(courier, "outdated", outdated)
     return found
 
 
@@ -63,11 +62,18 @@ def position_of(one: Courier) -> Position:
     return decode([output.value for output in written.outputs if output.topic is POSITIONS][-1], Position)
 
 
+def tombstones_of(one: Courier) -> set[tuple[Topic, str]]:
+    """Where it has written that something is forgotten."""
+    written: Any = one._writer
+    return {(output.topic, output.key) for output in written.outputs if output.value is None}
+
+
 def test_what_was_forgotten_and_what_is_left_is_said_and_counted(known: Known) -> None:
     before = metrics.TEXTS_FORGOTTEN.labels("s")._value.get()
     one = made(known, 1 / 24)
     assert position_of(one).forgotten is None
     one.tidy()
+    assert tombstones_of(one) == {(POSTS, "s:0"), (POSTS, "s:1")}
     said = position_of(one).forgotten
     assert said is not None
     assert said.texts == 2
