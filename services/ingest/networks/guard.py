@@ -32,7 +32,7 @@ def guarded(source: str, network: Network, cursor: str | None) -> Generator[Item
                 return
             except (AdrwatchError, KafkaError):
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, other sources and Kafka are not at fault and go on
                 # Where it happened, and no message, for that may quote a post.
                 places = traceback.extract_tb(error.__traceback__)[1:]
                 where = [f"{Path(one.filename).name}:{one.lineno}" for one in places]

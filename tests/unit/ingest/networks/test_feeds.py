@@ -255,7 +255,7 @@ def test_machines_of_the_inner_network_are_not_asked(address: str) -> None:
 )
 @pytest.mark.parametrize("private", [False, True])
 def test_an_address_that_is_none_is_said_as_any_other_trouble(address: str, private: bool) -> None:
-    with pytest.raises(SourceBroken, match="is no address of http|cannot be reached"):
+    with pytest.raises(SourceBroken, match=r"is no address of http|cannot be reached"):
         Web(private=private, timeout=2.0, most_bytes=100).get(address)
 
 
