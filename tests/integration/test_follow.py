@@ -105,3 +105,17 @@ def test_a_network_is_left_alone_for_as_long_as_it_asks_and_the_position_says_wh
         position(settings, lambda one: one.reconnects > first.reconnects)
         before, after = network.followed[:2]
         assert after - before >= 7.0
+
+
+def test_a_network_that_fails_in_a_way_that_nobody_foresaw_is_tried_again(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = settings_of(kafka, topic_prefix, tmp_path)
+
+    def wild() -> Iterator[None]:
+        raise ValueError("Invalid IPv6 URL")
+        yield
+
+    with followed(settings, Scripted(wild)):
+        found = position(settings, lambda one: one.reconnects > 2)
+        assert (found.state, found.error) == ("waiting", "its network failed in a way that nobody foresaw (ValueError)")

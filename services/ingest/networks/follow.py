@@ -9,8 +9,8 @@ Order of steps, each repeatable:
 4. only then the position is written. A crash at any point goes on from the position before, or from that of the spool where
    something waits there, and repeats what came after it under the same ids.
 
-A network that breaks off is tried again from the position on, after the time that it asks for, else with back-off and
-jitter; Kafka that is away is waited for.
+A network that breaks off, or fails in a way that nobody foresaw, is tried again from the position on, after the time that it
+asks for, a day at most, else with back-off and jitter; Kafka that is away is waited for.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from kafka.errors import KafkaError
 from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.courier import Courier
+from services.ingest.networks.guard import guarded, patience
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Item, Network
 from services.ingest.networks.outbox import Outbox
@@ -104,7 +105,7 @@ class Follower:
                     self._reconnects += 1
                     metrics.SOURCE_RECONNECTS.labels(self.name).inc()
                     log.warning("a source broke off, trying again", source=self.name, error=trouble.message)
-                    asked = trouble.wait_seconds
+                    asked = patience(trouble.wait_seconds)
                     pause = self._pause(failures) if asked is None else asked
                     why = trouble.message + positions.next_try(pause, now())
                     self._settle("waiting", why)
@@ -141,7 +142,7 @@ class Follower:
     def _follow(self) -> None:
         """One connection, until it breaks (SourceBroken) or `stop` is set."""
         before, resumed = self._last.reached, self._last.cursor is not None
-        with closing(self._network.follow(self._last.cursor)) as items:
+        with closing(guarded(self.name, self._network, self._last.cursor)) as items:
             for item in items:
                 if item is not None:
                     self._take(item)

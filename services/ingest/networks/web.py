@@ -69,7 +69,7 @@ class Web:
             page = self._once(url, headers or {}, deadline)
             if page.status not in _REDIRECTS or "Location" not in page.headers:
                 return Page(page.status, page.headers, page.body, moved)
-            target = urljoin(url, page.headers["Location"])
+            target = _target(url, page.headers["Location"])
             if urlsplit(target).netloc != urlsplit(url).netloc:
                 others += 1
             if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
@@ -102,19 +102,20 @@ class Web:
                 return Page(answer.status_code, answer.headers, bytes(body))
         except httpx.TimeoutException as error:
             raise SourceBroken(f"{named(url)} did not answer within {self._timeout:g} s", fix=_REACH) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        # UnicodeError: a name that no resolver takes.
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise SourceBroken(f"{named(url)} cannot be reached ({type(error).__name__})", fix=_REACH) from error
 
     def _admit(self, url: str) -> bool:
         """Whether a proxy asks for us. Raises SourceBroken for what must not be asked at all."""
-        parts = urlsplit(url)
         try:
-            host, port = parts.hostname or "", parts.port or 0
+            parts = urlsplit(url)
+            scheme, host, port = parts.scheme, parts.hostname or "", parts.port or 0
         except ValueError:
-            host, port = "", 0
-        if parts.scheme not in ("http", "https") or not host:
+            scheme, host, port = "", "", 0
+        if scheme not in ("http", "https") or not host:
             raise SourceBroken(f"{named(url)} is no address of http or https", fix=_REACH)
-        proxied = parts.scheme in getproxies() and not proxy_bypass(host)
+        proxied = scheme in getproxies() and not proxy_bypass(host)
         if self._private:
             return proxied
         if proxied:
@@ -125,7 +126,7 @@ class Web:
         else:
             try:
                 addresses = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-            except (OSError, UnicodeError) as error:
+            except (OSError, ValueError) as error:
                 raise SourceBroken(f"{named(url)} cannot be reached: its name is not known", fix=_REACH) from error
         for address in addresses:
             self._public(url, address)
@@ -148,9 +149,22 @@ class Web:
             )
 
 
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads to. Raises SourceBroken where that is no address."""
+    try:
+        target = urljoin(url, location)
+        urlsplit(target)
+    except ValueError:
+        raise SourceBroken(f"{named(url)} redirects to what is no address", fix=_REACH) from None
+    return target
+
+
 def named(url: str) -> str:
-    """An address as it may be printed: without a query, which may hold a key."""
-    parts = urlsplit(url)
+    """An address as it may be printed: without a query, which may hold a key. Servers write addresses that are none, too."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what cannot be read"
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

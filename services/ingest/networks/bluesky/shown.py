@@ -79,11 +79,11 @@ class Shown:
         """The address of a post that the account's own server has, else None."""
         try:
             return self._asked(address)
-        except SourceBroken as trouble:
+        except (SourceBroken, ValueError) as trouble:
             # What it says may name the account, or a server that only this account has.
             raise SourceBroken(
                 "the server of an account of Bluesky, or the directory of accounts, could not be asked",
-                fix=_LOOK, wait_seconds=trouble.wait_seconds,
+                fix=_LOOK, wait_seconds=trouble.wait_seconds if isinstance(trouble, SourceBroken) else None,
             ) from None  # fmt: skip
 
     def _asked(self, address: str) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import configparser
+import math
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,6 +56,10 @@ class Closed(SourceBroken):
     """One subreddit, or one search, cannot be read; others may be."""
 
 
+class Limited(SourceBroken):
+    """Reddit wants to be left alone: nothing else can be asked either."""
+
+
 class _Refused(Exception):
     """An answer that is none of success. `token`: it was a token that was asked for."""
 
@@ -89,6 +94,9 @@ class Api:
     def broken(self, what: str, fix: str = "", wait: float | None = None) -> SourceBroken:
         """The error of Reddit's host."""
         return SourceBroken(f"{self.host} {what}", fix=fix or _REACH, wait_seconds=wait)
+
+    def _limited(self, what: str, wait: float) -> Limited:
+        return Limited(f"{self.host} {what}", fix="nothing; if it comes often, follow less", wait_seconds=wait)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -148,7 +156,7 @@ class Api:
         """Raises SourceBroken where Reddit has said that no request is left."""
         left = self._spent_until - time.monotonic()
         if left > 0:
-            raise self.broken("has no request left for this app", "nothing; if it comes often, follow less", left)
+            raise self._limited("has no request left for this app", left)
 
     def trouble(self, error: Exception, name: str) -> SourceBroken:
         """What an error of asyncpraw means for whoever asked for `name`, which is `r/…` for a subreddit."""
@@ -166,7 +174,7 @@ class Api:
         cause = error.original_exception if isinstance(error, RequestException) else error
         if isinstance(cause, aiohttp.ClientPayloadError):
             return self.broken(f"broke off in the middle of an answer for {name}")
-        if isinstance(cause, aiohttp.ContentTypeError | ValueError | LookupError):
+        if isinstance(cause, aiohttp.ContentTypeError | ArithmeticError | ValueError | LookupError):
             return self.broken(f"sends something else than JSON for {name}")
         return self.broken(f"cannot be reached: {type(cause).__name__}")
 
@@ -180,11 +188,7 @@ class Api:
         status, said = refused.status, f"HTTP {refused.status}"
         wait = _wait(refused.headers)
         if status == 429:
-            return self.broken(
-                f"limits the rate ({said})",
-                "nothing; if it comes often, follow less",
-                _LIMIT_SECONDS if wait is None else wait,
-            )
+            return self._limited(f"limits the rate ({said})", _LIMIT_SECONDS if wait is None else wait)
         if refused.token and status < 500:
             return self._bad_key(said)
         reason = str(refused.said.get("reason") or "")
@@ -240,11 +244,16 @@ def _wait(headers: Mapping[str, str]) -> float | None:
     """How long Reddit wants to be left alone: by Retry-After, or until its window for requests ends where none is left."""
     if (after := retry_after.seconds(headers.get("Retry-After"))) is not None:
         return after
-    return _number(headers, "X-Ratelimit-Reset") if _number(headers, "X-Ratelimit-Remaining") == 0 else None
+    reset = _number(headers, "X-Ratelimit-Reset")
+    if reset is None or _number(headers, "X-Ratelimit-Remaining") != 0:
+        return None
+    return min(_LONGEST_LIMIT, max(0.0, reset))
 
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
+    """A number of a header, None where there is none, or one without an end."""
     try:
-        return float(headers[name])
+        found = float(headers[name])
     except (KeyError, ValueError):
         return None
+    return found if math.isfinite(found) else None

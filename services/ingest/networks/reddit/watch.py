@@ -114,7 +114,8 @@ class Watch:
 
     def give_up(self) -> None:
         """Leave the rest of the round."""
-        self.listings[self._next].forget()
+        for listing in self.listings[self._next : self._next + 1]:
+            listing.forget()
         self._next = 0
 
 

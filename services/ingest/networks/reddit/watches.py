@@ -29,7 +29,10 @@ Answer = TypeVar("Answer")
 
 
 class Watches:
-    """The watches of one source. One that is closed is asked again later and later, while the others are read."""
+    """The watches of one source. One that is closed is asked again later and later, while the others are read.
+
+    A pass begins behind the watch that was the last to be read: where one fails every time, the others have their turn before it.
+    """
 
     def __init__(self, api: Api, configuration: Reddit, drugs: Drugs, source: str) -> None:
         self._api = api
@@ -38,6 +41,7 @@ class Watches:
         self._source = source
         self._lexicon: DrugLexicon | None = None
         self._pauses: dict[str, float] = {}
+        self._first = 0
         kinds = ("new", "comments") if configuration.comments else ("new",)
         self._all = [
             Watch(
@@ -50,13 +54,15 @@ class Watches:
             self._all.append(Watch(_SEARCH, configuration.search_minutes * 60))
 
     def due(self) -> Iterator[Watch]:
-        """Those whose time has come; each is to be read, or left."""
-        for watch in self._all:
+        """Those whose time has come; each is to be read, or left. Raises SourceBroken where nothing is left to be read."""
+        first = self._first
+        for number in range(first, first + len(self._all)):
+            watch = self._all[number % len(self._all)]
             if time.monotonic() < watch.due:
                 continue
-            if watch.key == _SEARCH and watch.between_rounds and self._drugs() is not self._lexicon:
-                self._lexicon = self._drugs()
-                watch.listings = self._searches()
+            self._first = (number + 1) % len(self._all)
+            if watch.key == _SEARCH and watch.between_rounds and not self._renewed(watch):
+                continue
             began = time.monotonic()
             yield watch
             # Of one that broke off nobody comes back here: it is still due, as one is in the middle of its round.
@@ -124,17 +130,34 @@ class Watches:
             )
         return "; ".join(said)
 
+    def _renewed(self, search: Watch) -> bool:
+        """Whether the searches are those of the lexicon as it is. Where it has nothing to search for, they are left for a while."""
+        drugs = self._drugs()
+        if drugs is self._lexicon:
+            return True
+        try:
+            search.listings = self._searches()
+        except Closed as trouble:
+            self.leave(search, trouble)
+            return False
+        self._lexicon = drugs
+        return True
+
     def _searches(self) -> list[Listing]:
         watched = self._watched()
+        host = self._api.host
         if not watched.terms:
-            raise self._api.broken("has nothing to search for: no medicine of drugs is in the lexicon", "mend drugs")
+            raise Closed(f"{host} has nothing to search for: no medicine of drugs is in the lexicon", fix="mend drugs")
+        made, too_long = queries.pack(watched.terms, "", self._configuration.query_length)
+        if not made:
+            raise Closed(f"{host} has nothing to search for: no name fits into a search", fix="raise query_length")
         for what, names in (
             ("medicines are not in the lexicon", watched.unknown),
             ("no search can find some names", watched.hopeless),
+            ("some names do not fit into a search: raise query_length", too_long),
         ):
             if names:
                 log.warning(what, source=self._source, count=len(names), first=names[:5])
-        made, _ = queries.pack(watched.terms, "", self._configuration.query_length)
         usual = {"sort": "new", "type": "link", "t": "all"}
         return [
             Listing("/search", f"search {number} of {len(made)}", _FULL_SEARCH, {"q": query, **usual})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.ingest.networks.bluesky.shown import Shown
+from services.ingest.networks.bluesky.shown import COLLECTION, Shown
 from services.ingest.source import SourceBroken
 from tests.networks.accounts import Accounts, accounts
 from tests.networks.site import Answer
@@ -59,6 +59,7 @@ def test_a_post_is_gone_where_its_server_or_the_directory_says_so(network: Accou
         (f"/{ANNA}", Answer(503, b"", {"Retry-After": "40"}), 40.0),
         (f"/{ANNA}", Answer(404), None),
         (f"/{ANNA}", Answer(200, b'{"service":[]}'), None),
+        (f"/{ANNA}", Answer(200, b'{"service":[{"id":"#atproto_pds","serviceEndpoint":"https://[x"}]}'), None),
         ("/xrpc/com.atproto.repo.getRecord", Answer(400, b'{"error":"InvalidRequest"}'), None),
         ("/xrpc/com.atproto.repo.getRecord", Answer(404, b"<html>"), None),
         ("/xrpc/com.atproto.repo.getRecord", Answer(429, b"", {"RateLimit-Reset": "1"}), 1.0),
@@ -74,6 +75,12 @@ def test_trouble_is_no_word_that_a_post_is_gone_and_names_nobody(
     assert broken.value.wait_seconds == wait
     assert "anna" not in broken.value.message
     assert shown.one(POSTS[0]) is None
+
+
+@pytest.mark.parametrize("address", [f"did:web:[x/{COLLECTION}/3k1", f"{ANNA}/{COLLECTION}/3k/1", ANNA])
+def test_an_address_that_is_none_ends_nothing(shown: Shown, address: str) -> None:
+    with pytest.raises(SourceBroken, match="could not be asked"):
+        shown.one(address)
 
 
 def test_accounts_say_themselves_where_their_server_is_so_the_inner_network_is_not_asked(network: Accounts) -> None:

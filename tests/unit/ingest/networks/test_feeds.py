@@ -154,6 +154,7 @@ def test_a_feed_is_asked_with_what_it_said_of_its_state_and_a_broken_one_is_aske
         (Answer(302, headers={"Location": "http://127.0.0.1:1/"}), "cannot be reached"),
         (Answer(302, headers={"Location": "file:///etc/passwd"}), "is no address of http"),
         (Answer(302, headers={"Location": "/talk.rss"}), "redirects again and again"),
+        (Answer(302, headers={"Location": "https://[x"}), "redirects to what is no address"),
     ],
 )
 def test_what_is_no_feed_is_named_with_its_reason_and_another_feed_goes_on(
@@ -247,6 +248,15 @@ def test_a_feed_that_is_gone_for_good_is_not_asked_again_and_one_that_moved_is_f
 def test_machines_of_the_inner_network_are_not_asked(address: str) -> None:
     with pytest.raises(SourceBroken, match="of the inner network"):
         Web(private=False, timeout=2.0, most_bytes=100).get(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://[x", "http://[::1", "http://a\0b.example/", f"http://{'a' * 70}.example/"]
+)
+@pytest.mark.parametrize("private", [False, True])
+def test_an_address_that_is_none_is_said_as_any_other_trouble(address: str, private: bool) -> None:
+    with pytest.raises(SourceBroken, match=r"is no address of http|cannot be reached"):
+        Web(private=private, timeout=2.0, most_bytes=100).get(address)
 
 
 def test_a_name_that_becomes_one_of_the_inner_network_when_it_is_asked_gives_nothing(

@@ -374,6 +374,34 @@ def test_searches_find_posts_of_all_subreddits_by_the_names_of_the_medicines(sit
     assert {"sort": ["new"], "type": ["link"]}.items() <= site.requests("/search")[0].query.items()
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"drugs": ["no such medicine"]}, "no medicine of drugs is in the lexicon"),
+        ({"query_length": 64}, "no name fits"),
+    ],
+)
+def test_searches_for_nothing_are_said_every_time_and_subreddits_are_read_all_the_same(
+    site: RedditSite, reddit: Make, keys: dict[str, Any], said: str
+) -> None:
+    lexicon = DrugLexicon([("z" * 80, Concept("1", "sertraline"))], "one long name")
+    network = reddit(lambda: lexicon, subreddits=[], search=True, search_minutes=0.001, **keys)
+    for _ in range(2):
+        with pytest.raises(SourceBroken, match=f"has nothing to search for: {said}"):
+            until(network, some(1))
+    both = reddit(lambda: lexicon, search=True, **keys)
+    [found] = until(both, some(1), since(time.time()), begun=lambda: site.post("meds", "zoloft") and None)
+    assert isinstance(found, RawPost)
+
+
+def test_names_that_fit_into_no_search_are_counted(reddit: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    sertraline = Concept("1", "sertraline")
+    lexicon = DrugLexicon([("zoloft", sertraline), ("z" * 80, sertraline)], "one long name")
+    assert "1 searches" in reddit(lambda: lexicon, search=True, query_length=64).check()
+    said = capsys.readouterr()
+    assert "some names do not fit into a search" in said.out + said.err
+
+
 def test_a_new_name_in_the_lexicon_is_searched_for_from_the_next_round_on(site: RedditSite, reddit: Make) -> None:
     first = DrugLexicon([("zoloft", Concept("1", "sertraline"))], "first")
     second = DrugLexicon([("zoloft", Concept("1", "sertraline")), ("zolo2", Concept("1", "sertraline"))], "second")
@@ -406,6 +434,20 @@ def test_one_subreddit_that_is_closed_does_not_hold_up_the_others_and_is_asked_a
     count = len(site.requests("/r/shut/new"))
     until(network, lambda _: len(site.requests("/r/shut/new")) > count + 1, network.cursor)
     assert "r/shut/new" in Place.decode(network.cursor or "").read
+
+
+def test_one_subreddit_that_always_fails_does_not_keep_the_others_from_being_read(
+    site: RedditSite, reddit: Make
+) -> None:
+    site.next_answers["/r/meds/new"].extend([Answer(503)] * 50)
+    network, cursor = reddit(subreddits=["meds", "other"]), since(time.time())
+    site.post("other", "zoloft")
+    found: list[Item] = []
+    for _ in range(4):
+        with pytest.raises(SourceBroken, match="HTTP 503 for r/meds"):
+            until(network, lambda items: bool(found.extend(items[len(found) :])), cursor)
+    assert "r/other/new" in Place.decode(network.cursor or "").read
+    assert site.requests("/r/other/new")
 
 
 @pytest.mark.parametrize(
@@ -491,6 +533,11 @@ def test_a_token_that_runs_out_in_the_middle_is_renewed_without_a_break(site: Re
         ("/r/meds/new", Answer(503, headers={"Retry-After": "7"}), "HTTP 503", 7),
         ("/r/meds/new", Answer(429, headers={"Retry-After": "9"}), r"limits the rate \(HTTP 429\)", 9),
         ("/r/meds/new", Answer(429), "limits the rate", 60),
+        *(
+            ("/r/meds/new", Answer(429, headers={"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": reset}), "limits the rate", wait)
+            for reset, wait in [("240", 240), ("1e300", 600), ("inf", 60), ("nan", 60), ("-5", 0)]
+        ),
+        ("/r/meds/new", Answer(200, b"{}", {"X-Ratelimit-Remaining": "inf"}), "else than JSON", None),
         ("/r/meds/new", Answer(403, b"<html>blocked"), r"does not allow r/meds \(HTTP 403\) .*user_agent", None),
         ("/r/meds/new", Answer(200, b'{"kind": "Li', {"Content-Type": "application/json"}), "else than JSON", None),
         ("/r/meds/new", Answer(200, b"<html>", {"Content-Type": "text/html"}), "else than JSON", None),
