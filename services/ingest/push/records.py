@@ -22,6 +22,8 @@ from services.ingest.source import Origin, Reject
 from services.ingest.veil import veil_object
 
 _COLUMNS = Columns(id="id", text="text", time="created_at", author="author", language="language")
+# A signature does not cover the address: whoever saw a request for posts must not make a deletion of it.
+_OF_POSTS = ("text", "created_at")
 
 
 class BadBodyError(Exception):
@@ -62,11 +64,13 @@ def post_of(data: bytes, index: int, names: Names, languages: tuple[str, ...]) -
 
 
 def deletion_of(data: bytes, index: int, names: Names) -> Item:
-    """What a record takes back: a post, or an author. Rejects: those of JSON, no-id, bad-id, no-authors."""
+    """What a record takes back: a post, or an author. Rejects: those of JSON, not-a-deletion, no-id, bad-id, no-authors."""
     record, flaw, detail = parse_object(data)
     origin = Origin(names.source, index)
     if flaw:
         return _left_out(flaw, detail or FLAWS[flaw], origin, data)
+    if written := [key for key in _OF_POSTS if key in record]:
+        return _left_out("not-a-deletion", f"a deletion has no {written[0]}: this is a post", origin, data)
     native, author = _named(record, "id"), _named(record, "author")
     if bool(native) == bool(author):
         return _left_out("no-id", "either an id or an author is needed", origin, data)
