@@ -41,7 +41,10 @@ def split(body: bytes, lines: bool) -> list[bytes]:
 
 
 def post_of(data: bytes, index: int, names: Names, languages: tuple[str, ...]) -> Item:
-    """The post of a record. Rejects: those of a line of a file (`readers.py`)."""
+    """The post of a record, or that it is to be taken back, where it is here and states another language now.
+
+    Rejects: those of a line of a file (`readers.py`).
+    """
     origin = Origin(names.source, index)
     if len(data) > MAX_LINE:
         return _left_out("line-too-long", FLAWS["line-too-long"], origin, data)
@@ -59,7 +62,7 @@ def post_of(data: bytes, index: int, names: Names, languages: tuple[str, ...]) -
         origin = Origin(names.source, index, recipe)
     item = build(values, names.source, origin, functools.partial(veil_object, kept, _COLUMNS, names.person))
     if not isinstance(item, Reject) and languages and item.language and _main(item.language) not in languages:
-        return Passed("language")
+        return PostGone(item.post_id, edited=True) if names.known(item.post_id) else Passed("language")
     return item
 
 
