@@ -18,7 +18,7 @@ from typing import Literal
 from kafka.errors import KafkaError
 
 from services.ingest.networks import positions
-from services.ingest.networks.batch import Batch
+from services.ingest.networks.batch import Batch, for_good
 from services.ingest.networks.courier import Courier
 from services.ingest.networks.follow import take_up
 from services.ingest.networks.keys import Names
@@ -124,6 +124,9 @@ class Desk:
 
     def _take_up(self) -> None:
         resumed = take_up(self._known, self._spool, self._settings)
+        for parcel in self._spool.parcels():
+            # Promised, and not in the topic yet.
+            self._gone.add(for_good(parcel.gone))
         self._last = resumed or positions.read(self._settings).get(self.name, self._last)
         self._courier.forgotten = self._last.forgotten
 

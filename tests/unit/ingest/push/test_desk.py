@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.keys import Names
 from services.ingest.networks.known import Known
@@ -21,7 +22,7 @@ from services.ingest.push.gone import Gone
 from services.ingest.push.request import Kind, Receipt, Request
 from services.ingest.source import RawPost
 from shared.broker import TopicReader
-from shared.events import Deletion, Post, encode
+from shared.events import Deletion, Position, Post, encode
 from shared.keyring import Keyring
 from shared.secret_place import SecretPlace
 from shared.settings import Settings, load
@@ -115,6 +116,18 @@ def test_what_its_sender_took_back_does_not_come_again_whatever_was_edited_befor
     assert at.push({"id": "1"}, kind="deletions") == {"deletion": 1}
     assert at.push(post(NAMED), post(NAMED, "de")) == {"gone": 2}
     assert at.broker.texts == {}
+
+
+def test_a_deletion_that_waits_on_disk_is_known_after_a_restart(
+    at: AtDesk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = Position(source="vendor", cursor=None, reached=None, written_at=AT, state="running")
+    deletions = [Deletion(id="vendor:1", deleted_at=AT), Deletion(id="vendor:2", deleted_at=AT, edited=True)]
+    at.desk._spool.append([Parcel([], deletions, position)])
+    monkeypatch.setattr(Known, "catch_up", lambda *_: None)
+    monkeypatch.setattr(positions, "read", lambda _: {})
+    at.desk._take_up()
+    assert at.push(post(NAMED), post(NAMED) | {"id": "2"}) == {"gone": 1, "post": 1}
 
 
 def test_the_topic_says_which_deletions_were_edits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
