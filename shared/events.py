@@ -72,13 +72,15 @@ class Deletion(Event, frozen=True, kw_only=True):
     """A post was taken back at its source: every store forgets it.
 
     `requested_at`: when adrwatch was told, which may be long before `deleted_at`, when this was written. What an earlier adrwatch
-    wrote has neither that nor `asked_by`.
+    wrote has neither that nor `asked_by`. `edited`: the post still stands at its source, and as it is now nothing of it is kept; a
+    later version of it may come back.
     """
 
     id: str
     deleted_at: datetime
     requested_at: datetime | None = None
     asked_by: AskedBy | None = None
+    edited: bool = False
 
 
 Store = Literal["topics", "pipeline", "windows", "signals", "cases"]

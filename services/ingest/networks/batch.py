@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from services.ingest.networks.known import Known
@@ -13,6 +13,11 @@ from services.ingest.source import RawPost, Reject
 from shared.events import AskedBy, Deletion, Post, Published, encode, now
 from shared.stream import Output
 from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
+
+
+def for_good(deletions: Iterable[Deletion]) -> list[str]:
+    """The ids of those of which no later version may come."""
+    return [one.id for one in deletions if not one.edited]
 
 
 @dataclass
@@ -41,6 +46,11 @@ class Batch:
         """Whether a post is here or with the broker under this id or this other name."""
         return name in self.posts or name in self.aliases or self.known.knows(name)
 
+    @property
+    def gone_for_good(self) -> list[str]:
+        """The ids of the posts that were taken back and of which no later version may come."""
+        return for_good(self.gone.values())
+
     def take(self, item: Item) -> str:
         """Take one item in; gives the word for it that metrics count by."""
         match item:
@@ -55,9 +65,9 @@ class Batch:
                 if here and post_id not in self.gone and self.known.named(alias) != post_id:
                     self.aliases[alias] = post_id
                 return "again"
-            case PostGone(post_id, asked_by):
+            case PostGone(post_id, asked_by, edited):
                 post_id = self.aliases.get(post_id) or self.known.named(post_id)
-                return "deletion" if self._take_back(post_id, asked_by) else "unknown deletion"
+                return "deletion" if self._take_back(post_id, asked_by, edited) else "unknown deletion"
             case AuthorGone(author):
                 return self._author_gone(self.hashed(author))
             case Passed(reason):
@@ -69,8 +79,11 @@ class Batch:
             return "reject"
         if not self.monitored(post.text):
             # An update that names no medicine any more: what was published before it goes.
-            self._take_back(post.id)
+            self._take_back(post.id, edited=True)
             return "no_drug"
+        if (gone := self.gone.get(post.id)) is not None and gone.edited:
+            # Deletions are written after posts: this one would take back the version that came after it.
+            del self.gone[post.id]
         self.posts[post.id] = post
         return "post"
 
@@ -81,16 +94,17 @@ class Batch:
             self._take_back(post_id)
         return "account gone"
 
-    def _take_back(self, post_id: str, asked_by: AskedBy = "network") -> bool:
+    def _take_back(self, post_id: str, asked_by: AskedBy = "network", edited: bool = False) -> bool:
         # One that waits here may be with the broker all the same, from a time that ended before it was noted.
-        ours = self.posts.pop(post_id, None) is not None or post_id in self.known
+        earlier = self.gone.get(post_id)
+        ours = self.posts.pop(post_id, None) is not None or post_id in self.known or earlier is not None
         if not ours:
             return False
         # Nothing that is taken back later would find the notes of its other names.
         self.aliases = {alias: named for alias, named in self.aliases.items() if named != post_id}
-        if post_id not in self.gone:
+        if earlier is None or (earlier.edited and not edited):
             at = now()
-            self.gone[post_id] = Deletion(id=post_id, deleted_at=at, requested_at=at, asked_by=asked_by)
+            self.gone[post_id] = Deletion(id=post_id, deleted_at=at, requested_at=at, asked_by=asked_by, edited=edited)
         return True
 
     def clear(self) -> None:

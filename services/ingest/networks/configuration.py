@@ -9,7 +9,7 @@ from services.ingest.networks.keys import SourceKeys
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.reddit.configuration import Reddit
 from services.ingest.networks.x.configuration import X
-from services.ingest.push.configuration import Push
+from services.ingest.push.configuration import Push, examine_apart
 from services.ingest.readers import SOURCE_NAME
 from shared import named_tables
 from shared.errors import AdrwatchError
@@ -45,6 +45,7 @@ def examine(settings: Settings) -> tuple[dict[str, SourceKeys], list[AdrwatchErr
             sources[name] = _source(name, table)
         except AdrwatchError as error:
             wrong.append(error)
+    wrong += examine_apart({name: source for name, source in sources.items() if isinstance(source, Push)})
     return sources, wrong
 
 

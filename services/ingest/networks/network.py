@@ -13,13 +13,16 @@ from shared.events import AskedBy
 
 @dataclass(frozen=True, slots=True)
 class PostGone:
-    """A post was deleted at its network. `post_id` is the id it has everywhere in adrwatch, or an alias of it.
+    """A post was deleted at its network, or is not to be kept as it is now. `post_id` is the id it has everywhere in adrwatch, or
+    an alias of it.
 
-    `asked_by`: whether that was seen at the network, or its compliance service said so.
+    `asked_by`: whether that was seen at the network, or its compliance service said so. `edited`: it still stands there, and a
+    later version may come.
     """
 
     post_id: str
     asked_by: AskedBy = "network"
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

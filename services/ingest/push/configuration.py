@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
@@ -48,3 +49,23 @@ class Push(SourceKeys, frozen=True, kw_only=True, tag="push"):
             except AdrwatchError as error:
                 wrong.append(error)
         return keys, wrong
+
+
+def examine_apart(sources: Mapping[str, Push]) -> list[AdrwatchError]:
+    """What is wrong where two sources have one secret: a request to one is as good at the other, for signatures name no source.
+
+    Secrets are compared by their places, and those that are there now by what they are.
+    """
+    wrong: list[AdrwatchError] = []
+    owners: dict[SecretPlace | bytes, str] = {}
+    for name, source in sources.items():
+        keys, _ = source.signing_keys(f"source {name}")
+        shared = {owner for one in (*source.secrets, *keys) if (owner := owners.setdefault(one, name)) != name}
+        wrong += [
+            AdrwatchError(
+                f"source {name}: it has a secret that source {owner} has too, so a request to one can be sent to the other",
+                fix="make a secret for each source",
+            )
+            for owner in sorted(shared)
+        ]
+    return wrong

@@ -18,11 +18,11 @@ from typing import Literal
 from kafka.errors import KafkaError
 
 from services.ingest.networks import positions
-from services.ingest.networks.batch import Batch
+from services.ingest.networks.batch import Batch, for_good
 from services.ingest.networks.courier import Courier
 from services.ingest.networks.follow import take_up
 from services.ingest.networks.keys import Names
-from services.ingest.networks.network import Item, Passed
+from services.ingest.networks.network import Item, Passed, PostGone
 from services.ingest.networks.outbox import Outbox, Place
 from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.spool import Spool
@@ -124,6 +124,9 @@ class Desk:
 
     def _take_up(self) -> None:
         resumed = take_up(self._known, self._spool, self._settings)
+        for parcel in self._spool.parcels():
+            # Promised, and not in the topic yet.
+            self._gone.add(for_good(parcel.gone))
         self._last = resumed or positions.read(self._settings).get(self.name, self._last)
         self._courier.forgotten = self._last.forgotten
 
@@ -176,9 +179,13 @@ class Desk:
         if kind == "deletions":
             return deletion_of(data, index, self._names)
         item = post_of(data, index, self._names, self.source.languages)
-        if isinstance(item, RawPost) and (item.post_id in self._batch.gone or item.post_id in self._gone):
+        if isinstance(item, RawPost | PostGone) and self._is_gone(item.post_id):
             return Passed("gone")
         return item
+
+    def _is_gone(self, post_id: str) -> bool:
+        waits = self._batch.gone.get(post_id)
+        return post_id in self._gone or (waits is not None and not waits.edited)
 
     def _settle(self, events: Counter[str], state: Literal["running", "stopped"]) -> Place | None:
         """Make safe what was taken, with the position after it; where it is safe then."""
@@ -200,7 +207,7 @@ class Desk:
         if kept is not None:
             self._note(events)
             self._known.forget(batch.gone)
-            self._gone.add(batch.gone)
+            self._gone.add(batch.gone_for_good)
             self._last, self._posts = position, position.posts
         batch.clear()
         self._settled = time.monotonic()

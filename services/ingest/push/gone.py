@@ -1,7 +1,8 @@
 """Which posts of pushed sources were taken back, by their sender or by `adrwatch forget`: they do not come back.
 
 A sender that missed an answer sends again, perhaps after the post was deleted. The topic `adr.deletions` is the truth; a thread
-looks at it every second.
+looks at it every second. A post that was edited, so that nothing of it is kept as it is now, is none of them: its next version is a
+post like others.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from kafka.errors import KafkaError
 
 from shared import logs
 from shared.broker import TopicReader
-from shared.errors import AdrwatchError
+from shared.errors import AdrwatchError, BadMessage
+from shared.events import Deletion, decode
 from shared.settings import Settings
 from shared.topics import DELETIONS
 
@@ -66,8 +68,16 @@ class Gone:
             while True:
                 for record in reader.to_end():
                     key = (record.key or b"").decode(errors="replace")
-                    if key.startswith(self._prefixes):
+                    if key.startswith(self._prefixes) and _for_good(record.value):
                         self._ids.add(key)
                     self._offset = record.offset + 1
                 if once or self._stop.wait(_LOOK_SECONDS):
                     return
+
+
+def _for_good(value: bytes | None) -> bool:
+    try:
+        return not decode(value or b"", Deletion).edited
+    except BadMessage:
+        # Whoever wrote it meant that the post goes.
+        return True

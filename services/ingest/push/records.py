@@ -22,6 +22,8 @@ from services.ingest.source import Origin, Reject
 from services.ingest.veil import veil_object
 
 _COLUMNS = Columns(id="id", text="text", time="created_at", author="author", language="language")
+# A signature does not cover the address: whoever saw a request for posts must not make a deletion of it.
+_OF_POSTS = ("text", "created_at")
 
 
 class BadBodyError(Exception):
@@ -39,7 +41,10 @@ def split(body: bytes, lines: bool) -> list[bytes]:
 
 
 def post_of(data: bytes, index: int, names: Names, languages: tuple[str, ...]) -> Item:
-    """The post of a record. Rejects: those of a line of a file (`readers.py`)."""
+    """The post of a record, or that it is to be taken back, where it is here and states another language now.
+
+    Rejects: those of a line of a file (`readers.py`).
+    """
     origin = Origin(names.source, index)
     if len(data) > MAX_LINE:
         return _left_out("line-too-long", FLAWS["line-too-long"], origin, data)
@@ -57,16 +62,18 @@ def post_of(data: bytes, index: int, names: Names, languages: tuple[str, ...]) -
         origin = Origin(names.source, index, recipe)
     item = build(values, names.source, origin, functools.partial(veil_object, kept, _COLUMNS, names.person))
     if not isinstance(item, Reject) and languages and item.language and _main(item.language) not in languages:
-        return Passed("language")
+        return PostGone(item.post_id, edited=True) if names.known(item.post_id) else Passed("language")
     return item
 
 
 def deletion_of(data: bytes, index: int, names: Names) -> Item:
-    """What a record takes back: a post, or an author. Rejects: those of JSON, no-id, bad-id, no-authors."""
+    """What a record takes back: a post, or an author. Rejects: those of JSON, not-a-deletion, no-id, bad-id, no-authors."""
     record, flaw, detail = parse_object(data)
     origin = Origin(names.source, index)
     if flaw:
         return _left_out(flaw, detail or FLAWS[flaw], origin, data)
+    if written := [key for key in _OF_POSTS if key in record]:
+        return _left_out("not-a-deletion", f"a deletion has no {written[0]}: this is a post", origin, data)
     native, author = _named(record, "id"), _named(record, "author")
     if bool(native) == bool(author):
         return _left_out("no-id", "either an id or an author is needed", origin, data)

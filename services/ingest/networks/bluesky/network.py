@@ -250,7 +250,7 @@ class BlueskyNetwork(Network):
     def _withdrawn(self, frame: Frame, address: str) -> PostGone | None:
         if frame.commit is None or frame.commit.operation != "update":
             return None
-        return PostGone(f"{self._name}:{self._native(address)}")
+        return PostGone(f"{self._name}:{self._native(address)}", edited=True)
 
     def _note_gone(self, what: str, time_us: int) -> None:
         self._gone[what] = max(time_us, self._gone.pop(what, 0))

@@ -197,7 +197,7 @@ class DiscourseNetwork(Network):
     def _item(self, post: ForumPost, at: datetime, *, edited: bool) -> Item:
         text = words_of(post.cooked)
         if not text:
-            return PostGone(self._post_id(post.id)) if edited else Passed("no_text")
+            return PostGone(self._post_id(post.id), edited=True) if edited else Passed("no_text")
         native, written = self._native(post.id), post.written(at)
         # One name at two forums is two people.
         named = f"{self._host}/{post.username}" if post.username else None

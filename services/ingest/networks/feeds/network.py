@@ -223,7 +223,7 @@ class FeedsNetwork(Network):
         )
 
     def _withdrawn(self, native: str, known: bool) -> PostGone | None:
-        return PostGone(f"{self._names.source}:{native}") if known else None
+        return PostGone(f"{self._names.source}:{native}", edited=True) if known else None
 
 
 def _state(entry: Entry) -> str:

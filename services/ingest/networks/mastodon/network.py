@@ -213,7 +213,7 @@ class MastodonNetwork(Network):
         reason = statuses.why_not(status, self._configuration.indexable_only) or self._unread(status)
         if reason is not None:
             # An edit may have made it so: what was published before goes.
-            return [PostGone(post_id) if version else Passed(reason)]
+            return [PostGone(post_id, edited=True) if version else Passed(reason)]
         return [self._post(native, status, here), Alias(post_id, alias)]
 
     def _unread(self, status: Status) -> str | None:

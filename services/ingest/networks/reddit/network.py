@@ -183,7 +183,7 @@ class RedditNetwork(Network):
             return Passed("automatic")
         text = thing.text
         if not text:
-            return PostGone(self._post_id(thing.name)) if thing.changed else Passed("no_text")
+            return PostGone(self._post_id(thing.name), edited=True) if thing.changed else Passed("no_text")
         native, written = self._names.post(thing.name), thing.written(now())
         author = thing.author_fullname if self._configuration.policy.keeps_identifiers else None
         values: dict[str, Any] = {"id": native, "text": text, "time": written.isoformat(), "author": author}

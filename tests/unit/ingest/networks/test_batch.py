@@ -139,6 +139,20 @@ def test_an_update_that_names_no_medicine_any_more_takes_the_post_back() -> None
     one.known.add([Published(id="s:1")], 0)
     one.take(raw(1, "something else"))
     assert list(one.gone) == ["s:1"]
+    assert one.gone_for_good == [], "its next version may name one"
+
+
+def test_a_version_after_such_an_update_stays_and_a_deletion_after_it_is_one() -> None:
+    one = batch()
+    one.known.add([Published(id="s:1")], 0)
+    for text in ("something else", "zoloft after all"):
+        one.take(raw(1, text))
+    assert (list(one.gone), [post.text for post in one.posts.values()]) == ([], ["zoloft after all"])
+    one.clear()
+    one.take(raw(2))
+    for item in (raw(2, "something else"), PostGone("s:2"), raw(1, "something else"), PostGone("s:1", edited=True)):
+        one.take(item)
+    assert (list(one.gone), one.gone_for_good) == (["s:2", "s:1"], ["s:2"])
 
 
 def test_the_end_of_an_account_takes_back_all_its_posts_and_no_other() -> None:

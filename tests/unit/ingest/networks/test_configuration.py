@@ -145,3 +145,20 @@ def test_a_secret_that_is_missing_or_short_is_named_and_the_others_count(
     for number, why in ((1, "not set"), (3, "shorter than 16 bytes"), (4, "open to other users")):
         assert any(f"source vendor: secret {number}" in one and why in one for one in said)
     assert not any("hush" in one or "anybody" in one for one in said)
+
+
+def test_a_secret_belongs_to_one_source(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pushed(name: str, place: str) -> str:
+        return f'[sources.{name}]\ntype = "push"\nsecrets = [{{ env = "OLD_{name}" }}, {{ {place} }}]\n'
+
+    file.write_text(pushed("one", 'env = "SECRET"') + pushed("two", 'env = "SECRET"'))
+    with pytest.raises(AdrwatchError, match=r"source two: it has a secret that source one has too.*for each source"):
+        load(settings.load(sources_file=file))
+    # Under another name it is the same secret all the same.
+    copied = tmp_path / "copied"
+    copied.touch(mode=0o600)
+    copied.write_text("a secret that is long enough\n")
+    file.write_text(pushed("one", 'env = "SECRET"') + pushed("two", f'file = "{copied}"'))
+    assert examine(settings.load(sources_file=file))[1] == []
+    monkeypatch.setenv("SECRET", "a secret that is long enough")
+    assert len(examine(settings.load(sources_file=file))[1]) == 1

@@ -133,7 +133,7 @@ def test_edits_and_deletions_of_the_last_hours_are_found(forum: ForumSite, older
     forum.posts[50]["user_deleted"] = True
     forum.edit(60, "")
     host = forum.url.removeprefix("http://")
-    gone = {PostGone(f"talk:{host}/{number}") for number in (20, 40, 50, 60)}
+    gone = {PostGone(f"talk:{host}/{number}") for number in (20, 40, 50)} | {PostGone(f"talk:{host}/60", edited=True)}
     found.clear()
     until(discourse(forum), found, lambda: gone <= set(found) and bool(posts(found)), cursor, None)
     assert {one for one in found if isinstance(one, PostGone)} == gone

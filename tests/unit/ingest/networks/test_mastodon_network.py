@@ -147,7 +147,7 @@ def test_edits_give_the_post_as_it_is_now_and_take_back_what_is_no_post_any_more
         gone = until(items, 1)
     assert isinstance(edited, RawPost)
     assert edited.text == "zoloft, twice"
-    assert gone == [PostGone(edited.post_id)]
+    assert gone == [PostGone(edited.post_id, edited=True)]
 
 
 def test_a_gap_of_half_a_day_is_read_from_its_begin_before_what_comes_now(server: Instance) -> None:

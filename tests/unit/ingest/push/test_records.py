@@ -132,6 +132,9 @@ def test_a_deletion_names_a_post_or_an_author_and_not_both() -> None:
         (b'{"id": "a b"}', NAMES, "bad-id"),
         (b'{"author": "anna"}', NOBODY, "no-authors"),
         (b'"anna/1"', NAMES, "not-an-object"),
+        (record(author=None), NAMES, "not-a-deletion"),
+        (b'{"id": "anna/1", "text": null}', NAMES, "not-a-deletion"),
+        (b'{"id": "anna/1", "created_at": 1}', NAMES, "not-a-deletion"),
     ):
         found = deletion_of(data, 0, names)
         assert isinstance(found, Reject)
