@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 
 from services.ingest.networks.known import Known
@@ -25,13 +25,15 @@ class Batch:
     """Takes items in their order.
 
     `accept` makes a post or a reject of a raw post, `monitored` tells whether a text is to be published, `hashed` gives the keyed
-    hashes of an author. `withholds`: nothing is kept of what refused records say.
+    hashes of an author. `taken_back` holds the ids of posts that do not come back. `withholds`: nothing is kept of what refused
+    records say.
     """
 
     known: Known
     accept: Callable[[RawPost], Post | Reject]
     monitored: Callable[[str], bool]
     hashed: Callable[[str], tuple[str, ...]]
+    taken_back: Container[str] = frozenset()
     withholds: bool = False
     posts: dict[str, Post] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class Batch:
         if isinstance(post, Reject):
             self.rejects.append(post)
             return "reject"
+        if post.id in self.taken_back:
+            return "gone"
         if not self.monitored(post.text):
             # An update that names no medicine any more: what was published before it goes.
             self._take_back(post.id, edited=True)

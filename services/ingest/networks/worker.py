@@ -10,6 +10,7 @@ from datetime import timedelta
 from services.ingest.accept import Limits, accept
 from services.ingest.networks.batch import Batch
 from services.ingest.networks.follow import Follower
+from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
@@ -44,6 +45,8 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()
+    gone = Gone(settings, sources, stop)
+    gone.start()
     failed: list[str] = []
 
     def follow(follower: Follower) -> None:
@@ -56,7 +59,9 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
             stop.set()
 
     threads = [
-        threading.Thread(target=follow, args=[follower(name, one, settings, stop, drugs, keys)], name=name, daemon=True)
+        threading.Thread(
+            target=follow, args=[follower(name, one, settings, stop, drugs, keys, gone)], name=name, daemon=True
+        )
         for name, one in sources.items()
     ]
     if not work(threads, stop, settings, log, sources=list(sources)):
@@ -69,24 +74,30 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
 
 
 def follower(
-    name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs, keys: Keys
+    name: str, source: SourceKeys, settings: Settings, stop: threading.Event, drugs: Drugs, keys: Keys, gone: Gone
 ) -> Follower:
     """What follows one source, under its policy. Raises AdrwatchError where a credential is missing."""
-    batch, names = taken_in(name, source, settings, drugs, keys)
+    batch, names = taken_in(name, source, settings, drugs, keys, gone)
     return Follower(name, source.network(names, drugs), batch, settings, stop, source.text_limit, source.seal_days)
 
 
-def taken_in(name: str, source: SourceKeys, settings: Settings, drugs: Drugs, keys: Keys) -> tuple[Batch, Names]:
+def taken_in(
+    name: str, source: SourceKeys, settings: Settings, drugs: Drugs, keys: Keys, gone: Gone
+) -> tuple[Batch, Names]:
     """What takes items of a source in, under its policy, and the names that it knows; nothing is known yet."""
     limits = Limits(settings.max_post_chars, timedelta(seconds=settings.future_limit))
     policy = source.policy
     known = Known(name, forgets_texts=source.text_limit is not None)
-    names = source.names(name, keys, settings.future_limit, known.sealed, lambda post_id: batch.knows(post_id))
+    # One that was taken back keeps the name by which that is known, also under another author secret.
+    names = source.names(
+        name, keys, settings.future_limit, known.sealed, lambda post_id: post_id in gone or batch.knows(post_id)
+    )
     batch = Batch(
         known=known,
         accept=lambda raw: accept(raw, policy, limits, lambda _, account: names.author(account), now()),
         monitored=lambda text: not source.screen or bool(drugs().find(text)),
         hashed=names.authors,
+        taken_back=gone,
         withholds=policy.aggregates_only,
     )
     return batch, names

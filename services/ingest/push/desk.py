@@ -21,6 +21,7 @@ from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch, for_good
 from services.ingest.networks.courier import Courier
 from services.ingest.networks.follow import take_up
+from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Names
 from services.ingest.networks.network import Item, Passed, PostGone
 from services.ingest.networks.outbox import Outbox, Place
@@ -28,7 +29,6 @@ from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.spool import Spool
 from services.ingest.publish import STAGE
 from services.ingest.push.configuration import Push
-from services.ingest.push.gone import Gone
 from services.ingest.push.records import deletion_of, post_of, unreadable
 from services.ingest.push.request import CrowdedError, Kind, Receipt, Request
 from services.ingest.source import RawPost

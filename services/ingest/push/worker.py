@@ -7,16 +7,15 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import uvicorn
 
+from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Drugs
 from services.ingest.networks.worker import TOPICS, taken_in
 from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
-from services.ingest.push.gone import Gone
 from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
@@ -83,10 +82,8 @@ def desk(
     name: str, source: Push, settings: Settings, stop: threading.Event, drugs: Drugs, gone: Gone, keys: Keys
 ) -> Desk:
     """The desk of one source, under its policy."""
-    batch, names = taken_in(name, source, settings, drugs, keys)
-    # One that was taken back keeps the name by which that is known, also under another author secret.
-    lasting = replace(names, known=lambda post_id: post_id in gone or batch.knows(post_id))
-    return Desk(source, lasting, batch, gone, settings, stop)
+    batch, names = taken_in(name, source, settings, drugs, keys, gone)
+    return Desk(source, names, batch, gone, settings, stop)
 
 
 def listen(settings: Settings) -> socket.socket:

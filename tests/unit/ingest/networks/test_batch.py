@@ -232,3 +232,9 @@ def test_encrypted_ids_go_with_the_note_of_their_post_and_are_forgotten_on_their
     one.known.add([notes[1]], now_ms)
     one.known.forget(["s:2"])
     assert one.known.sealed() == [], "what is taken back leaves nothing"
+
+
+def test_what_was_taken_back_by_hand_does_not_come_back_with_an_edit() -> None:
+    one = dataclasses.replace(batch(), taken_back={raw(1).post_id})
+    assert [one.take(raw(1)), one.take(raw(2))] == ["gone", "post"]
+    assert list(one.posts) == [raw(2).post_id]

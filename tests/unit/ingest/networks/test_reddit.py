@@ -534,7 +534,12 @@ def test_a_token_that_runs_out_in_the_middle_is_renewed_without_a_break(site: Re
         ("/r/meds/new", Answer(429, headers={"Retry-After": "9"}), r"limits the rate \(HTTP 429\)", 9),
         ("/r/meds/new", Answer(429), "limits the rate", 60),
         *(
-            ("/r/meds/new", Answer(429, headers={"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": reset}), "limits the rate", wait)
+            (
+                "/r/meds/new",
+                Answer(429, headers={"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": reset}),
+                "limits the rate",
+                wait,
+            )
             for reset, wait in [("240", 240), ("1e300", 600), ("inf", 60), ("nan", 60), ("-5", 0)]
         ),
         ("/r/meds/new", Answer(200, b"{}", {"X-Ratelimit-Remaining": "inf"}), "else than JSON", None),

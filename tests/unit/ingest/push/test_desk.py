@@ -13,12 +13,12 @@ import pytest
 
 from services.ingest.networks import positions
 from services.ingest.networks.batch import Batch
+from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Names
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
-from services.ingest.push.gone import Gone
 from services.ingest.push.request import Kind, Receipt, Request
 from services.ingest.source import RawPost
 from shared.broker import TopicReader

@@ -1,8 +1,8 @@
-"""Which posts of pushed sources were taken back, by their sender or by `adrwatch forget`: they do not come back.
+"""Which posts were taken back, at their network, by their sender or by `adrwatch forget`: they do not come back.
 
-A sender that missed an answer sends again, perhaps after the post was deleted. The topic `adr.deletions` is the truth; a thread
-looks at it every second. A post that was edited, so that nothing of it is kept as it is now, is none of them: its next version is a
-post like others.
+A network gives a post again after a break, or when it is edited; a sender that missed an answer sends again. The topic
+`adr.deletions` is the truth; a thread looks at it every second. A post that was edited, so that nothing of it is kept as it is
+now, is none of them: its next version is a post like others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.events import Deletion, decode
 from shared.settings import Settings
 from shared.topics import DELETIONS
 
-log = logs.logger("push")
+log = logs.logger("deletions")
 
 _LOOK_SECONDS = 1.0
 
@@ -52,7 +52,7 @@ class Gone:
         """Take in deletions that are safe, but may not be in the topic yet."""
         self._ids.update(ids)
 
-    def __contains__(self, post_id: str) -> bool:
+    def __contains__(self, post_id: object) -> bool:
         return post_id in self._ids
 
     def _follow(self) -> None:
