@@ -29,7 +29,7 @@ class RedditSource(Source):
         keys = {
             "type": "reddit", "oauth_url": site.url, "reddit_url": site.url, "subreddits": ["meds"], "user_agent": AGENT,
             "client_id": secret(folder, "id", CLIENT_ID), "client_secret": secret(folder, "key", site.secret),
-            "interval_seconds": 0.05, "rewind_seconds": 5,
+            "interval_seconds": 0.05, "rewind_seconds": 5, "aggregates_only": False,
         }  # fmt: skip
         super().__init__(kafka, prefix, folder, "talk", keys, site.readings)
         self.site = site

@@ -27,6 +27,8 @@ class Reddit(SourceKeys, frozen=True, kw_only=True, tag="reddit"):
     user_agent: str
     # Reddit's terms forbid to derive facts about somebody's health.
     identifiers: Literal["drop", "hmac", "keep"] = "drop"
+    aggregates_only: bool = True
+    case_export: bool = False
     subreddits: Annotated[tuple[Subreddit, ...], Meta(max_length=100)] = ()
     comments: bool = True
     search: bool = False

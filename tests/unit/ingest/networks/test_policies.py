@@ -32,6 +32,13 @@ type = "x"
 bearer_token = { env = "NO_SUCH_TOKEN" }
 max_posts_per_month = 1000
 
+[sources.reddit]
+type = "reddit"
+client_id = { env = "NO_SUCH_TOKEN" }
+client_secret = { env = "NO_SUCH_TOKEN" }
+user_agent = "linux:org.example.watch:v1.0 (by /u/nobody-at-all)"
+subreddits = ["AskDocs"]
+
 [sources.bought]
 type = "x"
 bearer_token = { env = "NO_SUCH_TOKEN" }
@@ -57,7 +64,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunne
 def test_policies_say_what_is_kept_and_for_how_long_without_a_broker(runner: CliRunner) -> None:
     done = runner.invoke(build(), ["sources", "policies", "--json"])
     assert "what was last forgotten is not known" in done.stderr
-    usual, careful, x, bought = json.loads(done.stdout)
+    usual, careful, x, reddit, bought = json.loads(done.stdout)
     assert usual == {
         "name": "usual",
         "keeps": "posts",
@@ -77,6 +84,7 @@ def test_policies_say_what_is_kept_and_for_how_long_without_a_broker(runner: Cli
     assert careful["text_days_from"] == "the source"
     assert (x["keeps"], x["case_export"], x["author"], x["refused_text_days"]) == ("aggregates", False, "none", 0)
     assert x["text_days"] == 1
+    assert reddit == x | {"name": "reddit"}
     assert (bought["keeps"], bought["case_export"], bought["text_days"]) == ("posts", True, 7.0)
 
 
@@ -103,5 +111,5 @@ def test_the_table_names_every_source_and_what_was_last_forgotten(
 def test_what_the_file_says_goes_with_the_posts(runner: CliRunner) -> None:
     terms = {name: source.policy.terms for name, source in configuration.load(settings.current()).items()}
     assert terms == {
-        "usual": Terms(), "careful": Terms(False, False), "x": Terms(True, False), "bought": Terms(),
+        "usual": Terms(), "careful": Terms(False, False), "x": Terms(True, False), "reddit": Terms(True, False), "bought": Terms(),
     }  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 from asyncprawcore.sessions import FiniteRetryStrategy
 
 from services.ingest.networks.network import Item, Network, Passed, PostGone
+from services.ingest.networks.reddit import standing
 from services.ingest.networks.reddit.configuration import Reddit
 from services.ingest.networks.reddit.place import Place
 from services.ingest.networks.reddit.things import Thing, Unreadable, read_page
@@ -310,15 +311,52 @@ def test_a_post_that_is_missing_in_one_answer_only_is_not_taken_back(site: Reddi
     assert len(site.requests("/api/info")) == 2
 
 
-def test_posts_are_asked_for_by_the_hundred_and_a_break_asks_only_for_the_rest(site: RedditSite, reddit: Make) -> None:
+def test_posts_are_asked_for_by_the_hundred_and_a_break_asks_only_for_the_rest(
+    site: RedditSite, reddit: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "_TROUBLE_SECONDS", 0.0)
     names = [site.post("meds", f"zoloft {number}", created_utc=time.time() - 60) for number in range(230)]
     site.next_answers["/api/info"].append(Answer(503))
     network = reddit(look_again_hours=1, sealed=notes(*names), rewind_seconds=0)
     cursor = since(time.time() + HOUR, asked=0)
-    with pytest.raises(SourceBroken, match="HTTP 503 for posts by their ids"):
-        until(network, lambda _: False, cursor)
-    assert until(network, lambda _: Place.decode(network.cursor or cursor).asked > 0, network.cursor) == []
+    assert until(network, lambda _: Place.decode(network.cursor or cursor).asked > 0, cursor) == []
     assert [len(one.query["id"][0].split(",")) for one in site.requests("/api/info")] == [100, 100, 100, 30]
+
+
+def test_a_question_that_always_fails_holds_up_no_reading_and_is_left_to_the_next_round(
+    site: RedditSite, reddit: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "_TROUBLE_SECONDS", 0.0)
+    names = [site.post("meds", f"zoloft {number}", created_utc=time.time() - 60) for number in range(130)]
+    site.lose(names[-1])
+    site.next_answers["/api/info"].extend([Answer(503)] * 5)
+    network = reddit(subreddits=["meds", "other"], look_again_hours=1, sealed=notes(*names), rewind_seconds=0)
+    cursor = since(time.time() + HOUR, asked=0)
+    found = until(network, lambda _: Place.decode(network.cursor or cursor).asked > 0, cursor)
+    assert set(found) == gone(network, names[-1])
+    assert [len(one.query["id"][0].split(",")) for one in site.requests("/api/info")] == [100] * 5 + [30, 1]
+    assert site.requests("/r/other/new")
+
+
+def test_a_question_waits_where_reddit_wants_to_be_left_alone(site: RedditSite, reddit: Make) -> None:
+    name = site.post("meds", "zoloft")
+    site.next_answers["/api/info"].append(Answer(429, headers={"Retry-After": "9"}))
+    with pytest.raises(SourceBroken, match="limits the rate") as broken:
+        until(reddit(look_again_hours=1, sealed=notes(name)), lambda _: False, since(time.time() + HOUR, asked=0))
+    assert broken.value.wait_seconds == 9
+
+
+@pytest.mark.parametrize("fields", [{"edited": "yesterday"}, {"edited": "yesterday", "name": None}])
+def test_a_post_that_is_there_and_cannot_be_read_is_not_taken_back(
+    site: RedditSite, reddit: Make, fields: dict[str, Any]
+) -> None:
+    name = site.post("meds", "zoloft")
+    odd = {"kind": "t3", "data": site.things[name] | fields}
+    body = json.dumps({"kind": "Listing", "data": {"children": [odd]}}).encode()
+    site.next_answers["/api/info"].extend([Answer(body=body, headers={"Content-Type": "application/json"})] * 2)
+    network = reddit(look_again_hours=1, sealed=notes(name), rewind_seconds=0)
+    cursor = since(time.time() + HOUR, asked=0)
+    assert until(network, lambda _: Place.decode(network.cursor or cursor).asked > 0, cursor) == []
 
 
 def test_what_was_taken_back_does_not_come_again_from_a_listing_that_still_has_it(
@@ -534,12 +572,7 @@ def test_a_token_that_runs_out_in_the_middle_is_renewed_without_a_break(site: Re
         ("/r/meds/new", Answer(429, headers={"Retry-After": "9"}), r"limits the rate \(HTTP 429\)", 9),
         ("/r/meds/new", Answer(429), "limits the rate", 60),
         *(
-            (
-                "/r/meds/new",
-                Answer(429, headers={"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": reset}),
-                "limits the rate",
-                wait,
-            )
+            ("/r/meds/new", Answer(429, headers={"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": reset}), "limits", wait)
             for reset, wait in [("240", 240), ("1e300", 600), ("inf", 60), ("nan", 60), ("-5", 0)]
         ),
         ("/r/meds/new", Answer(200, b"{}", {"X-Ratelimit-Remaining": "inf"}), "else than JSON", None),
