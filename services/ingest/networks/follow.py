@@ -30,7 +30,7 @@ from services.ingest.networks.batch import Batch
 from services.ingest.networks.courier import Courier
 from services.ingest.networks.guard import guarded, patience
 from services.ingest.networks.known import Known
-from services.ingest.networks.network import Item, Network
+from services.ingest.networks.network import Item, Network, Passed
 from services.ingest.networks.outbox import Outbox
 from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.spool import Spool
@@ -146,6 +146,8 @@ class Follower:
             for item in items:
                 if item is not None:
                     self._take(item)
+                if isinstance(item, Passed) and item.seam:
+                    before, resumed = self._network.reached, True
                 if resumed and self._network.reached not in (None, before):
                     resumed = False
                     self._look_for_gap(before, self._network.reached)

@@ -42,9 +42,13 @@ class AuthorGone:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """An event that is nothing to adrwatch, and why: a word for the metrics."""
+    """An event that is nothing to adrwatch, and why: a word for the metrics.
+
+    `seam`: what follows is read from elsewhere, and need not begin where that ended which came before.
+    """
 
     reason: str
+    seam: bool = False
 
 
 Item = RawPost | Reject | PostGone | Alias | AuthorGone | Passed

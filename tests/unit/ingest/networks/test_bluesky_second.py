@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import cbor2
 import msgspec
@@ -14,9 +17,14 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.networks.batch import Batch
 from services.ingest.networks.bluesky.block import rows
+from services.ingest.networks.follow import Follower
+from services.ingest.networks.known import Known
 from services.ingest.networks.network import Item, Passed
 from services.ingest.source import RawPost, Reject, SourceBroken
+from shared import metrics, settings
+from shared.events import Position, Post
 from tests.networks.jetstream import (
     LEXICON,
     POST,
@@ -143,8 +151,10 @@ def test_what_is_older_than_a_connection_gives_comes_from_the_archive_first(serv
     server.unlisted = 1
     server.add(post(ANNA, "3k5", "zoloft", T))
     network = bluesky(server.second_url, rewind_seconds=0)
-    found = read(network, 7, OLD)
-    assert kinds(found) == ["RawPost", "RawPost", "PostGone", "RawPost", "AuthorGone", "RawPost", "RawPost"]
+    found = read(network, 8, OLD)
+    assert kinds(found) == [
+        "RawPost", "RawPost", "PostGone", "RawPost", "AuthorGone", "RawPost", "archive_end", "RawPost",
+    ]  # fmt: skip
     posts = [item for item in found if isinstance(item, RawPost)]
     assert [item.native_id[-3:] for item in posts] == ["3k1", "3k2", "3k3", "3k4", "3k5"]
     assert (posts[0].text, posts[0].created_at) == (
@@ -154,6 +164,44 @@ def test_what_is_older_than_a_connection_gives_comes_from_the_archive_first(serv
     assert network.cursor == str(T)
     [asked] = server.queries
     assert asked["cursor"] == [str(OLD + 6)]
+
+
+@pytest.mark.parametrize(("missing", "told"), [(3600, 3600.0), (60, 0.0)])
+def test_a_hole_between_archive_and_connection_is_told_and_what_it_hides_is_asked_for(
+    server: Jetstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int, told: float
+) -> None:
+    class AskedAfterGaps:
+        connections = 0
+
+        def connected(self) -> None:
+            self.connections += 1
+
+        def look(self) -> tuple[list[Any], bool]:
+            return [], True
+
+    server.segments = [[numbered(post(ANNA, "3k1", "zoloft", OLD), post(ANNA, "3k2", "zoloft", T - missing * SECOND))]]
+    server.add(post(ANNA, "3k3", "the last", T))
+    network, standing, stop = bluesky(server.second_url, rewind_seconds=0), AskedAfterGaps(), threading.Event()
+    monkeypatch.setattr(network, "_standing", standing)
+
+    def monitored(text: str) -> bool:
+        if text == "the last":
+            stop.set()
+        return False
+
+    def accept(one: RawPost) -> Post:
+        return Post(id="s:1", source="s", text=one.text, created_at=one.created_at, ingested_at=one.created_at)
+
+    batch = Batch(Known("gaps"), accept, monitored, lambda author: (author,))
+    follower = Follower("gaps", network, batch, settings.load(data_dir=tmp_path), stop, None)
+    monkeypatch.setattr(follower, "_settle", lambda *_: None)
+    at = datetime.fromtimestamp(OLD / SECOND - 1, UTC)
+    follower._last = Position(source="gaps", cursor=str(OLD - 1), reached=at, written_at=at, state="running")
+    before = metrics.SOURCE_GAP.labels("gaps")._value.get()
+    follower._follow()
+    # From the first to the second of the archive nothing is missing: the archive is whole.
+    assert metrics.SOURCE_GAP.labels("gaps")._value.get() - before == told
+    assert standing.connections == (1 if told else 0)
 
 
 def test_a_source_may_begin_on_a_day_of_the_past(server: Jetstream) -> None:
