@@ -23,6 +23,7 @@ from services.ingest.push.desk import Desk
 from services.ingest.push.problems import Problem, of_failure, of_http
 from services.ingest.push.records import BadBodyError, split
 from services.ingest.push.request import CrowdedError, Kind, Receipt
+from services.ingest.push.room import Room
 from shared import metrics, webhooks
 from shared.logs import logger
 
@@ -33,6 +34,8 @@ _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines"
 _ARRAY = "application/json"
 _KIB = 1024
 _BODY_SECONDS = 30.0
+# Of bodies, from their first byte to the answer; with their records it is some times as much. Two of the largest always fit.
+_MOST_BYTES = 64 << 20
 _CROWDED_SECONDS = 2
 _AWAY_SECONDS = 10
 # Of each source; a sender that missed an answer asks again within minutes.
@@ -44,12 +47,17 @@ _CHALLENGE = {"WWW-Authenticate": "StandardWebhooks"}
 class Entrance:
     """One source's desk as the endpoint sees it: its keys, and the last answers, which a repeated request gets again."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, room: Room) -> None:
         self.desk = desk
+        self._room = room
         self._answers: OrderedDict[bytes, asyncio.Future[Response]] = OrderedDict()
 
     async def take(self, request: Request, kind: Kind) -> Response:
         """Take a request in. Raises Problem."""
+        with self._room.seat() as more:
+            return await self._take(request, kind, more)
+
+    async def _take(self, request: Request, kind: Kind, more: Callable[[int], None]) -> Response:
         source = self.desk.source
         keys, wrong = source.signing_keys(f"source {self.desk.name}")
         if not keys:
@@ -60,7 +68,7 @@ class Entrance:
             claim = webhooks.claim(request.headers, time.time(), source.tolerance_seconds)
         except webhooks.UnsignedError as error:
             raise Problem(401, str(error), _CHALLENGE) from None
-        body = await _body(request, source.max_kib)
+        body = await _body(request, source.max_kib, more)
         if not claim.fits(keys, body):
             raise Problem(401, "The signature is none of this body by a secret of this source.", _CHALLENGE)
         name = hashlib.sha256(b"\n".join([kind.encode(), claim.identity.encode(), body])).digest()
@@ -82,9 +90,7 @@ class Entrance:
         try:
             receipt = await asyncio.wrap_future(self.desk.hand_in(kind, records))
         except CrowdedError:
-            raise Problem(
-                503, "Too many requests wait. Send the same one again later.", {"Retry-After": str(_CROWDED_SECONDS)}
-            ) from None
+            raise _crowded() from None
         if receipt is None:
             raise Problem(
                 503,
@@ -96,7 +102,8 @@ class Entrance:
 
 def application(desks: Mapping[str, Desk]) -> Starlette:
     """The endpoint of these sources."""
-    entrances = {name: Entrance(desk) for name, desk in desks.items()}
+    room = Room(max(_MOST_BYTES, *(2 * desk.source.max_kib * _KIB for desk in desks.values()), 0))
+    entrances = {name: Entrance(desk, room) for name, desk in desks.items()}
     return Starlette(
         routes=[
             Route("/v1/sources/{name}/posts", _endpoint(entrances, "posts"), methods=["POST"]),
@@ -138,7 +145,12 @@ def _by_lines(request: Request) -> bool:
     return kind != _ARRAY
 
 
-async def _body(request: Request, most_kib: int) -> bytes:
+def _crowded(**headers: str) -> Problem:
+    headers |= {"Retry-After": str(_CROWDED_SECONDS)}
+    return Problem(503, "Too many requests wait. Send the same one again later.", headers)
+
+
+async def _body(request: Request, most_kib: int, more: Callable[[int], None]) -> bytes:
     size, parts = int(request.headers.get("content-length") or 0), list[bytes]()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
@@ -148,7 +160,11 @@ async def _body(request: Request, most_kib: int) -> bytes:
                     size += len(part)
                     if size > most_kib * _KIB:
                         break
+                    more(len(part))
                     parts.append(part)
+    except CrowdedError:
+        # What is left of it is not read.
+        raise _crowded(Connection="close") from None
     except TimeoutError:
         raise Problem(408, f"The body was not there after {_BODY_SECONDS:g} s.", {"Connection": "close"}) from None
     if size > most_kib * _KIB:

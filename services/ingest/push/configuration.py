@@ -60,8 +60,8 @@ def examine_apart(sources: Mapping[str, Push]) -> list[AdrwatchError]:
     owners: dict[SecretPlace | bytes, str] = {}
     for name, source in sources.items():
         keys, _ = source.signing_keys(f"source {name}")
-        theirs: tuple[SecretPlace | bytes, ...] = (*source.secrets, *keys)
-        shared = {owner for one in theirs if (owner := owners.setdefault(one, name)) != name}
+        held: tuple[SecretPlace | bytes, ...] = (*source.secrets, *keys)
+        shared = {owner for one in held if (owner := owners.setdefault(one, name)) != name}
         wrong += [
             AdrwatchError(
                 f"source {name}: it has a secret that source {owner} has too, so a request to one can be sent to the other",

@@ -16,6 +16,7 @@ from services.ingest.networks.worker import TOPICS, taken_in
 from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
+from services.ingest.push.patience import PatientProtocol
 from shared import logs
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
@@ -27,7 +28,6 @@ from shared.vocabulary.live import LiveDrugs
 
 log = logs.logger("push")
 
-# Each may hold a body of its source's `max_kib`.
 _MOST_CONNECTIONS = 100
 _KEEP_ALIVE_SECONDS = 30
 
@@ -102,8 +102,8 @@ def listen(settings: Settings) -> socket.socket:
 def _serve(desks: Mapping[str, Desk], listening: socket.socket, stop: threading.Event, settings: Settings) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
-            application(desks), log_config=None, log_level="warning", access_log=False, lifespan="off", ws="none",
-            server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            application(desks), http=PatientProtocol, log_config=None, log_level="warning", access_log=False, lifespan="off",
+            ws="none", server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, int(settings.stop_grace / 2)),
         )
     )  # fmt: skip

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import http.client
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -13,9 +17,11 @@ from typing import Any
 import httpx
 import pytest
 
+from services.ingest.push import app, patience, worker
 from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.request import CrowdedError, Kind, Receipt
+from shared import settings
 from shared.secret_place import SecretPlace
 from shared.webhooks import signed
 
@@ -192,3 +198,59 @@ async def test_other_addresses_and_methods_are_named(client: httpx.AsyncClient, 
     refused(await client.get("/ready"), 503)
     desk.ready.set()
     assert (await client.get("/ready")).status_code == 200
+
+
+async def test_bodies_that_wait_for_their_answers_take_no_more_than_there_is_room_for(
+    desk: ToldDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_MOST_BYTES", 0)
+    answers = [Future[Receipt | None]() for _ in range(2)]
+    waiting, both = list(answers), asyncio.Event()
+
+    def hand_in(*_: object) -> Future[Receipt | None]:
+        found = waiting.pop()
+        if not waiting:
+            both.set()
+        return found
+
+    monkeypatch.setattr(desk, "hand_in", hand_in)
+    transport = httpx.ASGITransport(application({"vendor": desk}))  # type: ignore[dict-item]
+    async with httpx.AsyncClient(transport=transport, base_url="http://endpoint") as client:
+        body = [POST | {"text": "zoloft " * 200}]
+        two = [asyncio.create_task(push(client, body, identity=str(number))) for number in range(2)]
+        await both.wait()
+        answer = await push(client, [POST, POST | {"text": "zoloft " * 200}], identity="another")
+        assert "again later" in refused(answer, 503)
+        assert int(answer.headers["retry-after"]) > 0
+        for one in answers:
+            one.set_result(Receipt())
+        assert [(await one).status_code for one in two] == [200, 200]
+        waiting.append(answers[0])
+        assert (await push(client, body, identity="later")).status_code == 200
+
+
+def test_a_connection_that_never_ends_its_headers_is_closed_and_one_that_asks_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "_HEAD_SECONDS", 0.5)
+    stop = threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+    serving = threading.Thread(target=worker._serve, args=({}, listening, stop, settings.load()), daemon=True)
+    serving.start()
+    try:
+        silent, halved = (socket.create_connection(listening.getsockname(), timeout=5) for _ in range(2))
+        whole = http.client.HTTPConnection(*listening.getsockname(), timeout=5)
+        kept = set()
+        with silent, halved, contextlib.closing(whole):
+            halved.sendall(b"POST /v1/sources/vendor/posts HTTP/1.1\r\nHost: endpoint\r\n")
+            for ended in (False, False, True):
+                if ended:
+                    assert (silent.recv(1), halved.recv(1)) == (b"", b"")
+                whole.request("GET", "/live")
+                kept.add(whole.sock.getsockname())
+                answer = whole.getresponse()
+                assert (answer.status, answer.read()) == (200, b"it runs\n")
+            assert len(kept) == 1, "it was the same connection all the while"
+    finally:
+        stop.set()
+        serving.join(10)
