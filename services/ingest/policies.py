@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -24,16 +24,20 @@ class Said:
 
 
 class Policies:
-    """The policy of each source by its name. `usual` is the name of posts that name no source.
+    """The policy of each source by its name. `usual` is the name of posts that name no source; `closed` are the sources whose
+    cases may not be exported where neither the sources file nor an option speaks of them.
 
     Raises AdrwatchError where identifiers of those are asked for that may not be kept; of other sources they are not kept then.
     """
 
-    def __init__(self, known: Mapping[str, Policy], said: Said, usual: str, secret: str) -> None:
+    def __init__(
+        self, known: Mapping[str, Policy], said: Said, usual: str, secret: str, closed: Collection[str] = ()
+    ) -> None:
         self._known = known
         self._said = said
         self._usual = usual
         self._secret = secret
+        self._closed = frozenset(closed)
         self._found: dict[str, Policy] = {}
         if said.identifiers and self.of(usual).aggregates_only:
             raise AdrwatchError(
@@ -70,7 +74,7 @@ class Policies:
         said, known = self._said, self._known.get(source, Policy())
         terms = known.terms
         if said.aggregates_only is not None or said.case_export is not None:
-            usual = terms or Terms()
+            usual = terms or Terms(case_export=source not in self._closed)
             terms = Terms(
                 usual.aggregates_only if said.aggregates_only is None else said.aggregates_only,
                 usual.case_export if said.case_export is None else said.case_export,

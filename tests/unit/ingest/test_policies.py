@@ -43,6 +43,24 @@ def test_options_go_before_the_sources_file_and_that_before_what_is_usual(
     assert policies(**said).of(source) == policy
 
 
+@pytest.mark.parametrize(
+    ("source", "said", "terms"),
+    [
+        ("x", {"aggregates_only": True}, Terms(True, False)),
+        ("x", {"aggregates_only": True, "case_export": True}, Terms(True, True)),
+        ("x", {}, None),
+        ("other", {"aggregates_only": True}, Terms(True, True)),
+        # What the sources file says of a source stands.
+        ("blog", {"aggregates_only": True}, Terms(True, True)),
+    ],
+)
+def test_stricter_terms_of_one_kind_lift_no_bar_on_exports(
+    source: str, said: dict[str, bool], terms: Terms | None
+) -> None:
+    made = Policies(KNOWN, Said(**said), "other", SECRET, ("x", "blog"))
+    assert made.of(source).terms == terms
+
+
 def test_identifiers_that_may_not_be_kept_are_refused_before_anything_is_read() -> None:
     with pytest.raises(AdrwatchError, match=r"of forum only aggregates may be kept.*leave --identifiers out"):
         policies("forum", identifiers=True)
