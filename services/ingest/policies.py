@@ -54,18 +54,21 @@ class Policies:
     @property
     def any_aggregates_only(self) -> bool:
         """Whether there may be a source of which only aggregates may be kept."""
-        return bool(self._said.aggregates_only) or any(policy.aggregates_only for policy in self._known.values())
+        return bool(self._said.aggregates_only) or any(
+            self.of(name).aggregates_only for name in (*self._known, self._usual)
+        )
 
     def governed(self, item: RawPost | Reject) -> RawPost | Reject:
-        """The record under its source's policy: where only aggregates may be kept, its id at the network becomes a hash, the same
-        as that of a live source of this name, and nothing is kept of what a refused one says.
+        """The record under its source's policy: where only aggregates may be kept, its id at the network becomes a hash by the
+        current secret, the same as a live source of this name would give to what is new, and nothing is kept of what a refused one
+        says. Nor is it where nobody knows which source a refused one is of, and it may be such a source.
         """
         if isinstance(item, RawPost):
             if not self.of(item.source).aggregates_only:
                 return item
             return msgspec.structs.replace(item, native_id=post_hash(self._secret, item.source, item.native_id))
-        source, _, native = (item.post_id or self._usual).partition(":")
-        if not self.of(source).aggregates_only:
+        source, _, native = (item.post_id or item.source or "").partition(":")
+        if not (self.of(source).aggregates_only if source else self.any_aggregates_only):
             return item
         post_id = f"{source}:{post_hash(self._secret, source, native)}" if native else None
         return replace(item, post_id=post_id, withheld=True)
