@@ -42,7 +42,7 @@ def policies(usual: str = "other", **said: Any) -> Policies:
     ],
 )
 def test_options_go_before_the_sources_file_and_that_before_what_is_usual(
-    source: str, said: dict[str, bool], policy: Policy
+    source: str, said: dict[str, Any], policy: Policy
 ) -> None:
     assert policies(**said).of(source) == policy
 
