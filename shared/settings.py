@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     no_case_export: str = Field(
         "x",
         pattern=r"^([\w.-]+(,[\w.-]+)*)?$",
-        description="sources, with commas between, whose cases may not be exported, of posts that carry no terms (docs/cases.md)",
+        description="sources, with commas between, whose cases may not be exported, whatever else is said (docs/cases.md)",
     )
     reference_safety: Path | None = Field(
         None,

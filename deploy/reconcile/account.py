@@ -96,12 +96,17 @@ def account(rows: Iterable[Row], seen: Seen) -> Account:
     refused_places = {(letter.topic, letter.offset) for letter in seen.dead_letters.values() if letter.stage == INGEST}
     posts = 0
     refused: dict[str, bool] = {}
+    earlier: dict[str, tuple[str, ...]] = {}
     for row in rows:
         posts += 1
         # A record that goes over several lines is named by one of them.
         places = ((row.file, line) for line in range(row.first, row.last + 1))
+        if row.earlier:
+            earlier[row.key] = row.earlier
         refused[row.key] = refused.get(row.key, False) or any(place in refused_places for place in places)
-    decided = {key: status for key in refused if (status := seen.statuses.get(key))}
+    # By whichever of its possible ids it was published: a file may have been read before the author secret was replaced.
+    found = {name: key for key in refused for name in (*earlier.get(key, ()), key)}
+    decided = {key: status for name, key in found.items() if (status := seen.statuses.get(name))}
     rejects = sum(was_refused for key, was_refused in refused.items() if key not in decided)
     missing = tuple(key for key, was_refused in refused.items() if not was_refused and key not in decided)
     kinds = [status.partition(":")[0] for status in decided.values()]
@@ -113,7 +118,7 @@ def account(rows: Iterable[Row], seen: Seen) -> Account:
         negative=kinds.count("negative"),
         reported=kinds.count("mentions"),
         dead=kinds.count("dead"),
-        mentions=sum(post_id in refused for post_id in seen.mentions.values()),
+        mentions=sum(post_id in found for post_id in seen.mentions.values()),
         alerts=sum(alert.kind == "disproportionality" for alert in seen.alerts.values()),
         single_reports=sum(alert.kind == "single_report" for alert in seen.alerts.values()),
         dead_letters=len(seen.dead_letters),

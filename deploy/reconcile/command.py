@@ -60,8 +60,12 @@ def reconcile(
         typer.echo(text, err=True)
 
     settings = current()
-    secret = keyring(settings).current.secret if aggregates_only else ""
-    hashed = {name: functools.partial(post_hash, secret, name) for name in aggregates_only or ()}
+    secrets = keyring(settings).secrets if aggregates_only else ()
+
+    def names(name: str, native: str) -> list[str]:
+        return [post_hash(secret, name, native) for secret in secrets]
+
+    hashed = {name: functools.partial(names, name) for name in aggregates_only or ()}
     reading = Reading(id_column, source_name, source, hashed)
     rows = [row for path in files for row in read_rows(path, reading, warn)]
     if len({row.file for row in rows}) < len(files):

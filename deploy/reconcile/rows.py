@@ -27,12 +27,16 @@ _LONGEST_FIELD = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record of a file, on its lines `first` to `last` (from 1). `post_id` is None where no id can be read."""
+    """One record of a file, on its lines `first` to `last` (from 1). `post_id` is None where no id can be read.
+
+    `earlier` are the ids that earlier author secrets would have given to it.
+    """
 
     file: str
     first: int
     last: int
     post_id: str | None
+    earlier: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -44,13 +48,13 @@ class Row:
 class Reading:
     """How ids are found: the column of the id, the source's name, or the column that holds it.
 
-    `hashed` makes the ids of sources whose posts were published under hashes, by the source's name.
+    `hashed` makes the ids of sources whose posts were published under hashes, by the source's name: the current one first.
     """
 
     id_column: str | None = None
     source_name: str = "replay"
     source_column: str | None = None
-    hashed: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    hashed: Mapping[str, Callable[[str], Sequence[str]]] = field(default_factory=dict)
 
 
 def read_rows(path: Path, reading: Reading, warn: Callable[[str], None]) -> Iterator[Row]:
@@ -116,9 +120,11 @@ def _field(record: dict[str, Any], name: str) -> str:
 
 def _row(path: Path, first: int, last: int, native: str, source: str, reading: Reading) -> Row:
     source = source.lower() or reading.source_name
-    if native and source in reading.hashed:
-        native = reading.hashed[source](native)
-    return Row(path.name, first, last, f"{source}:{native}" if native else None)
+    if not native:
+        return Row(path.name, first, last, None)
+    names = reading.hashed[source](native) if source in reading.hashed else (native,)
+    post_id, *earlier = (f"{source}:{name}" for name in names)
+    return Row(path.name, first, last, post_id, tuple(earlier))
 
 
 def _table_rows(path: Path, reading: Reading, delimiter: str, warn: Callable[[str], None]) -> Iterator[Row]:

@@ -28,16 +28,16 @@ _SHOWN = 5
 
 
 def barred(settings: Settings, cases: Iterable[Case]) -> dict[str, str]:
-    """The cases that may not leave adrwatch in any form, by the terms of their sources, each with the reason.
+    """The cases that may not leave adrwatch in any form, each with the reason.
 
-    The terms came with the post; where they did not, the settings name the sources that forbid it.
+    The terms that came with the post and the settings must both allow it: neither lifts what the other forbids.
     """
     sources = set(filter(None, settings.no_case_export.split(",")))
     found = {}
     for case in cases:
-        if not case.terms.case_export if case.terms is not None else case.source in sources:
+        if case.source in sources or (case.terms is not None and not case.terms.case_export):
             found[case.id] = f"it comes from {case.source}, whose terms do not allow case exports"
-        elif case.terms is None and sources and not case.source:
+        elif sources and not case.source:
             found[case.id] = "nobody knows its source any more, so its terms may not allow it (cases assess --source)"
     return found
 

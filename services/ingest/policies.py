@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -24,16 +24,20 @@ class Said:
 
 
 class Policies:
-    """The policy of each source by its name. `usual` is the name of posts that name no source.
+    """The policy of each source by its name. `usual` is the name of posts that name no source; `closed` are the sources whose
+    cases may not be exported where neither the sources file nor an option speaks of them.
 
     Raises AdrwatchError where identifiers of those are asked for that may not be kept; of other sources they are not kept then.
     """
 
-    def __init__(self, known: Mapping[str, Policy], said: Said, usual: str, secret: str) -> None:
+    def __init__(
+        self, known: Mapping[str, Policy], said: Said, usual: str, secret: str, closed: Collection[str] = ()
+    ) -> None:
         self._known = known
         self._said = said
         self._usual = usual
         self._secret = secret
+        self._closed = frozenset(closed)
         self._found: dict[str, Policy] = {}
         if said.identifiers and self.of(usual).aggregates_only:
             raise AdrwatchError(
@@ -50,18 +54,21 @@ class Policies:
     @property
     def any_aggregates_only(self) -> bool:
         """Whether there may be a source of which only aggregates may be kept."""
-        return bool(self._said.aggregates_only) or any(policy.aggregates_only for policy in self._known.values())
+        return bool(self._said.aggregates_only) or any(
+            self.of(name).aggregates_only for name in (*self._known, self._usual)
+        )
 
     def governed(self, item: RawPost | Reject) -> RawPost | Reject:
-        """The record under its source's policy: where only aggregates may be kept, its id at the network becomes a hash, the same
-        as that of a live source of this name, and nothing is kept of what a refused one says.
+        """The record under its source's policy: where only aggregates may be kept, its id at the network becomes a hash by the
+        current secret, the same as a live source of this name would give to what is new, and nothing is kept of what a refused one
+        says. Nor is it where nobody knows which source a refused one is of, and it may be such a source.
         """
         if isinstance(item, RawPost):
             if not self.of(item.source).aggregates_only:
                 return item
             return msgspec.structs.replace(item, native_id=post_hash(self._secret, item.source, item.native_id))
-        source, _, native = (item.post_id or self._usual).partition(":")
-        if not self.of(source).aggregates_only:
+        source, _, native = (item.post_id or item.source or "").partition(":")
+        if not (self.of(source).aggregates_only if source else self.any_aggregates_only):
             return item
         post_id = f"{source}:{post_hash(self._secret, source, native)}" if native else None
         return replace(item, post_id=post_id, withheld=True)
@@ -70,7 +77,7 @@ class Policies:
         said, known = self._said, self._known.get(source, Policy())
         terms = known.terms
         if said.aggregates_only is not None or said.case_export is not None:
-            usual = terms or Terms()
+            usual = terms or Terms(case_export=source not in self._closed)
             terms = Terms(
                 usual.aggregates_only if said.aggregates_only is None else said.aggregates_only,
                 usual.case_export if said.case_export is None else said.case_export,

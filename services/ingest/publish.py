@@ -138,9 +138,9 @@ def reject_message(reject: Reject, prefix: str) -> Message:
 def letter_of(reject: Reject) -> DeadLetter:
     """The dead letter of a reject. Its id comes from file, line and content: a second replay writes the same one.
 
-    What the terms of its source withhold is not in it.
+    What the terms of its source withhold is not in it, nor in its id, by which whoever has the text could tell that it was here.
     """
-    content = hashlib.blake2b(reject.payload, digest_size=8).hexdigest()
+    content = reject.post_id or "" if reject.withheld else hashlib.blake2b(reject.payload, digest_size=8).hexdigest()
     origin = reject.origin
     return DeadLetter(
         id=derived_id(STAGE, origin.file, str(origin.line), reject.reason, content),

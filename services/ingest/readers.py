@@ -75,6 +75,7 @@ class TableReader:
         self._dialect = Dialect(delimiter, unwrap_all=form == "csv" or first.startswith('"'))
         self._places = {role: self.header.index(name) for role, name in self.columns.named().items()}
         self._source = source
+        self._only = None if "source" in self._places else source
         self._hash = author_hash
         recipe = Recipe(format=form, source=source, columns=self.columns.named(), header=first)
         self._recipe = recipe.encode()
@@ -96,12 +97,12 @@ class TableReader:
         origin = Origin(self.file.name, row.line, self._recipe)
         if row.flaw and not row.fields:
             hashed = pseudonym(functools.partial(self._hash, self._source))
-            return Reject(row.flaw, FLAWS[row.flaw], origin, veil_line(row.data, hashed))
+            return Reject(row.flaw, FLAWS[row.flaw], origin, veil_line(row.data, hashed), source=self._only)
         values = {role: row.fields[at] for role, at in self._places.items() if at < len(row.fields)}
         hashed = pseudonym(functools.partial(self._hash, _source_of(values, self._source)))
         veiled = functools.partial(veil_fields, row.fields, self.header, self.columns, self._dialect, hashed)
         if row.flaw:
-            return Reject(row.flaw, row.detail, origin, veiled())
+            return Reject(row.flaw, row.detail, origin, veiled(), source=self._only)
         return build(values, self._source, origin, veiled)
 
 
@@ -113,6 +114,7 @@ class JsonReader:
         self.columns = choose(_keys(file.beginning(), wanted, file.name), wanted, file.name)
         self._names = self.columns.named()
         self._source = source
+        self._only = None if "source" in self._names else source
         self._hash = author_hash
         self._recipe = Recipe(format="jsonl", source=source, columns=self._names).encode()
 
@@ -130,7 +132,7 @@ class JsonReader:
             record, flaw, detail = parse_object(data)
         if flaw:
             hashed = pseudonym(functools.partial(self._hash, self._source))
-            return Reject(flaw, detail or FLAWS[flaw], origin, veil_line(data, hashed))
+            return Reject(flaw, detail or FLAWS[flaw], origin, veil_line(data, hashed), source=self._only)
         values = {role: _look_up(record, name) for role, name in self._names.items()}
         hashed = pseudonym(functools.partial(self._hash, _source_of(values, self._source)))
         return build(values, self._source, origin, functools.partial(veil_object, values, self.columns, hashed))
@@ -151,15 +153,16 @@ def build(values: Mapping[str, Any], source: str, origin: Origin, veiled: Callab
     """
 
     def refuse(reason: str, detail: str, post_id: str | None = None) -> Reject:
-        return Reject(reason, detail, origin, veiled(), post_id)
+        return Reject(reason, detail, origin, veiled(), post_id, source=source if named else None)
 
+    source = _source_of(values, source)
+    named = SOURCE_NAME.fullmatch(source)
     native = plain(values["id"])
     if not native:
         return refuse("no-id", "the id is missing")
     if detail := id_flaw(native):
         return refuse("bad-id", detail)
-    source = _source_of(values, source)
-    if not SOURCE_NAME.fullmatch(source):
+    if not named:
         return refuse("bad-source", "the source is not a short name of letters, digits, - and _")
     post_id = f"{source}:{native}"
     moment = values["time"]

@@ -66,7 +66,8 @@ class RawPost(msgspec.Struct, frozen=True):
 class Reject:
     """A record that is no post. `detail` never quotes it; `payload` is the original, identifiers masked.
 
-    `withheld`: the source's terms do not let the payload be kept.
+    `withheld`: the source's terms do not let the payload be kept. `source`: where a record of a file without a `post_id` comes
+    from; None where that is not certain.
     """
 
     reason: str
@@ -75,6 +76,7 @@ class Reject:
     payload: bytes
     post_id: str | None = None
     withheld: bool = False
+    source: str | None = None
 
 
 class Source(Protocol):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from typing import Any
 
+import msgspec
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from services.pipeline.follow import FollowingHandler
@@ -27,6 +29,13 @@ from shared.vocabulary.live import LiveDrugs
 log = logs.logger("pipeline")
 
 
+class _Marked(msgspec.Struct, frozen=True):
+    """What is looked for in a post that cannot be read: a later version, or one that is broken, may still say its terms."""
+
+    terms: dict[str, Any]
+    id: Any = None
+
+
 class PostHandler:
     """Turns records of posts into records of mentions and outcomes, by one version of the models.
 
@@ -44,6 +53,7 @@ class PostHandler:
         """One micro-batch. Raises DependencyAway when Triton is away."""
         result = BatchResult()
         posts: list[tuple[Post, Record]] = []
+        unread: dict[str, int] = {}
         for record in records:
             if record.value is None:
                 if (deletion := _deletion(record)) is not None:
@@ -52,7 +62,10 @@ class PostHandler:
             try:
                 posts.append((decode(record.value, Post), record))
             except BadMessage as error:
-                result.bad.append((record, error))
+                marked = _aggregates_only(record.value)
+                result.bad.append((record if marked is None else replace(record, value=None), error))
+                if marked is not None and isinstance(marked.id, str):
+                    unread[marked.id] = record.partition
         # A post may come twice in a batch, even with another text: both are treated, as they would be in two batches.
         source = {id(post): record for post, record in posts}
         partition = {post.id: record.partition for post, record in posts}
@@ -62,10 +75,8 @@ class PostHandler:
         for failure in failures:
             reason = BadMessage(failure.reason, f"{failure.stage}: {failure.detail}")
             self._refuse(result, failure.post, source[id(failure.post)], reason)
-        result.after = [
-            Output(POSTS, name, None, partition[name])
-            for name in dict.fromkeys(post.id for post, _ in posts if post.aggregates_only)
-        ]
+        closed = unread | {post.id: partition[post.id] for post, _ in posts if post.aggregates_only}
+        result.after = [Output(POSTS, name, None, where) for name, where in closed.items()]
         return result
 
     def on_poison(self, record: Record, reason: BadMessage) -> BatchResult:
@@ -101,6 +112,15 @@ class PostHandler:
             model_version=self._tools.model_version,
         )
         return Output(OUTCOMES, outcome.post_id, encode(outcome), partition)
+
+
+def _aggregates_only(value: bytes) -> _Marked | None:
+    """The mark of a post that is no Post of this version, where only aggregates may be kept of it; else None."""
+    try:
+        marked = msgspec.json.decode(value, type=_Marked)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return marked if marked.terms.get("aggregates_only") else None
 
 
 def _deletion(tombstone: Record) -> Deletion | None:

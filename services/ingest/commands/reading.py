@@ -86,7 +86,9 @@ def open_files(
     secret = keyring(settings).current.secret
     hashed = functools.partial(author_hash, secret)
     known = {name: one.policy for name, one in load(settings).items()} if settings.sources_file else {}
-    policies = Policies(known, Said(identifiers, aggregates_only, case_export), source_name, secret)
+    policies = Policies(
+        known, Said(identifiers, aggregates_only, case_export), source_name, secret, settings.no_case_export.split(",")
+    )
     readers = [
         Governed(open_reader(path, format_of(path, form), wanted, source_name, hashed), policies) for path in files
     ]

@@ -92,6 +92,14 @@ def test_a_post_without_an_outcome_is_lost_and_named() -> None:
     assert result.missing == ("sample:2",)
 
 
+def test_a_post_that_an_earlier_secret_has_named_is_not_lost() -> None:
+    rows = [Row("posts.jsonl", n, n, f"sample:new{n}", (f"sample:old{n}", f"sample:older{n}")) for n in (1, 2, 3, 4, 3)]
+    events = (outcome("older1", "mentions:1"), mention("a", "older1"), outcome("new2", "negative"))
+    result = account(rows, seen(*events, outcome("old3", "negative"), outcome("new3", "negative")))
+    assert (result.distinct, result.duplicates, result.reported, result.negative) == (4, 1, 1, 2)
+    assert (result.mentions, result.missing) == (1, ("sample:new4",))
+
+
 def test_a_line_that_ingest_refused_is_no_loss() -> None:
     result = account([row("1"), row(None, 2), row("3", 3)], seen(outcome("1", "negative"), refusal(2), refusal(3)))
     assert (result.rejects, result.dead_letters, result.lost) == (2, 2, 0)

@@ -52,8 +52,9 @@ def test_a_nested_id_and_a_source_column_are_found(tmp_path: Path) -> None:
 
 def test_ids_are_hashed_where_posts_were_published_so(tmp_path: Path) -> None:
     path = write(tmp_path, "posts.jsonl", '{"id": "9", "net": "X"}\n{"net": "x"}\n{"id": "9", "net": "forum"}\n')
-    hashed = Reading(source_column="net", hashed={"x": lambda native: f"hash of {native}"})
+    hashed = Reading(source_column="net", hashed={"x": lambda native: [f"hash of {native}", f"old hash of {native}"]})
     assert ids(path, hashed) == ["x:hash of 9", None, "forum:9"]
+    assert [row.earlier for row in read(path, hashed)] == [("x:old hash of 9",), (), ()]
 
 
 def test_a_tsv_text_that_begins_with_a_quote_swallows_no_neighbour(tmp_path: Path) -> None:

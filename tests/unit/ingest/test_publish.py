@@ -14,7 +14,7 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.ingest.accept import accept
 from services.ingest.delivery import Delivery, Message
-from services.ingest.publish import Account, publish
+from services.ingest.publish import Account, letter_of, publish
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import Origin, Policy, RawPost, Reject, SourceBroken
 from services.ingest.stopping import StopSignal
@@ -76,6 +76,16 @@ def test_a_second_replay_writes_the_same_dead_letters() -> None:
         run([item], producer)
     keys = [record["key"] for record in producer.records]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_id_of_a_letter_tells_nothing_of_a_text_that_is_withheld() -> None:
+    withheld = [
+        Reject("bad-time", "no time", Origin("posts.jsonl", line), payload, post_id, withheld=True)
+        for line, payload, post_id in ((3, b"one", "x:1"), (3, b"two", "x:1"), (4, b"one", "x:1"), (3, b"one", "x:2"))
+    ]
+    ids = [letter_of(reject).id for reject in withheld]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
 
 
 def test_a_post_refused_by_the_limits_is_a_dead_letter_under_the_post_s_id() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -214,6 +215,34 @@ async def test_a_post_of_which_only_aggregates_may_be_kept_leaves_no_text_in_the
         assert outcome.status.startswith("dead:")
         assert (outcome.terms, outcome.created_at.second) == (CLOSED, 0)
         assert [(one.key, one.value) for one in result.after] == [("test:1", None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"schema_version": 99}, "schema-version"), ({"text": 7}, "schema"), ({"text": None}, "schema")],
+)
+async def test_the_terms_of_a_post_that_cannot_be_read_are_obeyed(
+    handler: PostHandler, change: dict[str, Any], reason: str
+) -> None:
+    def changed(value: bytes, offset: int) -> Record:
+        return record(msgspec.json.encode(msgspec.json.decode(value) | change), offset)
+
+    result = await handler.handle([changed(closed("1", "quokka"), 4), changed(post("2", "quokka"), 5)])
+    assert [(bad.offset, bad.value is None, why.reason) for bad, why in result.bad] == [
+        (4, True, reason), (5, False, reason),
+    ]  # fmt: skip
+    assert [(one.topic, one.key, one.value, one.partition) for one in result.after] == [(POSTS, "test:1", None, 2)]
+
+
+@pytest.mark.parametrize("name", ["", '"id": 7, '])
+async def test_a_post_without_a_name_leaves_no_text_either_where_its_terms_say_so(
+    handler: PostHandler, name: str
+) -> None:
+    result = await handler.handle(
+        [record(f'{{{name}"text": "quokka", "terms": {{"aggregates_only": true}}}}'.encode())]
+    )
+    assert [bad.value for bad, _ in result.bad] == [None]
+    assert result.after == []
 
 
 async def test_screened_posts_are_counted_by_reason(handler: PostHandler) -> None:
