@@ -98,8 +98,7 @@ def of_queue(settings: Settings, rules: Rules, latest: LatestAlerts) -> Iterator
 def with_texts(settings: Settings, found: Iterable[Duplicates], most: int) -> list[Duplicates]:
     """The same, with the texts of the first `most` posts of each cluster, as far as adr.posts still has them.
 
-    Not of posts that may not leave adrwatch by their terms, or, where they have none, by ADRWATCH_NO_CASE_EXPORT. Raises
-    DependencyAway.
+    Not of posts that may not leave adrwatch by their terms or by ADRWATCH_NO_CASE_EXPORT. Raises DependencyAway.
     """
     found = list(found)
     wanted = {
@@ -140,10 +139,9 @@ def _texts(settings: Settings, posts: Collection[str]) -> dict[str, str]:
 
 
 def _may_be_shown(post: Post, closed: Collection[str]) -> bool:
-    """Whether a post's words may leave adrwatch: its terms say so, and the settings' `closed` sources only where it has none."""
-    if post.terms is None:
-        return post.source not in closed
-    return post.terms.case_export and not post.terms.aggregates_only
+    """Whether a post's words may leave adrwatch: neither its terms nor the settings' `closed` sources forbid it."""
+    terms = post.terms
+    return post.source not in closed and (terms is None or (terms.case_export and not terms.aggregates_only))
 
 
 def _duplicates(

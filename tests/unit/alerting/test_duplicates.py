@@ -81,12 +81,12 @@ def test_a_signal_and_the_queue_show_the_cluster_too() -> None:
         ("open", None, True),
         ("closed", None, False),
         ("open", Terms(), True),
-        ("closed", Terms(), True),
+        ("closed", Terms(), False),
         ("open", Terms(case_export=False), False),
         ("open", Terms(aggregates_only=True), False),
     ],
 )
-def test_a_text_is_shown_as_the_terms_of_its_post_allow_and_as_the_settings_do_where_it_has_none(
+def test_a_text_is_shown_where_neither_the_terms_of_its_post_nor_the_settings_forbid_it(
     monkeypatch: pytest.MonkeyPatch, source: str, terms: Terms | None, shown: bool
 ) -> None:
     name = f"{source}:1"
