@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -140,8 +141,12 @@ def letter_of(reject: Reject) -> DeadLetter:
 
     What the terms of its source withhold is not in it, nor in its id, by which whoever has the text could tell that it was here.
     """
-    content = reject.post_id or "" if reject.withheld else hashlib.blake2b(reject.payload, digest_size=8).hexdigest()
     origin = reject.origin
+    if not reject.withheld:
+        content = hashlib.blake2b(reject.payload, digest_size=8).hexdigest()
+    else:
+        # What a network sends has no line, and must not be one letter with everything else that was withheld.
+        content = reject.post_id or ("" if origin.line else secrets.token_hex(8))
     return DeadLetter(
         id=derived_id(STAGE, origin.file, str(origin.line), reject.reason, content),
         reason=reject.reason,
