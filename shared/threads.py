@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from structlog.stdlib import BoundLogger
 
 from shared import metrics
+from shared.errors import AdrwatchError
 from shared.settings import Settings
 
 # Records on their way to Kafka are hundreds of objects each, and none of them rubbish: with Python's own numbers (700, 10, 10) a
@@ -49,3 +51,32 @@ def work(
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     return not any(thread.is_alive() for thread in threads)
+
+
+def work_off(
+    parts: Mapping[str, Callable[[], None]], stop: threading.Event, settings: Settings, log: BoundLogger, late: str,
+    **words: object,
+) -> None:  # fmt: skip
+    """Run the parts by name, a thread each, as `work` does. One that fails sets `stop`, for all are started again together.
+
+    Ends the process, saying `late`, where a part does not end within the grace. Raises AdrwatchError where one could not go on.
+    """
+    failed: list[str] = []
+
+    def guarded(name: str, part: Callable[[], None]) -> None:
+        try:
+            part()
+        except Exception as error:
+            # The boundary of the thread: nothing is lost, for what is not safe was not promised.
+            log.error("a part cannot go on", failed=name, error=type(error).__name__, exc_info=True)
+            failed.append(name)
+            stop.set()
+
+    threads = [threading.Thread(target=guarded, args=one, name=one[0], daemon=True) for one in parts.items()]
+    if not work(threads, stop, settings, log, **words):
+        log.warning(late)
+        os._exit(1 if failed else 0)
+    if failed:
+        raise AdrwatchError(
+            f"{', '.join(failed)} could not go on", fix="see the log; the next start goes on from there"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,11 +15,10 @@ from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
 from shared import logs
 from shared.broker import require_topics
-from shared.errors import AdrwatchError
 from shared.events import now
 from shared.keyring import Keys, LiveKeyring, keyring
 from shared.settings import Settings
-from shared.threads import told_to_stop, work
+from shared.threads import told_to_stop, work_off
 from shared.topics import DEAD_LETTERS, DELETIONS, DRUG_NAMES, FORGOTTEN, POSITIONS, POSTS, PUBLISHED
 from shared.vocabulary.drugs import default_lexicon
 from shared.vocabulary.live import LiveDrugs
@@ -34,7 +32,6 @@ TOPICS = (POSTS, DELETIONS, FORGOTTEN, DEAD_LETTERS, POSITIONS, PUBLISHED, DRUG_
 def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     """Follow the sources until SIGTERM or SIGINT.
 
-
     Raises AdrwatchError for author secrets that cannot be used, for a missing topic, or where a source cannot go on.
     What was read is delivered first, within the grace of the settings; what was not is read again by the next start.
     """
@@ -47,30 +44,11 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     drugs.start()
     gone = Gone(settings, sources, stop)
     gone.start()
-    failed: list[str] = []
-
-    def follow(follower: Follower) -> None:
-        try:
-            follower.run()
-        except Exception as error:
-            # The boundary of the thread: nothing is lost, for the position was not written.
-            log.error("a source cannot go on", source=follower.name, error=type(error).__name__, exc_info=True)
-            failed.append(follower.name)
-            stop.set()
-
-    threads = [
-        threading.Thread(
-            target=follow, args=[follower(name, one, settings, stop, drugs, keys, gone)], name=name, daemon=True
-        )
-        for name, one in sources.items()
-    ]
-    if not work(threads, stop, settings, log, sources=list(sources)):
-        log.warning("a source still waits for the broker; leaving its posts to the next start")
-        os._exit(1 if failed else 0)
-    if failed:
-        raise AdrwatchError(
-            f"{', '.join(failed)} could not go on", fix="see the log; the next start goes on from there"
-        )
+    followers = {name: follower(name, one, settings, stop, drugs, keys, gone) for name, one in sources.items()}
+    work_off(
+        {name: one.run for name, one in followers.items()},
+        stop, settings, log, "a source still waits for the broker; leaving its posts to the next start", sources=list(sources),
+    )  # fmt: skip
 
 
 def follower(

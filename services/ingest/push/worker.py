@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import uvicorn
 
@@ -22,7 +21,7 @@ from shared.broker import require_topics
 from shared.errors import AdrwatchError
 from shared.keyring import Keys, LiveKeyring
 from shared.settings import Settings
-from shared.threads import told_to_stop, work
+from shared.threads import told_to_stop, work_off
 from shared.vocabulary.drugs import default_lexicon
 from shared.vocabulary.live import LiveDrugs
 
@@ -52,30 +51,12 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     gone = Gone(settings, sources, stop)
     gone.start()
     desks = {name: desk(name, source, settings, stop, drugs, gone, keyring) for name, source in sources.items()}
-    failed: list[str] = []
-
-    def guarded(name: str, call: Callable[[], None]) -> threading.Thread:
-        def run_guarded() -> None:
-            try:
-                call()
-            except Exception as error:
-                # The boundary of the thread: nothing is lost, for what was promised is safe.
-                log.error("a part cannot go on", failed=name, error=type(error).__name__, exc_info=True)
-                failed.append(name)
-                stop.set()
-
-        return threading.Thread(target=run_guarded, name=name, daemon=True)
-
     serve = functools.partial(_serve, desks, listen(settings), stop, settings)
-    threads = [*(guarded(name, one.run) for name, one in desks.items()), guarded("the endpoint", serve)]
-    address = f"{settings.push_host}:{settings.push_port}"
-    if not work(threads, stop, settings, log, sources=list(sources), address=address):
-        log.warning("a source still waits for the broker; what was promised waits on disk")
-        os._exit(1 if failed else 0)
-    if failed:
-        raise AdrwatchError(
-            f"{', '.join(failed)} could not go on", fix="see the log; the next start goes on from there"
-        )
+    work_off(
+        {name: one.run for name, one in desks.items()} | {"the endpoint": serve},
+        stop, settings, log, "a source still waits for the broker; what was promised waits on disk",
+        sources=list(sources), address=f"{settings.push_host}:{settings.push_port}",
+    )  # fmt: skip
 
 
 def desk(
