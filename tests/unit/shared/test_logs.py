@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -55,3 +57,14 @@ def test_libraries_log_no_messages_at_any_level(library: str, capsys: pytest.Cap
     captured = capsys.readouterr().err
     assert "seen" in captured
     assert "sleep" not in captured
+
+
+def test_lines_go_where_standard_error_goes_now(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with io.StringIO() as another:
+        monkeypatch.setattr(sys, "stderr", another)
+        logs.configure("test")
+        monkeypatch.undo()
+    logs.logger("here").info("something")
+    assert json.loads(capsys.readouterr().err)["event"] == "something"
