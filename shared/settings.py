@@ -135,6 +135,23 @@ class Settings(BaseSettings):
     )
     push_port: int = Field(8470, ge=1, le=65535, description="port at which `adrwatch worker push` takes posts")
 
+    dashboard_host: str = Field(
+        "127.0.0.1",
+        pattern=r"^[a-zA-Z0-9.:-]+$",
+        description="address at which `adrwatch worker dashboard` serves pages and API; 0.0.0.0 for every network",
+    )
+    dashboard_port: int = Field(8480, ge=1, le=65535, description="port of the dashboard")
+    dashboard_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+$",
+        description="https://host of the dashboard as people's browsers reach it, where that is not its own address",
+    )
+    dashboard_access: str = Field(
+        "people",
+        pattern="^(people|development)$",
+        description="who may use the dashboard: people who sign in, or, on the loopback only, everybody (development)",
+    )
+
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )
@@ -193,6 +210,14 @@ class Settings(BaseSettings):
         """Where this machine finds `adrwatch worker push`."""
         host = _EVERYWHERE.get(self.push_host, self.push_host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.push_port}"
+
+    @property
+    def dashboard_address(self) -> str:
+        """Where people find the dashboard, without a slash at the end."""
+        if self.dashboard_url is not None:
+            return self.dashboard_url
+        host = _EVERYWHERE.get(self.dashboard_host, self.dashboard_host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.dashboard_port}"
 
     def require(self, name: str) -> str:
         """An address that must be known by now (`kafka_bootstrap`, `redis_url`, `triton_url`)."""

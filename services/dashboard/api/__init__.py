@@ -1,0 +1,1 @@
+"""The API for machines, version 1."""

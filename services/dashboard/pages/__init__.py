@@ -1,0 +1,1 @@
+"""The pages, a module each, in the order of the navigation."""
