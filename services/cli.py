@@ -43,6 +43,7 @@ COMMANDS: tuple[str, ...] = (
     "services.cases.cli",
     "services.cases.review_cli",
     "services.cases.audit_cli",
+    "services.dashboard.cli",
     "deploy.reconcile.command",
     "services.signals.cli",
     "services.background.cli",

@@ -58,6 +58,10 @@ class LatestAlerts:
         """One alert."""
         return self._alerts.get(alert_id)
 
+    def all(self) -> list[Alert]:
+        """All alerts, the latest first."""
+        return self.matching(Filter())
+
     def matching(self, wanted: Filter) -> list[Alert]:
         """The alerts that are wanted, the latest first."""
         found = [alert for alert in self._alerts.values() if wanted.wants(alert)]

@@ -17,14 +17,19 @@ NAMES = {
 def interval(measure: Measure | None) -> str:
     """A measure with its interval; a dash for what is absent."""
     if measure is None or measure.value is None:
-        return "–"
+        return number(None)
     if measure.lower is None or measure.upper is None:
-        return _number(measure.value)
-    return f"{_number(measure.value)} [{_number(measure.lower)}, {_number(measure.upper)}]"
+        return number(measure.value)
+    return f"{number(measure.value)} [{number(measure.lower)}, {number(measure.upper)}]"
 
 
-def _number(value: float) -> str:
-    """About three digits; those behind the point mean nothing where hundreds stand before it. Small p-values keep one."""
+def number(value: float | None) -> str:
+    """About three digits; those behind the point mean nothing where hundreds stand before it. Small p-values keep one.
+
+    A dash for what is absent.
+    """
+    if value is None:
+        return "–"
     if 0 < abs(value) < 0.005:
         return f"{value:.0e}"
     decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0

@@ -1,0 +1,125 @@
+"""The application: its routes, what stands around them, and what people see when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from services.dashboard.access.guard import ForbiddenError, NotSignedInError
+from services.dashboard.access.rights import Person, Role, rights_of
+from services.dashboard.desk import Desk
+from services.dashboard.pages import alerts
+from services.dashboard.rendering import STATIC, page, partial
+from shared.errors import AdrwatchError, DependencyAway
+from shared.logs import logger
+
+log = logger("dashboard")
+
+_YEAR_SECONDS = 31_536_000
+_SMALLEST_GZIP = 1000
+_PAGES = (alerts.router,)
+
+
+class _KeptFiles(StaticFiles):
+    """Static files, which browsers keep: their addresses change with their content."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable"
+        return response
+
+
+def application(make: Callable[[], Desk]) -> FastAPI:
+    """The application. `make` gives what its routes work with; it is begun and ended with the application."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        app.state.desk = desk = make()
+        desk.view.start()
+        try:
+            yield
+        finally:
+            desk.close()
+
+    app = FastAPI(title="adrwatch", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    for router in _PAGES:
+        app.include_router(router, include_in_schema=False)
+    app.mount("/static", _KeptFiles(directory=STATIC), name="static")
+    _explain(app)
+    app.add_middleware(_Development)
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP)
+    return app
+
+
+class _Development:
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            everything = frozenset(Role)
+            scope.setdefault("state", {})["person"] = Person(
+                "development", everything, rights_of(everything), "development"
+            )
+        await self._app(scope, receive, send)
+
+
+def _explain(app: FastAPI) -> None:
+    """Every error becomes words of what is wrong and how to mend it, and no stack trace."""
+
+    @app.exception_handler(NotSignedInError)
+    def not_signed_in(request: Request, _: NotSignedInError) -> Response:
+        if partial(request) or request.method != "GET":
+            return problem(request, 401, "You are not signed in any more", "sign in again")
+        there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?next={quote(there)}", status_code=303)
+
+    @app.exception_handler(ForbiddenError)
+    def forbidden(request: Request, error: ForbiddenError) -> Response:
+        return problem(
+            request, 403, "Your roles do not let you do this", f"ask an admin for a role with the right {error.right}"
+        )
+
+    @app.exception_handler(DependencyAway)
+    def away(request: Request, error: DependencyAway) -> Response:
+        return problem(request, 503, error.message, error.fix)
+
+    @app.exception_handler(AdrwatchError)
+    def mendable(request: Request, error: AdrwatchError) -> Response:
+        return problem(request, 422, error.message, error.fix)
+
+    @app.exception_handler(RequestValidationError)
+    def wrong(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][1:])
+        return problem(request, 422, f"{name}: {first['msg']}", "mend what was sent")
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        said = "There is no such page" if error.status_code == 404 else str(error.detail)
+        return problem(request, error.status_code, said, "", dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, error: Exception) -> Response:
+        log.error("a page failed in a way that nobody foresaw", path=request.url.path, error=type(error).__name__)
+        return problem(
+            request, 500, "Something went wrong that nobody foresaw", "try again; operators find it in the log"
+        )
+
+
+def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:
+    """What is wrong: as a page, or, for a script of a page, as words to show beside what is there."""
+    said = f"{message[:1].upper()}{message[1:]}" + (f": {fix}" if fix else "")
+    more = (headers or {}) | {"X-Problem": quote(said)}
+    if partial(request):
+        return Response(status_code=status, headers=more)
+    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)

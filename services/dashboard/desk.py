@@ -1,0 +1,69 @@
+"""What routes work with: what is read, and the books of cases and signals as the person who asks keeps them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from services.cases.audit import Trail
+from services.cases.book import Book
+from services.cases.database import Database
+from services.cases.reference_safety import ReferenceSafety
+from services.dashboard.access.rights import Person
+from services.dashboard.dossiers import Dossiers
+from services.dashboard.view.view import View
+from shared.cases.model import Dossier
+from shared.events import Alert
+from shared.settings import Settings
+from shared.signals.rules import Rules
+
+D = TypeVar("D", bound=Dossier)
+B = TypeVar("B", bound="Book")  # type: ignore[type-arg]
+
+
+@dataclass
+class Desk:
+    """One for the application. The database is opened when it is first needed: it may be away when the dashboard starts."""
+
+    settings: Settings
+    rules: Rules
+    view: View
+    trail: Trail
+    safety: ReferenceSafety | None
+    dossiers: Dossiers = field(default_factory=Dossiers)
+    _database: Database | None = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def database(self) -> Database:
+        """The database of cases. Raises DependencyAway, or AdrwatchError for one of another version."""
+        with self._opening:
+            if self._database is None:
+                self._database = Database.opened(self.settings)
+            return self._database
+
+    def book(self, kind: type[B], who: Person) -> B:
+        """The cases, or the signals under review, for who acts."""
+        return kind(self.database, self.trail, who.name)
+
+    def listed(self, alert: Alert) -> str | None:
+        """Whether the reference safety information lists the reaction of an alert; None where there is none to ask."""
+        return None if self.safety is None else self.safety.suggest(alert.drug, alert.reaction).word
+
+    def close(self) -> None:
+        """End what was begun."""
+        self.view.close()
+        if self._database is not None:
+            self._database.close()
+
+
+def desk_of(request: Request) -> Desk:
+    """The application's desk."""
+    found: Desk = request.app.state.desk
+    return found
+
+
+TheDesk = Annotated[Desk, Depends(desk_of)]

@@ -1,0 +1,83 @@
+"""The list of alerts, which changes while one looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.dashboard.access.guard import needs
+from services.dashboard.access.rights import Person, Right
+from services.dashboard.desk import Desk, TheDesk
+from services.dashboard.rendering import page, partial
+from services.dashboard.triage import LANES, Line, Query, chosen, paged
+from shared.cases.model import TRANSITIONS
+from shared.events import Alert
+
+router = APIRouter()
+
+_JUST_IN = 3
+Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
+
+
+@router.get("/")
+def begin(_: Reader) -> Response:
+    """Where people begin."""
+    return RedirectResponse("/alerts", status_code=303)
+
+
+@router.get("/alerts")
+def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
+    """The list, as the address wants it. A script gets the list without the page around it."""
+    query = Query.of(request.query_params)
+    everything = lines_of(desk, desk.view.alerts.all())
+    found = chosen(everything, query, who.name)
+    shown, pages = paged(found, query)
+    template = "alerts/list.html" if partial(request) else "alerts/page.html"
+    return page(
+        request, template, headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
+        pages=pages, found=len(found), total=len(everything), just_in=just_in(desk), lanes=LANES, states=list(TRANSITIONS),
+        trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
+        loading=not desk.view.alerts.caught_up.is_set(),
+    )  # fmt: skip
+
+
+@router.get("/alerts/just-in")
+def strip(request: Request, desk: TheDesk, _: Reader) -> Response:
+    """The alerts that came last."""
+    return page(request, "alerts/just_in.html", just_in=just_in(desk))
+
+
+@router.get("/alerts/live", response_class=EventSourceResponse)
+async def live(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
+    """Which alerts have changed, one event each, as they are written."""
+    yield ServerSentEvent(comment="begins")
+    async for change in desk.view.alerts.changes():
+        yield ServerSentEvent(event="alert", data={"id": change.id, "new": change.new, "gone": change.alert is None})
+
+
+@router.get("/alerts/{alert_id}/row")
+def row(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
+    """One line of the list as it is now; nothing where the alert was taken back."""
+    alert = desk.view.alerts.get(alert_id)
+    if alert is None:
+        return Response("")
+    return page(request, "alerts/row.html", line=lines_of(desk, [alert])[0], fresh=True)
+
+
+def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
+    """Alerts with what people have made of them."""
+    dossiers = desk.dossiers.by_alert(desk.database, desk.trail)
+    return [
+        Line(alert, desk.view.alerts.since(alert.id), dossiers.get(alert.id), desk.listed(alert)) for alert in alerts
+    ]
+
+
+def just_in(desk: Desk) -> list[Alert]:
+    """The alerts that came last."""
+    there = [(since, alert) for alert in desk.view.alerts.all() if (since := desk.view.alerts.since(alert.id))]
+    there.sort(key=lambda one: (one[0], one[1].id), reverse=True)
+    return [alert for _, alert in there[:_JUST_IN]]

@@ -1,0 +1,118 @@
+"""Pages from templates: how numbers, times and measures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+
+from services.dashboard.access.rights import Right
+from shared.signals import wording
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+# What stands in the head of every page, with the right that it takes: address, name.
+NAVIGATION = ((Right.SEE_ALERTS, "/alerts", "Alerts"),)
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def moment(value: datetime | None) -> Markup:
+    """A time as an element that the browser writes in the zone of who looks, with UTC on hover."""
+    if value is None:
+        return Markup("–")
+    utc = value.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
+        utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", f"{utc:%Y-%m-%d %H:%M}"
+    )
+
+
+def age(value: datetime | None) -> Markup:
+    """How long ago a time is, in its largest unit, with the time itself on hover."""
+    if value is None:
+        return Markup("–")
+    utc = value.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC" data-age>{}</time>').format(
+        utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        f"{utc:%Y-%m-%d %H:%M:%S}",
+        ago(utc, datetime.now(UTC)),
+    )
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """The time between, in its largest unit."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def count(value: float | None) -> str:
+    """A whole number with its thousands set apart; a dash for what is not known."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def day(value: date | None) -> str:
+    """A day."""
+    return "–" if value is None else f"{value:%Y-%m-%d}"
+
+
+def number(value: float | None) -> str:
+    """About three digits."""
+    return wording.number(value)
+
+
+def spaced(word: str) -> str:
+    """A name of a rule, a kind or a criterion as people read it."""
+    return word.replace("_", " ").replace(".", ": ")
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file, with a part that changes whenever its content does: browsers keep it for a year."""
+    stamp = sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={stamp}"
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The templates. A name that a template does not have is an error, and no blank."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced,
+        "interval": wording.interval, "window": wording.window,
+    }  # fmt: skip
+    environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}
+    return environment
+
+
+def fragment(name: str, **words: Any) -> str:
+    """A part of a page."""
+    return templates().get_template(name).render(words)
+
+
+def page(
+    request: Request, name: str, status: int = 200, headers: Mapping[str, str] | None = None, **words: Any
+) -> HTMLResponse:
+    """A whole page, or what a script asked for of it."""
+    words |= {"person": getattr(request.state, "person", None), "path": request.url.path, "request": request}
+    return HTMLResponse(fragment(name, **words), status_code=status, headers=dict(headers or {}))
+
+
+def partial(request: Request) -> bool:
+    """Whether a script asks for a part of the page, and not a person for the page."""
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"

@@ -1,0 +1,176 @@
+"""The list of alerts as people sort, filter and page it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from shared.cases.clocks import deadlines
+from shared.cases.model import TRANSITIONS, Case
+from shared.cases.review import Review
+from shared.errors import AdrwatchError
+from shared.events import Alert, Measure
+
+PAGE = 50
+LANES = ("urgent", "special", "signal")
+NOBODY, ME = "nobody", "me"
+_OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One alert with what people have made of it. `since`: when it was first known; `listed`: by the reference safety
+    information of the settings."""
+
+    alert: Alert
+    since: datetime | None
+    dossier: Case | Review | None
+    listed: str | None
+
+    @property
+    def state(self) -> str:
+        """The state of its case or review; new while nobody looked."""
+        return self.dossier.state if self.dossier else "new"
+
+    @property
+    def assignee(self) -> str | None:
+        """Who assesses it."""
+        return self.dossier.assignee if self.dossier else None
+
+    @property
+    def due(self) -> date | None:
+        """The first day on which its case is due somewhere; None where no clock runs."""
+        found = deadlines(self.dossier) if isinstance(self.dossier, Case) and self.dossier.state != "closed" else []
+        return found[0].due if found else None
+
+    @property
+    def reports(self) -> int:
+        """Reports of the pair; a single report is one."""
+        return self.alert.table.a if self.alert.table else 1
+
+    @property
+    def serious(self) -> str:
+        """What is said of seriousness: by a person, else by what the post tells."""
+        if isinstance(self.dossier, Case):
+            return self.dossier.serious_word
+        return "suggested" if self.alert.lane == "urgent" else ""
+
+    def measure(self, name: str) -> Measure | None:
+        """A measure of the alert."""
+        return self.alert.measures.get(name)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is wanted of the list. An empty word wants all."""
+
+    q: str = ""
+    lane: str = ""
+    state: str = ""
+    assignee: str = ""
+    reports: int = 0
+    sort: str = "since"
+    order: str = "desc"
+    page: int = 1
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Query:
+        """From the parameters of an address; others are let be. Raises AdrwatchError for a word that is none."""
+        values: dict[str, Any] = {}
+        for one in fields(cls):
+            word = given.get(one.name, "").strip()
+            if not word:
+                continue
+            if one.type == "int":
+                if not word.isascii() or not word.isdigit() or len(word) > 9:
+                    raise AdrwatchError(f"{one.name} cannot be {word!r}", fix="give a whole number")
+                values[one.name] = int(word)
+            else:
+                values[one.name] = word
+        found = cls(**values)
+        for name, words in (
+            ("lane", LANES), ("state", (_OPEN, *TRANSITIONS)), ("sort", tuple(SORTS)), ("order", ("asc", "desc")),
+        ):  # fmt: skip
+            word = getattr(found, name)
+            if word and word not in words:
+                raise AdrwatchError(f"{name} cannot be {word!r}", fix=f"give one of {', '.join(words)}")
+        return found
+
+    def but(self, **changed: Any) -> str:
+        """The same with some other values, as the part of an address behind the question mark. Another order begins at page 1."""
+        new = replace(self, **({"page": 1} | changed))
+        standing = Query()
+        return urlencode(
+            {
+                one.name: value
+                for one in fields(self)
+                if (value := getattr(new, one.name)) != getattr(standing, one.name)
+            }
+        )
+
+    def sorted_by(self, name: str) -> str:
+        """The address of the list sorted by a column: the other way round where it is sorted by it already."""
+        return self.but(sort=name, order="asc" if self.sort == name and self.order == "desc" else "desc")
+
+    def wants(self, line: Line, me: str) -> bool:
+        """Whether a line is among those that are wanted."""
+        alert, said = line.alert, self.q.casefold()
+        return (
+            (
+                not said
+                or said in alert.drug.label.casefold()
+                or said in alert.reaction.label.casefold()
+                or said == alert.id
+            )
+            and self.lane in ("", alert.lane)
+            and (self.state in ("", line.state) or (self.state == _OPEN and line.state != "closed"))
+            and (not self.assignee or line.assignee == {ME: me, NOBODY: None}.get(self.assignee, self.assignee))
+            and line.reports >= self.reports
+        )
+
+
+def _lower(name: str) -> Callable[[Line], float | None]:
+    return lambda line: found.lower if (found := line.measure(name)) else None
+
+
+def _value(name: str) -> Callable[[Line], float | None]:
+    return lambda line: found.value if (found := line.measure(name)) else None
+
+
+# By what the list is sorted; the larger is the more urgent.
+SORTS: dict[str, Callable[[Line], Any]] = {
+    "drug": lambda line: (line.alert.drug.label.casefold(), line.alert.reaction.label.casefold()),
+    "reaction": lambda line: (line.alert.reaction.label.casefold(), line.alert.drug.label.casefold()),
+    "reports": lambda line: line.reports,
+    "expected": _value("expected"),
+    "ebgm": _lower("ebgm"),
+    "ic": _lower("ic"),
+    "prr": _value("prr"),
+    "lane": lambda line: -LANES.index(line.alert.lane),
+    "serious": lambda line: line.serious,
+    "listed": lambda line: line.listed or "",
+    "state": lambda line: -list(TRANSITIONS).index(line.state),  # type: ignore[arg-type]
+    "due": lambda line: -line.due.toordinal() if line.due else None,
+    "since": lambda line: line.since.timestamp() if line.since else None,
+}
+
+
+def chosen(lines: Iterable[Line], query: Query, me: str) -> list[Line]:
+    """The lines that are wanted, in the order that is wanted; those without the value stand last in both orders."""
+    wanted = sorted((line for line in lines if query.wants(line, me)), key=lambda line: line.alert.id)
+    value = SORTS[query.sort]
+    known = [line for line in wanted if (found := value(line)) is not None and found == found]
+    known.sort(key=value, reverse=query.order == "desc")
+    there = {line.alert.id for line in known}
+    return known + [line for line in wanted if line.alert.id not in there]
+
+
+def paged(lines: Sequence[Line], query: Query) -> tuple[Sequence[Line], int]:
+    """The lines of the page that is wanted, and how many pages there are, one at the least."""
+    pages = max(1, math.ceil(len(lines) / PAGE))
+    at = min(max(1, query.page), pages)
+    return lines[(at - 1) * PAGE : at * PAGE], pages

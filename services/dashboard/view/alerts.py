@@ -1,0 +1,152 @@
+"""The alerts as they stand, in memory, followed by a thread; whoever waits hears of each change."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.broker import Stored, TopicReader
+from shared.errors import AdrwatchError
+from shared.events import Alert
+from shared.latest_alerts import LatestAlerts
+from shared.logs import logger
+from shared.settings import Settings
+from shared.topics import ALERTS
+
+log = logger("alerts")
+
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one alert; None: it was taken back. `new`: nobody was told of it before."""
+
+    id: str
+    alert: Alert | None
+    new: bool
+
+
+Listener = Callable[[Change], object]
+
+
+class LiveAlerts:
+    """The latest state of every alert of the topic."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="alerts", daemon=True)
+        self._lock = threading.Lock()
+        self._latest = LatestAlerts()
+        self._since: dict[str, datetime] = {}
+        self._listeners: set[Listener] = set()
+        self.caught_up = threading.Event()
+        self.trouble: AdrwatchError | None = None
+        self.troubled_since: datetime | None = None
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End."""
+        self._stop.set()
+
+    def all(self) -> list[Alert]:
+        """All of them, the latest first."""
+        with self._lock:
+            return self._latest.all()
+
+    def get(self, alert_id: str) -> Alert | None:
+        """One, None where there is none or it was taken back."""
+        with self._lock:
+            return self._latest.get(alert_id)
+
+    def since(self, alert_id: str) -> datetime | None:
+        """When the record was written by which an alert is first known here."""
+        with self._lock:
+            return self._since.get(alert_id)
+
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Call a function, from the thread that follows, with every change."""
+        with self._lock:
+            self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Every change from now on."""
+        loop, waiting = asyncio.get_running_loop(), asyncio.Queue[Change]()
+        with self.listening(lambda change: loop.call_soon_threadsafe(waiting.put_nowait, change)):
+            while True:
+                yield await waiting.get()
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read()
+            except Exception as error:  # noqa: BLE001 - the boundary of the thread: what is known stays on show
+                away = error if isinstance(error, AdrwatchError) else AdrwatchError(type(error).__name__)
+                log.warning("alerts cannot be followed, trying again", error=away.message)
+                if self.trouble is None:
+                    self.troubled_since = datetime.now(UTC)
+                self.trouble = away
+                self._stop.wait(self._settings.retry_most * random.uniform(0.5, 1.0))
+
+    def _read(self) -> None:
+        """Take in the topic as a whole, then what comes. What was taken back while nobody read is not there any more."""
+        with TopicReader(self._settings, ALERTS) as reader:
+            fresh, since = LatestAlerts(), dict[str, datetime]()
+            for record in reader.to_end():
+                fresh.apply(record)
+                _date(record, since)
+            self._replace(fresh, since)
+            self.caught_up.set()
+            while not self._stop.is_set():
+                for record in reader.to_end():
+                    self._take(record)
+                self.trouble = self.troubled_since = None
+                self._stop.wait(_LOOK_SECONDS)
+
+    def _replace(self, fresh: LatestAlerts, since: dict[str, datetime]) -> None:
+        with self._lock:
+            before, self._latest, self._since = self._latest, fresh, since
+            known, now = ({one.id: one for one in each.all()} for each in (before, fresh))
+        for alert in now.values():
+            if known.get(alert.id) != alert:
+                self._tell(Change(alert.id, alert, alert.id not in known))
+        for gone in known.keys() - now.keys():
+            self._tell(Change(gone, None, False))
+
+    def _take(self, record: Stored) -> None:
+        name = (record.key or b"").decode(errors="replace")
+        with self._lock:
+            known = self._latest.get(name) is not None
+            alert = self._latest.apply(record)
+            _date(record, self._since)
+        if alert is not None or (record.value is None and known):
+            self._tell(Change(name, alert, alert is not None and not known))
+
+    def _tell(self, change: Change) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(change)
+
+
+def _date(record: Stored, since: dict[str, datetime]) -> None:
+    name = (record.key or b"").decode(errors="replace")
+    if record.value is None:
+        since.pop(name, None)
+    else:
+        since.setdefault(name, datetime.fromtimestamp(record.written_ms / 1000, UTC))

@@ -1,0 +1,63 @@
+"""The worker: one server of pages and API, until it is told to stop."""
+
+from __future__ import annotations
+
+import functools
+import socket
+
+import uvicorn
+
+from services.cases.audit import Trail
+from services.cases.reference_safety import ReferenceSafety
+from services.dashboard.app import application
+from services.dashboard.desk import Desk
+from services.dashboard.view.view import View
+from shared import logs, metrics
+from shared.errors import AdrwatchError
+from shared.settings import Settings
+from shared.signals.rules import load_rules
+from shared.threads import told_to_stop
+
+log = logs.logger("dashboard")
+
+_MOST_CONNECTIONS = 1000
+_KEEP_ALIVE_SECONDS = 30
+_LAST_ANSWERS_SECONDS = 3
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises AdrwatchError for wrong rules, secrets or settings, or an address that is taken."""
+    logs.configure("dashboard", settings.log_level)
+    # uvicorn ends in order at a signal, and then passes it on, which would be the end of the process by it.
+    told_to_stop()
+    listening = listen(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(functools.partial(desk_of, settings)), log_config=None, log_level="warning", access_log=False,
+            ws="none", server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+        )
+    )  # fmt: skip
+    metrics.serve(settings.metrics_port)
+    log.info("worker starts", address=settings.dashboard_address, access=settings.dashboard_access)
+    server.run(sockets=[listening])
+    log.info("worker stops")
+
+
+def desk_of(settings: Settings) -> Desk:
+    """What the routes work with, by the settings. Raises AdrwatchError for wrong rules or secrets."""
+    return Desk(
+        settings, load_rules(settings.rules_file), View(settings), Trail.of(settings), ReferenceSafety.of(settings)
+    )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket of the settings. Raises AdrwatchError where it cannot be had."""
+    host, port = settings.dashboard_host, settings.dashboard_port
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise AdrwatchError(
+            f"nobody can listen at {host}:{port}: {error.strerror}",
+            fix="set ADRWATCH_DASHBOARD_HOST and ADRWATCH_DASHBOARD_PORT",
+        ) from None
