@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alerts
+from services.dashboard.pages import alerts, triage
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -29,7 +29,7 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router,)
+_PAGES = (alerts.router, triage.router)
 
 
 class _KeptFiles(StaticFiles):
