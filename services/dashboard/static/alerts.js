@@ -135,5 +135,12 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const [name, deed] of Object.entries(deeds)) document.getElementById(name)?.addEventListener("click", deed);
   follow();
 });
+// The address says what is wanted and nothing else; another filter keeps the order.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id !== "filters") return;
+  const now = new URLSearchParams(location.search);
+  for (const name of ["sort", "order"]) if (now.has(name)) event.detail.parameters[name] = now.get(name);
+  for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
+});
 document.addEventListener("adrwatch:said", (event) => { undoing = event.detail.undo ?? null; });
 document.addEventListener("adrwatch:changed", refresh);
