@@ -19,8 +19,15 @@ from shared.settings import Settings, load
 from shared.signals.rules import Rules, shipped
 from shared.signals.windows import to_ms
 from tests.unit.alerting.world import (
-    HOUR, START, Alerting, closing, deletion, outcome, several_days, small_rules,
-)  # fmt: skip
+    HOUR,
+    START,
+    Alerting,
+    closing,
+    deletion,
+    outcome,
+    several_days,
+    small_rules,
+)
 
 PATIENCE = 60.0
 RULES = small_rules()
