@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
+from collections.abc import Iterator, Sequence
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from starlette.routing import Mount
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
 
 from services.dashboard.access.guard import for_everybody, person
 from services.dashboard.access.rights import RIGHTS, Right, Role
@@ -51,19 +50,24 @@ def markdown(app: FastAPI) -> str:
 
 def _routes(app: FastAPI) -> Iterator[tuple[str, str, set[str]]]:
     for path, route in _flat(app.routes, ""):
-        found = set(_asked(route.dependant))
-        if len(found) > 1:
-            found -= {EVERYBODY, SIGNED_IN}
-        for method in sorted(route.methods or ()):
+        dependant = getattr(route, "dependant", None)
+        found = set(_asked(dependant)) if dependant is not None else set()
+        # All of them are asked for: the weaker ones say nothing beside a stronger one.
+        for weaker in (EVERYBODY, SIGNED_IN):
+            if found > {weaker}:
+                found.remove(weaker)
+        for method in sorted(route.methods or {"any"}):
             yield method, path, found
 
 
-def _flat(routes: Any, before: str) -> Iterator[tuple[str, APIRoute]]:
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield before + route.path, route
-        elif isinstance(route, Mount):
-            yield from _flat(route.routes, before + route.path)
+def _flat(routes: Sequence[BaseRoute], before: str) -> Iterator[tuple[str, RouteContext]]:
+    """All routes, those of included routers and mounted applications too; static files are for everybody."""
+    for route in iter_route_contexts(routes):
+        original = route.original_route
+        if not isinstance(original, Mount):
+            yield before + (route.path or ""), route
+        elif not isinstance(original.app, StaticFiles):
+            yield from _flat(original.routes, before + original.path)
 
 
 def _asked(dependant: Dependant) -> Iterator[str]:
