@@ -21,9 +21,11 @@ from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
     RequestTimedOutError,
+    SaslAuthenticationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
+from shared.broker_security import client_options
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
@@ -93,8 +95,14 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
             bootstrap_servers=address.split(","),
             bootstrap_timeout_ms=_CONNECT_MS,
             reconnect_backoff_max_ms=int(settings.retry_most * 1000),
+            **client_options(settings),
             **options,
         )
+    except SaslAuthenticationFailedError:
+        raise AdrwatchError(
+            f"the broker at {address} refuses the user {settings.kafka_username}",
+            fix="mend ADRWATCH_KAFKA_USERNAME, ADRWATCH_KAFKA_PASSWORD or ADRWATCH_KAFKA_SASL_MECHANISM",
+        ) from None
     except (KafkaError, OSError, ValueError) as error:
         raise DependencyAway(
             f"no Kafka broker answers at {address}: {type(error).__name__}",
