@@ -9,19 +9,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import (
+    AuthorizationError,
     CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     RequestTimedOutError,
     SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
@@ -36,6 +39,7 @@ _POLL_MS = 500
 _SILENCE_SECONDS = 20.0
 # A broker that is stopped or cut off: it does not answer, which is no refusal.
 _SILENT = (KafkaTimeoutError, RequestTimedOutError, KafkaConnectionError)
+_ALLOW = "whoever runs the broker gives the right: docs/analysts.md"
 T = TypeVar("T")
 
 
@@ -130,8 +134,10 @@ def admin(settings: Settings) -> Iterator[Any]:
 
 
 def describe(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The broker's description of those of the topics that exist, by name."""
+    """The broker's description of those of the topics that exist, by name. Raises AdrwatchError for one that it keeps to others."""
     found = client.describe_topics(list(names))
+    if hidden := [topic["name"] for topic in found if topic["error_code"] == TopicAuthorizationFailedError.errno]:
+        raise AdrwatchError(f"this user of Kafka may not read {', '.join(sorted(hidden))}", fix=_ALLOW)
     return {topic["name"]: topic for topic in found if topic["error_code"] == 0}
 
 
@@ -167,6 +173,20 @@ def committed(settings: Settings, group: str, topic: Topic) -> dict[int, int]:
     with admin(settings) as client:
         offsets = patience(client.list_group_offsets, {group: None})[group]
     return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+
+
+@contextmanager
+def reading(topic: str) -> Iterator[None]:
+    """What the broker says while a topic is read becomes DependencyAway, or AdrwatchError where this user may not."""
+    try:
+        yield
+    except AuthorizationError as error:
+        what = "move this consumer group" if isinstance(error, GroupAuthorizationFailedError) else f"read {topic}"
+        raise AdrwatchError(f"this user of Kafka may not {what}", fix=_ALLOW) from None
+    except KafkaError as error:
+        raise DependencyAway(
+            f"{topic} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -245,14 +265,8 @@ class TopicReader:
             while True:
                 yield from self._poll()
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except KafkaError as error:
-            raise DependencyAway(
-                f"{self._name} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
-            ) from error
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._name)
 
     def _go_to(self, since: Mapping[int, int]) -> None:
         with self._reading():
