@@ -23,12 +23,11 @@ from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
     RequestTimedOutError,
-    SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
-from shared.broker_security import client_options
+from shared.broker_security import OPEN, client_options
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
@@ -102,16 +101,22 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
             **client_options(settings),
             **options,
         )
-    except SaslAuthenticationFailedError:
-        raise AdrwatchError(
-            f"the broker at {address} refuses the user {settings.kafka_username}",
-            fix="mend ADRWATCH_KAFKA_USERNAME, ADRWATCH_KAFKA_PASSWORD or ADRWATCH_KAFKA_SASL_MECHANISM",
-        ) from None
     except (KafkaError, OSError, ValueError) as error:
-        raise DependencyAway(
-            f"no Kafka broker answers at {address}: {type(error).__name__}",
-            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP",
-        ) from error
+        raise _no_answer(settings, error) from error
+
+
+def _no_answer(settings: Settings, error: Exception) -> DependencyAway:
+    """kafka-python tries on where a broker refuses the user or the line, and then says only that its time was over."""
+    if settings.kafka_security == OPEN:
+        return DependencyAway(
+            f"no Kafka broker answers at {settings.kafka_bootstrap}: {type(error).__name__}",
+            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP; one that asks for a user needs ADRWATCH_KAFKA_SECURITY",
+        )
+    user = f" as {settings.kafka_username}" if settings.kafka_username else ""
+    return DependencyAway(
+        f"no Kafka broker at {settings.kafka_bootstrap} lets us in{user} by {settings.kafka_security}: {type(error).__name__}",
+        fix="see that it runs; mend ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_KAFKA_SECURITY or one of those after it (docs/settings.md)",
+    )
 
 
 @contextmanager

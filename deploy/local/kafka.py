@@ -73,6 +73,7 @@ class KafkaServer(Server):
 
     name = "kafka"
     grace = 20.0
+    properties = PROPERTIES
 
     def __init__(self, context: Context, maven_url: str = MAVEN_CENTRAL) -> None:
         super().__init__(context)
@@ -100,7 +101,7 @@ class KafkaServer(Server):
         """Write the configuration, format the data folder the first time, start the broker."""
         broker, controller = self._ports
         properties, logs = self.folder / "server.properties", self.folder / "data"
-        properties.write_text(PROPERTIES.format(host=HOST, broker=broker, controller=controller, logs=logs))
+        properties.write_text(self.properties.format(host=HOST, broker=broker, controller=controller, logs=logs))
         (self.folder / "log4j2.properties").write_text(LOG4J.format(log=self.log))
         meta = logs / "meta.properties"
         if not meta.exists():
