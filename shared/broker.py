@@ -110,7 +110,7 @@ def _no_answer(settings: Settings, error: Exception) -> DependencyAway:
     if settings.kafka_security == OPEN:
         return DependencyAway(
             f"no Kafka broker answers at {settings.kafka_bootstrap}: {type(error).__name__}",
-            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP; one that asks for a user needs ADRWATCH_KAFKA_SECURITY",
+            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP (one that has users: docs/analysts.md)",
         )
     user = f" as {settings.kafka_username}" if settings.kafka_username else ""
     return DependencyAway(

@@ -40,7 +40,7 @@ class Arrived:
 
 
 class Feed:
-    """The records of a topic and of its deletions. Use as a context manager.
+    """The records of a topic and of its deletions. Use as a context manager. `keeps_place`: for a group.
 
     Where a group has a place, the topic is read on from there; else from `since_ms` (when a record was written, in ms since 1970)
     or the topic's beginning. `gone` counts records that the topic let go of before this group had read them. Raises DependencyAway
@@ -67,7 +67,7 @@ class Feed:
         self._places = [
             TopicPartition(one.name(settings.topic_prefix), n) for one in topics for n in range(one.partitions)
         ]
-        self._group = group
+        self.keeps_place = group is not None
         self._consumer: Any = connect(
             settings, KafkaConsumer, group_id=group, enable_auto_commit=False, allow_auto_create_topics=False,
             auto_offset_reset="earliest", max_poll_records=_MOST_RECORDS,
@@ -92,7 +92,7 @@ class Feed:
 
     def _begin(self, since_ms: int | None) -> None:
         self._consumer.assign(self._places)
-        committed = {place: self._consumer.committed(place) for place in self._places} if self._group else {}
+        committed = {place: self._consumer.committed(place) for place in self._places} if self.keeps_place else {}
         self._committed: dict[Any, int] = {place: at for place, at in committed.items() if at is not None}
         begins = self._consumer.beginning_offsets(self._places)
         mine = [place for place in self._places if place.topic == self._name]
@@ -141,7 +141,7 @@ class Feed:
 
     def commit(self) -> None:
         """Keep the group's place after all that was given out, once that is where it shall be. Without a group: nothing."""
-        if self._group is None:
+        if not self.keeps_place:
             return
         places = {place: OffsetAndMetadata(self._consumer.position(place), "", -1) for place in self._places}
         with reading(self._name):

@@ -69,7 +69,7 @@ class Subscription:
 
     def give_file(self, file: File, most: int | None) -> None:
         """Write what stands to a file, then keep the place."""
-        file.write(self._shelf, self._kind, most, telling=self.resumed)
+        file.write(self._shelf, self._kind, most, telling=self._feed.keeps_place)
         self._feed.commit()
 
     def give_lines(self, lines: Lines, most: int | None) -> None:

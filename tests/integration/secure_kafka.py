@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ OPERATOR, PASSWORD = "operator", "a password of the operator"
 # What comes later in a file of properties counts.
 _SECURE = """
 listeners=SASL_SSL://{{host}}:{{broker}},CONTROLLER://{{host}}:{{controller}}
-advertised.listeners=SASL_SSL://{{host}}:{{broker}}
+advertised.listeners=SASL_SSL://localhost:{{broker}}
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=SASL_SSL
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
@@ -45,7 +46,8 @@ class SecureKafka(KafkaServer):
         keys = context.data_dir / "keys.pem"
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.authorities)
-        given = authority.issue_cert(HOST)
+        # Not every librdkafka compares addresses with certificates.
+        given = authority.issue_cert("localhost")
         # Kafka reads PKCS #8 only.
         key = serialization.load_pem_private_key(given.private_key_pem.bytes(), None).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -55,6 +57,12 @@ class SecureKafka(KafkaServer):
             operator=OPERATOR, password=PASSWORD, keys=keys, authorities=self.authorities
         )
 
+    def choose_ports(self, fresh: bool) -> list[int]:
+        """As its certificate names it."""
+        ports = super().choose_ports(fresh)
+        self.address = self.address.replace(HOST, "localhost")
+        return ports
+
     def settings(self, username: str = OPERATOR, password: str = PASSWORD, **more: Any) -> Settings:
         """Of a user of this broker."""
         values: dict[str, Any] = {"kafka_sasl_mechanism": "PLAIN" if username == OPERATOR else "SCRAM-SHA-512"}
@@ -62,6 +70,19 @@ class SecureKafka(KafkaServer):
             kafka_bootstrap=self.address, kafka_security="SASL_SSL", kafka_username=username, kafka_password=password,
             kafka_ca_file=self.authorities, **values | more,
         )  # fmt: skip
+
+    def command_config(self, path: Path) -> None:
+        """Write what Kafka's own tools take as `--command-config`, for the operator."""
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        path.write_text(
+            f"security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nssl.truststore.type=PEM\n"
+            f"ssl.truststore.location={self.authorities}\n"
+            f'sasl.jaas.config={module} required username="{OPERATOR}" password="{PASSWORD}";\n'
+        )
+
+    def tool(self, name: str) -> str:
+        """A line of shell that runs one of the tools in the launcher's jars."""
+        return shlex.join([*self._java, name]) + ' "$@"'
 
     def probe(self) -> None:
         """Describe the cluster as its operator."""

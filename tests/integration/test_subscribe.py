@@ -162,7 +162,7 @@ def test_a_group_gives_each_day_what_is_new_and_what_was_taken_back(adrwatch: Ad
         ]  # fmt: skip
 
     write(there, mention(1), mention(2), deletion(9))
-    assert day("1.csv") == [("example:1", None), ("example:2", None)]
+    assert day("1.csv") == [("example:1", "false"), ("example:2", "false")]
     write(there, mention(3), deletion(1))
     assert day("2.csv") == [("example:3", "false"), ("example:1", "true")]
     assert day("3.csv") == []
