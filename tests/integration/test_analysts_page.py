@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +11,21 @@ from typing import Any
 
 import pytest
 
+from deploy.local.workers import environment
+from services.alerting.upstream import PipelineProgress
 from services.subscribe.feed import Feed
-from shared.broker import TopicReader
+from shared.broker import TopicReader, committed
 from shared.errors import AdrwatchError, DependencyAway
-from shared.events import Alert, Measure, Table
+from shared.events import Alert, Measure, Outcome, Table, encode
+from shared.latest_alerts import latest_alerts
 from shared.settings import PACKAGE_ROOT, Settings, load
-from shared.topics import DELETIONS, MENTIONS, POSTS
+from shared.stream import Output
+from shared.topics import DELETIONS, MENTIONS, OUTCOMES, POSTS
 from tests import topics
 from tests.integration.page_blocks import Reader, blocks
 from tests.integration.secure_kafka import SecureKafka, running
 from tests.integration.subscriber import IBUPROFEN, NAUSEA, RASH, alert, deletion, mention, tombstone, write
+from tests.processes import work_until
 
 PAGE = PACKAGE_ROOT / "docs" / "analysts.md"
 OPERATORS = "Who may read"
@@ -106,3 +113,34 @@ def test_a_user_or_a_line_that_the_broker_refuses_is_said_with_what_to_mend(
     assert "a wrong password" not in str(caught.value)
     with pytest.raises(DependencyAway, match="one that has users"):
         TopicReader(load(kafka_bootstrap=secure.address), MENTIONS)
+
+
+def test_workers_and_commands_of_adrwatch_run_as_a_user_with_the_rights_of_the_page(
+    secure: SecureKafka, users: None, redis_url: str, tmp_path: Path
+) -> None:
+    # Under a prefix that its rights cover, away from what the analysts of the other tests read.
+    settings = secure.settings(
+        "adrwatch", "another-password", topic_prefix="adr.second", redis_url=redis_url, redis_prefix=secure.cluster_id,
+        data_dir=tmp_path, evaluate_every=0.2,
+    )  # fmt: skip
+    topics.apply(settings)
+    found = mention(1, serious=("death",), author="somebody")
+    outcome = Outcome(post_id=found.post_id, status="mentions:1", created_at=found.created_at, model_version="test")
+    write(settings, found, Output(OUTCOMES, found.post_id, encode(outcome), 0))
+
+    def told() -> bool:
+        read = all(committed(settings, "adr.second.alerting", topic) for topic in (OUTCOMES, MENTIONS))
+        return read and [one.kind for one in latest_alerts(settings).all()] == ["single_report"]
+
+    work_until("alerting", tmp_path, told, environment=os.environ | environment(settings, {}))
+    assert "does not tell how far" not in (tmp_path / "worker.log").read_text()
+    # aiokafka, by which alerting asks about the pipeline, has no other way in.
+    assert asyncio.run(drained(settings)) == {0, 1, 2, 3}
+
+
+async def drained(settings: Settings) -> set[int]:
+    progress = PipelineProgress(settings)
+    try:
+        return await progress.drained(range(POSTS.partitions))
+    finally:
+        await progress.close()
