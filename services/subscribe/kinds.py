@@ -14,7 +14,7 @@ from shared.topics import ALERTS, DELETIONS, MENTIONS, Topic
 E_ = TypeVar("E_", Alert, Mention)
 # Of a column: its type in DuckDB, and the way to it in the event's JSON.
 Columns = dict[str, tuple[str, str]]
-_TEXT, _TEXTS, _NUMBER, _WHOLE, _TIME, _YES_NO = "VARCHAR", "VARCHAR[]", "DOUBLE", "BIGINT", "TIMESTAMPTZ", "BOOLEAN"
+_TEXT, _TEXTS, _NUMBER, _WHOLE, _YES_NO, TIME = "VARCHAR", "VARCHAR[]", "DOUBLE", "BIGINT", "BOOLEAN", "TIMESTAMPTZ"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ _TERMS: Columns = {
 }  # fmt: skip
 
 MENTION_COLUMNS: Columns = {
-    "id": (_TEXT, "id"), "post_id": (_TEXT, "post_id"), "created_at": (_TIME, "created_at"),
+    "id": (_TEXT, "id"), "post_id": (_TEXT, "post_id"), "created_at": (TIME, "created_at"),
     **_concept("drug"), **_concept("reaction"),
     "drug_start": (_WHOLE, "drug_span.start"), "drug_end": (_WHOLE, "drug_span.end"),
     "reaction_start": (_WHOLE, "reaction_span.start"), "reaction_end": (_WHOLE, "reaction_span.end"),
@@ -95,7 +95,7 @@ MENTION_COLUMNS: Columns = {
 
 ALERT_COLUMNS: Columns = {
     "id": (_TEXT, "id"), "kind": (_TEXT, "kind"), "lane": (_TEXT, "lane"),
-    "episode": (_TIME, "episode"), "evaluated_at": (_TIME, "evaluated_at"),
+    "episode": (TIME, "episode"), "evaluated_at": (TIME, "evaluated_at"),
     **_concept("drug"), **_concept("reaction"),
     "window_hours": (_WHOLE, "window_hours"),
     "drug_and_reaction": (_WHOLE, "table.a"), "drug_only": (_WHOLE, "table.b"),

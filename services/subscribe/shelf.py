@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
+from services.subscribe.flat import in_csv, parsed, typed
 from services.subscribe.kinds import Kind, TakenBack
-from shared.console import FORMULAS
 from shared.errors import AdrwatchError
 
 _MEMORY = "512MB"
@@ -25,13 +25,16 @@ _FETCH = 5_000
 _TABLES = """
 CREATE TABLE events (id VARCHAR, source VARCHAR, moment BIGINT, written BIGINT, place BIGINT, value VARCHAR);
 CREATE TABLE taken (source VARCHAR, written BIGINT, for_good BOOLEAN, told BOOLEAN);
-CREATE VIEW latest AS SELECT * FROM events QUALIFY row_number() OVER (PARTITION BY id ORDER BY written DESC, place DESC) = 1;
+CREATE VIEW latest AS SELECT * FROM events SEMI JOIN
+  (SELECT arg_max(place, (written, place)) AS place FROM events GROUP BY id) USING (place);
 CREATE VIEW goners AS
   SELECT source, max(written) AS written, bool_or(for_good) AS for_good, bool_or(told) AS told FROM taken GROUP BY source;
 CREATE VIEW standing AS SELECT e.* FROM latest e LEFT JOIN goners g USING (source)
   WHERE e.value IS NOT NULL AND (g.source IS NULL OR NOT (g.for_good OR g.written >= e.written));
 """
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%gZ"
+_CSV = "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%gZ'"
+# A group of rows is made in memory.
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 16384"
 
 
 class Row(NamedTuple):
@@ -110,25 +113,20 @@ class Shelf:
     def write(self, path: Path, form: str, kind: Kind[Any], most: int | None, telling: bool) -> None:
         """Write the events that stand to a file, by time, `form` being csv or parquet; with `most` the latest.
 
-        `telling` adds a column `taken_back`, and a row for each that has to be told, with nothing else but what it goes by. In
-        CSV lists are joined by semicolons, and a text that a spreadsheet would run as a formula is quoted.
+        `telling` adds a column `taken_back`, and a row for each that has to be told, with nothing else but what it goes by.
         """
-        shape = _csv if form == "csv" else _typed
+        shape = in_csv if form == "csv" else typed
         columns = {name: shape(*place) for name, place in kind.columns.items()} | {kind.goes_by: "source"}
         rows = f"SELECT id, source, moment, value, false AS taken_back FROM {_chosen(most)}"
         if telling:
             columns["taken_back"] = "taken_back"
             rows += " UNION ALL SELECT NULL, source, NULL, NULL, true FROM goners WHERE told"
         chosen = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-        options = (
-            f"FORMAT csv, HEADER, TIMESTAMPFORMAT '{_TIME_FORMAT}'"
-            if form == "csv"
-            else "FORMAT parquet, COMPRESSION zstd"
-        )
-        target = str(path).replace("'", "''")
         # Names of columns hide those of the rows: these are ordered before.
-        query = f"SELECT {chosen} FROM (SELECT * FROM ({rows}) ORDER BY taken_back, moment, id, source)"
-        self._run(f"COPY ({query}) TO '{target}' ({options})")
+        ordered = f"SELECT * FROM ({rows}) ORDER BY taken_back, moment, id, source"
+        query = f"SELECT {chosen} FROM (SELECT {parsed(kind.columns)}, source, taken_back FROM ({ordered}))"
+        target = str(path).replace("'", "''")
+        self._run(f"COPY ({query}) TO '{target}' ({_CSV if form == 'csv' else _PARQUET})")
 
     def counts(self) -> Counts:
         """What became of the events that were read."""
@@ -160,23 +158,6 @@ def _chosen(most: int | None) -> str:
     return "standing" if most is None else f"(SELECT * FROM standing ORDER BY moment DESC, id DESC LIMIT {int(most)})"
 
 
-def _typed(type_: str, path: str) -> str:
-    """A value of the event's JSON as a column of its type; what is absent is NULL."""
-    if type_.endswith("[]"):
-        return f"CAST(json_extract(value, '$.{path}') AS {type_})"
-    return f"CAST(json_extract_string(value, '$.{path}') AS {type_})"
-
-
-def _csv(type_: str, path: str) -> str:
-    value = _typed(type_, path)
-    if type_.endswith("[]"):
-        value = f"array_to_string({value}, ';')"
-    elif type_ != "VARCHAR":
-        return value
-    signs = ", ".join(f"'{sign}'" for sign in FORMULAS)
-    return f"CASE WHEN left({value}, 1) IN ({signs}) THEN '''' || {value} ELSE {value} END"
-
-
 @contextmanager
 def _room() -> Iterator[None]:
     try:
@@ -188,6 +169,6 @@ def _room() -> Iterator[None]:
         raise
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         raise AdrwatchError(
-            f"adrwatch cannot write: {error}",
+            f"adrwatch cannot write: {str(error).splitlines()[0]}",
             fix="make room there and where temporary files lie, or set TMPDIR to another folder",
         ) from error
