@@ -39,7 +39,10 @@ def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> boo
     settings = demo_settings(data_dir)
     truth = sample.load()
     stack = Stack(
-        settings, workers=service_workers(**workers), topics=True, say=lambda text: say(progress, f"  {text}")
+        settings,
+        workers=service_workers(**workers, cases=1, dashboard=1),
+        topics=True,
+        say=lambda text: say(progress, f"  {text}"),
     )
     stop_on_signals(stack)
     say(progress, "starting Kafka, Redis, Triton and the workers; what is missing is downloaded once")
@@ -58,7 +61,7 @@ def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> boo
 
 def demo_settings(data_dir: Path) -> Settings:
     """The user's settings in a folder of the demo, under names of its own where servers are given that may hold other posts."""
-    settings = load(data_dir=data_dir)
+    settings = load(data_dir=data_dir, dashboard_host="127.0.0.1", dashboard_access="development")
     if settings.kafka_bootstrap or settings.redis_url:
         name = f"demo-{uuid.uuid4().hex[:8]}"
         settings = settings.model_copy(update={"topic_prefix": name, "redis_prefix": name})
@@ -84,6 +87,7 @@ class _Demo:
         out = tables()
         for row in self._stack.rows():
             print(view.part(row))
+        print(f"the dashboard is at {self._stack.pages()}: watch the alerts come in", flush=True)
         with Follower(self._settings, sample_rows(self._say)) as follower:
             state = self._replay(follower)
             verdict = sample.compare(truth, state.alerts)
@@ -170,7 +174,7 @@ class _Demo:
         exports = [f"ADRWATCH_DATA_DIR={self._settings.data_dir}"]
         if self._settings.topic_prefix == self._settings.redis_prefix:
             exports += [f"ADRWATCH_{name}_PREFIX={self._settings.topic_prefix}" for name in ("TOPIC", "REDIS")]
-        self._say("everything stays up; in another terminal:")
+        self._say(f"everything stays up; the dashboard is at {self._stack.pages()}; in another terminal:")
         self._say(f"  export {' '.join(exports)}")
         self._say("  adrwatch alerts list, adrwatch dead-letters list, adrwatch ingest replay FILE ...")
         self._say("Ctrl-C stops everything")

@@ -173,6 +173,10 @@ class Stack:
         """`running` or `restarting`."""
         return self._supervisor.state(name) if self._supervisor else "starting"
 
+    def pages(self) -> str | None:
+        """Where people look at what runs; None where no dashboard does."""
+        return next((part.address for part in self._workers if part.name.startswith("dashboard-")), None)
+
     def rows(self) -> list[Row]:
         """All parts, for a status table."""
         given = [

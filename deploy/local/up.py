@@ -40,6 +40,7 @@ def up(
     pipeline: Annotated[int, typer.Option(min=0, help="number of pipeline workers")] = 1,
     alerting: Annotated[int, typer.Option(min=0, help="number of alerting workers")] = 1,
     cases: Annotated[int, typer.Option(min=0, max=1, help="worker that takes deleted posts out of cases")] = 1,
+    dashboard: Annotated[int, typer.Option(min=0, max=1, help="pages and API for people")] = 1,
     networks: Annotated[
         Networks | None,
         typer.Option(help="fake: servers on this machine that play posts at every network of the sources"),
@@ -86,6 +87,7 @@ def up(
                 pipeline=pipeline,
                 alerting=alerting,
                 cases=cases,
+                dashboard=dashboard,
                 notify=notify(settings),
                 sources=sources(settings),
                 push=push(settings),
@@ -112,7 +114,16 @@ def show(stack: Stack, progress: Console, *, as_json: bool) -> None:
         print(json.dumps({"pid": os.getpid(), **stack.addresses, "parts": parts}), flush=True)
     else:
         progress.print(status_table(stack.rows()))
+        if (pages := stack.pages()) is not None:
+            say(progress, f"the dashboard is at {pages}{sign_in(stack.settings)}")
         say(progress, f"ready; logs in {stack.context.data_dir / 'logs'}; Ctrl-C stops everything")
+
+
+def sign_in(settings: Settings) -> str:
+    """How people get in, where they do not yet know."""
+    if settings.dashboard_access == "development":
+        return ": everybody on this machine may do everything there"
+    return "; `adrwatch dashboard people add NAME --role admin` lets the first person in"
 
 
 def notify(settings: Settings) -> int:

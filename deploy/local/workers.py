@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from deploy.local.processes import HOST, Context, Process, telling_line
+from deploy.local.processes import HOST, Context, Process, choose_port, telling_line
 from deploy.local.servers import ServerDiedError
 from shared.errors import AdrwatchError
 from shared.settings import Settings
@@ -19,12 +19,20 @@ READY_TIMEOUT = 120.0
 
 @dataclass(frozen=True)
 class Worker:
-    """A command to keep running. With `metrics`, it is told a port in ADRWATCH_METRICS_PORT and is ready when it listens."""
+    """A command to keep running. With `metrics`, it is told a port in ADRWATCH_METRICS_PORT and is ready when it listens.
+
+    `pages` is the variable with the port at which people look at it, where there is one.
+    """
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     metrics: bool = False
+    pages: str | None = None
+
+
+# Where people look at a service.
+_PAGES = {"dashboard": "ADRWATCH_DASHBOARD_PORT"}
 
 
 def service_workers(**counts: int) -> tuple[Worker, ...]:
@@ -35,6 +43,7 @@ def service_workers(**counts: int) -> tuple[Worker, ...]:
             (sys.executable, "-m", "services.cli", "worker", service),
             {"ADRWATCH_WORKER_ID": str(number)},
             metrics=True,
+            pages=_PAGES.get(service),
         )
         for service, count in counts.items()
         for number in range(1, count + 1)
@@ -63,9 +72,14 @@ class WorkerPart:
         self.process: Process | None = None
         self.version = ""
         self.address = f"{HOST}:{port}" if worker.metrics else ""
+        variables = {"ADRWATCH_METRICS_PORT": str(port)} if worker.metrics else {}
+        if worker.pages:
+            free = choose_port(context, worker.name, int(env[worker.pages]))
+            variables[worker.pages] = str(free)
+            self.address = f"http://{HOST}:{free}"
         self._context = context
         self._worker = worker
-        self._env = {**env, **worker.env, **({"ADRWATCH_METRICS_PORT": str(port)} if worker.metrics else {})}
+        self._env = {**env, **worker.env, **variables}
         self._port = port
         self._grace = grace
 

@@ -74,6 +74,20 @@ class Book(Generic[D]):
         """Bring one to another state."""
         return self._change(dossier_id, "state", reason, lambda found: moved(found, state))
 
+    def undo(self, before: D, after: D, reason: str) -> D:
+        """Bring one back to what it was before a change. Raises AdrwatchError where it has changed since, or was closed by it."""
+        with self._trail.recording(self._database) as recording:
+            found = self._existing(recording.connection, after.id)
+            if found != after:
+                raise AdrwatchError(f"{found.noun} {found.id} was changed since", fix="look at it as it is now")
+            if found.state == "closed":
+                raise AdrwatchError(
+                    f"{found.noun} {found.id} is closed, and others may know of it",
+                    fix=f"add a comment: adrwatch {self.command} comment",
+                )
+            self._write(recording, found, before, "undo", reason)
+        return before
+
     def comment(self, dossier_id: str, text: str) -> None:
         """Add a comment. The trail keeps its hash."""
         with self._trail.recording(self._database) as recording:

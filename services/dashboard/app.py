@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,11 +15,12 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alerts
+from services.dashboard.pages import alerts, triage
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -26,7 +29,7 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router,)
+_PAGES = (alerts.router, triage.router)
 
 
 class _KeptFiles(StaticFiles):
@@ -57,6 +60,7 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     _explain(app)
     app.add_middleware(_Development)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP)
+    app.add_middleware(_Unforeseen)
     return app
 
 
@@ -108,12 +112,32 @@ def _explain(app: FastAPI) -> None:
         said = "There is no such page" if error.status_code == 404 else str(error.detail)
         return problem(request, error.status_code, said, "", dict(error.headers or {}))
 
-    @app.exception_handler(Exception)
-    def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("a page failed in a way that nobody foresaw", path=request.url.path, error=type(error).__name__)
-        return problem(
-            request, 500, "Something went wrong that nobody foresaw", "try again; operators find it in the log"
-        )
+
+class _Unforeseen:
+    """Around everything: what nobody foresaw is a calm page, and a line in the log that says where, and quotes nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            places = [f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
+            log.error("a page failed in a way that nobody foresaw", error=type(error).__name__, where=places[-5:])
+            if begun:
+                raise ConnectionAbortedError from None
+            said = "Something went wrong that nobody foresaw", "try again; operators find it in the log"
+            await problem(Request(scope), 500, *said)(scope, receive, send)
 
 
 def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:

@@ -14,6 +14,7 @@ from services.cases.database import Database
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
 from services.dashboard.dossiers import Dossiers
+from services.dashboard.undo import Deeds
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier
 from shared.events import Alert
@@ -34,6 +35,7 @@ class Desk:
     trail: Trail
     safety: ReferenceSafety | None
     dossiers: Dossiers = field(default_factory=Dossiers)
+    deeds: Deeds = field(default_factory=Deeds)
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
 

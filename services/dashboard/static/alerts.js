@@ -10,6 +10,7 @@ function choose(row) {
   for (const one of rows()) one.setAttribute("aria-selected", String(one === row));
   chosen = row?.dataset.id ?? null;
   row?.scrollIntoView({ block: "nearest" });
+  showPicked();
 }
 
 function step(by) {
@@ -31,6 +32,47 @@ function refresh() {
   showUnseen();
   htmx.ajax("GET", location.pathname + location.search, { target: "#list", swap: "innerHTML" });
 }
+
+// Those that are picked, else the one that is chosen.
+const meant = () => { const ids = picked(); return ids.length ? ids : chosen ? [chosen] : []; };
+
+function act(address, values) {
+  const ids = meant();
+  if (ids.length) htmx.ajax("POST", address, { values: { ids, ...values }, swap: "none" });
+}
+
+function ask({ title, hint, label, yes, then }) {
+  const many = meant().length;
+  if (!many) return;
+  const dialog = document.getElementById("ask");
+  document.getElementById("ask-title").textContent = `${title} ${many} ${many === 1 ? "alert" : "alerts"}`;
+  document.getElementById("ask-hint").textContent = hint;
+  document.getElementById("ask-label").textContent = label;
+  document.getElementById("ask-yes").textContent = yes;
+  const text = document.getElementById("ask-text");
+  text.value = "";
+  dialog.onclose = () => { if (dialog.returnValue === "yes" && text.value.trim()) then(text.value.trim()); };
+  dialog.returnValue = "no";
+  dialog.showModal();
+}
+
+const why = "Why (it stands in the audit trail: name no person)";
+const deeds = {
+  assign: () => act("/alerts/assign", { assignee: "me" }),
+  triage: () => ask({ title: "Triage", hint: "They are worth a look, and wait for an assessment.", label: why, yes: "Triage", then: (reason) => act("/alerts/move", { state: "triaged", reason }) }),
+  close: () => ask({ title: "Close", hint: "This cannot be undone. Reports that come later open a new episode.", label: why, yes: "Close", then: (reason) => act("/alerts/move", { state: "closed", reason }) }),
+  comment: () => ask({ title: "Comment on", hint: "", label: "Comment", yes: "Add", then: (text) => act("/alerts/comment", { text }) }),
+};
+
+function showPicked() {
+  const word = document.getElementById("picked");
+  if (!word) return;
+  const many = picked().length;
+  word.textContent = many ? `${many} picked` : chosen ? "the chosen one" : "none picked";
+  for (const name of Object.keys(deeds)) document.getElementById(name).disabled = !meant().length;
+}
+
+let undoing = null;
 
 function follow() {
   const events = new EventSource("/alerts/live");
@@ -70,6 +112,9 @@ document.addEventListener("keydown", (event) => {
     k: () => step(-1),
     x: () => chosen && document.querySelector(`#a-${chosen} input[name=ids]`)?.click(),
     n: () => document.getElementById("fresh").disabled || refresh(),
+    a: () => document.getElementById("assign") && deeds.assign(),
+    c: () => document.getElementById("comment") && deeds.comment(),
+    u: () => undoing && htmx.ajax("POST", "/undo", { values: { token: undoing }, swap: "none" }),
     "/": () => document.getElementById("q").focus(),
     "?": () => document.getElementById("keys-card").showModal(),
     Enter: () => chosen && event.target.tagName !== "A" && event.target.tagName !== "BUTTON" && location.assign(`/alerts/${chosen}`),
@@ -84,7 +129,18 @@ document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("fresh").addEventListener("click", refresh);
   document.getElementById("list").addEventListener("change", (event) => {
     if (event.target.id === "pick-all") for (const box of document.querySelectorAll("#list input[name=ids]")) box.checked = event.target.checked;
+    showPicked();
   });
-  document.addEventListener("htmx:afterSettle", () => { const row = chosen && document.getElementById(`a-${chosen}`); if (row) choose(row); });
+  document.addEventListener("htmx:afterSettle", () => { const row = chosen && document.getElementById(`a-${chosen}`); if (row) choose(row); showPicked(); });
+  for (const [name, deed] of Object.entries(deeds)) document.getElementById(name)?.addEventListener("click", deed);
   follow();
 });
+// The address says what is wanted and nothing else; another filter keeps the order.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id !== "filters") return;
+  const now = new URLSearchParams(location.search);
+  for (const name of ["sort", "order"]) if (now.has(name)) event.detail.parameters[name] = now.get(name);
+  for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
+});
+document.addEventListener("adrwatch:said", (event) => { undoing = event.detail.undo ?? null; });
+document.addEventListener("adrwatch:changed", refresh);
