@@ -16,6 +16,7 @@ import msgspec
 
 from services.subscribe.kinds import Kind, cells
 from services.subscribe.shelf import Shelf
+from shared.console import printable
 from shared.errors import AdrwatchError
 
 STDOUT = Path("-")
@@ -92,12 +93,14 @@ class Lines:
             return
         self._given += 1
         event = None if self._as_json else msgspec.json.decode(value, type=self._kind.event)
-        print(value if event is None else "  ".join(filter(None, cells(event).values())))
+        print(value if event is None else printable("  ".join(filter(None, cells(event).values()))))
 
     def taken_back(self, source: str, event_id: str | None) -> None:
         """Events stand no longer; those that an earlier run gave out are known by what they go by only."""
         told = {"id": event_id} | {self._kind.goes_by: source} | {"taken_back": True}
-        print(msgspec.json.encode(told).decode() if self._as_json else f"{event_id or source} was taken back")
+        print(
+            msgspec.json.encode(told).decode() if self._as_json else printable(f"{event_id or source} was taken back")
+        )
 
     def flush(self) -> None:
         """Let everything go."""
@@ -108,11 +111,12 @@ def table(kind: Kind[Any], values: Sequence[str]) -> Any:
     """Events for people."""
     from rich import box
     from rich.table import Table as Grid
+    from rich.text import Text
 
     rows = [cells(msgspec.json.decode(value, type=kind.event)) for value in values]
     grid = Grid(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False)
     for name in rows[0] if rows else ():
         grid.add_column(name, no_wrap=name == "id", overflow="fold")
     for row in rows:
-        grid.add_row(*row.values())
+        grid.add_row(*(Text(printable(cell)) for cell in row.values()))
     return grid

@@ -22,6 +22,7 @@ import pytest
 from kafka import KafkaProducer
 
 from services.subscribe.feed import Feed
+from shared.events import Concept
 from shared.settings import Settings, load
 from tests.integration.ingest_command import Adrwatch, adrwatch
 from tests.integration.subscriber import IBUPROFEN, RASH, alert, deletion, mention, tombstone, write
@@ -115,6 +116,14 @@ def test_events_are_chosen_by_drug_reaction_and_time(adrwatch: Adrwatch, there: 
     assert adrwatch("subscribe", "mentions", "--reaction", "rash") == 0
     assert "ibuprofen" in adrwatch.out
     assert "sertraline" not in adrwatch.out
+
+
+def test_a_name_that_looks_like_markup_or_moves_the_cursor_is_text(adrwatch: Adrwatch, there: Settings) -> None:
+    write(there, mention(1, Concept("own:1", "[bold]Novel\x1b[2Jmab")))
+    assert adrwatch("subscribe", "mentions") == 0
+    assert r"[bold]Novel\x1b[2Jmab" in adrwatch.out
+    assert adrwatch("subscribe", "mentions", "--follow", "--limit", "1") == 0
+    assert r"[bold]Novel\x1b[2Jmab" in adrwatch.out
 
 
 def test_alerts_are_as_they_were_last_and_what_was_taken_back_is_gone(adrwatch: Adrwatch, there: Settings) -> None:
