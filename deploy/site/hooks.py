@@ -26,7 +26,9 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     here = Path(page.file.abs_src_path).parent
     shown = _SECTION.sub(lambda found: section(here / found[1], found[2], here), markdown)
     parts = _FENCED.split(shown)
-    parts[::2] = [_LINK.sub(lambda found: _link(found, here, repository, Path(config.docs_dir)), part) for part in parts[::2]]
+    parts[::2] = [
+        _LINK.sub(lambda found: _link(found, here, repository, Path(config.docs_dir)), part) for part in parts[::2]
+    ]
     return "".join(parts)
 
 
