@@ -1,7 +1,7 @@
 """What the site needs beside MkDocs: sections of README.md in pages, and links that leave docs/.
 
-A page that holds `[Title](../README.md#anchor)` alone in a paragraph shows that section of README.md in its place: in the repository
-it is a link, and the text is written once. A link to a file or folder of the repository that the site does not have becomes its path.
+A page that holds `[Title](../README.md#anchor)` alone in a paragraph shows that section of README.md in its place: in the
+repository it is a link, and the text is written once. A link to a file or folder that the site does not have becomes its path.
 """
 
 from __future__ import annotations
