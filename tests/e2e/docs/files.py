@@ -51,7 +51,7 @@ def _posts(folder: Path) -> None:
 
 
 def reports() -> Iterator[tuple[str, str, str, str]]:
-    """(report, drug, reaction, time): all pairs some times, the first of each more often."""
+    """(report, drug, reaction, day): all pairs some times, the first of each more often."""
     number = 0
     for place, (drug, reaction) in enumerate(product(DRUGS, REACTIONS)):
         for _ in range(9 if place % 6 == 0 else 2):
@@ -60,7 +60,9 @@ def reports() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _reports(folder: Path) -> None:
-    csv_files.write(folder / "reports.csv", "CASEID,DRUG,AE,time", reports())
+    # Under the names of FAERS and under ours: some pages map columns, others do not.
+    rows = [(report, drug, reaction, report, drug, reaction, day) for report, drug, reaction, day in reports()]
+    csv_files.write(folder / "reports.csv", "CASEID,DRUG,AE,report,drug,reaction,date", rows)
     (folder / "reports.csv.xz").write_bytes(lzma.compress((folder / "reports.csv").read_bytes()))
     csv_files.write(folder / "registry.csv", "ID,NAME,PT", ([*row][:3] for row in reports()))
     (folder / "reports.csv.gz").write_bytes(gzip.compress((folder / "registry.csv").read_bytes()))

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from services.cli import build
 from shared import settings
-from tests import docs_pages
+from shared.topics import OUTCOMES
+from tests import docs_pages, topics
 from tests.docs_pages import Line
 from tests.e2e.docs import files
 from tests.e2e.docs.instance import running
@@ -57,7 +58,9 @@ class Place:
     def run(self, *words: str, **variables: str) -> str:
         """What a command prints. Fails where it does not end well."""
         settings.current.cache_clear()
-        done = CliRunner().invoke(build(), list(words), env={**self.environment, **variables}, prog_name="adrwatch")
+        environment = {**self.environment, **variables}
+        # Where it asks whether to go on, the reader says yes.
+        done = CliRunner().invoke(build(), list(words), input="y\n", env=environment, prog_name="adrwatch")
         said = f"{done.exception!r}\n{done.output}" if done.exit_code else done.output
         assert done.exit_code == 0, f"adrwatch {' '.join(words)}: exit code {done.exit_code}\n{said}"
         return done.stdout
@@ -74,13 +77,12 @@ def instance(
 
 @pytest.fixture
 def place(instance: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A folder with the files that pages name, and cases that no other page has touched."""
+    """A folder with the files that pages name."""
     receiver = HttpReceiver()
     files.make(tmp_path, receiver.url)
     monkeypatch.chdir(tmp_path)
-    own = {"DATABASE_URL": f"sqlite:///{tmp_path}/cases.sqlite", "NOTIFIERS_FILE": str(tmp_path / "notifiers.toml")}
-    environment = {**instance, **{f"ADRWATCH_{name}": value for name, value in own.items()}}
-    yield Place(tmp_path, {**environment, "DESK_SECRET": "a secret of sixteen bytes", "COLUMNS": "200"})
+    environment = {**instance, "DESK_SECRET": "a secret of sixteen bytes", "COLUMNS": "200"}
+    yield Place(tmp_path, environment)
     settings.current.cache_clear()
     receiver.stop()
 
@@ -96,6 +98,12 @@ def test_each_line_is_run_or_says_why_not() -> None:
 @pytest.mark.parametrize("page", RUN, ids=[page.stem for page in RUN])
 def test_the_commands_of_a_page_do_what_it_says(page: Path, place: Place) -> None:
     ids = Ids(place)
+    if page.stem == "cases":  # It and the page of commands move the same case.
+        place.environment.update(
+            ADRWATCH_DATABASE_URL=f"sqlite:///{place.folder}/cases.sqlite", ADRWATCH_AUDIT_ANCHOR=f"{place.folder}/head"
+        )
+    if page.stem == "commands":  # Each of its examples stands alone, on an instance that has both.
+        place.environment.update(ADRWATCH_SOURCES_FILE="sources.toml", ADRWATCH_NOTIFIERS_FILE="notifiers.toml")
     for line in RUN[page]:
         if line.words[0] == "export":
             given = dict(word.split("=", 1) for word in line.words[1:])
@@ -133,13 +141,21 @@ class Ids:
             return self._case(1)
         if word in self.ITEMS:
             return self._alerts("single_report")[0]
+        if word == "0f3c…":
+            return self._author()
         if word == "adr.posts:2:1204:screen":
-            return json.loads(self._place.run("dead-letters", "list", "--json").splitlines()[0])["id"]
+            return json.loads(self._place.run("dead-letters", "list", "--json"))[0]["id"]
         return word
 
     def _alerts(self, kind: str) -> list[str]:
         out = self._place.run("alerts", "list", "--kind", kind, "--json")
         return sorted(json.loads(line)["id"] for line in out.splitlines())
+
+    def _author(self) -> str:
+        """The hash of somebody whose one post says nothing of a reaction."""
+        kafka, prefix = (self._place.environment[f"ADRWATCH_{name}"] for name in ("KAFKA_BOOTSTRAP", "TOPIC_PREFIX"))
+        outcomes = (json.loads(record.value) for record in topics.records(kafka, OUTCOMES.name(prefix)) if record.value)
+        return next(one["author"] for one in outcomes if one["post_id"] == "sample:1003")
 
     def _case(self, number: int) -> str:
         """The case of an item, opened where it is not."""
