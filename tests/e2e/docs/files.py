@@ -66,6 +66,7 @@ def _reports(folder: Path) -> None:
     (folder / "reports.csv.xz").write_bytes(lzma.compress((folder / "reports.csv").read_bytes()))
     csv_files.write(folder / "registry.csv", "ID,NAME,PT", ([*row][:3] for row in reports()))
     (folder / "reports.csv.gz").write_bytes(gzip.compress((folder / "registry.csv").read_bytes()))
+    csv_files.write(folder / "pairs.csv", "ID,drug,reaction", ([*row][:3] for row in reports()))
     csv_files.write(folder / "faers.csv", "CASE,NAME,reaction", ([*row][:3] for row in reports()))
     csv_files.write(folder / "counts.csv", "drug,reaction,a,b,c,d", [("sertraline", "Insomnia", 16, 28, 15, 3297)])
     pairs = [
@@ -75,7 +76,7 @@ def _reports(folder: Path) -> None:
         ("metformin", "Rash", 0),
     ]
     for name in ("euadr.csv", "euadr_reference_set.csv"):
-        csv_files.write(folder / name, "drug,reaction,label", pairs)
+        csv_files.write(folder / name, "exposureName,outcomeName,groundTruth", pairs)
     for name in ("2025q3", "2025q4"):
         quarter = Quarter(name[2:].upper())
         for number, (_, drug, reaction, _) in enumerate(reports(), 100):

@@ -40,6 +40,17 @@ def to_run(lines: list[Line]) -> list[Line]:
     ]
 
 
+_IMPORT = "background import faers_ascii_2025q3.zip --store background.duckdb"
+# What a reader of the page has done on others.
+BEFORE = {
+    "commands": (_IMPORT, "backtest posts.csv --out . --to-the-end"),
+    "signals": (
+        _IMPORT,
+        "background export hospital.parquet --store background.duckdb",
+        "backtest posts.csv --out results/ --to-the-end",
+        "backtest posts.csv --out . --to-the-end",
+    ),
+}
 RUN = {
     page: chosen
     for page, lines in PAGES.items()
@@ -100,10 +111,13 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, place: Place) -> Non
     ids = Ids(place)
     if page.stem == "cases":  # It and the page of commands move the same case.
         place.environment.update(
-            ADRWATCH_DATABASE_URL=f"sqlite:///{place.folder}/cases.sqlite", ADRWATCH_AUDIT_ANCHOR=f"{place.folder}/head"
+            ADRWATCH_DATABASE_URL=f"sqlite:///{place.folder}/cases.sqlite",
+            ADRWATCH_AUDIT_ANCHORS=f"{place.folder}/head",
         )
     if page.stem == "commands":  # Each of its examples stands alone, on an instance that has both.
         place.environment.update(ADRWATCH_SOURCES_FILE="sources.toml", ADRWATCH_NOTIFIERS_FILE="notifiers.toml")
+    for words in BEFORE.get(page.stem, ()):
+        place.run(*words.split())
     for line in RUN[page]:
         if line.words[0] == "export":
             given = dict(word.split("=", 1) for word in line.words[1:])
