@@ -40,6 +40,11 @@ def make(folder: Path, receiver: str) -> None:
     )
 
 
+def mentions(folder: Path, records: list[bytes]) -> None:
+    """What a back-test writes of the same posts."""
+    (folder / "mentions.jsonl").write_bytes(b"\n".join(records) + b"\n")
+
+
 def _posts(folder: Path) -> None:
     lines = [json.dumps(post) for post in POSTS]
     (folder / "posts.jsonl").write_text("\n".join(lines) + "\n")

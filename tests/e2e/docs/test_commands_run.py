@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from services.cli import build
 from shared import settings
-from shared.topics import OUTCOMES
+from shared.topics import MENTIONS, OUTCOMES
 from tests import docs_pages, topics
 from tests.docs_pages import Line
 from tests.e2e.docs import files
@@ -43,13 +43,8 @@ def to_run(lines: list[Line]) -> list[Line]:
 _IMPORT = "background import faers_ascii_2025q3.zip --store background.duckdb"
 # What a reader of the page has done on others.
 BEFORE = {
-    "commands": (_IMPORT, "backtest posts.csv --out . --to-the-end"),
-    "signals": (
-        _IMPORT,
-        "background export hospital.parquet --store background.duckdb",
-        "backtest posts.csv --out results/ --to-the-end",
-        "backtest posts.csv --out . --to-the-end",
-    ),
+    "commands": (_IMPORT,),
+    "signals": (_IMPORT, "background export hospital.parquet --store background.duckdb"),
 }
 RUN = {
     page: chosen
@@ -91,6 +86,8 @@ def place(instance: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.Monke
     """A folder with the files that pages name."""
     receiver = HttpReceiver()
     files.make(tmp_path, receiver.url)
+    found = topics.records(instance["ADRWATCH_KAFKA_BOOTSTRAP"], MENTIONS.name(instance["ADRWATCH_TOPIC_PREFIX"]))
+    files.mentions(tmp_path, [record.value for record in found if record.value])
     monkeypatch.chdir(tmp_path)
     environment = {**instance, "DESK_SECRET": "a secret of sixteen bytes", "COLUMNS": "200"}
     yield Place(tmp_path, environment)
@@ -109,7 +106,7 @@ def test_each_line_is_run_or_says_why_not() -> None:
 @pytest.mark.parametrize("page", RUN, ids=[page.stem for page in RUN])
 def test_the_commands_of_a_page_do_what_it_says(page: Path, place: Place, instance: Mapping[str, str]) -> None:
     ids = Ids(place)
-    if page.stem == "cases":  # It and the page of commands move the same case.
+    if page.stem in ("cases", "safety-teams"):  # These and the page of commands move the same case and signal.
         place.environment.update(
             ADRWATCH_DATABASE_URL=f"sqlite:///{place.folder}/cases.sqlite",
             ADRWATCH_AUDIT_ANCHORS=f"{place.folder}/head",
