@@ -47,7 +47,7 @@ def commands_page(context: typer.Context) -> None:
 
     Example: adrwatch reference commands > docs/commands.md
     """
-    typer.echo(commands(context.find_root()), nl=False)
+    typer.echo(commands(typer.Context(context.find_root().command, info_name="adrwatch")), nl=False)
 
 
 @group.command("metrics")

@@ -142,6 +142,7 @@ class Ids:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._known: dict[str, list[str]] = {}
 
     def own(self, words: tuple[str, ...]) -> list[str]:
         """The words with ids that there are."""
@@ -161,8 +162,10 @@ class Ids:
         return word
 
     def _alerts(self, kind: str) -> list[str]:
-        out = self._place.run("alerts", "list", "--kind", kind, "--json")
-        return sorted(json.loads(line)["id"] for line in out.splitlines())
+        if kind not in self._known:
+            out = self._place.run("alerts", "list", "--kind", kind, "--json")
+            self._known[kind] = sorted(json.loads(line)["id"] for line in out.splitlines())
+        return self._known[kind]
 
     def _author(self) -> str:
         """The hash of somebody whose one post says nothing of a reaction."""
