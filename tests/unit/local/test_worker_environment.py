@@ -20,6 +20,8 @@ def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
         notifiers_file=tmp_path / "notifiers.toml", sources_file=tmp_path / "sources.toml",
         drugs_file=tmp_path / "drugs.csv",
         spool_mib=7, spool_fsync="2.5", push_host="::1", push_port=7,
+        dashboard_oidc_issuer="https://id.example.org", dashboard_oidc_client_id="adrwatch",
+        dashboard_oidc_client_secret="a fifth one", dashboard_oidc_claim="teams", dashboard_oidc_roles="safety=assessor,it=admin",
     )  # fmt: skip
     addresses = {"kafka_bootstrap": "127.0.0.1:1", "redis_url": "redis://127.0.0.1:2/0", "triton_url": "127.0.0.1:3"}
     for name, value in environment(parent, addresses).items():
