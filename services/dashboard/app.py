@@ -65,9 +65,9 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     _explain(app)
     check_routes(app)
     app.add_middleware(SignIn)
-    app.add_middleware(Headers)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP)
     app.add_middleware(_Unforeseen)
+    app.add_middleware(Headers)
     return app
 
 
