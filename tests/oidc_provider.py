@@ -21,7 +21,7 @@ CLIENT, SECRET = "adrwatch-test", "a secret of the tests"
 
 
 class Provider:
-    """`claims` overrides what the id token says; `fault` is none, 'bad signature', 'alg none', or 'no keys'."""
+    """`claims` overrides what the id token says; `fault` is none, 'bad signature', 'alg none', 'no keys', 'down' or 'another issuer'."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -33,7 +33,11 @@ class Provider:
     def described(self) -> dict[str, Any]:
         named = {"authorization": "authorize", "token": "token", "end_session": "end"}
         ends = {f"{name}_endpoint": f"{self.address}/{path}" for name, path in named.items()}
-        return {"issuer": self.address, "jwks_uri": f"{self.address}/keys", **ends}
+        return {
+            "issuer": "https://example.org" if self.fault == "another issuer" else self.address,
+            "jwks_uri": f"{self.address}/keys",
+            **ends,
+        }
 
     def authorize(self, asked: dict[str, str]) -> str:
         assert asked["client_id"] == CLIENT
@@ -70,7 +74,9 @@ def provider() -> Iterator[Provider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            if url.path == "/.well-known/openid-configuration":
+            if found.fault == "down":
+                self.close_connection = True
+            elif url.path == "/.well-known/openid-configuration":
                 self._answer(200, found.described())
             elif url.path == "/keys":
                 self._answer(200, {"keys": [] if found.fault == "no keys" else [found.key.as_dict(private=False)]})
