@@ -21,7 +21,7 @@ CLIENT, SECRET = "adrwatch-test", "a secret of the tests"
 
 
 class Provider:
-    """`claims` overrides what the id token says; `fault` is none, 'bad signature', 'alg none', 'no keys', 'down' or 'another issuer'."""
+    """`claims` is put over those of the id token; `fault`: 'bad signature', 'alg none', 'no keys', 'down' or 'another issuer'."""
 
     def __init__(self, address: str) -> None:
         self.address = address
