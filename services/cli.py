@@ -39,6 +39,7 @@ COMMANDS: tuple[str, ...] = (
     "services.ingest.cli",
     "services.pipeline.cli",
     "services.alerting.cli",
+    "services.subscribe.cli",
     "services.notify.cli",
     "services.cases.cli",
     "services.cases.review_cli",

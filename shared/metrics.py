@@ -91,6 +91,8 @@ SPOOL_POSTS = Gauge("adrwatch_spool_posts", "posts that wait in the spool of a s
 SPOOL_BYTES = Gauge("adrwatch_spool_bytes", "bytes in the spool of a source", ["source"])
 # How long the oldest of them has waited, noted whenever the spool changes.
 SPOOL_AGE = Gauge("adrwatch_spool_age_seconds", "how long the oldest post of a spool has waited", ["source"])
+# Sign-ins to the dashboard: signed in, refused (wrong name or password), too many (made to wait).
+SIGN_INS = Counter("adrwatch_sign_ins_total", "sign-ins to the dashboard", ["outcome"])
 
 
 def serve(port: int) -> None:
