@@ -50,6 +50,7 @@ COMMANDS: tuple[str, ...] = (
     "services.background.cli",
     "services.backtest.cli",
     "services.settings_command",
+    "services.reference_command",
     "services.vocabulary.cli",
     "services.vocabulary.drugs_cli",
     "services.evaluation.cli",

@@ -133,7 +133,8 @@ class Outcome(Sourced, frozen=True, kw_only=True):
     `status` is `screened:<reason>`, `negative`, `mentions:<n>` or `dead:<reason>`. `pairs` are the distinct pairs the post
     asserts. `fingerprint` links reposts, `sketch` near-duplicates: it is there with pairs only, and not for a short text.
     `probability` is the classifier's, where it was asked. Where only aggregates may be kept there is neither author nor sketch, the
-    fingerprint is made with a key, and the time is cut to the minute.
+    fingerprint is made with a key, and the time is cut to the minute. `language` is the one that the source says, as a code such as
+    `en`; None where it says none.
     """
 
     post_id: str
@@ -145,6 +146,7 @@ class Outcome(Sourced, frozen=True, kw_only=True):
     sketch: Sketch | None = None
     probability: float | None = None
     pairs: tuple[Pair, ...] = ()
+    language: str | None = None
 
 
 class Mention(Sourced, frozen=True, kw_only=True):
@@ -153,7 +155,7 @@ class Mention(Sourced, frozen=True, kw_only=True):
     `serious` holds criteria of seriousness and designated events, `situations` special situations, both by the names of
     the rule file. A denied reaction is never a mention. `person`: whose reaction it is, the writer's or that of somebody the
     post tells of; None where the program that wrote it did not look. Where only aggregates may be kept there is one mention for
-    each drug and reaction, with empty spans, and the time is cut to the hour.
+    each drug and reaction, with empty spans, and the time is cut to the hour. `language`: see Outcome.
     """
 
     id: str
@@ -170,6 +172,7 @@ class Mention(Sourced, frozen=True, kw_only=True):
     serious: tuple[str, ...] = ()
     situations: tuple[str, ...] = ()
     person: Literal["writer", "other"] | None = None
+    language: str | None = None
 
 
 class Measure(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -22,7 +23,7 @@ from shared.settings import Settings
 from shared.signals.clusters import Cluster, clusters
 from shared.signals.near import NearLinks
 from shared.signals.rules import HOUR_MS, Rules
-from shared.signals.windows import Block, Ledger, Row, Told, Vocabulary, Why, from_ms, to_ms
+from shared.signals.windows import NONE, Block, Ledger, Row, Told, Vocabulary, Why, from_ms, to_ms
 from shared.topics import POSTS
 
 Pair = tuple[str, str]
@@ -148,19 +149,33 @@ def _duplicates(
     ledger: Ledger, alert: Alert, start: int, end: int, latest: LatestAlerts, named: str | None
 ) -> Duplicates:
     pair = (alert.drug.id, alert.reaction.id)
-    told = ledger.told(ledger.find_pair(*pair), start, end)
     items = {
         one.examples[0]: one.id
         for one in latest.matching(Filter("single_report"))
         if one.examples and (one.drug.id, one.reaction.id) == pair
     }
+    of_item = named is not None and alert.kind != "disproportionality"
+    return of_pair(ledger, alert.drug, alert.reaction, start, end, named, items, alert.examples if of_item else None)
+
+
+def of_pair(
+    ledger: Ledger, drug: Concept, reaction: Concept, start: int, end: int, named: str | None = None,
+    items: Mapping[str, str] = MappingProxyType({}), posts: Collection[str] | None = None,
+) -> Duplicates:  # fmt: skip
+    """The reports of a pair with start <= event time < end (ms since 1970), and the clusters among them.
+
+    `named` is the alert that they are shown for, `items` the items of the single-report queue by post. With `posts`, only the
+    clusters that any of these is in.
+    """
+    code = ledger.find_pair(drug.id, reaction.id)
+    told = ledger.told(code, start, end) if code != NONE else []
     whole, groups = Cluster(tuple(told)), clusters(told)
-    if named and alert.kind != "disproportionality":
-        groups = [group for group in groups if any(one.post_id in alert.examples for one in group.reports)]
+    if posts is not None:
+        groups = [group for group in groups if any(one.post_id in posts for one in group.reports)]
     return Duplicates(
         named,
-        alert.drug,
-        alert.reaction,
+        drug,
+        reaction,
         len(told),
         whole.counted,
         dict(whole.taken_out),

@@ -19,8 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.rights import Person, Role, rights_of
+from services.dashboard.api.app import ROOT, api
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alerts, triage
+from services.dashboard.pages import alerts, concepts, explore, triage
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -29,7 +30,7 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router, triage.router)
+_PAGES = (alerts.router, triage.router, concepts.router, explore.router)
 
 
 class _KeptFiles(StaticFiles):
@@ -43,10 +44,11 @@ class _KeptFiles(StaticFiles):
 
 def application(make: Callable[[], Desk]) -> FastAPI:
     """The application. `make` gives what its routes work with; it is begun and ended with the application."""
+    machines = api()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = desk = make()
+        app.state.desk = machines.state.desk = desk = make()
         desk.view.start()
         try:
             yield
@@ -56,6 +58,7 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     app = FastAPI(title="adrwatch", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     for router in _PAGES:
         app.include_router(router, include_in_schema=False)
+    app.mount(ROOT, machines)
     app.mount("/static", _KeptFiles(directory=STATIC), name="static")
     _explain(app)
     app.add_middleware(_Development)

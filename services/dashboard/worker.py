@@ -46,9 +46,8 @@ def run(settings: Settings) -> None:
 
 def desk_of(settings: Settings) -> Desk:
     """What the routes work with, by the settings. Raises AdrwatchError for wrong rules or secrets."""
-    return Desk(
-        settings, load_rules(settings.rules_file), View(settings), Trail.of(settings), ReferenceSafety.of(settings)
-    )
+    rules = load_rules(settings.rules_file)
+    return Desk(settings, rules, View(settings, rules), Trail.of(settings), ReferenceSafety.of(settings))
 
 
 def listen(settings: Settings) -> socket.socket:

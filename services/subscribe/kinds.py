@@ -88,7 +88,7 @@ MENTION_COLUMNS: Columns = {
     "drug_start": (_WHOLE, "drug_span.start"), "drug_end": (_WHOLE, "drug_span.end"),
     "reaction_start": (_WHOLE, "reaction_span.start"), "reaction_end": (_WHOLE, "reaction_span.end"),
     "score": (_NUMBER, "score"), "person": (_TEXT, "person"),
-    "serious": (_TEXTS, "serious"), "situations": (_TEXTS, "situations"),
+    "serious": (_TEXTS, "serious"), "situations": (_TEXTS, "situations"), "language": (_TEXT, "language"),
     "author": (_TEXT, "author"), "fingerprint": (_TEXT, "fingerprint"), "model_version": (_TEXT, "model_version"),
     **_TERMS,
 }  # fmt: skip

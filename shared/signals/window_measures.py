@@ -111,13 +111,13 @@ class WindowMeasures:
         first = int(times[0]) // length if len(times) else newest // length
         starts = np.arange(first, newest // length) * length
         totals = np.bincount(times[times < newest] // length - first, minlength=len(starts))
-        busy = _Season(totals, starts, length)
+        busy = Season(totals, starts, length)
         past = window.counts(self._codes) - counts
         exposure = busy.at(starts).sum()
         return change.surge_p(counts, past[:, None], np.array([exposure]), float(busy.at(np.array([newest]))[0]))
 
 
-class _Season:
+class Season:
     """How busy buckets are against the mean, by weekday and hour of the day (UTC)."""
 
     def __init__(self, totals: Counts, starts: Counts, length: int) -> None:

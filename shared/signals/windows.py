@@ -297,6 +297,21 @@ class Window:
         """Event times in ms of the posts that count, in order."""
         return self._ledger.at[self._distinct_rows]
 
+    def times_of(self, pairs: Counts) -> Counts:
+        """Event times in ms of the posts that count for any of some pairs, in order."""
+        chosen = np.zeros(len(self._ledger.pair_drug), dtype=bool)
+        chosen[pairs] = True
+        return self._ledger.at[_distinct(self._rows[chosen[self._pairs]])]
+
+    def counts_by_step(self, pairs: Counts, start_ms: int, step_ms: int, steps: int) -> Counts:
+        """Distinct posts of each pair [pairs, steps] in steps of time from `start_ms` on."""
+        places = np.full(len(self._ledger.pair_drug), NONE, dtype=np.int64)
+        places[pairs] = np.arange(len(pairs))
+        place, step = places[self._pairs], (self._ledger.at[self._rows] - start_ms) // step_ms
+        inside = (place != NONE) & (step >= 0) & (step < steps)
+        table = np.bincount(place[inside] * steps + step[inside], minlength=len(pairs) * steps)
+        return table.reshape(len(pairs), steps)
+
     def between(self, start_ms: int, end_ms: int) -> Window:
         """What counts of a part of the window: each report stands where the window counts it, none is counted anew."""
         low, high = np.searchsorted(self._ledger.at[self._rows], [start_ms, end_ms])
@@ -312,10 +327,18 @@ class Window:
         That happens when posts name drug and reaction in separate pairs only.
         """
         a = self.counts(pairs)
-        drug = self._margin(self._ledger.pair_drug)[self._ledger.pair_drug[pairs]]
-        reaction = self._margin(self._ledger.pair_reaction)[self._ledger.pair_reaction[pairs]]
+        drug = self.drugs()[self._ledger.pair_drug[pairs]]
+        reaction = self.reactions()[self._ledger.pair_reaction[pairs]]
         d = self.total - (drug + reaction - a)
         return a, drug - a, reaction - a, d, d >= 0
+
+    def drugs(self) -> Counts:
+        """Distinct posts of each drug, by code; codes past the last that any pair has are left out."""
+        return self._margin(self._ledger.pair_drug)
+
+    def reactions(self) -> Counts:
+        """Distinct posts of each reaction, as `drugs`."""
+        return self._margin(self._ledger.pair_reaction)
 
     def _margin(self, part: Counts) -> Counts:
         """Distinct posts by drug or by reaction: `part` maps pair codes to it."""

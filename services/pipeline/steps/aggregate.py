@@ -32,7 +32,9 @@ def aggregated(
         by_pair.setdefault((mention.drug.id, mention.reaction.id), []).append(mention)
     merged = tuple(_one(found, linked) for found in by_pair.values())
     status = f"mentions:{len(merged)}" if merged else outcome.status
-    kept = replace(outcome, status=status, created_at=minute(post), author=None, fingerprint=linked, sketch=None)
+    kept = replace(
+        outcome, status=status, created_at=minute(post), author=None, fingerprint=linked, sketch=None, language=None
+    )
     return kept, merged
 
 
@@ -50,6 +52,7 @@ def _one(mentions: list[Mention], linked: str | None) -> Mention:
         fingerprint=linked,
         serious=_all(mention.serious for mention in mentions),
         situations=_all(mention.situations for mention in mentions),
+        language=None,
     )
 
 

@@ -14,12 +14,14 @@ from services.pipeline.steps.document import AssertedPair, Document, Failure, ea
 from shared.assertion.flags import SERIOUS, flags
 from shared.assertion.person import person
 from shared.assertion.text import Statement
-from shared.events import Concept, Mention, Outcome, Pair, mention_id
+from shared.events import Concept, Mention, Outcome, Pair, Post, mention_id
 from shared.text.clean import fingerprint
 from shared.text.sketch import near_sketch
 from shared.vocabulary.reactions import Match
 
 DESIGNATED = "designated_event"
+# A source's word for a language that it does not know (ISO 639-2).
+UNDETERMINED = "und"
 
 
 class Names(Protocol):
@@ -78,6 +80,7 @@ def report(document: Document, vocabularies: Vocabularies, model_version: str, k
         sketch=near_sketch(post.text, key) if mentions and key else None,
         probability=document.probability,
         pairs=tuple(dict.fromkeys(Pair(mention.drug, mention.reaction) for mention in mentions)),
+        language=stated_language(post),
     )
     return Reported(*(aggregated(outcome, mentions, post, key) if post.aggregates_only else (outcome, mentions)))
 
@@ -109,9 +112,16 @@ def _mentions(document: Document, vocabularies: Vocabularies, model_version: str
                 serious=serious,
                 situations=situations,
                 person=person(statement, pair.reaction.start, pair.reaction.end),
+                language=stated_language(post),
             ),
         )
     return tuple(found.values())
+
+
+def stated_language(post: Post) -> str | None:
+    """The language that the source says, without its region: `en` of `en-GB`. None where it says none, or no code."""
+    code = (post.language or "").replace("_", "-").partition("-")[0].lower()
+    return code if code.isascii() and code.isalpha() and 2 <= len(code) <= 3 and code != UNDETERMINED else None
 
 
 def _described(

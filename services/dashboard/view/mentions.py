@@ -1,0 +1,317 @@
+"""Mentions of the kept time in an SQLite file, and where their posts lie in adr.posts. No text, no author.
+
+The file is a copy of topics, made anew from them whenever it does not fit them: `follow.py` writes it, pages read it. What was
+read and how far reading has come are one transaction, so a crash repeats nothing and loses nothing. Posts are known by bits of a
+hash until a mention names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from services.dashboard.view.tables import CREATE, INDICES, VERSION
+from shared.errors import AdrwatchError
+from shared.events import Concept, Mention
+from shared.signals.windows import to_ms
+from shared.topics import MENTIONS, POSTS, partition_of
+
+FILE = "dashboard.sqlite3"
+# A mention is read back by pages while the thread that follows writes: that waits no longer than this for its turn.
+_BUSY_SECONDS = 10.0
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Mention).decode
+
+By = Literal["source", "language", "day", "drug", "reaction"]
+_EPOCH = date(1970, 1, 1).toordinal()
+# The low bits of a post's key are its partition in adr.posts.
+_PARTITION_BITS = 0xFF
+# What counts are made by.
+_BY = {
+    "source": "m.source", "language": "coalesce(m.language, '')", "day": "m.at / 86400000", "drug": "m.drug",
+    "reaction": "m.reaction",
+}  # fmt: skip
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which mentions: of a drug, of a reaction (by id; None for any), with start <= event time < end in ms since 1970."""
+
+    drug: str | None = None
+    reaction: str | None = None
+    start_ms: int = 0
+    end_ms: int = 1 << 62
+    source: str | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One page of mentions, the newest first. `more`: what to give as `before` for the next page, None on the last."""
+
+    mentions: list[Mention]
+    more: tuple[int, str] | None
+
+
+class Place(NamedTuple):
+    """Where a post lies in adr.posts."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one look into the topics brought, each in the order of its topic.
+
+    `mentions`: partition, offset, id, and the mention, None for a tombstone. `posts`: id, and offset, None where the text was
+    forgotten. `gone`: posts that were taken back. `positions`: topic suffix, partition, and the offset at which reading goes on.
+    """
+
+    mentions: list[tuple[int, int, str, Mention | None]] = field(default_factory=list)
+    posts: list[tuple[str, int | None]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    positions: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+class Mentions:
+    """The file. One thread writes, any thread reads, each over a connection of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._broken_is_removed():
+            self._prepare()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+        self._local = threading.local()
+
+    # What the thread that follows does.
+
+    def origin(self) -> str | None:
+        """Of which cluster and topics the file is a copy; None for a new file."""
+        found = self._one("SELECT value FROM about WHERE name = 'origin'")
+        return None if found is None else str(found[0])
+
+    def begin(self, origin: str) -> None:
+        """Empty the file: it becomes the copy of these topics."""
+        with self._writing() as write:
+            for table in ("mentions", "places", "gone", "concepts", "positions", "about"):
+                write.execute(f"DELETE FROM {table}")
+            write.execute("INSERT INTO about VALUES ('origin', ?)", (origin,))
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The offset at which reading goes on, by topic suffix and partition."""
+        return {(topic, part): at for topic, part, at in self._all("SELECT topic, part, next FROM positions")}
+
+    def take(self, read: Read) -> None:
+        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
+        with self._writing() as write:
+            for post, offset in read.posts:
+                if offset is None:
+                    write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
+                else:
+                    write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (key_of(post), offset))
+            for part, offset, name, mention in read.mentions:
+                if mention is None:
+                    write.execute("DELETE FROM mentions WHERE id = ?", (name,))
+                else:
+                    self._insert(write, part, offset, mention)
+            gone = [(key_of(post),) for post in read.gone]
+            write.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
+            for table in ("mentions", "places"):
+                write.executemany(f"DELETE FROM {table} WHERE post = ?", gone)
+            write.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", read.positions)
+
+    def let_go(self, topic: str, partition: int, first: int) -> None:
+        """Forget what a topic (by its suffix) has let go of: everything of a partition before its first offset."""
+        with self._writing() as write:
+            if topic == MENTIONS.suffix:
+                write.execute("DELETE FROM mentions WHERE part = ? AND place < ?", (partition, first))
+            elif topic == POSTS.suffix:
+                write.execute(
+                    "DELETE FROM places WHERE place < ? AND post & ? = ?", (first, _PARTITION_BITS, partition)
+                )
+
+    def _insert(self, write: sqlite3.Connection, part: int, offset: int, mention: Mention) -> None:
+        key = key_of(mention.post_id)
+        if write.execute("SELECT 1 FROM gone WHERE post = ?", (key,)).fetchone():
+            return
+        kept = msgspec.structs.replace(mention, author=None, fingerprint=None)
+        write.execute(
+            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                mention.id, part, offset, key, to_ms(mention.created_at), self._concept(write, mention.drug),
+                self._concept(write, mention.reaction), mention.post_id.partition(":")[0], mention.language,
+                _encode(kept),
+            ),
+        )  # fmt: skip
+
+    def _concept(self, write: sqlite3.Connection, concept: Concept) -> int:
+        row = write.execute(
+            "INSERT INTO concepts (id, label) VALUES (?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET label = excluded.label RETURNING code",
+            (concept.id, concept.label),
+        ).fetchone()
+        return int(row[0])
+
+    # What pages ask.
+
+    def evidence(self, wanted: Wanted, before: tuple[int, str] | None = None, size: int = 50) -> Evidence:
+        """The mentions that are wanted, newest first; `before` is `more` of the page before."""
+        where, values = _where(wanted)
+        if before is not None:
+            where.append("(m.at, m.id) < (?, ?)")
+            values += before
+        rows = self._all(
+            f"SELECT m.record, m.at, m.id FROM mentions m WHERE {' AND '.join(where)}"
+            " ORDER BY m.at DESC, m.id DESC LIMIT ?",
+            (*values, size + 1),
+        )
+        shown = rows[:size]
+        more = (int(shown[-1][1]), str(shown[-1][2])) if len(rows) > size else None
+        return Evidence([_decode(record) for record, _, _ in shown], more)
+
+    def get(self, mention_id: str) -> Mention | None:
+        """One mention."""
+        found = self._one("SELECT record FROM mentions WHERE id = ?", (mention_id,))
+        return None if found is None else _decode(found[0])
+
+    def of_post(self, post_id: str) -> list[Mention]:
+        """The mentions of one post, in the order of their places in the text."""
+        found = self._all("SELECT record FROM mentions WHERE post = ?", (key_of(post_id),))
+        return sorted((_decode(record) for (record,) in found), key=lambda one: (one.drug_span.start, one.id))
+
+    def counts(self, wanted: Wanted, by: By) -> dict[str, int]:
+        """Distinct posts, by source, language ("" where none is known), day (YYYY-MM-DD, UTC), drug or reaction; most first.
+
+        All posts with a mention, reposts too: the counts that signals go by are those of `reports`.
+        """
+        where, values = _where(wanted)
+        # Sorting once and counting where the post changes is half the work of count(DISTINCT).
+        rows = self._all(
+            f"SELECT what, count(*) AS posts FROM (SELECT DISTINCT {_BY[by]} AS what, m.post FROM mentions m"
+            f" WHERE {' AND '.join(where)}) GROUP BY what ORDER BY posts DESC, what",
+            values,
+        )
+        if by == "day":
+            return {date.fromordinal(_EPOCH + int(day)).isoformat(): int(posts) for day, posts in rows}
+        if by in ("drug", "reaction"):
+            ids = dict(self._all("SELECT code, id FROM concepts"))
+            return {str(ids[what]): int(posts) for what, posts in rows}
+        return {str(what): int(posts) for what, posts in rows}
+
+    def total(self) -> int:
+        """How many mentions there are."""
+        found = self._one("SELECT count(*) FROM mentions")
+        return 0 if found is None else int(found[0])
+
+    def labels(self, ids: Iterable[str]) -> dict[str, str]:
+        """The labels of concepts, as far as any mention has named them."""
+        found = {}
+        for one in dict.fromkeys(ids):
+            if (row := self._one("SELECT label FROM concepts WHERE id = ?", (one,))) is not None:
+                found[one] = str(row[0])
+        return found
+
+    def place(self, post_id: str) -> Place | None:
+        """Where a post lies in adr.posts; None for one that does not lie there, or was taken back."""
+        key = key_of(post_id)
+        row = self._one(
+            "SELECT place FROM places WHERE post = ?1 AND NOT EXISTS (SELECT 1 FROM gone WHERE post = ?1)", (key,)
+        )
+        return None if row is None else Place(key & _PARTITION_BITS, int(row[0]))
+
+    def taken_back(self, post_id: str) -> bool:
+        """Whether a post was deleted."""
+        return self._one("SELECT 1 FROM gone WHERE post = ?", (key_of(post_id),)) is not None
+
+    # Connections.
+
+    def _prepare(self) -> None:
+        connection = self._connection()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, VERSION):
+            raise sqlite3.DatabaseError(f"version {version}")
+        connection.executescript(";".join((*CREATE, *INDICES)))
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _broken_is_removed(self) -> Iterator[None]:
+        """A file of another version, or one that cannot be read, is a copy that is made anew."""
+        try:
+            yield
+        except sqlite3.DatabaseError:
+            self.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(FILE + suffix).unlink(missing_ok=True)
+            try:
+                self._prepare()
+            except sqlite3.Error as error:
+                raise AdrwatchError(
+                    f"{self._path} cannot be written: {error}", fix="see that ADRWATCH_DATA_DIR can be written to"
+                ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            found.execute("PRAGMA journal_mode = WAL")
+            # The topics are the truth: what a power failure takes is read again, with its positions.
+            found.execute("PRAGMA synchronous = NORMAL")
+            found.execute("PRAGMA secure_delete = ON")
+            self._local.connection = found
+            with self._lock:
+                self._opened.append(found)
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _all(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
+        return self._connection().execute(query, tuple(values)).fetchall()
+
+    def _one(self, query: str, values: Iterable[Any] = ()) -> Any:
+        return self._connection().execute(query, tuple(values)).fetchone()
+
+
+def key_of(post_id: str) -> int:
+    """By what a post is known: 55 bits of a hash and its partition in adr.posts, positive."""
+    digest = int.from_bytes(hashlib.blake2b(post_id.encode(), digest_size=8).digest()) >> 1
+    return digest & ~_PARTITION_BITS | partition_of(post_id, POSTS.partitions)
+
+
+def _where(wanted: Wanted) -> tuple[list[str], list[Any]]:
+    where: list[str] = ["m.at >= ?", "m.at < ?"]
+    values: list[Any] = [wanted.start_ms, wanted.end_ms]
+    for column, concept in (("drug", wanted.drug), ("reaction", wanted.reaction)):
+        if concept is not None:
+            where.append(f"m.{column} = (SELECT code FROM concepts WHERE id = ?)")
+            values.append(concept)
+    if wanted.source is not None:
+        where.append("m.source = ?")
+        values.append(wanted.source)
+    return where, values
