@@ -26,6 +26,7 @@ NAVIGATION = (
     (Right.SEE_ALERTS, "/drugs", "Drugs"),
     (Right.SEE_ALERTS, "/reactions", "Reactions"),
     (Right.SEE_ALERTS, "/explore", "Explore"),
+    (Right.MANAGE_PEOPLE, "/people", "People"),
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
