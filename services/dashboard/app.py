@@ -20,8 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alerts, triage
-from services.dashboard.rendering import STATIC, page, partial
+from services.dashboard.pages import alert, alerts, assessing, downloads, triage
+from services.dashboard.problems import problem
+from services.dashboard.rendering import STATIC, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
 
@@ -29,7 +30,7 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router, triage.router)
+_PAGES = (alerts.router, triage.router, alert.router, assessing.router, downloads.router)
 
 
 class _KeptFiles(StaticFiles):
@@ -138,12 +139,3 @@ class _Unforeseen:
                 raise ConnectionAbortedError from None
             said = "Something went wrong that nobody foresaw", "try again; operators find it in the log"
             await problem(Request(scope), 500, *said)(scope, receive, send)
-
-
-def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:
-    """What is wrong: as a page, or, for a script of a page, as words to show beside what is there."""
-    said = f"{message[:1].upper()}{message[1:]}" + (f": {fix}" if fix else "")
-    more = (headers or {}) | {"X-Problem": quote(said)}
-    if partial(request):
-        return Response(status_code=status, headers=more)
-    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)
