@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.cases.assessing import FieldError
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.desk import Desk
 from services.dashboard.pages import alert, alerts, assessing, downloads, triage
-from services.dashboard.problems import problem
-from services.dashboard.rendering import STATIC, partial
+from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
 
@@ -100,7 +100,8 @@ def _explain(app: FastAPI) -> None:
 
     @app.exception_handler(AdrwatchError)
     def mendable(request: Request, error: AdrwatchError) -> Response:
-        return problem(request, 422, error.message, error.fix)
+        field = {"X-Field": error.field} if isinstance(error, FieldError) else None
+        return problem(request, 422, error.message, error.fix, field)
 
     @app.exception_handler(RequestValidationError)
     def wrong(request: Request, error: RequestValidationError) -> Response:
@@ -139,3 +140,12 @@ class _Unforeseen:
                 raise ConnectionAbortedError from None
             said = "Something went wrong that nobody foresaw", "try again; operators find it in the log"
             await problem(Request(scope), 500, *said)(scope, receive, send)
+
+
+def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:
+    """What is wrong: as a page, or, for a script of a page, as words to show beside what is there."""
+    said = f"{message[:1].upper()}{message[1:]}" + (f": {fix}" if fix else "")
+    more = (headers or {}) | {"X-Problem": quote(said)}
+    if partial(request):
+        return Response(status_code=status, headers=more)
+    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)

@@ -19,7 +19,6 @@ from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.opened import Opened, at_work, found
 from services.dashboard.pages.alert import words
-from services.dashboard.problems import problem
 from services.dashboard.rendering import page, partial
 from services.dashboard.taking_up import Hand
 from shared.cases.causality import forms
@@ -148,13 +147,8 @@ def link(
 
 
 def _done(request: Request, desk: Desk, who: Person, alert_id: str, do: Callable[[], str]) -> Response:
-    """Do it, and answer with the head and the forms as they are then; a refusal names the field that it is about."""
-    try:
-        said = do()
-    except FieldError as error:
-        answer = problem(request, 422, error.message, error.fix)
-        answer.headers["X-Field"] = error.field
-        return answer
+    """Do it, and answer with the head and the forms as they are then."""
+    said = do()
     if not partial(request):
         return RedirectResponse(f"/alerts/{quote(alert_id)}", status_code=303)
     opened = found(desk, alert_id)
@@ -186,7 +180,7 @@ def _given(typed: FormData) -> dict[str, Any]:
             given[group] = words_of
     if "situations" in typed:
         given["situations"] = [word for each in typed.getlist("situations") if (word := str(each))]
-    if "naranjo.1" in typed:
+    if any(name.startswith("naranjo.") for name in typed):
         given["naranjo"] = [_word(typed, f"naranjo.{number}") or "" for number in range(1, len(forms().naranjo) + 1)]
     if not given:
         raise AdrwatchError("the form says nothing", fix="fill in what you know")

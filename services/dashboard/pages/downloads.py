@@ -1,4 +1,4 @@
-"""What leaves adrwatch from the page of one alert: the listing of a signal, and the message of a case where its terms allow that."""
+"""What leaves adrwatch from the page of one alert: a signal as a listing, a case where its terms allow that."""
 
 from __future__ import annotations
 
