@@ -53,7 +53,8 @@ function draw(element) {
 
 function drawAll(within = document) {
   for (const [element, plot] of drawn) if (!element.isConnected) { plot.destroy(); drawn.delete(element); }
-  for (const element of within.querySelectorAll(".chart[data-chart]")) draw(element);
+  // What htmx has put in may be the chart itself.
+  for (const element of (within.parentElement ?? within).querySelectorAll(".chart[data-chart]")) draw(element);
 }
 
 document.addEventListener("DOMContentLoaded", () => drawAll());
