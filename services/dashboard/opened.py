@@ -101,13 +101,13 @@ def may_work(opened: Opened, who: Person) -> bool:
 def looked_at(desk: Desk, who: Person, opened: Opened, reason: str = "assessment") -> tuple[Opened, list[Comment]]:
     """The same once it stands in the trail that a person looked, as the command line does it; with what others said of it.
 
-    A signal is taken up by that; a case is opened only when somebody wants it. Who may not see dossiers has none.
+    A signal is taken up by that; a case is opened only when somebody wants it.
     """
     if opened.away is not None:
         return opened, []
     if opened.single:
         if opened.case is None or not who.may(Right.SEE_CASES):
-            return Opened(opened.id, opened.alert, opened.dossier if who.may(Right.SEE_CASES) else None), []
+            return opened, []
         case, comments = desk.book(Casebook, who).look(opened.case.id, reason)
         return Opened(opened.id, opened.alert, case), comments
     if not who.may(Right.REVIEW_SIGNALS):

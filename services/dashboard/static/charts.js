@@ -34,6 +34,8 @@ function draw(element) {
   drawn.get(element)?.destroy();
   const { data, window } = columns(table);
   const axis = { stroke: colour("soft"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid") } };
+  // A day's bar and band stand over the whole day.
+  const step = uPlot.paths.stepped({ align: 1 });
   const still = (plot, value) => (value == null ? "–" : value);
   drawn.set(element, new uPlot({
     width: element.clientWidth, height: 240, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
@@ -42,9 +44,9 @@ function draw(element) {
     axes: [axis, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }],
     series: [
       { label: "Day", value: (plot, at) => (at == null ? "–" : new Date(at * 1000).toISOString().slice(0, 10)) },
-      { label: "Reports", stroke: colour("series"), width: 2, points: { size: 5 }, value: still },
-      { label: "Expected from", stroke: "transparent", points: { show: false }, value: still },
-      { label: "to", stroke: "transparent", points: { show: false }, value: still },
+      { label: "Reports", stroke: colour("series"), fill: colour("series"), width: 0, paths: uPlot.paths.bars({ size: [0.7], align: 1 }), points: { show: false }, value: still },
+      { label: "Expected from", stroke: "transparent", paths: step, points: { show: false }, value: still },
+      { label: "to", stroke: "transparent", paths: step, points: { show: false }, value: still },
     ],
     bands: [{ series: [3, 2], fill: colour("band") }],
     hooks: { drawClear: [shade(window)] },
