@@ -44,8 +44,8 @@ def report(post: str, minute: int, terms: Terms | None = None) -> Mention:
     places = (Span(0, 0), Span(0, 0)) if terms else (Span(0, 9), Span(18, 26))
     found = mention(post, minute, terms=terms)
     return msgspec.structs.replace(
-        found, id=derived_id("mention", post), drug=DRUG, reaction=REACTION, drug_span=places[0], reaction_span=places[1], person="writer",
-        serious=("hospitalisation",),
+        found, id=derived_id("mention", post), drug=DRUG, reaction=REACTION, drug_span=places[0],
+        reaction_span=places[1], person="writer", serious=("hospitalisation",),
     )  # fmt: skip
 
 
