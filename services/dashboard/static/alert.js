@@ -35,12 +35,14 @@ document.addEventListener("htmx:responseError", (event) => {
   const { elt, xhr } = event.detail;
   const problem = xhr.getResponseHeader("X-Problem");
   const words = problem ? decodeURIComponent(problem) : `The server answered ${xhr.status}.`;
+  if (xhr.status === 401 || !elt.matches("form, .loads")) return;
+  // It stands where it belongs, and need not be said once more.
+  event.stopImmediatePropagation();
   if (elt.matches("form")) { blame(elt, xhr.getResponseHeader("X-Field"), words); return; }
-  if (!elt.matches(".loads")) return;
   const again = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again" });
   again.addEventListener("click", () => htmx.trigger(elt, "load"));
   elt.replaceChildren(Object.assign(document.createElement("p"), { className: "note", textContent: words }), again);
-});
+}, true);
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form");
   if (form?.querySelector("[data-score]")) score(form);

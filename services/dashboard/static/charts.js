@@ -12,7 +12,7 @@ function columns(table) {
   const value = (row, name) => (row.dataset[name] === "" ? null : Number(row.dataset[name]));
   const inside = rows.filter((row) => "in" in row.dataset).map((row) => Number(row.dataset.at));
   return {
-    data: ["at", "n", "low", "high"].map((name) => rows.map((row) => value(row, name))),
+    data: ["at", "low", "high", "n"].map((name) => rows.map((row) => value(row, name))),
     window: inside.length ? [inside[0], inside.at(-1) + 86400] : null,
   };
 }
@@ -44,11 +44,11 @@ function draw(element) {
     axes: [axis, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }],
     series: [
       { label: "Day", value: (plot, at) => (at == null ? "–" : new Date(at * 1000).toISOString().slice(0, 10)) },
-      { label: "Reports", stroke: colour("series"), fill: colour("series"), width: 0, paths: uPlot.paths.bars({ size: [0.7], align: 1 }), points: { show: false }, value: still },
       { label: "Expected from", stroke: "transparent", paths: step, points: { show: false }, value: still },
       { label: "to", stroke: "transparent", paths: step, points: { show: false }, value: still },
+      { label: "Reports", stroke: colour("series"), fill: colour("series"), width: 0, paths: uPlot.paths.bars({ size: [0.7], align: 1 }), points: { show: false }, value: still },
     ],
-    bands: [{ series: [3, 2], fill: colour("band") }],
+    bands: [{ series: [2, 1], fill: colour("band") }],
     hooks: { drawClear: [shade(window)] },
   }, data, element));
 }
