@@ -19,9 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.cases.assessing import FieldError
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
-from services.dashboard.access.rights import Person, Role, rights_of
+from services.dashboard.access.headers import Headers
+from services.dashboard.access.routes import check_routes
+from services.dashboard.access.sign_in import SignIn
+from services.dashboard.api.app import ROOT, api
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alert, alerts, assessing, downloads, triage
+from services.dashboard.pages import access, alert, alerts, assessing, concepts, downloads, explore, triage
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -30,7 +33,10 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router, triage.router, alert.router, assessing.router, downloads.router)
+_PAGES = (
+    access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
+    explore.router,
+)  # fmt: skip
 
 
 class _KeptFiles(StaticFiles):
@@ -44,10 +50,11 @@ class _KeptFiles(StaticFiles):
 
 def application(make: Callable[[], Desk]) -> FastAPI:
     """The application. `make` gives what its routes work with; it is begun and ended with the application."""
+    machines = api()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = desk = make()
+        app.state.desk = machines.state.desk = desk = make()
         desk.view.start()
         try:
             yield
@@ -57,25 +64,15 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     app = FastAPI(title="adrwatch", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     for router in _PAGES:
         app.include_router(router, include_in_schema=False)
+    app.mount(ROOT, machines)
     app.mount("/static", _KeptFiles(directory=STATIC), name="static")
     _explain(app)
-    app.add_middleware(_Development)
+    check_routes(app)
+    app.add_middleware(SignIn)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP)
     app.add_middleware(_Unforeseen)
+    app.add_middleware(Headers)
     return app
-
-
-class _Development:
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            everything = frozenset(Role)
-            scope.setdefault("state", {})["person"] = Person(
-                "development", everything, rights_of(everything), "development"
-            )
-        await self._app(scope, receive, send)
 
 
 def _explain(app: FastAPI) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from shared.cases.clocks import deadlines
-from shared.cases.model import TRANSITIONS, Case
+from shared.cases.model import TRANSITIONS, Case, State
 from shared.cases.review import Review
 from shared.errors import AdrwatchError
 from shared.events import Alert, Measure
@@ -32,7 +32,7 @@ class Line:
     listed: str | None
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """The state of its case or review; new while nobody looked."""
         return self.dossier.state if self.dossier else "new"
 
@@ -153,7 +153,7 @@ SORTS: dict[str, Callable[[Line], Any]] = {
     "lane": lambda line: -LANES.index(line.alert.lane),
     "serious": lambda line: line.serious,
     "listed": lambda line: line.listed or "",
-    "state": lambda line: -list(TRANSITIONS).index(line.state),  # type: ignore[arg-type]
+    "state": lambda line: -list(TRANSITIONS).index(line.state),
     "due": lambda line: -line.due.toordinal() if line.due else None,
     "since": lambda line: line.since.timestamp() if line.since else None,
 }

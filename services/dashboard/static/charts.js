@@ -8,7 +8,7 @@ function colour(name) {
 }
 
 function columns(table) {
-  const rows = [...table.tBodies[0].rows];
+  const rows = [...table.tBodies[0].rows].sort((one, other) => one.dataset.at - other.dataset.at);
   const value = (row, name) => (row.dataset[name] === "" ? null : Number(row.dataset[name]));
   const inside = rows.filter((row) => "in" in row.dataset).map((row) => Number(row.dataset.at));
   return {

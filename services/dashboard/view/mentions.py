@@ -35,10 +35,10 @@ By = Literal["source", "language", "day", "drug", "reaction"]
 _EPOCH = date(1970, 1, 1).toordinal()
 # The low bits of a post's key are its partition in adr.posts.
 _PARTITION_BITS = 0xFF
-# What counts are made by: the column, and the table that names its codes.
+# What counts are made by.
 _BY = {
-    "source": "m.source", "language": "coalesce(m.language, '')", "day": "m.at / 86400000", "drug": "d.id",
-    "reaction": "r.id",
+    "source": "m.source", "language": "coalesce(m.language, '')", "day": "m.at / 86400000", "drug": "m.drug",
+    "reaction": "m.reaction",
 }  # fmt: skip
 
 
@@ -203,14 +203,17 @@ class Mentions:
         All posts with a mention, reposts too: the counts that signals go by are those of `reports`.
         """
         where, values = _where(wanted)
+        # Sorting once and counting where the post changes is half the work of count(DISTINCT).
         rows = self._all(
-            f"SELECT {_BY[by]} AS what, count(DISTINCT m.post) AS posts FROM mentions m"
-            f" JOIN concepts d ON d.code = m.drug JOIN concepts r ON r.code = m.reaction"
-            f" WHERE {' AND '.join(where)} GROUP BY what ORDER BY posts DESC, what",
+            f"SELECT what, count(*) AS posts FROM (SELECT DISTINCT {_BY[by]} AS what, m.post FROM mentions m"
+            f" WHERE {' AND '.join(where)}) GROUP BY what ORDER BY posts DESC, what",
             values,
         )
         if by == "day":
             return {date.fromordinal(_EPOCH + int(day)).isoformat(): int(posts) for day, posts in rows}
+        if by in ("drug", "reaction"):
+            ids = dict(self._all("SELECT code, id FROM concepts"))
+            return {str(ids[what]): int(posts) for what, posts in rows}
         return {str(what): int(posts) for what, posts in rows}
 
     def total(self) -> int:
@@ -241,6 +244,8 @@ class Mentions:
     # Connections.
 
     def _prepare(self) -> None:
+        # It names posts: nobody else may read it. SQLite gives the files beside it the same mode.
+        self._path.touch(mode=0o600)
         connection = self._connection()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import functools
+import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from kafka import KafkaProducer
@@ -17,6 +23,7 @@ from shared import settings
 from shared.events import Alert, encode
 from shared.topics import ALERTS
 from tests import topics
+from tests.processes import gone_at_the_end
 
 PATIENCE = 60.0
 Publish = Callable[..., None]
@@ -45,6 +52,33 @@ def client(place: settings.Settings) -> Iterator[TestClient]:
         found.headers["Sec-Fetch-Site"] = "same-origin"
         assert found.app.state.desk.view.alerts.caught_up.wait(PATIENCE)  # type: ignore[attr-defined]
         yield found
+
+
+@contextmanager
+def dashboard_of(place: settings.Settings, folder: Path) -> Iterator[str]:
+    """The dashboard of the settings as a process of its own, once it knows the alerts; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variables = {"ADRWATCH_DASHBOARD_PORT": str(port), "ADRWATCH_DATA_DIR": str(folder)}
+    address, log = f"http://127.0.0.1:{port}", folder / "dashboard.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli", "worker", "dashboard"],
+            env=os.environ | variables,
+            stdout=file,
+            stderr=file,
+        )
+    with gone_at_the_end([process]):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{address}/api/v1/alerts").status_code == 200:
+                    break
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield address
 
 
 @pytest.fixture

@@ -1,0 +1,57 @@
+"""Pages by cursor, which names the last thing of a page: what comes and goes meanwhile neither repeats nor hides others."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+T = TypeVar("T")
+Out = TypeVar("Out", bound=BaseModel)
+
+
+class Page(BaseModel, Generic[Out]):
+    """A part of a list."""
+
+    items: list[Out]
+    next: str | None = Field(description="the cursor of the next page; null on the last one")
+
+
+def page_of(
+    things: Sequence[T], key: Callable[[T], tuple[Any, ...]], cursor: str | None, limit: int
+) -> tuple[Sequence[T], str | None]:
+    """The things behind the cursor, and the next cursor. `things` are in descending order of their keys, which are distinct.
+
+    Raises HTTPException for a cursor that is none.
+    """
+    after = None if cursor is None else _decoded(cursor)
+    try:
+        found = [one for one in things if after is None or _plain(key(one)) < after]
+    except TypeError:
+        raise _none() from None
+    shown = found[:limit]
+    return shown, _encoded(key(shown[-1])) if len(found) > limit else None
+
+
+def _plain(key: tuple[Any, ...]) -> list[Any]:
+    return list(msgspec.to_builtins(key))
+
+
+def _encoded(key: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> list[Any]:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[Any])
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise _none() from None
+
+
+def _none() -> HTTPException:
+    return HTTPException(404, "the cursor is none of this list: begin without one")
