@@ -41,6 +41,11 @@ def moment(value: datetime | None) -> Markup:
     )
 
 
+def written(value: str) -> Markup:
+    """A time as the database has it."""
+    return moment(datetime.fromisoformat(value))
+
+
 def age(value: datetime | None) -> Markup:
     """How long ago a time is, in its largest unit, with the time itself on hover."""
     if value is None:
@@ -116,7 +121,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "without": without,
+        "utc_day": utc_day, "without": without, "written": written,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}
