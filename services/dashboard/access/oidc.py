@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import itsdangerous
 from authlib.common.errors import AuthlibBaseError
+from authlib.deprecate import AuthlibDeprecationWarning
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -27,7 +28,7 @@ from shared.settings import Settings
 
 with warnings.catch_warnings():
     # It would rather use a younger library than httpx, and says so on standard error, which is for our own lines.
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
     from authlib.integrations.httpx_client import OAuth2Client
 
 CALLBACK = "/sign-in/oidc/callback"
