@@ -47,6 +47,7 @@ COMMANDS: tuple[str, ...] = (
     "services.signals.cli",
     "services.background.cli",
     "services.backtest.cli",
+    "services.backtest.compare_cli",
     "services.settings_command",
     "services.vocabulary.cli",
     "services.vocabulary.drugs_cli",
