@@ -58,7 +58,7 @@ def lengths(title: str, lines: Sequence[Line], unit: str, names: Sequence[str] =
         y = top + i * _ROW
         end = _LABELS + max(line.value, 0.0) / most * room
         label = line.label if len(line.label) <= 42 else line.label[:41] + "…"
-        body.append(f'<text class="ink" x="{_LABELS - 10}" y="{y + 17}" text-anchor="end">{escape(label)}</text>')
+        body.append(f'<text class="ink" x="{_LABELS - 14}" y="{y + 17}" text-anchor="end">{escape(label)}</text>')
         if line.other is None:
             body.append(
                 f'<rect class="a" x="{_LABELS}" y="{y + 5}" width="{max(end - _LABELS, 1.5):.1f}" height="16" rx="2"/>'

@@ -59,10 +59,12 @@ class Runs:
         self._other_settings, self._version = _models(settings, models)
         self._again = models is not None
         self.two = against is not None or self._again
-        of_rules = str(settings.rules_file or "shipped rules"), str(against or settings.rules_file or "shipped rules")
         self.names = (
-            of_rules if not self._again else (f"{of_rules[0]}, active models", f"{of_rules[1]}, models {models}")
+            _named(self._rules, settings.rules_file),
+            _named(self._other_rules, against or settings.rules_file),
         )
+        if models is not None:
+            self.names = (f"{self.names[0]}, active models", f"{self.names[1]}, models {models}")
         self._match(against)
         # What is wrong with a file is said now.
         self._reading = None if self._stored or asked.topic else self._files()
@@ -148,6 +150,10 @@ class Runs:
                 f"{against} has other designated medical events, which posts are searched for",
                 fix="run both rule files with --out, then `adrwatch compare` the folders",
             )
+
+
+def _named(rules: Rules, file: Path) -> str:
+    return str(file) if rules.overrides else "shipped rules"
 
 
 def _models(settings: Settings, wanted: str | None) -> tuple[Settings, int | None]:

@@ -29,7 +29,8 @@ class Kept(Scratch):
     """Takes in messages in the order in which they would be published; a repeated id replaces its predecessor.
 
     `labels` are those of all concepts that came up, `model_versions` those that decided; `first_ms` and `last_ms` the
-    extremes of event time over all outcomes, None before there is one. Raises AdrwatchError when there is no room for temporary files.
+    extremes of event time over all outcomes, None before there is one. Raises AdrwatchError when there is no room for
+    temporary files.
     """
 
     def __init__(self) -> None:

@@ -55,7 +55,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     `overrides` are the rules that are not as shipped. `alerts` are in their latest states, by time; `publications` counts their
     updates too. `rejected` counts refused records by reason, `backwards` posts that are older than the one before. `source`
-    names the input, `statuses` counts posts by what became of them, `steps` the alerts over time; `stories` are the pairs that alerted.
+    names the input, `statuses` counts posts by what became of them, `steps` the alerts over time; `stories` are the pairs
+    that alerted.
     """
 
     source: str
