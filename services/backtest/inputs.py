@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,16 @@ from services.backtest.run import Decided, Reading, decide, evaluate, take_over
 from services.backtest.stored import Between, TopicPosts, folder_records, topic_records
 from services.ingest.columns import Columns
 from services.ingest.commands import reading
-from services.ingest.source import SourceBroken
+from services.ingest.replay import Replay
+from services.ingest.source import RawPost, Reject, SourceBroken
 from services.ingest.times import parse_time
 from services.models.versions import find
 from shared.errors import AdrwatchError
+from shared.events import Post
 from shared.settings import Settings
 from shared.signals.rules import Rules, load_rules
+
+Accept = Callable[[RawPost], Post | Reject]
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Runs:
             self.names = (f"{self.names[0]}, active models", f"{self.names[1]}, models {models}")
         self._match(against)
         # What is wrong with a file is said now.
-        self._reading = None if self._stored or asked.topic else self._files()
+        self._opened = None if self._stored or asked.topic else self._open()
 
     @property
     def source(self) -> str:
@@ -91,7 +96,7 @@ class Runs:
         if not self._again:
             return result, self._evaluate(kept, self._other_rules, decided)
         if self._asked.topic is None:
-            self._reading = self._files()
+            self._opened = self._open()
         with Kept() as other:
             decided = self._fill(self._other_settings, other, self._version)
             return result, self._evaluate(other, self._other_rules, decided)
@@ -107,24 +112,22 @@ class Runs:
         if self._stored:
             records = topic_records(settings, end) if self._folder is None else folder_records(self._folder, end)
             return take_over(records, kept, self._console)
-        if self._reading is None:
+        size = self._asked.batch_size
+        if self._opened is None:
             with TopicPosts(settings, self._between) as posts:
-                return decide(
-                    settings, Reading(posts, lambda post: post, self._asked.batch_size), kept, self._console, version
-                )
-        source = self._reading.source
-        decided = decide(settings, self._reading, kept, self._console, version)
+                return decide(settings, Reading(posts, lambda post: post, size), kept, self._console, version)
+        source, accept = self._opened
+        decided = decide(settings, Reading(source, accept, size), kept, self._console, version)
         self.trouble = decided.trouble
         self.disordered = source.posts if source.disordered else None
         return decided
 
-    def _files(self) -> Reading:
+    def _open(self) -> tuple[Replay, Accept]:
         asked = self._asked
-        source, accept = reading.open_files(
+        return reading.open_files(
             self._settings, asked.files, asked.form, asked.columns, asked.source_name,
             identifiers=asked.identifiers, limit=asked.limit,
         )  # fmt: skip
-        return Reading(source, accept, asked.batch_size)
 
     def _check(self, models: str | None) -> None:
         asked = self._asked

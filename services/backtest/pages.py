@@ -24,9 +24,9 @@ def check(path: Path, *, of_two: bool, force: bool) -> None:
 
 def write(path: Path, found: Result | Comparison) -> None:
     """Write the report, whole or not at all. Raises AdrwatchError."""
-    result = isinstance(found, Result)
     folder, _ = report.place(path, ())
-    export.write(folder, report.result_files(path, found) if result else report.comparison_files(path, found), _OPTION)
+    files = report.result_files(path, found) if isinstance(found, Result) else report.comparison_files(path, found)
+    export.write(folder, files, _OPTION)
 
 
 def show(found: Comparison) -> None:

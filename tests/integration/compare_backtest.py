@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,16 @@ class Input:
 
 @dataclass(frozen=True)
 class Found:
-    """Messages by id and the account, of one way. `account` is empty where only a part of the files was read live."""
+    """Messages by id and the account, of one way. `account` is empty where only a part of the files was read live.
+
+    `again` are the alerts of a back-test over the outcomes and mentions that live has in its topics.
+    """
 
     outcomes: Messages
     mentions: Messages
     alerts: Messages
     account: Messages
+    again: Messages = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,9 +190,10 @@ def by_live(
         _command(env, "ingest", "replay", *posts.words)
         _settle(settings, distinct, say)
         account = {} if posts.limit else json.loads(_command(env, "reconcile", *posts.named, "--json"))
+        again = json.loads(_command(env, "backtest", "--topic", "outcomes", "--json"))["alerts"]
         kafka = stack.addresses["kafka_bootstrap"]
         stored = {topic: topics.records(kafka, topic.name(name)) for topic in (OUTCOMES, MENTIONS, ALERTS)}
-    found = {"account": account}
+    found = {"account": account, "again": _by_id(msgspec.convert(again, list[Alert]))}
     for kind, topic in zip(KINDS, stored, strict=True):
         latest: dict[bytes, Any] = {record.key: record.value for record in stored[topic]}
         found[kind] = _by_id(decode(value, topic.event) for value in latest.values() if value is not None)

@@ -52,3 +52,4 @@ def test_the_live_path_gives_what_the_back_test_gives(
     assert [found for found in compare(live, expected) if not found.equal] == []
     assert live.account == expected.account
     assert live.account["lost"] == 0
+    assert live.again == live.alerts
