@@ -247,9 +247,9 @@ def unequal_fields(live: Found, tested: Found, difference: Difference) -> dict[s
     counts: dict[str, int] = {}
     for name in difference.unequal:
         one, other = (msgspec.structs.asdict(getattr(way, difference.kind)[name]) for way in (live, tested))
-        for field in one:
-            counts[field] = counts.get(field, 0) + (one[field] != other[field])
-    return {field: count for field, count in counts.items() if count}
+        for column in one:
+            counts[column] = counts.get(column, 0) + (one[column] != other[column])
+    return {column: count for column, count in counts.items() if count}
 
 
 def main() -> None:
