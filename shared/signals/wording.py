@@ -27,7 +27,7 @@ MEANINGS = {
     "llr": "How much better the count is explained by a raised rate than by the expected one.",
     "llr_p": "The chance that any pair of the window reaches this likelihood ratio when nothing is associated.",
     "tic": "The information component of the window's last week against the weeks before it.",
-    "surge_p": "The chance of so many posts in the newest hour, going by the pair's hours before and how busy weekdays and hours are.",
+    "surge_p": "The chance of so many posts in the newest hour, going by the pair's hours before and how busy such hours are.",
     "surge_fdr": "That chance's share of false discoveries among all pairs of the window.",
 }
 

@@ -130,7 +130,7 @@ def rule_file(folder: Path, **changes: Mapping[str, str]) -> Path:
     return path
 
 
-def _command(env: Mapping[str, str], *words: str) -> str:
+def command(env: Mapping[str, str], *words: str) -> str:
     """Run a command of the product to its end; gives its standard output."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ADRWATCH_")}
     done = subprocess.run(
@@ -154,7 +154,7 @@ def by_backtest(folder: Path, posts: Input, rules: Path, batch_size: int) -> Fou
         "ADRWATCH_DATA_DIR": str(folder / "none"),
     }
     words = (*posts.words, "--rules", str(rules), "--batch-size", str(batch_size), "--out", str(out), "--json")
-    result = json.loads(_command(env, "backtest", *words))
+    result = json.loads(command(env, "backtest", *words))
     found = {"account": result["account"]}
     for kind, event in KINDS.items():
         lines = (out / f"{kind}.jsonl").read_bytes().splitlines()
@@ -187,10 +187,10 @@ def by_live(
         settings = settings.model_copy(update=stack.addresses)
         time.sleep(quiet)
         env = environment(settings, stack.addresses)
-        _command(env, "ingest", "replay", *posts.words)
+        command(env, "ingest", "replay", *posts.words)
         _settle(settings, distinct, say)
-        account = {} if posts.limit else json.loads(_command(env, "reconcile", *posts.named, "--json"))
-        again = json.loads(_command(env, "backtest", "--topic", "outcomes", "--json"))["alerts"]
+        account = {} if posts.limit else json.loads(command(env, "reconcile", *posts.named, "--json"))
+        again = json.loads(command(env, "backtest", "--topic", "outcomes", "--json"))["alerts"]
         kafka = stack.addresses["kafka_bootstrap"]
         stored = {topic: topics.records(kafka, topic.name(name)) for topic in (OUTCOMES, MENTIONS, ALERTS)}
     found = {"account": account, "again": _by_id(msgspec.convert(again, list[Alert]))}
