@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.backtest.kept import Kept
+from services.ingest.source import Origin, Reject
 from shared.broker import Stored, TopicReader
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import Deletion, Mention, Outcome, Post, decode
@@ -38,14 +39,16 @@ class Between:
 class TopicPosts(Scratch):
     """The posts that lie in adr.posts and were not taken back, by event time: the last form of each. A source as files are one.
 
-    `unreadable` counts records that are no posts. Use as a context manager. Raises what reading a topic raises.
+    Records that are no posts are rejects, as they are dead letters live. Use as a context manager. Raises what reading a topic
+    raises.
     """
 
     backwards = 0
 
     def __init__(self, settings: Settings, between: Between) -> None:
-        self.unreadable = 0
         self._done = 0
+        self._unreadable: list[Reject] = []
+        self._name = POSTS.name(settings.topic_prefix)
         super().__init__(_TABLE)
         since = None
         if between.start is not None:
@@ -63,14 +66,16 @@ class TopicPosts(Scratch):
             return
         try:
             post = decode(stored.value, Post)
-        except BadMessage:
-            self.unreadable += 1
+        except BadMessage as error:
+            place = Origin(f"{self._name}:{stored.partition}", stored.offset)
+            self._unreadable.append(Reject(error.reason, error.message, place, b""))
             return
         if post.created_at in between:
             row = (post.id, to_ms(post.created_at), stored.value)
             self._database.execute("INSERT OR REPLACE INTO posts VALUES (?, ?, ?)", row)
 
-    def __iter__(self) -> Iterator[Post]:
+    def __iter__(self) -> Iterator[Post | Reject]:
+        yield from self._unreadable
         for (record,) in self._database.execute("SELECT record FROM posts ORDER BY at, id"):
             self._done += 1
             yield decode(record, Post)

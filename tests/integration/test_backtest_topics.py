@@ -51,9 +51,11 @@ def test_posts_of_a_time_are_decided_in_their_last_form_but_for_deleted_ones(adr
     send(POSTS, "forum:4", None)
     bounds = ("--from", "2026-03-01T02:00Z", "--to", "2026-03-01T09:00Z")
     found = adrwatch.json("backtest", "--topic", "posts", *bounds)
-    assert (found["account"]["posts"], found["account"]["reported"]) == (2, 2)
+    assert (found["account"]["posts"], found["account"]["reported"], found["rejected"]) == (2, 2, {})
     assert (found["first"], found["last"]) == ("2026-03-01T05:00:00Z", "2026-03-01T06:00:00Z")
-    assert adrwatch.json("backtest", "--topic", "posts")["account"]["posts"] == 4
+    send(POSTS, "forum:6", Deletion(id="no post", deleted_at=DAY))
+    found = adrwatch.json("backtest", "--topic", "posts")
+    assert (found["account"]["distinct"], found["account"]["reported"], found["account"]["dead_letters"]) == (5, 4, 1)
 
 
 def test_outcomes_of_topics_are_evaluated_without_what_was_deleted_and_as_their_files_are(
