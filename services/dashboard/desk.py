@@ -14,6 +14,7 @@ from services.cases.database import Database
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
 from services.dashboard.dossiers import Dossiers
+from services.dashboard.operations.operations import Operations
 from services.dashboard.undo import Deeds
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier
@@ -38,6 +39,10 @@ class Desk:
     deeds: Deeds = field(default_factory=Deeds)
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
+    operations: Operations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.operations = Operations(self.settings, self.rules, self.trail, lambda: self.database)
 
     @property
     def database(self) -> Database:
@@ -57,6 +62,7 @@ class Desk:
 
     def close(self) -> None:
         """End what was begun."""
+        self.operations.close()
         self.view.close()
         if self._database is not None:
             self._database.close()

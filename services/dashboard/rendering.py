@@ -20,7 +20,10 @@ from shared.signals import wording
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 # What stands in the head of every page, with the right that it takes: address, name.
-NAVIGATION = ((Right.SEE_ALERTS, "/alerts", "Alerts"),)
+NAVIGATION = (
+    (Right.SEE_ALERTS, "/alerts", "Alerts"),
+    (Right.SEE_OPERATIONS, "/operations", "Operations"),
+)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
