@@ -85,16 +85,22 @@ def letter(request: Request, desk: TheDesk, who: Operator, letter_id: Annotated[
 
 @router.get("/dead-letters/replay")
 def ask(
-    request: Request, desk: TheDesk, _: Replayer, ids: Ids = [], stage: Word = "", reason: Word = ""  # noqa: B006
-) -> Response:  # fmt: skip
+    request: Request,
+    desk: TheDesk,
+    _: Replayer,
+    ids: Ids = [],  # noqa: B006
+    stage: Word = "",
+    reason: Word = "",
+    everything: bool = False,
+) -> Response:
     """What a replay would do, before it is done."""
+    _picked(ids, everything)
     found = chosen(desk.operations.letters.lines(), ids, stage, reason)
     if not found:
         raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
-    files = sum(line.of_a_file for line in found)
     return page(
-        request, "operations/sure.html", headers=_NO_STORE, found=len(found), files=files, ids=ids, stage=stage,
-        reason=reason, kinds=kinds(found), again=sum(line.attempts > 0 for line in found),
+        request, "operations/sure.html", headers=_NO_STORE, found=len(found), ids=ids, stage=stage, reason=reason,
+        files=sum(line.of_a_file for line in found), kinds=kinds(found), again=sum(line.attempts > 0 for line in found),
     )  # fmt: skip
 
 
@@ -107,8 +113,10 @@ def replay(
     ids: Annotated[list[str], Form(max_length=_ON_A_PAGE)] = [],  # noqa: B006
     stage: Annotated[str, Form(max_length=200)] = "",
     reason: Annotated[str, Form(max_length=200)] = "",
+    everything: Annotated[bool, Form()] = False,
 ) -> Response:
     """Send them back, with a row of the audit trail before, and one of what came of it."""
+    _picked(ids, everything)
     said = plain(why.strip(), "reason")
     if not said:
         raise AdrwatchError("there is no reason", fix="say what was mended; it stands in the audit trail")
@@ -119,6 +127,12 @@ def replay(
     account = desk.operations.letters.send_back(ids, stage or None, reason or None)
     recorded(desk.trail, desk.database, who.name, "replayed", subject, json.dumps(account.as_dict()))
     return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
+
+
+def _picked(ids: list[str], everything: bool) -> None:
+    """Nothing picked is not everything."""
+    if not (ids or everything):
+        raise AdrwatchError("no dead letter is picked", fix="go back and tick those that are to be replayed")
 
 
 def _subject(letter_id: str) -> str:
