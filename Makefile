@@ -10,7 +10,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions models-report clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ test-training: $(BASELINE)/.dev ## train small models from beginning to end on p
 format: $(VENV)/.dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## build the site of the docs into .adrwatch-site; a link that leads nowhere fails it
+	$(BIN)/mkdocs build --quiet
+
+docs-serve: $(VENV)/.dev ## show the docs at http://127.0.0.1:8000, as they change
+	$(BIN)/mkdocs serve
 
 $(VENV)/.train: $(VENV)/.run
 	@echo "installing PyTorch and what else training needs into $(VENV) (several GB) ..."
@@ -97,4 +103,4 @@ models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the se
 	@for study in ablation recognisers balance; do $(BASELINE)/bin/adrwatch train table docs/models/$$study > $(REPORT)/$$study.md || exit 1; done
 
 clean: ## remove the environment and everything that `adrwatch up` left in this folder
-	rm -rf $(VENV) $(BASELINE) $(VIGIPY) .adrwatch .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BASELINE) $(VIGIPY) .adrwatch .adrwatch-site .mypy_cache .ruff_cache .pytest_cache

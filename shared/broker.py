@@ -9,21 +9,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import (
+    AuthorizationError,
     CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     RequestTimedOutError,
+    TopicAuthorizationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
+from shared.broker_security import OPEN, client_options
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
@@ -34,6 +38,7 @@ _POLL_MS = 500
 _SILENCE_SECONDS = 20.0
 # A broker that is stopped or cut off: it does not answer, which is no refusal.
 _SILENT = (KafkaTimeoutError, RequestTimedOutError, KafkaConnectionError)
+_ALLOW = "whoever runs the broker gives the right: docs/analysts.md"
 T = TypeVar("T")
 
 
@@ -93,13 +98,25 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
             bootstrap_servers=address.split(","),
             bootstrap_timeout_ms=_CONNECT_MS,
             reconnect_backoff_max_ms=int(settings.retry_most * 1000),
+            **client_options(settings),
             **options,
         )
     except (KafkaError, OSError, ValueError) as error:
-        raise DependencyAway(
-            f"no Kafka broker answers at {address}: {type(error).__name__}",
-            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP",
-        ) from error
+        raise _no_answer(settings, error) from error
+
+
+def _no_answer(settings: Settings, error: Exception) -> DependencyAway:
+    """kafka-python tries on where a broker refuses the user or the line, and then says only that its time was over."""
+    if settings.kafka_security == OPEN:
+        return DependencyAway(
+            f"no Kafka broker answers at {settings.kafka_bootstrap}: {type(error).__name__}",
+            fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP (one that has users: docs/analysts.md)",
+        )
+    user = f" as {settings.kafka_username}" if settings.kafka_username else ""
+    return DependencyAway(
+        f"no Kafka broker at {settings.kafka_bootstrap} lets us in{user} by {settings.kafka_security}: {type(error).__name__}",
+        fix="see that it runs; mend ADRWATCH_KAFKA_BOOTSTRAP, ADRWATCH_KAFKA_SECURITY or one of those after it (docs/settings.md)",
+    )
 
 
 @contextmanager
@@ -122,8 +139,10 @@ def admin(settings: Settings) -> Iterator[Any]:
 
 
 def describe(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The broker's description of those of the topics that exist, by name."""
+    """The broker's description of those of the topics that exist, by name. Raises AdrwatchError for one that it keeps to others."""
     found = client.describe_topics(list(names))
+    if hidden := [topic["name"] for topic in found if topic["error_code"] == TopicAuthorizationFailedError.errno]:
+        raise AdrwatchError(f"this user of Kafka may not read {', '.join(sorted(hidden))}", fix=_ALLOW)
     return {topic["name"]: topic for topic in found if topic["error_code"] == 0}
 
 
@@ -159,6 +178,20 @@ def committed(settings: Settings, group: str, topic: Topic) -> dict[int, int]:
     with admin(settings) as client:
         offsets = patience(client.list_group_offsets, {group: None})[group]
     return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+
+
+@contextmanager
+def reading(topic: str) -> Iterator[None]:
+    """What the broker says while a topic is read becomes DependencyAway, or AdrwatchError where this user may not."""
+    try:
+        yield
+    except AuthorizationError as error:
+        what = "move this consumer group" if isinstance(error, GroupAuthorizationFailedError) else f"read {topic}"
+        raise AdrwatchError(f"this user of Kafka may not {what}", fix=_ALLOW) from None
+    except KafkaError as error:
+        raise DependencyAway(
+            f"{topic} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -237,14 +270,8 @@ class TopicReader:
             while True:
                 yield from self._poll()
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except KafkaError as error:
-            raise DependencyAway(
-                f"{self._name} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
-            ) from error
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._name)
 
     def _go_to(self, since: Mapping[int, int]) -> None:
         with self._reading():

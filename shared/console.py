@@ -8,7 +8,7 @@ from rich.console import Console
 
 _WIDE = 200
 # Cells that begin so would be run as formulas by spreadsheets.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def tables() -> Console:
@@ -23,4 +23,4 @@ def printable(text: str) -> str:
 
 def safe_cell(value: str | float | None) -> str | float | None:
     """A value that a spreadsheet takes for text, not for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -26,12 +26,13 @@ class Filter:
             return False
         if self.since is not None and alert.evaluated_at < self.since:
             return False
-        return self.drug is None or drug_matches(self.drug, alert.drug)
+        return self.drug is None or concept_matches(self.drug, alert.drug)
 
 
-def drug_matches(wanted: str, drug: Concept) -> bool:
-    """Whether a drug has this id, or this in its name, without case."""
-    return wanted == drug.id or wanted.casefold() in drug.label.casefold()
+def concept_matches(wanted: str, concept: Concept) -> bool:
+    """Whether a drug or reaction has this id, or this in its name, without case."""
+    looked_for = wanted.casefold()
+    return looked_for == concept.id.casefold() or looked_for in concept.label.casefold()
 
 
 class LatestAlerts:

@@ -85,11 +85,14 @@ TEXTS_FORGOTTEN = Counter("adrwatch_source_texts_forgotten_total", "texts forgot
 TEXTS_LOOKED_AT = Gauge("adrwatch_source_texts_looked_at_seconds", "time of the last look for old texts", ["source"])
 # When the oldest text was written that the last look left, seconds since 1970; 0 where none was left.
 OLDEST_TEXT = Gauge("adrwatch_source_oldest_text_seconds", "time of the oldest text that is left", ["source"])
-# What a source has read and keeps on disk until Kafka takes it.
+# Posts that a source has read and keeps on disk until Kafka takes them.
 SPOOL_POSTS = Gauge("adrwatch_spool_posts", "posts that wait in the spool of a source", ["source"])
+# The bytes of these posts on disk.
 SPOOL_BYTES = Gauge("adrwatch_spool_bytes", "bytes in the spool of a source", ["source"])
-# Noted whenever the spool changes.
+# How long the oldest of them has waited, noted whenever the spool changes.
 SPOOL_AGE = Gauge("adrwatch_spool_age_seconds", "how long the oldest post of a spool has waited", ["source"])
+# Sign-ins to the dashboard: signed in, refused (wrong name or password), too many (made to wait).
+SIGN_INS = Counter("adrwatch_sign_ins_total", "sign-ins to the dashboard", ["outcome"])
 
 
 def serve(port: int) -> None:

@@ -5,12 +5,14 @@ They are written to `docs/schemas` for consumers in other languages; a test keep
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
+import tomllib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -18,178 +20,17 @@ from shared import events
 from shared.errors import AdrwatchError
 from shared.events import (
     SCHEMA_VERSION,
-    Alert,
-    ChannelState,
-    Closure,
-    Concept,
-    DeadLetter,
-    Deletion,
     Event,
-    Forgotten,
-    Measure,
-    Mention,
-    Notice,
     Notification,
-    Notified,
-    Outcome,
-    OwnName,
-    Pair,
-    Position,
-    Post,
-    Published,
-    Span,
-    Table,
-    Terms,
-    TextsForgotten,
-    derived_id,
     encode,
-    mention_id,
 )
-from shared.topics import TOPICS, Topic
+from shared.examples import EXAMPLES
+from shared.topics import PREFIX, TOPICS, Topic
 
 ASYNCAPI_FILE = "asyncapi.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_PREFIX = "adr"
+_MEANINGS = Path(__file__).with_name("meanings.toml")
 
-_POSTED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-_SEEN = datetime(2026, 3, 2, 9, 30, 2, tzinfo=UTC)
-_BUCKET = datetime(2026, 3, 2, 9, tzinfo=UTC)
-_DRUG = Concept("DB01104", "sertraline")
-_REACTION = Concept("HP:0002018", "Nausea")
-_POST = "bluesky:3kexample"
-_TERMS = Terms(case_export=False)
-_AUTHOR = "9f2c4b7de1a05836c7d4e2f1908ab3c5"
-
-_ALERT = Alert(
-    id=derived_id(_DRUG.id, _REACTION.id, _BUCKET.isoformat()),
-    kind="disproportionality",
-    drug=_DRUG,
-    reaction=_REACTION,
-    episode=_BUCKET,
-    evaluated_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
-    rules=("ic025",),
-    rule_version="1-5c0c6598",
-    examples=(_POST,),
-    window_hours=24,
-    table=Table(16, 28, 15, 3297),
-    authors=15,
-    measures={"ic": Measure(4.186, 3.393, 4.68), "ebgm": Measure(None)},
-    overrides=("preset=umc", "policy.rules=ic025"),
-)
-
-# One example of every event, the same post all the way; invented.
-EXAMPLES: tuple[Event, ...] = (
-    Post(
-        terms=_TERMS,
-        id=_POST,
-        source="bluesky",
-        text="@USER day two on sertraline and the nausea is awful",
-        created_at=_POSTED,
-        ingested_at=_SEEN,
-        author=_AUTHOR,
-        language="en",
-    ),
-    Deletion(
-        id=_POST,
-        deleted_at=datetime(2026, 3, 5, 18, 0, tzinfo=UTC),
-        requested_at=datetime(2026, 3, 5, 17, 59, 59, tzinfo=UTC),
-        asked_by="network",
-    ),
-    Forgotten(
-        post=derived_id(_POST),
-        store="windows",
-        requested_at=datetime(2026, 3, 5, 17, 59, 59, tzinfo=UTC),
-        forgotten_at=datetime(2026, 3, 5, 18, 0, 1, tzinfo=UTC),
-        asked_by="network",
-    ),
-    Outcome(
-        terms=_TERMS,
-        post_id=_POST,
-        status="mentions:1",
-        created_at=_POSTED,
-        model_version="2026.2",
-        author=_AUTHOR,
-        fingerprint="51c0a7be92d3f846",
-        probability=0.94,
-        pairs=(Pair(_DRUG, _REACTION),),
-    ),
-    Mention(
-        terms=_TERMS,
-        id=mention_id(_POST, Span(17, 27), Span(36, 42)),
-        post_id=_POST,
-        created_at=_POSTED,
-        drug=_DRUG,
-        reaction=_REACTION,
-        drug_span=Span(17, 27),
-        reaction_span=Span(36, 42),
-        score=0.91,
-        model_version="2026.2",
-        author=_AUTHOR,
-        fingerprint="51c0a7be92d3f846",
-    ),
-    _ALERT,
-    Closure(
-        id=derived_id(_DRUG.id, _REACTION.id, _BUCKET.isoformat()),
-        drug=_DRUG,
-        reaction=_REACTION,
-        evidence_until=datetime(2026, 3, 2, 10, tzinfo=UTC),
-        closed_at=datetime(2026, 3, 9, 14, 30, tzinfo=UTC),
-    ),
-    DeadLetter(
-        id=f"{_PREFIX}.posts:2:1204:screen",
-        reason="schema",
-        detail="not a Post: Object missing required field `text`",
-        stage="screen",
-        topic=f"{_PREFIX}.posts",
-        partition=2,
-        offset=1204,
-        occurred_at=_SEEN,
-        payload=b'{"id":"bluesky:3kexample"}',
-        key=_POST.encode(),
-    ),
-    Notified(
-        channel="desk",
-        alert_id=_ALERT.id,
-        change="new",
-        outcome="delivered",
-        content="b1946ac92492d2347c62",
-        known=True,
-        offset=17,
-        notified_at=_SEEN,
-        drug=_DRUG,
-        reaction=_REACTION,
-        reports=16,
-    ),
-    ChannelState(channel="desk", began=0, digest_from=12, error="HTTP 503", since=_SEEN),
-    Position(
-        source="bluesky",
-        cursor="1772443800000000",
-        reached=_POSTED,
-        written_at=_SEEN,
-        state="running",
-        per_second=61.5,
-        posts=1204,
-        forgotten=TextsForgotten(_SEEN, 37, _BUCKET),
-    ),
-    Published(id=_POST, author=_AUTHOR),
-    OwnName(name="vitamin z", kind="slang", drug=_DRUG, needs_context=True),
-    Notification(
-        id=derived_id("desk", _ALERT.id, "17"),
-        channel="desk",
-        purpose="alert",
-        subject="New signal: sertraline \u2013 Nausea, 16 reports",
-        notices=(
-            Notice(
-                id=derived_id("desk", _ALERT.id, "17"),
-                change="new",
-                alert_id=_ALERT.id,
-                drug=_DRUG,
-                reaction=_REACTION,
-                alert=msgspec.structs.replace(_ALERT, examples=()),
-            ),
-        ),
-    ),
-)
 # What has a schema of its own: the message of every topic, and what notification channels receive.
 KINDS: tuple[type[Event], ...] = (*(topic.event for topic in TOPICS), Notification)
 
@@ -212,7 +53,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "adrwatch",
             "version": str(SCHEMA_VERSION),
-            "description": "Topics of adrwatch. `adr` is the default of ADRWATCH_TOPIC_PREFIX. A topic may repeat an id: "
+            "description": "Topics of adrwatch. `adr` is the default of ADRWATCH_TOPICPREFIX. A topic may repeat an id: "
             "consumers de-duplicate by it. Unknown fields are to be ignored, times are UTC with an offset.",
             "license": {"name": "Apache-2.0"},
         },
@@ -227,7 +68,7 @@ def asyncapi() -> dict[str, Any]:
             for topic in TOPICS
         },
         "components": {
-            "messages": {kind.__name__: _message(kind) for kind in kinds},
+            "messages": {topic.event.__name__: _message(topic) for topic in TOPICS},
             "schemas": components,
         },
     }
@@ -266,10 +107,25 @@ def _components(kinds: Sequence[type[Event]], references: str) -> dict[str, Any]
     _, schemas = msgspec.json.schema_components(kinds, ref_template=references)
     for name, schema in schemas.items():
         schema["description"] = inspect.cleandoc(schema["description"])
-        for field, hint in get_type_hints(getattr(events, name)).items():
-            if hint is datetime:
-                schema["properties"][field]["format"] = "date-time"
+        struct = getattr(events, name)
+        for field, hint in get_type_hints(struct).items():
+            shape = schema["properties"][field]
+            shape["description"] = meaning(struct, field)
+            for kind, place in zip(get_args(hint) or (hint,), shape.get("anyOf", [shape]), strict=False):
+                if kind is datetime:
+                    place["format"] = "date-time"
     return schemas
+
+
+def meaning(struct: type, field: str) -> str:
+    """What a field means, for consumers."""
+    known = _meanings()
+    return next(known[kind.__name__][field] for kind in struct.__mro__ if field in known.get(kind.__name__, {}))
+
+
+@functools.cache
+def _meanings() -> dict[str, dict[str, str]]:
+    return tomllib.loads(_MEANINGS.read_text())
 
 
 def _file(kind: type[Event]) -> str:
@@ -277,13 +133,14 @@ def _file(kind: type[Event]) -> str:
     return f"{words.removeprefix('-')}.schema.json"
 
 
-def _message(kind: type[Event]) -> dict[str, Any]:
+def _message(topic: Topic) -> dict[str, Any]:
+    kind = topic.event
     return {
         "name": kind.__name__,
         "title": kind.__name__,
         "contentType": "application/json",
         "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
-        "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": "0.5.0"}},
+        "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}, "bindingVersion": "0.5.0"}},
         "examples": [{"payload": json.loads(encode(example))} for example in EXAMPLES if type(example) is kind],
     }
 
@@ -291,12 +148,13 @@ def _message(kind: type[Event]) -> dict[str, Any]:
 def _channel(topic: Topic) -> dict[str, Any]:
     config = topic.config()
     return {
-        "address": topic.name(_PREFIX),
+        "address": topic.name(PREFIX),
         "summary": topic.summary,
+        "description": _meanings()["topics"][topic.suffix],
         "messages": {topic.event.__name__: {"$ref": f"#/components/messages/{topic.event.__name__}"}},
         "bindings": {
             "kafka": {
-                "topic": topic.name(_PREFIX),
+                "topic": topic.name(PREFIX),
                 "partitions": topic.partitions,
                 "topicConfiguration": {
                     "cleanup.policy": config["cleanup.policy"].split(","),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.errors import AdrwatchError
@@ -36,6 +36,25 @@ class Settings(BaseSettings):
 
     kafka_bootstrap: str | None = Field(
         None, pattern=r"^[^\s,/]+:\d+(,[^\s,/]+:\d+)*$", description="host:port[,host:port]"
+    )
+    kafka_security: str = Field(
+        "PLAINTEXT",
+        pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$",
+        description="Kafka's protocol: PLAINTEXT, SSL (encrypted), SASL_PLAINTEXT (with a user's name) or SASL_SSL (both)",
+    )
+    kafka_sasl_mechanism: str = Field(
+        "SCRAM-SHA-512",
+        pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$",
+        description="how the user is proven to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+    )
+    kafka_username: str | None = Field(
+        None, min_length=1, validate_default=True, description="user at Kafka, with SASL_PLAINTEXT and SASL_SSL"
+    )
+    kafka_password: SecretStr | None = Field(
+        None, min_length=1, validate_default=True, description="password of the user at Kafka"
+    )
+    kafka_ca_file: Path | None = Field(
+        None, description="certificates (PEM) of those who vouch for your Kafka; unset, those that the system trusts"
     )
     redis_url: str | None = Field(
         None, pattern=r"^(rediss?://[^/\s]+(/\d*)?(\?\S*)?|unix://\S+)$", description="redis://host:port/0"
@@ -185,6 +204,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"there is no port {port}, the last is {_LAST_PORT}")
         return value
 
+    @field_validator("kafka_username", "kafka_password")
+    @classmethod
+    def _check_user(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        # A protocol that is wrong itself is not among the data.
+        protocol = info.data.get("kafka_security")
+        if protocol is not None and protocol.startswith("SASL") != (value is not None):
+            raise ValueError(f"ADRWATCH_KAFKA_SECURITY={protocol} {'uses none' if value is not None else 'needs one'}")
+        return value
+
     @field_validator("previous_author_secrets")
     @classmethod
     def _check_previous(cls, value: SecretStr | None) -> SecretStr | None:
@@ -239,7 +267,8 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).removeprefix("ADRWATCH_").upper()
         unknown = first["type"] == "extra_forbidden"
-        quoted = "" if unknown or "_SECRET" in name else f", got {plain_address(first.get('input'))!r}"
+        hidden = unknown or "_SECRET" in name or "_PASSWORD" in name or first.get("input") is None
+        quoted = "" if hidden else f", got {plain_address(first.get('input'))!r}"
         raise AdrwatchError(
             f"setting ADRWATCH_{name}: {first['msg'].removeprefix('Value error, ')}{quoted}",
             fix="remove it from adrwatch.toml" if unknown else _hint(name.lower()),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import socket
 import uuid
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -71,6 +73,7 @@ class KafkaServer(Server):
 
     name = "kafka"
     grace = 20.0
+    properties = PROPERTIES
 
     def __init__(self, context: Context, maven_url: str = MAVEN_CENTRAL) -> None:
         super().__init__(context)
@@ -98,7 +101,7 @@ class KafkaServer(Server):
         """Write the configuration, format the data folder the first time, start the broker."""
         broker, controller = self._ports
         properties, logs = self.folder / "server.properties", self.folder / "data"
-        properties.write_text(PROPERTIES.format(host=HOST, broker=broker, controller=controller, logs=logs))
+        properties.write_text(self.properties.format(host=HOST, broker=broker, controller=controller, logs=logs))
         (self.folder / "log4j2.properties").write_text(LOG4J.format(log=self.log))
         meta = logs / "meta.properties"
         if not meta.exists():
@@ -159,15 +162,18 @@ def round_trip(bootstrap: str, cluster_id: str) -> None:
         raise DependencyAway(f"kafka at {bootstrap}: a record that was sent did not come back")
 
 
-def check_address(bootstrap: str) -> str:
-    """Describe a running cluster. Raises DependencyAway, naming the address, when it does not answer."""
+def check_address(bootstrap: str, security: Mapping[str, Any] | None = None) -> str:
+    """Describe a running cluster. Raises DependencyAway, naming the address, when it does not answer.
+
+    `security` are the options of `shared.broker_security`.
+    """
+    clients = {"bootstrap_servers": bootstrap.split(","), "bootstrap_timeout_ms": BOOTSTRAP_MS, **(security or {})}
     try:
-        servers = bootstrap.split(",")
-        with closing(opened(KafkaAdminClient, bootstrap_servers=servers, bootstrap_timeout_ms=BOOTSTRAP_MS)) as admin:
+        with closing(opened(KafkaAdminClient, **clients)) as admin:
             cluster = admin.describe_cluster()
     except (KafkaError, OSError, ValueError) as error:
         raise DependencyAway(
             f"no Kafka answers at {bootstrap}: {error}",
-            fix="correct ADRWATCH_KAFKA_BOOTSTRAP, or unset it to start one here",
+            fix="correct ADRWATCH_KAFKA_BOOTSTRAP and ADRWATCH_KAFKA_SECURITY, or unset both to start one here",
         ) from error
     return f"cluster {cluster['cluster_id']}, brokers: {len(cluster['brokers'])}"

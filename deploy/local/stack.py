@@ -21,15 +21,16 @@ from deploy.local.processes import Context, StartCancelledError, choose_port, ru
 from deploy.local.servers import Server
 from deploy.local.supervisor import Part, Supervisor
 from deploy.local.workers import Worker, WorkerPart, environment
+from shared.broker_security import OPEN, client_options
 from shared.errors import AdrwatchError
 from shared.settings import UP_FILE, Settings, plain_address
 
 SERVERS = ("kafka", "redis", "triton")
 SETTINGS = {"kafka": "kafka_bootstrap", "redis": "redis_url", "triton": "triton_url"}
-_CHECKS: Mapping[str, Callable[[str], str]] = {
-    "kafka": kafka.check_address,
-    "redis": redis.check_address,
-    "triton": triton.check_address,
+_CHECKS: Mapping[str, Callable[[str, Settings], str]] = {
+    "kafka": lambda address, settings: kafka.check_address(address, client_options(settings)),
+    "redis": lambda address, _settings: redis.check_address(address),
+    "triton": lambda address, _settings: triton.check_address(address),
 }
 
 
@@ -120,6 +121,11 @@ class Stack:
             address = getattr(self.settings, SETTINGS[name])
             if address:
                 tasks.append(lambda name=name, address=address: self._check_given(name, address))  # type: ignore[misc]
+            elif name == "kafka" and self.settings.kafka_security != OPEN:
+                raise AdrwatchError(
+                    f"ADRWATCH_KAFKA_SECURITY is {self.settings.kafka_security}, and the Kafka that is started here has no users",
+                    fix="unset it, or give the address of your Kafka in ADRWATCH_KAFKA_BOOTSTRAP",
+                )
             else:
                 server = makers[name]()
                 self._servers.append(server)
@@ -128,7 +134,7 @@ class Stack:
         self.addresses.update({SETTINGS[server.name]: server.address for server in self._servers})
 
     def _check_given(self, name: str, address: str) -> None:
-        self._given[name] = _CHECKS[name](address)
+        self._given[name] = _CHECKS[name](address, self.settings)
         self.addresses[SETTINGS[name]] = address
 
     def _together(self, tasks: Sequence[Callable[[], None]]) -> None:

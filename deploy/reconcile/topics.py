@@ -18,6 +18,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from deploy.reconcile.account import Seen
 from shared import broker
+from shared.broker_security import client_options
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
 from shared.events import decode
 from shared.settings import Settings
@@ -49,6 +50,7 @@ class Results:
             "bootstrap_servers": self._bootstrap,
             "bootstrap_timeout_ms": _TIMEOUT_MS,
             "request_timeout_ms": _TIMEOUT_MS,
+            **client_options(settings),
         }
         try:
             with ExitStack() as opened:

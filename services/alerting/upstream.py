@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.broker_security import client_options
 from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.topics import POSTS
@@ -35,6 +36,7 @@ class PipelineProgress:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._servers = settings.require("kafka_bootstrap").split(",")
         self._group = f"{settings.topic_prefix}.pipeline"
         self._topic = POSTS.name(settings.topic_prefix)
@@ -70,7 +72,10 @@ class PipelineProgress:
     async def _connected(self) -> Any:
         if self._consumer is None:
             self._consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._servers, group_id=self._group, enable_auto_commit=False
+                bootstrap_servers=self._servers,
+                group_id=self._group,
+                enable_auto_commit=False,
+                **client_options(self._settings),
             )
             await self._consumer.start()
         return self._consumer

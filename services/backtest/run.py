@@ -14,13 +14,14 @@ from services.backtest.intake import Intake
 from services.backtest.kept import Kept
 from services.backtest.pipeline import LocalPipeline
 from services.backtest.result import Result, account, moment
-from services.ingest.commands.report import Progress, RejectReport
+from services.ingest.commands.report import RejectReport
 from services.ingest.replay import Replay
 from services.ingest.source import RawPost, Reject, SourceBroken
 from services.pipeline.process import Tools
 from shared.events import Post
 from shared.models import classifier, extractor
 from shared.models.session import ModelPool
+from shared.progress import Progress
 from shared.settings import Settings
 from shared.signals.rules import Rules
 

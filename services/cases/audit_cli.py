@@ -86,7 +86,7 @@ def show_receipts(
 
     A receipt has a hash of the post's id. Exits with 1 where posts are named and one of them has no receipt.
 
-    Example: adrwatch audit receipts bluesky:3kabc
+    Example: adrwatch audit receipts bluesky:3kabcdefg
     """
     import msgspec
 

@@ -13,14 +13,14 @@ from services.cases.view import by_rules
 from shared.cases.listedness import Suggestion
 from shared.cases.review import Review, review_of
 from shared.events import Alert
-from shared.latest_alerts import drug_matches
+from shared.latest_alerts import concept_matches
 
 Row = dict[str, Any]
 
 
 def rows(alerts: Mapping[str, Alert], reviews: Iterable[Review], drug: str | None = None) -> list[Row]:
     """All signals, the latest first, then those whose alert was taken back; one that nobody has looked at is new."""
-    known = {review.id: review for review in reviews if drug is None or drug_matches(drug, review.drug)}
+    known = {review.id: review for review in reviews if drug is None or concept_matches(drug, review.drug)}
     found = [
         row_of(known.get(alert.id) or review_of(alert, alert.evaluated_at, ""), alert) for alert in alerts.values()
     ]

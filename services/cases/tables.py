@@ -73,3 +73,42 @@ AUDIT = Table(
     Column("after", String(64), nullable=False),
     Column("mac", String(64), nullable=False),
 )
+# Who may use the dashboard. `password`: a hash by argon2, none of people whom a provider signs in.
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("name", String(60), primary_key=True),
+    Column("display", String(100), nullable=False),
+    Column("roles", String(100), nullable=False),
+    Column("password", String(200), nullable=True),
+    Column("issuer", String(200), nullable=True),
+    Column("identity", String(255), nullable=True),
+    Column("active", Integer, nullable=False),
+    Column("created", String(32), nullable=False),
+    Column("signed_in", String(32), nullable=True),
+    Index("people_by_identity", "issuer", "identity", unique=True),
+)
+# `id`: a hash of what the browser holds.
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("person", String(60), nullable=False, index=True),
+    Column("created", String(32), nullable=False),
+    Column("seen", String(32), nullable=False),
+    Column("expires", String(32), nullable=False, index=True),
+)
+# `secret`: a hash of what a program sends; `scopes`: rights with blanks between.
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("secret", String(64), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+    Column("person", String(60), nullable=False, index=True),
+    Column("scopes", String(400), nullable=False),
+    Column("created", String(32), nullable=False),
+    Column("expires", String(32), nullable=False),
+    Column("used", String(32), nullable=True),
+    Column("revoked", Integer, nullable=False),
+)

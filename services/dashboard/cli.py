@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from services import groups
+from services.dashboard.access import cli as access
 
 dashboard = typer.Typer(help="Pages and API for people: who may use them.", no_args_is_help=True)
 
@@ -12,6 +13,8 @@ dashboard = typer.Typer(help="Pages and API for people: who may use them.", no_a
 def register(app: typer.Typer) -> None:
     """Add the commands of the dashboard."""
     groups.worker.command("dashboard")(run_worker)
+    access.register(dashboard)
+    app.add_typer(dashboard, name="dashboard")
 
 
 def run_worker() -> None:

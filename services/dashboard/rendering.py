@@ -8,6 +8,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 import jinja2
 from fastapi import Request
@@ -22,6 +23,9 @@ STATIC = HERE / "static"
 # What stands in the head of every page, with the right that it takes: address, name.
 NAVIGATION = (
     (Right.SEE_ALERTS, "/alerts", "Alerts"),
+    (Right.SEE_ALERTS, "/drugs", "Drugs"),
+    (Right.SEE_ALERTS, "/reactions", "Reactions"),
+    (Right.SEE_ALERTS, "/explore", "Explore"),
     (Right.SEE_OPERATIONS, "/operations", "Operations"),
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -78,6 +82,21 @@ def spaced(word: str) -> str:
     return word.replace("_", " ").replace(".", ": ")
 
 
+def utc_day(seconds: int) -> str:
+    """The day of a time in seconds since 1970, UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+
+
+def path(name: str) -> str:
+    """A name as a part of an address."""
+    return quote(name, safe="")
+
+
+def without(address: str, *names: str) -> str:
+    """The parameters of an address without some of them."""
+    return urlencode([(name, value) for name, value in parse_qsl(address) if name not in names])
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a static file, with a part that changes whenever its content does: browsers keep it for a year."""
@@ -96,7 +115,8 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced,
+        "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
+        "utc_day": utc_day, "without": without,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}

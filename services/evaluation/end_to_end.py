@@ -30,7 +30,7 @@ def evaluate_end_to_end(
     With the folder of all corpora as --data and no --format: tweets with reactions mixed with tweets without any to the
     given prevalence. Else the posts of the file or corpus as they are. What counts as found: docs/evaluation.md.
 
-    Example: adrwatch evaluate end-to-end --data ../shared/data --save reports/end-to-end
+    Example: adrwatch evaluate end-to-end --data DATA --save reports/end-to-end
     """
     check_outputs(plots)
     from services.evaluation.whole_way import evaluate_mixed, evaluate_posts

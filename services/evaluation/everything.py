@@ -32,7 +32,7 @@ def evaluate_all(
 
     Reports name no post: they can be published.
 
-    Example: adrwatch evaluate all --data ../shared/data --out docs/models/report
+    Example: adrwatch evaluate all --data DATA --out docs/models/report
     """
     plots = out / "plots"
     check_outputs(plots)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from services.ingest.commands.report import Progress
+from shared.progress import Progress
 
 T = TypeVar("T")
 

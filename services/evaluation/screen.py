@@ -27,7 +27,7 @@ def evaluate_screen(
     With the folder of all corpora as --data: the tweets, training and dev part apart, and the language of all corpora. With a
     file: its posts.
 
-    Example: adrwatch evaluate screen --data ../shared/data --save docs/models/report/screen
+    Example: adrwatch evaluate screen --data DATA --save docs/models/report/screen
     """
     from shared.settings import current
 

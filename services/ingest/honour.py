@@ -23,6 +23,8 @@ from shared.topics import DELETIONS
 # Group of consumers, by the name of its worker, and what is without the post when it has read a deletion.
 STORES = {"alerting": "counts and single reports in Redis", "cases": "the case store"}
 _LOOK_SECONDS = 0.5
+# A worker that is there commits its first place within moments; one that is not would be waited for in vain.
+_FIRST_SECONDS = 3.0
 
 
 @dataclass
@@ -70,7 +72,7 @@ def wait_for_stores(settings: Settings, patience: float, say: Callable[[str], No
         for store in places.keys() - {*receipt.absent, *receipt.waiting, *receipt.honoured}:
             receipt.honoured[store] = time.monotonic() - began
             say(f"{STORES[store]}: forgotten after {receipt.honoured[store]:.1f} s")
-        return not receipt.waiting
+        return not receipt.waiting and (not receipt.absent or time.monotonic() - began >= _FIRST_SECONDS)
 
     tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda done: not done),

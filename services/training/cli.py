@@ -54,7 +54,9 @@ def train_adapt(
 ) -> None:
     """Adapt an encoder to posts about medicines by masked-language modelling on posts without labels.
 
-    Example: adrwatch train adapt --data ../shared/data --out encoder, then adrwatch train extract --encoder encoder
+    Example: adrwatch train adapt --data DATA --out encoder
+
+    Example: adrwatch train extract --data DATA --encoder encoder
     """
     from shared.corpora.unlabelled import unlabelled
 
@@ -79,7 +81,7 @@ def train_extract(
 ) -> None:
     """Train the extractor on the annotated corpora.
 
-    Example: adrwatch train extract --data ../shared/data --config services/training/configs/extract.toml --out e.pt
+    Example: adrwatch train extract --data DATA --config services/training/configs/extract.toml --out e.pt
     """
     from shared.corpora import splits
     from shared.corpora.unlabelled import drawn_unlabelled
@@ -108,7 +110,7 @@ def train_classify(
 ) -> None:
     """Train the classifier on tweets (split by time) and PsyTAR sentences.
 
-    Example: adrwatch train classify --data ../shared/data --start extractor.pt --teacher t.pt
+    Example: adrwatch train classify --data DATA --start extractor.pt --teacher t.pt
     """
     from shared.corpora import splits
     from shared.corpora.unlabelled import drawn_unlabelled
@@ -132,7 +134,7 @@ def train_calibrate(
 ) -> None:
     """Fit calibration and the thresholds of all policies to the served 8-bit classifier, on the held-out months.
 
-    Example: adrwatch train calibrate --data ../shared/data --number 2 --version 2026.12.1
+    Example: adrwatch train calibrate --data DATA --number 2 --version 2026.12.1
     """
     from services.training.served_calibration import calibrate
     from shared.corpora import splits

@@ -39,7 +39,7 @@ def train_ablate(
 ) -> None:
     """Train the classifier without some of its levels and print what each level is worth.
 
-    Example: adrwatch train ablate --data ../shared/data --config services/training/configs/ablate.toml --folder ablation
+    Example: adrwatch train ablate --data DATA --config services/training/configs/ablate.toml --folder ablation
     """
     from shared.corpora import splits
 
@@ -61,7 +61,7 @@ def train_balance(
 ) -> None:
     """Train the extractor on tweets of which 22, 35 or 50 % have a reaction and print how well it finds reactions.
 
-    Example: adrwatch train balance --data ../shared/data --config services/training/configs/balance.toml --folder balance
+    Example: adrwatch train balance --data DATA --config services/training/configs/balance.toml --folder balance
     """
     from shared.corpora import splits
 
@@ -83,7 +83,7 @@ def train_recognisers(
 ) -> None:
     """Train extractors from a BiLSTM-CRF to all levels on tweets and print how well each finds reactions.
 
-    Example: adrwatch train recognisers --data ../shared/data --config services/training/configs/recognisers.toml
+    Example: adrwatch train recognisers --data DATA --config services/training/configs/recognisers.toml
     """
     from shared.corpora import splits
 

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from shared import logs, metrics
 from shared.broker import require_topics
+from shared.broker_security import faust_credentials
 from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
@@ -42,6 +43,7 @@ class Worker:
         self.app: Any = faust.App(
             group,
             broker=[f"kafka://{address}" for address in settings.require("kafka_bootstrap").split(",")],
+            broker_credentials=faust_credentials(settings),
             broker_client_id=f"adrwatch-{service}-{settings.worker_id}",
             # A worker that comes back under its name gets its partitions back without a rebalance.
             consumer_group_instance_id=f"{group}-{settings.worker_id}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,17 @@ import jsonschema
 import msgspec
 import pytest
 
+from shared import events
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import SCHEMA_VERSION, Event, decode, encode
-from shared.schema import ASYNCAPI_FILE, EXAMPLES, KINDS, asyncapi, differing, generated, json_schema, write
+from shared.examples import EXAMPLES
+from shared.schema import ASYNCAPI_FILE, KINDS, asyncapi, differing, generated, json_schema, write
+from shared.settings import PACKAGE_ROOT
 from shared.topics import TOPICS
+from shared.topics_page import render
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "schemas"
+PUBLISHED = PACKAGE_ROOT / "docs" / "schemas"
+PAGE = PACKAGE_ROOT / "docs" / "topics.md"
 by_name = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: type(example).__name__)
 
 
@@ -123,3 +130,24 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(AdrwatchError, match="cannot be written"):
         write(tmp_path / "file")
+
+
+def test_the_page_of_the_topics_is_in_step_with_the_code() -> None:
+    assert PAGE.read_text() == render(asyncapi()), "run: adrwatch schema page > docs/topics.md"
+
+
+def test_every_field_has_a_meaning_and_every_topic_a_duty_and_nothing_else_has() -> None:
+    meanings = tomllib.loads((PACKAGE_ROOT / "shared" / "meanings.toml").read_text())
+    assert meanings.pop("topics").keys() == {topic.suffix for topic in TOPICS}
+    for name, fields in meanings.items():
+        struct = getattr(events, name)
+        bases = [base for base in struct.__mro__[1:] if base in vars(events).values()]
+        inherited = {field for base in bases for field in base.__struct_fields__}
+        assert fields.keys() == set(struct.__struct_fields__) - inherited, name
+
+
+def test_links_within_the_page_of_the_topics_lead_somewhere() -> None:
+    page = PAGE.read_text()
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= anchors

@@ -26,7 +26,7 @@ from services.dashboard.triage import Line
 from shared import events
 from shared.cases.model import State
 from shared.errors import DependencyAway
-from shared.latest_alerts import Filter, drug_matches
+from shared.latest_alerts import Filter, concept_matches
 from shared.text.plain import plain
 
 router = APIRouter(responses=problems.COMMON)
@@ -58,7 +58,7 @@ def alerts(
     found = [
         line
         for line in lines_of(desk, [one for one in desk.view.alerts.all() if wanted.wants(one)])
-        if (reaction is None or drug_matches(reaction, line.alert.reaction))
+        if (reaction is None or concept_matches(reaction, line.alert.reaction))
         and lane in (None, line.alert.lane)
         and state in (None, line.state)
     ]

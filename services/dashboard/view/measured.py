@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,29 +59,39 @@ class Measured:
 
     def page(
         self,
-        drug: str | None = None,
-        reaction: str | None = None,
+        drug: str | Collection[str] | None = None,
+        reaction: str | Collection[str] | None = None,
         least: int = 1,
         order: str = "ic025",
         descending: bool = True,
         first: int = 0,
         size: int = 50,
     ) -> PairPage:
-        """The pairs with at least so many reports, by any column, a part of them; what a table cannot give comes last.
+        """Some of the pairs that `places` gives."""
+        ordered = self.places(drug, reaction, least, order, descending)
+        return PairPage(
+            [self.row(place) for place in ordered[first : first + size].tolist()], len(ordered), self.reports
+        )
 
-        `order`: a measure by its name in alerts, one of its bounds (`ic025`, `eb05`, `prr_lower`), a cell, `authors`, `drug` or
-        `reaction`. Raises AdrwatchError for another.
+    def places(
+        self,
+        drug: str | Collection[str] | None = None,
+        reaction: str | Collection[str] | None = None,
+        least: int = 1,
+        order: str = "ic025",
+        descending: bool = True,
+    ) -> Counts:
+        """The places of the pairs with at least so many reports, by any column; what a table cannot give comes last.
+
+        `drug`, `reaction`: some ids, or one; None for any. `order`: a measure by its name in alerts, one of its bounds
+        (`ic025`, `eb05`, `prr_lower`), a cell, `authors`, `drug` or `reaction`. Raises AdrwatchError for another.
         """
         chosen = np.asarray(self.columns["a"]) >= least
-        if drug is not None:
-            chosen &= self.drugs == drug
-        if reaction is not None:
-            chosen &= self.reactions == reaction
+        for wanted, ids in ((drug, self.drugs), (reaction, self.reactions)):
+            if wanted is not None:
+                chosen &= np.isin(ids, [wanted] if isinstance(wanted, str) else list(wanted))
         places = np.flatnonzero(chosen)
-        ordered = places[_in_order(self._keys(order)[places], descending)]
-        return PairPage(
-            [self.row(place) for place in ordered[first : first + size].tolist()], len(places), self.reports
-        )
+        return places[_in_order(self._keys(order)[places], descending)]
 
     def row(self, place: int) -> PairRow:
         """One pair, by its place in the arrays."""

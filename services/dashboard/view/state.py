@@ -58,5 +58,7 @@ class State:
         if trouble is not None:
             return Health(self.part, "away", self._since, self.as_of, trouble.message, trouble.fix)
         if not self.caught_up.is_set():
-            return Health(self.part, "reading", self._since, detail=f"{self.behind} records to read")
+            return Health(
+                self.part, "reading", self._since, detail=f"{self.behind} records to read" if self.behind else ""
+            )
         return Health(self.part, "up", self._since, self.as_of)

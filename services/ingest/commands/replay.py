@@ -44,13 +44,14 @@ def replay(
     from rich.console import Console
 
     from services.ingest.columns import Columns
-    from services.ingest.commands.report import Progress, RejectReport, account_table, counts
+    from services.ingest.commands.report import RejectReport, account_table, counts
     from services.ingest.producer import delivery
     from services.ingest.publish import Account, publish
     from services.ingest.replay import pace
     from services.ingest.stopping import StopSignal
     from shared.broker import require_topics
     from shared.console import tables
+    from shared.progress import Progress
     from shared.settings import current
     from shared.topics import DEAD_LETTERS, POSTS
 

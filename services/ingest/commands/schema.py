@@ -1,4 +1,4 @@
-"""`adrwatch schema write|check`."""
+"""`adrwatch schema write|check|page`."""
 
 from __future__ import annotations
 
@@ -39,3 +39,14 @@ def check(folder: Folder) -> None:
     if names := schema.differing(folder):
         raise AdrwatchError(f"out of step in {folder}: {', '.join(names)}", fix=f"adrwatch schema write {folder}")
     print("all files are in step")
+
+
+@group.command()
+def page() -> None:
+    """Print the page docs/topics.md: every topic with its key, fields, an example, and what a consumer has to do.
+
+    Example: adrwatch schema page > docs/topics.md
+    """
+    from shared import schema, topics_page
+
+    print(topics_page.render(schema.asyncapi()), end="")

@@ -6,6 +6,7 @@ from kafka.errors import KafkaError
 
 from services.notify.channel import Kafka
 from services.notify.channels.base import Away, Refused
+from shared.broker_security import without_credentials
 from shared.errors import DependencyAway
 from shared.events import Notification, encode
 from shared.settings import Settings
@@ -17,7 +18,7 @@ class TopicCarrier:
 
     def __init__(self, channel: Kafka, settings: Settings) -> None:
         self._channel = channel
-        there = settings.model_copy(update={"kafka_bootstrap": channel.bootstrap or settings.kafka_bootstrap})
+        there = settings if channel.bootstrap is None else without_credentials(settings, channel.bootstrap)
         self._writer = Writer(there, channel.timeout_seconds)
 
     def carry(self, notification: Notification) -> None:

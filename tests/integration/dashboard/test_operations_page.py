@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from services.cases.audit import read
-from services.dashboard.access.rights import Role
+from services.dashboard.access.rights import Person, Role, rights_of
 from shared import settings
 from shared.events import DeadLetter, Outcome, encode, now
 from tests.integration.dashboard.conftest import PATIENCE
@@ -112,12 +112,17 @@ def test_who_may_not_see_evidence_sees_no_words_and_who_may_not_replay_does_not(
     client: TestClient, bury: Callable[..., DeadLetter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = bury()
-    monkeypatch.setattr("services.dashboard.app.Role", (Role.operator,))
+
+    def become(role: Role) -> None:
+        person = Person("somebody", frozenset({role}), rights_of([role]), "session")
+        monkeypatch.setattr("services.dashboard.access.guard.person", lambda _: person)
+
+    become(Role.operator)
     shown = client.get("/operations/dead-letters/one", params={"id": letter.id}).text
     assert "our own words" not in shown
     assert "forum:4" not in shown
     assert "those who may see evidence" in shown
-    monkeypatch.setattr("services.dashboard.app.Role", (Role.assessor,))
+    become(Role.assessor)
     for address in ("/operations", "/operations/now", "/operations/dead-letters"):
         assert client.get(address).status_code == 403
     assert client.post("/operations/dead-letters/replay", data={"everything": "true", "why": "x"}).status_code == 403

@@ -19,7 +19,14 @@ from shared.settings import Settings, load
 from shared.signals.rules import Rules, shipped
 from shared.signals.windows import to_ms
 from tests.unit.alerting.world import (
-    HOUR, START, Alerting, closing, deletion, outcome, several_days, small_rules,
+    HOUR,
+    START,
+    Alerting,
+    closing,
+    deletion,
+    outcome,
+    several_days,
+    small_rules,
 )  # fmt: skip
 
 PATIENCE = 60.0

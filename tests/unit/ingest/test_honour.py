@@ -28,6 +28,8 @@ class Ended:
     ("alerting", "cases", "honoured", "waiting", "absent", "complete"),
     [
         ([3, 5], [5], {"alerting", "cases"}, [], [], True),
+        # Its first deletion is on the way: it is there, and not absent.
+        ([None, 5], [5], {"alerting", "cases"}, [], [], True),
         ([5], [4], {"alerting"}, ["cases"], [], False),
         ([5], [None], {"alerting"}, [], ["cases"], True),
         ([None], [None], set(), [], ["alerting", "cases"], False),

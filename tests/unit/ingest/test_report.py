@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
-from rich.console import Console
-
-from services.ingest.commands.report import Progress, RejectReport
+from services.ingest.commands.report import RejectReport
 from services.ingest.source import Origin, Reject
 
 
@@ -30,17 +26,3 @@ def test_of_a_replay_the_dead_letters_have_the_others() -> None:
     for line in range(30):
         report(reject(line))
     assert said[-1] == "more of bad-json: `adrwatch dead-letters list --reason bad-json` names them all"
-
-
-def test_progress_gives_every_item_on_and_ends_at_the_full_bar() -> None:
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=100)
-    done = [0]
-    with Progress(console, "posts", lambda: (done[0], 4), lambda: f"{done[0]} read") as progress:
-        for item in progress.follow(range(4)):
-            done[0] = item + 1
-        progress.say("a word beside it")
-    shown = out.getvalue()
-    assert "a word beside it" in shown
-    assert "100%" in shown
-    assert "4 read" in shown

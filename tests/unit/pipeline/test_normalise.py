@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from services.pipeline.steps.attribute import attribute
 from services.pipeline.steps.document import AssertedPair, Document
 from services.pipeline.steps.normalise import Reported, Vocabularies, normalise
-from shared.events import Span, encode, mention_id
+from shared.events import Span, Terms, encode, mention_id
 from shared.text.clean import fingerprint
 from shared.text.sketch import near_sketch
 from shared.vocabulary.drugs import default_lexicon
@@ -52,6 +55,22 @@ def test_a_report_has_a_sketch_if_it_is_long_enough_and_no_other_post_has_one() 
     assert len(near_sketch(long, b"key") or b"") == 32
     without_key, _ = normalise([document], VOCABULARIES, "c1+e1")
     assert without_key[0].outcome.sketch is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("en", "en"), ("EN-gb", "en"), ("pt_BR", "pt"), ("und", None), ("", None), (None, None), ("<b>", None)],
+)
+def test_messages_tell_the_language_that_the_source_says_unless_only_aggregates_may_be_kept(
+    said: str | None, kept: str | None
+) -> None:
+    document = extracted("zoloft made me puke", "puke")
+    document.post = replace(document.post, language=said)
+    one = reported(document)
+    assert {one.outcome.language, *(mention.language for mention in one.mentions)} == {kept}
+    document.post = replace(document.post, terms=Terms(aggregates_only=True))
+    closed = reported(document)
+    assert {closed.outcome.language, *(mention.language for mention in closed.mentions)} == {None}
 
 
 def test_screened_and_negative_posts_have_an_outcome_and_no_mention() -> None:

@@ -138,3 +138,22 @@ def test_variables_that_a_platform_sets_for_a_service_are_let_be(monkeypatch: py
     monkeypatch.setenv("ADRWATCH_PIPELINE_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("ADRWATCH_MAVEN_URL", "https://repo.example.org")
     assert settings.load().batch_size == 128
+
+
+@pytest.mark.parametrize(
+    ("security", "missing_or_idle"),
+    [
+        ({"KAFKA_SECURITY": "SASL_SSL"}, "KAFKA_USERNAME"),
+        ({"KAFKA_SECURITY": "SASL_SSL", "KAFKA_USERNAME": "desk"}, "KAFKA_PASSWORD"),
+        # Credentials that nobody would be shown, over a line that is open.
+        ({"KAFKA_USERNAME": "desk", "KAFKA_PASSWORD": "open sesame"}, "KAFKA_USERNAME"),
+    ],
+)
+def test_a_user_of_kafka_and_its_protocol_go_together(
+    monkeypatch: pytest.MonkeyPatch, security: dict[str, str], missing_or_idle: str
+) -> None:
+    for name, value in security.items():
+        monkeypatch.setenv(f"ADRWATCH_{name}", value)
+    with pytest.raises(AdrwatchError, match=f"ADRWATCH_{missing_or_idle}.*ADRWATCH_KAFKA_SECURITY") as caught:
+        settings.load()
+    assert "open sesame" not in str(caught.value)

@@ -17,7 +17,7 @@ from services.cli import build
 from shared import settings
 from shared.errors import AdrwatchError
 from shared.events import Alert, Concept, Mention, decode, encode
-from shared.schema import EXAMPLES
+from shared.examples import EXAMPLES
 from shared.settings import Settings, load
 from shared.vocabulary.atc import attach, lexicon, read_atc
 from shared.vocabulary.drugs import default_lexicon

@@ -1,0 +1,50 @@
+"""Pairs of any time with all measures, for the eye and to take away."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from services.dashboard import pairs
+from services.dashboard.access.guard import needs
+from services.dashboard.access.rights import Person, Right
+from services.dashboard.desk import TheDesk
+from services.dashboard.pairs import FORMS, MEANS, PAGE, Query
+from services.dashboard.rendering import page, partial
+from services.dashboard.spans import PRESETS, last_day, span
+from services.dashboard.view.measured import MEASURES
+
+router = APIRouter()
+
+Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
+
+
+@router.get("/explore")
+def explore(request: Request, desk: TheDesk, _: Reader) -> Response:
+    """The table, as the address wants it."""
+    counted = desk.view.reports.now()
+    when, query = span(request.query_params, counted.closed_until_ms), Query.of(request.query_params)
+    found = counted.measured(when.start_ms, when.end_ms)
+    shown = pairs.page(counted, found, query)
+    raised = {(one.drug.id, one.reaction.id): one.id for one in reversed(desk.view.alerts.all()) if one.table}
+    return page(
+        request, "explore/table.html" if partial(request) else "explore/page.html",
+        headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, span=when, last_day=last_day(when),
+        presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=raised,
+        measures=MEASURES, means=MEANS, health=desk.view.reports.state.health(),
+    )  # fmt: skip
+
+
+@router.get("/explore.{form}")
+def download(request: Request, desk: TheDesk, _: Reader, form: Literal["csv", "parquet"]) -> Response:
+    """The whole table as a file."""
+    counted = desk.view.reports.now()
+    when, query = span(request.query_params, counted.closed_until_ms), Query.of(request.query_params)
+    content = pairs.export(counted, counted.measured(when.start_ms, when.end_ms), query, form)
+    name = f"adrwatch-pairs-{when.start:%Y%m%d}-{last_day(when):%Y%m%d}.{form}"
+    return Response(
+        content, media_type=FORMS[form][0], headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )

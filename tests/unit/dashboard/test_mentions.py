@@ -1,0 +1,138 @@
+"""The file of mentions by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted, key_of
+from services.dashboard.view.state import State
+from shared.errors import DependencyAway
+from shared.events import Concept, Mention, Span
+from shared.topics import POSTS, partition_of
+
+WHEN = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+
+
+def mention(name: str, post: str, minutes: int = 0, drug: str = "d1", reaction: str = "r1", **fields: Any) -> Mention:
+    return Mention(
+        id=name, post_id=post, created_at=WHEN + timedelta(minutes=minutes), drug=Concept(drug, f"Drug {drug}"),
+        reaction=Concept(reaction, f"Reaction {reaction}"), drug_span=Span(0, 4), reaction_span=Span(5, 9), score=0.9,
+        model_version="test", **fields,
+    )  # fmt: skip
+
+
+def read(*found: Mention, at: int = 0, **fields: Any) -> Read:
+    return Read(mentions=[(0, at + i, one.id, one) for i, one in enumerate(found)], **fields)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Mentions]:
+    found = Mentions(tmp_path)
+    found.begin("here")
+    yield found
+    found.close()
+
+
+def test_evidence_comes_newest_first_page_by_page_in_a_time_range(file: Mentions) -> None:
+    # Several at the same moment.
+    file.take(read(*(mention(f"m{i:02d}", f"own:{i}", i // 3) for i in range(20)), mention("x", "own:x", drug="d2")))
+    wanted = Wanted("d1", "r1")
+    whole = [one.id for one in file.evidence(wanted).mentions]
+    assert whole == [f"m{i:02d}" for i in reversed(range(20))]
+    found, before = [], None
+    while True:
+        page = file.evidence(wanted, before, size=7)
+        found += [one.id for one in page.mentions]
+        if (before := page.more) is None:
+            break
+    assert found == whole
+    start = int((WHEN + timedelta(minutes=2)).timestamp() * 1000)
+    within = file.evidence(Wanted("d1", None, start, start + 60_000)).mentions
+    assert [one.id for one in within] == ["m08", "m07", "m06"]
+    assert file.evidence(Wanted("never")).mentions == []
+
+
+def test_counts_are_of_distinct_posts(file: Mentions) -> None:
+    file.take(
+        read(
+            mention("1", "net:1", language="en"), mention("2", "net:1", reaction="r2", language="en"),
+            mention("3", "other:2", 40, language="de"), mention("4", "net:3", drug="d2"),
+        )
+    )  # fmt: skip
+    assert file.counts(Wanted(), "source") == {"net": 2, "other": 1}
+    assert file.counts(Wanted(), "language") == {"": 1, "de": 1, "en": 1}
+    assert file.counts(Wanted("d1"), "day") == {"2026-03-01": 1, "2026-03-02": 1}
+    assert file.counts(Wanted(), "drug") == {"d1": 2, "d2": 1}
+    assert file.counts(Wanted("d1"), "reaction") == {"r1": 2, "r2": 1}
+    assert file.counts(Wanted(source="other"), "drug") == {"d1": 1}
+    assert file.labels(["d1", "r2", "never"]) == {"d1": "Drug d1", "r2": "Reaction r2"}
+    assert [one.id for one in file.of_post("net:1")] == ["1", "2"]
+
+
+def test_what_the_topics_let_go_of_is_forgotten(file: Mentions) -> None:
+    file.take(read(mention("1", "own:1"), mention("2", "own:2"), posts=[("own:1", 5), ("own:2", 6), ("own:3", 7)]))
+    file.let_go("mentions", 0, 1)
+    assert file.get("1") is None
+    assert file.get("2") is not None
+    for partition in range(POSTS.partitions):
+        file.let_go("posts", partition, 7 if partition == partition_of("own:1", POSTS.partitions) else 0)
+    assert file.place("own:1") is None
+    file.let_go("posts", partition_of("own:2", POSTS.partitions), 6)
+    place = file.place("own:2")
+    assert place is not None
+    assert (place.partition, place.offset) == (partition_of("own:2", POSTS.partitions), 6)
+
+
+def test_a_mention_that_is_written_again_stands_once_as_it_was_last_written(file: Mentions) -> None:
+    file.take(read(mention("1", "own:1")))
+    file.take(read(mention("1", "own:1", reaction="r2", serious=("death",)), at=9))
+    [one] = file.evidence(Wanted()).mentions
+    assert (one.reaction.id, one.serious) == ("r2", ("death",))
+    assert file.total() == 1
+
+
+def test_a_file_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    before = Mentions(tmp_path)
+    before.begin("here")
+    before.take(read(mention("1", "own:1"), positions=[("mentions", 0, 1)]))
+    before.close()
+    again = Mentions(tmp_path)
+    assert (again.origin(), again.positions(), again.total()) == ("here", {("mentions", 0): 1}, 1)
+    again.close()
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    anew = Mentions(tmp_path)
+    assert (anew.origin(), anew.positions(), anew.total()) == (None, {}, 0)
+    anew.close()
+
+
+@given(st.text(min_size=1))
+def test_a_posts_key_fits_the_column_and_tells_its_partition(post: str) -> None:
+    key = key_of(post)
+    assert 0 <= key < 1 << 63
+    assert key & 0xFF == partition_of(post, POSTS.partitions)
+
+
+def test_health_tells_since_when_and_from_when_what_is_shown_is() -> None:
+    state = State("mentions")
+    state.worked(behind=7)
+    assert (state.health().state, state.health().detail) == ("reading", "7 records to read")
+    state.worked()
+    up = state.health()
+    assert up.state == "up"
+    assert state.failed(DependencyAway("Kafka is away", fix="start it"))
+    assert not state.failed(ValueError("a secret"))
+    away = state.health()
+    assert (away.state, away.as_of) == ("away", up.as_of)
+    assert "secret" not in away.detail
+    state.worked()
+    assert state.health().state == "up"

@@ -1,0 +1,23 @@
+"""Pages of the docs that are made from the code are in step with it."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli import build
+from shared.settings import PACKAGE_ROOT
+
+
+@pytest.mark.parametrize("page", ["commands", "metrics"])
+def test_the_page_of_the_docs_is_in_step_with_the_code(page: str) -> None:
+    made = CliRunner().invoke(build(), ["reference", page], prog_name="adrwatch", catch_exceptions=False)
+    file = PACKAGE_ROOT / "docs" / f"{page}.md"
+    assert file.read_text() == made.stdout, f"write it again: adrwatch reference {page} > docs/{page}.md"
+
+
+def test_every_command_says_what_it_does_and_every_metric_what_it_means() -> None:
+    for page in ("commands", "metrics"):
+        text = (PACKAGE_ROOT / "docs" / f"{page}.md").read_text()
+        assert "|  |" not in text
+        assert "\n\n\n" not in text
