@@ -21,7 +21,7 @@ from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.api.app import ROOT, api
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alerts, concepts, explore, operations, triage
+from services.dashboard.pages import alerts, concepts, explore, operations, review, triage
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -30,7 +30,7 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router, triage.router, concepts.router, explore.router, operations.router)
+_PAGES = (alerts.router, triage.router, concepts.router, explore.router, operations.router, review.router)
 
 
 class _KeptFiles(StaticFiles):

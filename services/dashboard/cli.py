@@ -6,6 +6,7 @@ import typer
 
 from services import groups
 from services.dashboard.access import cli as access
+from services.dashboard.labels import cli as labels
 
 dashboard = typer.Typer(help="Pages and API for people: who may use them.", no_args_is_help=True)
 
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     groups.worker.command("dashboard")(run_worker)
     access.register(dashboard)
     app.add_typer(dashboard, name="dashboard")
+    app.add_typer(labels.group, name="labels")
 
 
 def run_worker() -> None:

@@ -18,6 +18,7 @@ from services.ingest.producer import delivery
 from services.ingest.publish import STAGE
 from shared.broker import TopicReader, require_topics
 from shared.errors import AdrwatchError
+from shared.events import DeadLetter
 from shared.settings import Settings
 from shared.topics import DAY_MS, DEAD_LETTERS, TOPICS
 
@@ -45,8 +46,8 @@ class Line:
 
     @property
     def of_a_file(self) -> bool:
-        """Whether ingest refused it: it came from a line of a file, and from no topic."""
-        return self.stage == STAGE or self.partition < 0
+        """Whether it is a line of a file."""
+        return of_a_file(self)
 
 
 class Letters:
@@ -94,6 +95,11 @@ class Letters:
     def _inbox(self) -> Inbox:
         with TopicReader(self._settings, DEAD_LETTERS) as reader:
             return open_inbox(reader.to_end())
+
+
+def of_a_file(letter: DeadLetter | Line) -> bool:
+    """Whether ingest refused it: it came from a line of a file, and from no topic, and is not replayed. Pure."""
+    return letter.stage == STAGE or letter.partition < 0
 
 
 def chosen(lines: Sequence[Line], ids: Sequence[str], stage: str, reason: str) -> list[Line]:

@@ -14,7 +14,7 @@ from services.dashboard.operations.letters import Letters, Line
 from services.dashboard.operations.sampler import Sampler
 from services.dashboard.operations.sources import Sources
 from services.dashboard.operations.versions import Versions
-from services.dashboard.operations.watch import Found, Standing, Watch
+from services.dashboard.operations.watch import Found, Standing, Watch, Word
 from shared.events import now
 from shared.forgetting import PROMISED_SECONDS
 from shared.settings import Settings
@@ -69,7 +69,7 @@ class Operations:
     def standings(self) -> list[Standing]:
         """How everything stands, Kafka first."""
         health = self.sampler.state.health()
-        word = "away" if health.state == "away" else "up" if health.state == "up" else "asked"
+        word: Word = "asked" if health.state == "reading" else health.state
         kafka = Standing("Kafka", word, health.since, health.detail, health.fix)
         return [kafka, *(one.standing() for one in self._watches)]
 

@@ -13,7 +13,7 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
-from services.dashboard.operations.letters import chosen, kinds, recorded
+from services.dashboard.operations.letters import chosen, kinds, of_a_file, recorded
 from services.dashboard.rendering import page
 from shared.console import printable
 from shared.errors import AdrwatchError
@@ -76,9 +76,8 @@ def letter(request: Request, desk: TheDesk, who: Operator, letter_id: Annotated[
     if who.may(Right.SEE_EVIDENCE) and held.letter.payload:
         recorded(desk.trail, desk.database, who.name, "look", _subject(letter_id), "the payload of a dead letter")
         payload = printable(held.letter.payload.decode(errors="backslashreplace"))
-    [line] = chosen(desk.operations.letters.lines(), (letter_id,), "", "") or [None]
     return page(
-        request, "operations/letter.html", headers=_NO_STORE, held=held, line=line, payload=payload,
+        request, "operations/letter.html", headers=_NO_STORE, held=held, of_a_file=of_a_file(held.letter), payload=payload,
         key=(held.letter.key or b"").decode(errors="replace") if who.may(Right.SEE_EVIDENCE) else None,
     )  # fmt: skip
 
@@ -121,9 +120,8 @@ def replay(
     if not said:
         raise AdrwatchError("there is no reason", fix="say what was mended; it stands in the audit trail")
     subject = _subject(ids[0]) if len(ids) == 1 else "dead-letters"
-    which = {"ids": ids, "stage": stage, "reason": reason}
-    asked = {name: value for name, value in which.items() if value} or {"all": True}
-    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{said} {json.dumps(asked)}")
+    which = " ".join((*ids, *(word for word in (stage, reason) if word))) or "all"
+    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{said} ({which})")
     account = desk.operations.letters.send_back(ids, stage or None, reason or None)
     recorded(desk.trail, desk.database, who.name, "replayed", subject, json.dumps(account.as_dict()))
     return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
