@@ -91,7 +91,8 @@ class Labels:
         with self._database.reading() as connection:
             rows = connection.execute(sa.select(LABELS).order_by(LABELS.c.at, LABELS.c.post)).all()
         return [
-            Label(**row._mapping | {"spans": msgspec.json.decode(row.spans, type=tuple[Marked, ...])}) for row in rows
+            Label(**dict(row._mapping) | {"spans": msgspec.json.decode(row.spans, type=tuple[Marked, ...])})
+            for row in rows
         ]
 
     def _subject(self, post: str) -> str:
