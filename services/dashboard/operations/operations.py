@@ -74,19 +74,20 @@ class Operations:
         return [kafka, *(one.standing() for one in self._watches)]
 
     @property
-    def sources(self) -> list[dict[str, Any]]:
-        """Reports of the sources as they were last seen."""
-        return self._sources.last or []
+    def sources(self) -> list[dict[str, Any]] | None:
+        """Reports of the sources as they were last seen; None before that."""
+        return self._sources.last
 
     @property
-    def lines(self) -> list[Line]:
-        """The dead letters as they were last seen."""
-        return self._letters.last or []
+    def lines(self) -> list[Line] | None:
+        """The dead letters as they were last seen; None before that."""
+        return self._letters.last
 
     @property
-    def receipts(self) -> list[Receipt]:
-        """The deletions of the last day as they were last seen, the slowest first."""
-        return sorted(self._receipts.last or [], key=lambda one: -one.slowest)
+    def receipts(self) -> list[Receipt] | None:
+        """The deletions of the last day as they were last seen, the slowest first; None before that."""
+        found = self._receipts.last
+        return None if found is None else sorted(found, key=lambda one: -one.slowest)
 
     @property
     def versions(self) -> Versions | None:

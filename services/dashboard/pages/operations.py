@@ -140,9 +140,10 @@ def _subject(letter_id: str) -> str:
 def _now(desk: Desk) -> dict[str, Any]:
     operations = desk.operations
     samples = operations.sampler.samples.all()
+    lines, receipts = operations.lines, operations.receipts
     return {
         "standings": operations.standings(), "rates": flow.rates(samples, _FLOW), "flow": _FLOW,
         "groups": flow.lags(samples), "recent": operations.sampler.recent(), "sources": operations.sources,
-        "kinds": kinds(operations.lines), "letters": len(operations.lines), "receipts": operations.receipts[:_SLOWEST],
-        "deletions": len(operations.receipts), "versions": operations.versions, "kafka": operations.sampler.state.health(),
+        "kinds": None if lines is None else kinds(lines), "receipts": None if receipts is None else receipts[:_SLOWEST],
+        "deletions": len(receipts or ()), "versions": operations.versions, "kafka": operations.sampler.state.health(),
     }  # fmt: skip
