@@ -57,8 +57,8 @@ class Sampler:
         """Begin to look."""
         self._thread.start()
 
-    def close(self, seconds: float = 5.0) -> None:
-        """End, and wait for that."""
+    def close(self, seconds: float = 1.0) -> None:
+        """End, and wait for that a moment: a broker that is away is waited for longer, and there is nothing to lose."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(seconds)

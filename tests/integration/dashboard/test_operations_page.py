@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +15,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from services.cases.audit import read
 from services.dashboard.access.rights import Person, Role, rights_of
+from services.dashboard.app import application
+from services.dashboard.worker import desk_of
 from shared import settings
 from shared.events import DeadLetter, Outcome, encode, now
 from tests.integration.dashboard.conftest import PATIENCE
@@ -65,6 +69,21 @@ def test_the_page_says_what_flows_and_how_each_part_stands(
     part = client.get("/operations/now").text
     assert "<html" not in part
     assert "half within" in part
+
+
+def test_what_is_away_is_shown_as_away_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADRWATCH_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ADRWATCH_DASHBOARD_ACCESS", "development")
+    # Nobody listens at the port of discarded bytes.
+    monkeypatch.setenv("ADRWATCH_KAFKA_BOOTSTRAP", "127.0.0.1:9")
+    monkeypatch.setenv("ADRWATCH_REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setenv("ADRWATCH_TRITON_URL", "127.0.0.1:9")
+    settings.current.cache_clear()
+    with TestClient(application(functools.partial(desk_of, settings.current())), base_url="http://127.0.0.1") as client:
+        page = until(client, "/operations", "Redis does not answer", "Triton at 127.0.0.1:9", "sqlite answers")
+        assert "None waits" not in page
+        assert "Not known yet" in page
+    settings.current.cache_clear()
 
 
 def test_a_letter_is_sent_back_once_with_a_reason_and_rows_of_the_audit_trail(
