@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         None,
         description="your reference safety information: CSV with the columns drug and text, or JSON of texts by drug",
     )
+    background_store: Path | None = Field(
+        None,
+        description="store of `adrwatch background` that the dashboard shows beside the posts (docs/background.md); unset, none",
+    )
     actor: str | None = Field(
         None, min_length=1, max_length=100, description="who acts on cases; unset, the system's user"
     )
@@ -169,6 +173,23 @@ class Settings(BaseSettings):
         "people",
         pattern="^(people|development)$",
         description="who may use the dashboard: people who sign in, or, on the loopback only, everybody (development)",
+    )
+    dashboard_oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="issuer of the OpenID Connect provider that signs people in (docs/access.md); unset, passwords only",
+    )
+    dashboard_oidc_client_id: str | None = Field(None, min_length=1, description="the dashboard's id at that provider")
+    dashboard_oidc_client_secret: SecretStr | None = Field(
+        None, min_length=1, description="the dashboard's secret at that provider; unset, PKCE alone"
+    )
+    dashboard_oidc_claim: str = Field(
+        "groups", min_length=1, description="claim of the id token with a person's groups"
+    )
+    dashboard_oidc_roles: str = Field(
+        "",
+        pattern=r"^([^=,]+=(viewer|assessor|operator|admin)(,[^=,]+=(viewer|assessor|operator|admin))*)?$",
+        description="roles of the provider's groups: group=role,group=role; who is in none of them is not let in",
     )
 
     worker_id: str = Field(

@@ -17,11 +17,25 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.cases.assessing import FieldError
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
-from services.dashboard.access.rights import Person, Role, rights_of
+from services.dashboard.access.headers import Headers
+from services.dashboard.access.routes import check_routes
+from services.dashboard.access.sign_in import SignIn
 from services.dashboard.api.app import ROOT, api
 from services.dashboard.desk import Desk
-from services.dashboard.pages import alerts, concepts, explore, operations, review, triage
+from services.dashboard.pages import (
+    access,
+    alert,
+    alerts,
+    assessing,
+    concepts,
+    downloads,
+    explore,
+    operations,
+    review,
+    triage,
+)  # fmt: skip
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -30,7 +44,10 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (alerts.router, triage.router, concepts.router, explore.router, operations.router, review.router)
+_PAGES = (
+    access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
+    explore.router, operations.router, review.router,
+)  # fmt: skip
 
 
 class _KeptFiles(StaticFiles):
@@ -62,23 +79,12 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     app.mount(ROOT, machines)
     app.mount("/static", _KeptFiles(directory=STATIC), name="static")
     _explain(app)
-    app.add_middleware(_Development)
+    check_routes(app)
+    app.add_middleware(SignIn)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP)
     app.add_middleware(_Unforeseen)
+    app.add_middleware(Headers)
     return app
-
-
-class _Development:
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            everything = frozenset(Role)
-            scope.setdefault("state", {})["person"] = Person(
-                "development", everything, rights_of(everything), "development"
-            )
-        await self._app(scope, receive, send)
 
 
 def _explain(app: FastAPI) -> None:
@@ -103,7 +109,8 @@ def _explain(app: FastAPI) -> None:
 
     @app.exception_handler(AdrwatchError)
     def mendable(request: Request, error: AdrwatchError) -> Response:
-        return problem(request, 422, error.message, error.fix)
+        field = {"X-Field": error.field} if isinstance(error, FieldError) else None
+        return problem(request, 422, error.message, error.fix, field)
 
     @app.exception_handler(RequestValidationError)
     def wrong(request: Request, error: RequestValidationError) -> Response:

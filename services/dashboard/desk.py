@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
@@ -13,6 +14,7 @@ from services.cases.book import Book
 from services.cases.database import Database
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
+from services.dashboard.beside import Background
 from services.dashboard.dossiers import Dossiers
 from services.dashboard.labels.queue import Queue
 from services.dashboard.operations.operations import Operations
@@ -54,6 +56,11 @@ class Desk:
             if self._database is None:
                 self._database = Database.opened(self.settings)
             return self._database
+
+    @functools.cached_property
+    def background(self) -> Background:
+        """The reports of reporting systems, to show beside the posts."""
+        return Background(self.settings, self.rules)
 
     def book(self, kind: type[B], who: Person) -> B:
         """The cases, or the signals under review, for who acts."""

@@ -9,6 +9,7 @@ import uvicorn
 
 from services.cases.audit import Trail
 from services.cases.reference_safety import ReferenceSafety
+from services.dashboard.access.sign_in import check_access
 from services.dashboard.app import application
 from services.dashboard.desk import Desk
 from services.dashboard.view.view import View
@@ -28,6 +29,7 @@ _LAST_ANSWERS_SECONDS = 3
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AdrwatchError for wrong rules, secrets or settings, or an address that is taken."""
     logs.configure("dashboard", settings.log_level)
+    check_access(settings)
     # uvicorn ends in order at a signal, and then passes it on, which would be the end of the process by it.
     told_to_stop()
     listening = listen(settings)

@@ -33,12 +33,15 @@ class Headers:
             await self._app(scope, receive, send)
             return
 
+        # A mounted application puts itself into the scope.
+        app = scope["app"]
+
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
                     headers.setdefault(name, value)
-                if secure(scope["app"].state.desk.settings):
+                if secure(app.state.desk.settings):
                     headers["Strict-Transport-Security"] = _HTTPS_ONLY
                 # Static files, which are the same for all, say themselves how long they are kept.
                 headers.setdefault("Cache-Control", "no-store")

@@ -31,7 +31,7 @@ def checked(name: str, password: str) -> str:
         raise AdrwatchError("the password is little more than the name", fix="choose another")
     for part in _COMMON_PARTS:
         folded = folded.replace(part, "")
-    if len(set(folded)) < 4:
+    if len(set(folded)) < 5:
         raise AdrwatchError("the password is one of those that are tried first", fix="choose another: several words do")
     return password
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,13 +16,14 @@ from services.cases.audit import Recording, Trail
 from services.cases.database import Database
 from services.cases.tables import PEOPLE, SESSIONS, TOKENS
 from services.dashboard.access import passwords
+from services.dashboard.access.oidc import Identity
 from services.dashboard.access.rights import Role
 from shared.errors import AdrwatchError
 from shared.metrics import SIGN_INS
 from shared.text.plain import plain
 
 _NAME = re.compile(r"[\w][\w.@+-]{0,59}", re.ASCII)
-_LONGEST_DISPLAY = 100
+_LONGEST_NAME, _LONGEST_DISPLAY = 60, 100
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class People:
         if not _NAME.fullmatch(name):
             raise AdrwatchError("this is no name", fix="letters without accents, digits and . _ - @ +, 60 at most")
         hashed = passwords.kept(passwords.checked(name, password))
-        display = plain(display.strip(), "the display name")[:_LONGEST_DISPLAY] or name
+        display = _shown(display) or name
         with self._trail.recording(self._database) as recording:
             if recording.connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == name)).first():
                 raise AdrwatchError(f"there is somebody of the name {name}", fix="choose another")
@@ -138,6 +140,34 @@ class People:
         SIGN_INS.labels("refused").inc()
         return None
 
+    def known_by(self, identity: Identity) -> Account:
+        """Somebody whom the provider signed in, with the roles that their groups have now; made at the first time.
+
+        A name that somebody else has here gets an ending of its own: nobody becomes another by a name at the provider.
+        Raises AdrwatchError for somebody who was let go.
+        """
+        mine = (PEOPLE.c.issuer == identity.issuer) & (PEOPLE.c.identity == identity.subject)
+        roles = _words(identity.roles)
+        with self._trail.recording(self._database) as recording:
+            connection = recording.connection
+            row = connection.execute(sa.select(PEOPLE).where(mine)).first()
+            if row is not None and not row.active:
+                raise AdrwatchError("you may not use the dashboard any more", fix="ask an admin of it")
+            name = row.name if row else _free_name(connection, identity)
+            if row is None:
+                display = _shown(identity.display) or name
+                connection.execute(
+                    PEOPLE.insert().values(
+                        name=name, display=display, roles=roles, issuer=identity.issuer, identity=identity.subject,
+                        active=1, created=now(),
+                    )
+                )  # fmt: skip
+                recording.add("provider", "add person", f"person:{name}", f"roles: {roles}")
+            elif row.roles != roles:
+                _change(connection, name, roles=roles)
+                recording.add("provider", "set roles", f"person:{name}", f"roles: {roles}, before: {row.roles}")
+        return self.one(name)
+
     def note_sign_in(self, recording: Recording, name: str) -> None:
         """Add the row of a sign-in to the transaction that begins its session."""
         _change(recording.connection, name, signed_in=now())
@@ -153,6 +183,18 @@ def account_roles(words: str) -> frozenset[Role]:
 def _account(row: Any) -> Account:
     roles = account_roles(row.roles)
     return Account(row.name, row.display, roles, bool(row.active), row.password is not None, row.created, row.signed_in)
+
+
+def _shown(display: str) -> str:
+    return plain(display.strip(), "the display name")[:_LONGEST_DISPLAY]
+
+
+def _free_name(connection: Connection, identity: Identity) -> str:
+    wished = re.sub(r"[^\w.@+-]", "", identity.name, flags=re.ASCII).lstrip(".@+-")[:_LONGEST_NAME]
+    if wished and not connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == wished)).first():
+        return wished
+    ending = sha256(f"{identity.issuer} {identity.subject}".encode()).hexdigest()[:12]
+    return f"{wished[: _LONGEST_NAME - 13] or 'person'}-{ending}"
 
 
 def _row(connection: Connection, name: str) -> Any:

@@ -35,12 +35,19 @@ DEVELOPMENT = Person("development", _EVERYTHING, rights_of(_EVERYTHING), "develo
 
 
 def check_access(settings: Settings) -> None:
-    """Raises AdrwatchError where everybody would be let in from other machines."""
+    """Raises AdrwatchError where everybody would be let in from other machines, or nobody by the provider."""
     if settings.dashboard_access == "development" and not _is_loopback(settings.dashboard_host):
         raise AdrwatchError(
             f"everybody who reaches {settings.dashboard_host} could do everything",
             fix="set ADRWATCH_DASHBOARD_ACCESS to people, or ADRWATCH_DASHBOARD_HOST to 127.0.0.1",
         )
+    if settings.dashboard_oidc_issuer is not None:
+        for name in ("client_id", "roles"):
+            if not getattr(settings, f"dashboard_oidc_{name}"):
+                raise AdrwatchError(
+                    "nobody could sign in by OpenID Connect",
+                    fix=f"set ADRWATCH_DASHBOARD_OIDC_{name.upper()}, or unset ADRWATCH_DASHBOARD_OIDC_ISSUER (docs/access.md)",
+                )
 
 
 class SignIn:

@@ -8,15 +8,17 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.dashboard.access.guard import ForbiddenError, needs, open_to_all, signed_in
+from services.dashboard.access.oidc import CALLBACK, KEY, STARTED_SECONDS, Provider
 from services.dashboard.access.people import People, roles_of
 from services.dashboard.access.rates import TooManyError
 from services.dashboard.access.rights import Person, Right, Role
 from services.dashboard.access.sessions import LONGEST, Sessions, cookie_name, secure
 from services.dashboard.access.sign_in import address
 from services.dashboard.access.tokens import DAYS, MOST_DAYS, Tokens, scopes_of
-from services.dashboard.desk import Desk, TheDesk
+from services.dashboard.desk import Desk, TheDesk, desk_of
 from services.dashboard.rendering import page
-from shared.errors import AdrwatchError
+from shared.errors import AdrwatchError, DependencyAway
+from shared.metrics import SIGN_INS
 
 router = APIRouter()
 
@@ -41,7 +43,7 @@ def sign_in_form(request: Request, next: str = "/") -> Response:
     there = local(next)
     if request.state.person is not None:
         return RedirectResponse(there, status_code=303)
-    return page(request, "access/sign_in.html", next=there, problem="")
+    return _form(request, 200, there)
 
 
 @router.post("/sign-in", dependencies=[open_to_all])
@@ -54,25 +56,60 @@ def sign_in(
         request.state.rates.sign_in(name, address(request))
     except TooManyError as error:
         said = f"{error.message}: {error.fix}"
-        wait = {"Retry-After": str(error.wait)}
-        return page(request, "access/sign_in.html", 429, wait, next=there, problem=said)
+        return _form(request, 429, there, said, {"Retry-After": str(error.wait)})
     account = People(desk.database, desk.trail, name).check(name, password)
     if account is None:
         said = "name and password do not go together, or the person is not active any more: ask an admin for a new password"
-        return page(request, "access/sign_in.html", 401, next=there, problem=said)
+        return _form(request, 401, there, said)
     request.state.rates.signed_in(name)
     answer = RedirectResponse(there, status_code=303)
     _keep(answer, desk, Sessions(desk.database, desk.trail).begin(account.name, _held(request, desk)))
     return answer
 
 
+@router.get("/sign-in/oidc", dependencies=[open_to_all])
+def begin_at_provider(request: Request, desk: TheDesk, next: str = "/") -> Response:
+    """Send the browser to the provider; where that is away, say so, beside the form for passwords."""
+    there = local(next)
+    try:
+        url, kept = _provider(desk).begin(there)
+    except AdrwatchError as error:
+        return _form(request, 503, there, f"{error.message}: {error.fix}")
+    answer = RedirectResponse(url, status_code=303)
+    answer.set_cookie(
+        _started(desk), kept, max_age=STARTED_SECONDS, secure=secure(desk.settings), httponly=True, samesite="lax"
+    )
+    return answer
+
+
+@router.get(CALLBACK, dependencies=[open_to_all])
+def end_at_provider(request: Request, desk: TheDesk) -> Response:
+    """Where the provider sends the browser back to: begin a session, or say why there is none."""
+    try:
+        identity, there = _provider(desk).end(request.cookies.get(_started(desk)), request.query_params)
+        account = People(desk.database, desk.trail, "provider").known_by(identity)
+        secret = Sessions(desk.database, desk.trail).begin(account.name, _held(request, desk))
+        answer: Response = RedirectResponse(local(there), status_code=303)
+        _keep(answer, desk, secret)
+    except AdrwatchError as error:
+        SIGN_INS.labels("refused").inc()
+        status = 503 if isinstance(error, DependencyAway) else 403
+        answer = _form(request, status, "/", f"{error.message}: {error.fix}")
+    answer.delete_cookie(_started(desk), secure=secure(desk.settings), httponly=True, samesite="lax")
+    return answer
+
+
 @router.post("/sign-out", dependencies=[open_to_all])
 def sign_out(request: Request, desk: TheDesk) -> Response:
-    """End the session, here and in the database."""
+    """End the session, here and in the database, and then that of the provider, where one began it."""
     held, who = _held(request, desk), request.state.person
+    answer: Response = RedirectResponse("/sign-in", status_code=303)
     if held is not None and who is not None and who.by == "session":
         Sessions(desk.database, desk.trail).end(who.name, held)
-    answer = RedirectResponse("/sign-in", status_code=303)
+        if further := _sign_out_further(desk, who):
+            # No redirect: browsers hold those of a form to the policy of its page, which names no other host.
+            request.state.person = None
+            answer = page(request, "access/signed_out.html", 200, {"Refresh": f"0; url={further}"}, further=further)
     answer.delete_cookie(cookie_name(desk.settings), secure=secure(desk.settings), httponly=True, samesite="lax")
     return answer
 
@@ -178,6 +215,32 @@ def _in_person(who: Person) -> None:
     """A token may list people, and change none."""
     if who.by == "token":
         raise ForbiddenError(Right.MANAGE_PEOPLE)
+
+
+def _provider(desk: Desk) -> Provider:
+    return Provider(desk.settings, desk.trail.derived_key(KEY))
+
+
+def _sign_out_further(desk: Desk, who: Person) -> str | None:
+    """The provider's address to sign out at; without an answer of the provider the session here has ended all the same."""
+    if desk.settings.dashboard_oidc_issuer is None or People(desk.database, desk.trail, who.name).one(who.name).local:
+        return None
+    try:
+        return _provider(desk).sign_out_address()
+    except AdrwatchError:
+        return None
+
+
+def _started(desk: Desk) -> str:
+    """Name of the cookie of a sign-in at the provider that has begun."""
+    return f"{cookie_name(desk.settings)}-started"
+
+
+def _form(
+    request: Request, status: int, there: str, problem: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    provider = desk_of(request).settings.dashboard_oidc_issuer is not None
+    return page(request, "access/sign_in.html", status, headers, next=there, problem=problem, provider=provider)
 
 
 def _held(request: Request, desk: Desk) -> str | None:

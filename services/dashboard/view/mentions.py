@@ -244,6 +244,8 @@ class Mentions:
     # Connections.
 
     def _prepare(self) -> None:
+        # It names posts: nobody else may read it. SQLite gives the files beside it the same mode.
+        self._path.touch(mode=0o600)
         connection = self._connection()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):

@@ -112,6 +112,7 @@ def test_a_file_of_another_version_is_made_anew(tmp_path: Path) -> None:
     connection.close()
     anew = Mentions(tmp_path)
     assert (anew.origin(), anew.positions(), anew.total()) == (None, {}, 0)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob(f"{FILE}*")} == {0o600}
     anew.close()
 
 

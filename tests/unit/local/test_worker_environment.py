@@ -19,6 +19,8 @@ def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
         meddra_version="27.1", no_case_export="x,reddit", reference_safety=tmp_path / "safety.csv", gated=False, retry_first=0.5,
         notifiers_file=tmp_path / "notifiers.toml", sources_file=tmp_path / "sources.toml",
         drugs_file=tmp_path / "drugs.csv",
+        dashboard_oidc_issuer="https://id.example.org", dashboard_oidc_client_id="adrwatch",
+        dashboard_oidc_client_secret="a fifth one", dashboard_oidc_claim="teams", dashboard_oidc_roles="safety=assessor,it=admin",
         spool_mib=7, spool_fsync="2.5", push_host="::1", push_port=7, kafka_security="SASL_SSL", kafka_sasl_mechanism="PLAIN",
         kafka_username="adrwatch", kafka_password="a fifth one", kafka_ca_file=tmp_path / "ca.pem",
     )  # fmt: skip
