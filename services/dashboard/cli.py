@@ -12,6 +12,7 @@ from shared.errors import AdrwatchError
 if TYPE_CHECKING:
     from services.dashboard.desk import Desk
 from services.dashboard.access import cli as access
+from services.dashboard.labels import cli as labels
 
 dashboard = typer.Typer(help="Pages and API for people: who may use them.", no_args_is_help=True)
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     groups.worker.command("dashboard")(run_worker)
     access.register(dashboard)
     app.add_typer(dashboard, name="dashboard")
+    app.add_typer(labels.group, name="labels")
 
 
 def run_worker() -> None:
