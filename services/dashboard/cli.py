@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of the dashboard."""
     groups.worker.command("dashboard")(run_worker)
     access.register(dashboard)
+    dashboard.command("api")(describe_api)
     app.add_typer(dashboard, name="dashboard")
 
 
@@ -26,3 +27,15 @@ def run_worker() -> None:
     from shared import settings
 
     run(settings.current())
+
+
+def describe_api() -> None:
+    """Print the OpenAPI document of the API, which a running dashboard serves at /api/v1/openapi.json.
+
+    Example: adrwatch dashboard api > docs/schemas/openapi.json
+    """
+    import json
+
+    from services.dashboard.api.app import api
+
+    print(json.dumps(api().openapi(), indent=2, ensure_ascii=False))
