@@ -53,10 +53,10 @@ format: $(VENV)/.dev ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.dev ## build the site of the docs into .adrwatch-site; a link that leads nowhere fails it
-	$(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 docs-serve: $(VENV)/.dev ## show the docs at http://127.0.0.1:8000, as they change
-	$(BIN)/mkdocs serve
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 $(VENV)/.train: $(VENV)/.run
 	@echo "installing PyTorch and what else training needs into $(VENV) (several GB) ..."

@@ -49,6 +49,7 @@ COMMANDS: tuple[str, ...] = (
     "services.signals.cli",
     "services.background.cli",
     "services.backtest.cli",
+    "services.backtest.compare_cli",
     "services.settings_command",
     "services.reference_command",
     "services.vocabulary.cli",

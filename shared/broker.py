@@ -17,11 +17,13 @@ import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
+    CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
+    NotCoordinatorError,
     RequestTimedOutError,
     TopicAuthorizationFailedError,
 )
@@ -36,6 +38,8 @@ _CONNECT_MS = 10_000
 _POLL_MS = 500
 # A consumer waits for ever for a broker that went away.
 _SILENCE_SECONDS = 20.0
+# A broker that has just made the place for groups, or has just started.
+_COORDINATOR_TO_COME = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 # A broker that is stopped or cut off: it does not answer, which is no refusal.
 _SILENT = (KafkaTimeoutError, RequestTimedOutError, KafkaConnectionError)
 _ALLOW = "whoever runs the broker gives the right: docs/analysts.md"
@@ -170,7 +174,7 @@ def committed(settings: Settings, group: str, topic: Topic) -> dict[int, int]:
     name = topic.name(settings.topic_prefix)
     # A broker that never had a group makes the place for them when it is first asked.
     patience = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
+        retry=tenacity.retry_if_exception_type(_COORDINATOR_TO_COME),
         wait=tenacity.wait_fixed(1.0),
         stop=tenacity.stop_after_delay(_SILENCE_SECONDS),
         reraise=True,

@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         None,
         description="your reference safety information: CSV with the columns drug and text, or JSON of texts by drug",
     )
+    background_store: Path | None = Field(
+        None,
+        description="store of `adrwatch background` that the dashboard shows beside the posts (docs/background.md); unset, none",
+    )
     actor: str | None = Field(
         None, min_length=1, max_length=100, description="who acts on cases; unset, the system's user"
     )

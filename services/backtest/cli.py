@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,18 @@ from shared.errors import AdrwatchError
 if TYPE_CHECKING:
     from services.backtest.result import Result
 
+Force = Annotated[bool, typer.Option("--force", help="Replace the files of --out and --report.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, with all alerts.")]
+Report = Annotated[
+    Path | None, typer.Option(help="A page: FILE.html, or a folder for HTML, Markdown, figures and JSON.")
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="JSONL, CSV or TSV, plain or .gz, .xz, .zst; - is standard input. Or one folder that --out wrote."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Mount the command."""
@@ -20,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    files: reading.Files,
+    files: Files = None,
     form: reading.Form = None,
     id_column: reading.IdColumn = None,
     text_column: reading.TextColumn = None,
@@ -31,7 +43,21 @@ def backtest(
     source_name: reading.SourceName = "replay",
     identifiers: reading.Identifiers = None,
     limit: reading.Limit = None,
+    topic: Annotated[
+        Literal["posts", "outcomes"] | None,
+        typer.Option(help="Instead of files: what a running instance holds; outcomes need no models."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Posts from this time on; of outcomes, alerts from then on.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Posts from before this time.")] = None,
     rules: Annotated[Path | None, typer.Option(help="A rule file to try [default: ADRWATCH_RULES_FILE]")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="A second rule file: compare what both would have alerted.")
+    ] = None,
+    against_models: Annotated[
+        str | None, typer.Option(help="Second models: a version of the repository, or the folder of another one.")
+    ] = None,
     drugs: Annotated[
         Path | None, typer.Option(help="A drug list, as `drugs export` writes it [default: ADRWATCH_DRUGS_FILE]")
     ] = None,
@@ -41,29 +67,33 @@ def backtest(
     batch_size: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Posts in a micro-batch [default: ADRWATCH_BATCH_SIZE]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for outcomes.jsonl, mentions.jsonl, alerts.jsonl.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the files of --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with all alerts.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for outcomes.jsonl, mentions.jsonl, alerts.jsonl, result.json.")
+    ] = None,
+    report: Report = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Take the posts of files through the whole product in this process, and show the alerts it would have raised.
+    """Take posts through the whole product in this process, and show the alerts they would have raised.
 
-    Needs no server. Mentions, outcomes and alerts are those that `ingest replay --sort` leads to on a running instance with the
-    same models, rules, drug list and author secret.
+    The posts of files need no server. Mentions, outcomes and alerts are those that `ingest replay --sort` leads to on a running
+    instance with the same models, rules, drug list and author secret.
     Exit code 2: no post could be read, a file ends in the middle, or the rules are wrong.
 
-    Example: adrwatch backtest posts.csv.gz --rules my-rules.toml --out results/
+    Example: adrwatch backtest posts.csv.gz --rules my-rules.toml --out results/ --report report.html
+
+    Example: adrwatch backtest --topic outcomes --from 2026-03-01 --against my-rules.toml
     """
     import msgspec
-    from rich.console import Console
 
-    from services.backtest import export
+    from services.backtest import export, pages
+    from services.backtest.comparison import compare
+    from services.backtest.inputs import Asked, Runs
     from services.backtest.kept import Kept
-    from services.backtest.run import Reading, run
     from services.ingest.columns import Columns
     from shared import logs
     from shared.events import encode
     from shared.settings import current
-    from shared.signals.rules import load_rules
 
     settings = current()
     if rules is not None:
@@ -71,34 +101,43 @@ def backtest(
     if drugs is not None:
         settings = settings.model_copy(update={"drugs_file": drugs})
     logs.configure("backtest", settings.log_level)
-    loaded = load_rules(settings.rules_file)
+    wanted = Columns(id_column, text_column, time_column, author_column, source_column, language_column)
+    asked = Asked(
+        files or [], topic, start, end, form, wanted, source_name, identifiers, limit,
+        batch_size or settings.batch_size, to_the_end,
+    )  # fmt: skip
+    runs = Runs(settings, asked, against, against_models)
     if out is not None:
         export.check(out, force=force)
-    wanted = Columns(id_column, text_column, time_column, author_column, source_column, language_column)
-    source, accept = reading.open_files(
-        settings, files, form, wanted, source_name, identifiers=identifiers, limit=limit
-    )
+    if report is not None:
+        pages.check(report, of_two=runs.two, force=force)
     with Kept() as kept:
-        posts = Reading(source, accept, batch_size or settings.batch_size)
-        result, trouble = run(settings, loaded, posts, kept, Console(stderr=True), to_the_end=to_the_end)
+        result, other = runs.run(kept)
+        comparison = None if other is None else compare(runs.names[0], result, runs.names[1], other)
         if as_json:
-            print(msgspec.json.encode(result).decode())
+            whole = result if comparison is None else {"a": result, "b": other, "comparison": comparison}
+            print(msgspec.json.encode(whole).decode())
         else:
             _show(result)
-        if source.disordered:
+            if comparison is not None:
+                pages.show(comparison)
+        if runs.disordered is not None:
             typer.echo(
-                f"warning: {source.backwards} of {source.posts} posts are older than the one before; they count here by "
+                f"warning: {result.backwards} of {runs.disordered} posts are older than the one before; they count here by "
                 "their time, while `ingest replay` without --sort may bring them too late",
                 err=True,
             )
-        if out is not None and result.first is not None:
-            alerts = map(encode, result.alerts)
-            records = (kept.outcome_records(), kept.mention_records(), alerts)
-            export.write(out, dict(zip(export.NAMES, records, strict=True)))
-    if trouble is not None:
-        raise trouble
+        if result.first is not None:
+            if out is not None:
+                alerts = map(encode, result.alerts)
+                records = (kept.outcome_records(), kept.mention_records(), alerts, [msgspec.json.encode(result)])
+                export.write(out, dict(zip(export.NAMES, records, strict=True)))
+            if report is not None:
+                pages.write(report, result if comparison is None else comparison)
+    if runs.trouble is not None:
+        raise runs.trouble
     if result.first is None:
-        raise AdrwatchError(f"no record of {', '.join(files)} is a post", fix="see the reasons above")
+        raise AdrwatchError(f"no record of {result.source} is a post", fix="see the reasons above")
 
 
 def _show(result: Result) -> None:

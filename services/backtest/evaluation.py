@@ -9,14 +9,15 @@ from services.backtest.kept import Kept
 from shared.events import Alert, Mention, decode
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.singles import queue
-from shared.signals.timeline import publications
+from shared.signals.timeline import Timeline, publications
 
 Closing = Iterator[tuple[int, list[Alert]]]
 
 
 @dataclass
 class Evaluation:
-    """How far the evaluation has come. `alerts` holds the latest state by id, `published` counts updates too.
+    """How far the evaluation has come. `alerts` holds the latest state by id, `published` counts updates too, `fired_until`
+    is when each signal last fired (ms), published or not.
 
     Buckets before `until_ms` are closed (None: there is no post). The last `open_hours` of event time, with `open_reports`
     in them, are not evaluated: live they would wait for later posts.
@@ -27,6 +28,7 @@ class Evaluation:
     open_reports: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
     published: int = 0
+    fired_until: dict[str, int] = field(default_factory=dict)
 
     def in_order(self) -> tuple[Alert, ...]:
         """The alerts by time."""
@@ -60,10 +62,12 @@ class Evaluator:
         """Evaluate everything; `follow` is given the buckets as they pass."""
         for alert in queue((decode(record, Mention) for record in self._kept.mention_records()), self._rules):
             self._publish(alert)
-        for _, alerts in follow(publications(self._buckets, self._kept.rows, self._rules, self._kept.labels)):
+        timeline = Timeline(self._rules, self._kept.labels)
+        for _, alerts in follow(publications(self._buckets, self._kept.rows, self._rules, timeline)):
             self.done += 1
             for alert in alerts:
                 self._publish(alert)
+        self.result.fired_until = timeline.fired_until
         return self.result
 
     def _publish(self, alert: Alert) -> None:

@@ -28,12 +28,14 @@ CREATE TABLE refused (record TEXT PRIMARY KEY);
 class Kept(Scratch):
     """Takes in messages in the order in which they would be published; a repeated id replaces its predecessor.
 
-    `labels` are those of all concepts that came up; `first_ms` and `last_ms` the extremes of event time over all
-    outcomes, None before there is one. Raises AdrwatchError when there is no room for temporary files.
+    `labels` are those of all concepts that came up, `model_versions` those that decided; `first_ms` and `last_ms` the
+    extremes of event time over all outcomes, None before there is one. Raises AdrwatchError when there is no room for
+    temporary files.
     """
 
     def __init__(self) -> None:
         self.labels: dict[str, str] = {}
+        self.model_versions: set[str] = set()
         self.first_ms: int | None = None
         self.last_ms: int | None = None
         super().__init__(_TABLES)
@@ -48,6 +50,7 @@ class Kept(Scratch):
                 self.first_ms = at if self.first_ms is None else min(at, self.first_ms)
                 self.last_ms = at if self.last_ms is None else max(at, self.last_ms)
                 self.labels |= labels_of(outcome)
+                self.model_versions.add(outcome.model_version)
                 outcomes.append((outcome.post_id, at, outcome.status, bool(outcome.pairs), output.value))
             elif output.topic is MENTIONS:
                 mention = decode(output.value, Mention)
@@ -65,10 +68,10 @@ class Kept(Scratch):
         self._insert("refused", [(reject.post_id or place,)])
 
     def statuses(self) -> Counter[str]:
-        """How many posts have an outcome of each kind: screened, negative, mentions, dead."""
+        """How many posts have an outcome of each kind: screened:<reason>, negative, mentions, dead:<reason>."""
         found: Counter[str] = Counter()
         for status, count in self._select("SELECT status, count(*) FROM outcomes GROUP BY status"):
-            found[status.partition(":")[0]] += count
+            found["mentions" if status.startswith("mentions:") else status] += count
         return found
 
     @property

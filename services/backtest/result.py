@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
 from services.backtest.evaluation import Evaluation
-from services.backtest.intake import Intake
 from services.backtest.kept import Kept
+from services.backtest.stories import Steps, Story
+from shared.errors import AdrwatchError
 from shared.events import Alert
 from shared.signals.windows import from_ms
 
@@ -16,6 +19,8 @@ _LINE = (
     *("posts", "duplicates", "screened", "classified", "mentions"),
     *("alerts", "single_reports", "dead_letters", "lost"),
 )
+
+_FIX = "give a folder that `adrwatch backtest --out` wrote"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +54,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known after a run. `first` and `last` are the extremes of event time.
 
     `overrides` are the rules that are not as shipped. `alerts` are in their latest states, by time; `publications` counts their
-    updates too. `rejected` counts refused records by reason, `backwards` posts that are older than the one before.
+    updates too. `rejected` counts refused records by reason, `backwards` posts that are older than the one before. `source`
+    names the input, `statuses` counts posts by what became of them, `steps` the alerts over time; `stories` are the pairs
+    that alerted.
     """
+
+    source: str
+    cool_down_hours: int
+    statuses: dict[str, int]
+    steps: Steps | None
+    stories: tuple[Story, ...]
 
     account: Account
     model_version: str
@@ -69,14 +82,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...]
 
 
-def account(intake: Intake, kept: Kept, evaluation: Evaluation) -> Account:
-    """Count."""
-    found, distinct, rejects = kept.statuses(), kept.distinct, kept.refused
+def account(read: int, kept: Kept, evaluation: Evaluation) -> Account:
+    """Count; `read` are the records of posts that were read."""
+    found: Counter[str] = Counter()
+    for status, count in kept.statuses().items():
+        found[status.partition(":")[0]] += count
+    distinct, rejects = kept.distinct, kept.refused
     kinds = [alert.kind for alert in evaluation.alerts.values()]
     return Account(
-        posts=intake.read,
+        posts=read,
         distinct=distinct,
-        duplicates=intake.read - distinct,
+        duplicates=read - distinct,
         screened=found["screened"],
         classified=found["negative"] + found["mentions"],
         negative=found["negative"],
@@ -89,6 +105,17 @@ def account(intake: Intake, kept: Kept, evaluation: Evaluation) -> Account:
         rejects=rejects,
         lost=distinct - found.total() - rejects,
     )
+
+
+def read_result(folder: Path) -> Result:
+    """The result in a results folder. Raises AdrwatchError where there is none that this version can read."""
+    file = folder / "result.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Result)
+    except OSError as error:
+        raise AdrwatchError(f"{file} cannot be read: {error.strerror}", fix=_FIX) from None
+    except msgspec.DecodeError as error:
+        raise AdrwatchError(f"{file} is no result of a back-test: {error}", fix=_FIX) from None
 
 
 def moment(ms: int | None) -> datetime | None:

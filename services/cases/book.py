@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Generic, Self, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.cases.audit import Recording, Trail, digest
+from services.cases.audit import Entry, Recording, Trail, digest
 from services.cases.database import Database
-from services.cases.tables import COMMENTS
+from services.cases.tables import AUDIT, COMMENTS
 from shared.cases.model import Dossier, State, moved
 from shared.errors import AdrwatchError
 from shared.events import derived_id
@@ -29,6 +29,22 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 D = TypeVar("D", bound=Dossier)
+
+
+class StaleError(AdrwatchError):
+    """Somebody has changed the dossier since the one who now acts looked at it. `changes` are the rows of the trail since then."""
+
+    def __init__(self, dossier: Dossier, changes: Sequence[Entry]) -> None:
+        told = "; ".join(f"{one.actor}: {one.action} ({one.reason})" for one in changes) or "changed"
+        super().__init__(
+            f"{dossier.noun} {dossier.id} was changed since you looked at it: {told}", fix="look at it as it is now"
+        )
+        self.changes = tuple(changes)
+
+
+def stamp(dossier: Dossier) -> str:
+    """By what one tells whether a dossier is still as somebody saw it: the hash that the trail has of it."""
+    return digest(msgspec.json.encode(dossier))
 
 
 class Book(Generic[D]):
@@ -54,10 +70,10 @@ class Book(Generic[D]):
             self._saw(recording, found, reason)
             return found, list(_comments(recording.connection, dossier_id))
 
-    def change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D]) -> D:
-        """Change one. Where it stays as it is, that somebody looked is recorded.
+    def change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D], seen: str | None = None) -> D:
+        """Change one. Where it stays as it is, that somebody looked is recorded. `seen`: the stamp of what it was made from.
 
-        Raises AdrwatchError where there is none, or it is closed, or `how` does.
+        Raises AdrwatchError where there is none, or it is closed, or `how` does; StaleError where it is not as it was seen.
         """
 
         def open_one(found: D) -> D:
@@ -68,11 +84,11 @@ class Book(Generic[D]):
                 )
             return how(found)
 
-        return self._change(dossier_id, action, reason, open_one)
+        return self._change(dossier_id, action, reason, open_one, seen)
 
-    def move(self, dossier_id: str, state: State, reason: str) -> D:
-        """Bring one to another state."""
-        return self._change(dossier_id, "state", reason, lambda found: moved(found, state))
+    def move(self, dossier_id: str, state: State, reason: str, seen: str | None = None) -> D:
+        """Bring one to another state; `seen` and errors as for `change`."""
+        return self._change(dossier_id, "state", reason, lambda found: moved(found, state), seen)
 
     def undo(self, before: D, after: D, reason: str) -> D:
         """Bring one back to what it was before a change. Raises AdrwatchError where it has changed since, or was closed by it."""
@@ -111,9 +127,19 @@ class Book(Generic[D]):
         with self._database.reading() as connection:
             return [self._decoded(row.document) for row in connection.execute(query)]
 
-    def _change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D]) -> D:
+    def history(self, dossier_id: str) -> tuple[list[Comment], list[Entry]]:
+        """What was said of one, and what was done to it, as the trail has it; the first first. Nothing of the dossier itself."""
+        subject = f"{self.kind.noun}:{dossier_id}"
+        query = sa.select(AUDIT).where(AUDIT.c.subject == subject).order_by(AUDIT.c.seq)
+        with self._database.reading() as connection:
+            rows = [Entry(**row._mapping) for row in connection.execute(query)]
+            return list(_comments(connection, dossier_id)), rows
+
+    def _change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D], seen: str | None = None) -> D:
         with self._trail.recording(self._database) as recording:
             before = self._existing(recording.connection, dossier_id)
+            if seen is not None and seen != stamp(before):
+                raise StaleError(before, _since(recording.connection, before, seen))
             after = how(before)
             if after == before:
                 self._saw(recording, before, reason)
@@ -155,6 +181,14 @@ class Book(Generic[D]):
 
 def _subject(dossier: Dossier) -> str:
     return f"{dossier.noun}:{dossier.id}"
+
+
+def _since(connection: Connection, dossier: Dossier, seen: str) -> list[Entry]:
+    """The changes of a dossier after it was as it was seen."""
+    query = sa.select(AUDIT).where(AUDIT.c.subject == _subject(dossier)).order_by(AUDIT.c.seq)
+    rows = [Entry(**row._mapping) for row in connection.execute(query)]
+    last = max((place for place, row in enumerate(rows) if row.after == seen), default=-1)
+    return [row for row in rows[last + 1 :] if row.action != "comment" and row.before != row.after]
 
 
 def _comments(connection: Connection, dossier_id: str) -> Iterator[Comment]:

@@ -209,48 +209,38 @@ def assess(
     source: Annotated[
         str | None, typer.Option(help="where the post came from, such as x; only where that is not known any more")
     ] = None,
+    situations: Annotated[
+        str | None, typer.Option(help="special situations with commas between, such as pregnancy,overdose; '' for none")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is known of a case. Day 0, with all four minimum criteria met, starts the clocks.
 
     Example: adrwatch cases assess ID --criterion patient=met --serious death=confirmed --awareness 2026-03-01 --reason "call back"
     """
-    from datetime import date
-
-    import msgspec
-
+    from services.cases.assessing import assessed
     from services.cases.casebook import Casebook
-    from shared.cases.causality import naranjo_score
-    from shared.cases.causality import who_umc as category
-    from shared.cases.model import SERIOUSNESS, Case, judged, listed
-
-    changed: dict[str, Any] = {}
-    if awareness is not None:
-        try:
-            changed["awareness"] = date.fromisoformat(awareness)
-        except ValueError:
-            raise AdrwatchError(f"--awareness {awareness!r} is no day", fix="write it as 2026-03-01") from None
-    if who_umc is not None:
-        changed["who_umc"] = category(who_umc).name
-    if naranjo is not None:
-        answers = tuple(answer.strip().lower() for answer in naranjo.split(","))
-        naranjo_score(answers)
-        changed["naranjo"] = answers
-    if narrative is not None:
-        changed["narrative"] = _text(narrative)
-    if assignee is not None:
-        changed["assignee"] = assignee
-    if source is not None:
-        changed["source"] = source
+    from shared.cases.model import SERIOUSNESS, Case
 
     judgements = dict.fromkeys(SERIOUSNESS if not_serious else (), "rejected") | _pairs("--serious", serious)
+    criteria, text = _pairs("--criterion", criterion), None if narrative is None else _text(narrative)
 
     def how(case: Case) -> Case:
-        case = judged(case, criteria=_pairs("--criterion", criterion), seriousness=judgements)
-        if source is not None and case.source not in ("", source):
-            raise AdrwatchError(f"case {case.id} comes from {case.source}", fix="leave --source out")
-        case = msgspec.structs.replace(case, **changed)
-        return case if listedness is None else listed(case, listedness)
+        return assessed(
+            case,
+            criteria=criteria,
+            seriousness=judgements,
+            situations=None
+            if situations is None
+            else [word for each in situations.split(",") if (word := each.strip())],
+            awareness=awareness,
+            who_umc=who_umc,
+            naranjo=None if naranjo is None else naranjo.split(","),
+            listedness=listedness,
+            narrative=text,
+            assignee=assignee,
+            source=source,
+        )
 
     with using(Casebook) as book:
         _show(book.change(case_id, "assess", reason, how), as_json)

@@ -17,13 +17,25 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.cases.assessing import FieldError
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.headers import Headers
 from services.dashboard.access.routes import check_routes
 from services.dashboard.access.sign_in import SignIn
 from services.dashboard.api.app import ROOT, api
 from services.dashboard.desk import Desk
-from services.dashboard.pages import access, alerts, concepts, explore, triage
+from services.dashboard.pages import (
+    access,
+    alert,
+    alerts,
+    assessing,
+    concepts,
+    downloads,
+    explore,
+    operations,
+    review,
+    triage,
+)  # fmt: skip
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -32,7 +44,10 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
-_PAGES = (access.router, alerts.router, triage.router, concepts.router, explore.router)
+_PAGES = (
+    access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
+    explore.router, operations.router, review.router,
+)  # fmt: skip
 
 
 class _KeptFiles(StaticFiles):
@@ -52,6 +67,7 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.desk = machines.state.desk = desk = make()
         desk.view.start()
+        desk.operations.start()
         try:
             yield
         finally:
@@ -93,7 +109,8 @@ def _explain(app: FastAPI) -> None:
 
     @app.exception_handler(AdrwatchError)
     def mendable(request: Request, error: AdrwatchError) -> Response:
-        return problem(request, 422, error.message, error.fix)
+        field = {"X-Field": error.field} if isinstance(error, FieldError) else None
+        return problem(request, 422, error.message, error.fix, field)
 
     @app.exception_handler(RequestValidationError)
     def wrong(request: Request, error: RequestValidationError) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
@@ -13,7 +14,10 @@ from services.cases.book import Book
 from services.cases.database import Database
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
+from services.dashboard.beside import Background
 from services.dashboard.dossiers import Dossiers
+from services.dashboard.labels.queue import Queue
+from services.dashboard.operations.operations import Operations
 from services.dashboard.undo import Deeds
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier
@@ -38,6 +42,12 @@ class Desk:
     deeds: Deeds = field(default_factory=Deeds)
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
+    operations: Operations = field(init=False)
+    review: Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.review = Queue(self.settings)
+        self.operations = Operations(self.settings, self.rules, self.trail, lambda: self.database)
 
     @property
     def database(self) -> Database:
@@ -46,6 +56,11 @@ class Desk:
             if self._database is None:
                 self._database = Database.opened(self.settings)
             return self._database
+
+    @functools.cached_property
+    def background(self) -> Background:
+        """The reports of reporting systems, to show beside the posts."""
+        return Background(self.settings, self.rules)
 
     def book(self, kind: type[B], who: Person) -> B:
         """The cases, or the signals under review, for who acts."""
@@ -57,6 +72,8 @@ class Desk:
 
     def close(self) -> None:
         """End what was begun."""
+        self.operations.close()
+        self.review.close()
         self.view.close()
         if self._database is not None:
             self._database.close()

@@ -26,6 +26,8 @@ NAVIGATION = (
     (Right.SEE_ALERTS, "/drugs", "Drugs"),
     (Right.SEE_ALERTS, "/reactions", "Reactions"),
     (Right.SEE_ALERTS, "/explore", "Explore"),
+    (Right.LABEL_POSTS, "/review", "Review"),
+    (Right.SEE_OPERATIONS, "/operations", "Operations"),
     (Right.MANAGE_PEOPLE, "/people", "People"),
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -39,6 +41,11 @@ def moment(value: datetime | None) -> Markup:
     return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
         utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", f"{utc:%Y-%m-%d %H:%M}"
     )
+
+
+def written(value: str) -> Markup:
+    """A time as the database has it."""
+    return moment(datetime.fromisoformat(value))
 
 
 def age(value: datetime | None) -> Markup:
@@ -116,7 +123,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "without": without,
+        "utc_day": utc_day, "without": without, "written": written,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}

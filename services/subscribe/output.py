@@ -48,6 +48,8 @@ class File:
                     shutil.copyfileobj(source, sys.stdout.buffer)
                 sys.stdout.flush()
                 return
+            # It names posts.
+            path.chmod(0o600)
             _to_disk(path)
             self.check()
             path.replace(self.path)

@@ -21,9 +21,13 @@ Rows = Callable[[int, int], Iterable[Row]]
 
 
 class Timeline:
-    """The episodes of all pairs while buckets pass. `labels` are looked up when an alert is made."""
+    """The episodes of all pairs while buckets pass. `labels` are looked up when an alert is made.
+
+    `fired_until` tells by signal's id the end of the last bucket that fired, in ms, published or not.
+    """
 
     def __init__(self, rules: Rules, labels: Mapping[str, str]) -> None:
+        self.fired_until: dict[str, int] = {}
         self._rules = rules
         self._labels = labels
         self._episodes: dict[tuple[str, str], Episodes] = {}
@@ -36,20 +40,22 @@ class Timeline:
             self._episodes[pair], alert = record(self._episodes.get(pair, ()), finding, self._labels, self._rules)
             if alert is not None:
                 alerts.append(alert)
+            # Buckets close in order: the firing belongs to the pair's latest episode.
+            self.fired_until[self._episodes[pair][-1].alert.id] = end_ms
         return alerts
 
 
 def publications(
-    buckets: Sequence[int], rows: Rows, rules: Rules, labels: Mapping[str, str]
+    buckets: Sequence[int], rows: Rows, rules: Rules, timeline: Timeline
 ) -> Iterator[tuple[int, list[Alert]]]:
     """Each bucket with the alerts that are published when it closes; an update repeats its id.
 
     `buckets` are the numbers (event time in ms // length) of the closed buckets that hold rows, in order: no other can raise.
-    However long the history, the rows of twice the longest window at most are in memory.
+    `timeline` is a new one with the same rules. However long the history, the rows of twice the longest window at
+    most are in memory.
     """
     length = rules.time.bucket_ms
     reach = max(rules.time.windows_hours.value) * HOUR_MS // length
-    timeline = Timeline(rules, labels)
     at = 0
     while at < len(buckets):
         first, end = buckets[at], bisect_left(buckets, buckets[at] + reach, at)

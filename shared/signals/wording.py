@@ -13,6 +13,24 @@ NAMES = {
     "llr_p": "likelihood ratio, p", "tic": "temporal IC", "surge_p": "surge, p", "surge_fdr": "surge, FDR",
 }  # fmt: skip
 
+# What they mean, for people who meet them first: a sentence each.
+MEANINGS = {
+    "expected": "How many posts would name drug and reaction together if neither had to do with the other.",
+    "prr": "How many times more often the reaction is told of with this drug than with all others.",
+    "ror": "The odds of the reaction with this drug, over its odds with all others.",
+    "rrr": "Counted posts over expected ones, unshrunk: high by chance where little is expected.",
+    "q": "The odds ratio on a scale of -1 to 1; 0 is no association.",
+    "chi2": "How far the four counts are from independence, corrected for small ones; from 3.84 on chance is below 5 %.",
+    "chi2_fdr": "That test's share of false discoveries among all pairs of the window that are as strong.",
+    "ic": "Twofold steps above what was expected, shrunk towards 0 where counts are small; the lower bound above 0 counts.",
+    "ebgm": "Counted over expected, shrunk towards what all pairs of the window show; EB05 from 2 on is a common bound.",
+    "llr": "How much better the count is explained by a raised rate than by the expected one.",
+    "llr_p": "The chance that any pair of the window reaches this likelihood ratio when nothing is associated.",
+    "tic": "The information component of the window's last week against the weeks before it.",
+    "surge_p": "The chance of so many posts in the newest hour, going by the pair's hours before and how busy such hours are.",
+    "surge_fdr": "That chance's share of false discoveries among all pairs of the window.",
+}
+
 
 def interval(measure: Measure | None) -> str:
     """A measure with its interval; a dash for what is absent."""

@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,16 @@ class Input:
 
 @dataclass(frozen=True)
 class Found:
-    """Messages by id and the account, of one way. `account` is empty where only a part of the files was read live."""
+    """Messages by id and the account, of one way. `account` is empty where only a part of the files was read live.
+
+    `again` are the alerts of a back-test over the outcomes and mentions that live has in its topics.
+    """
 
     outcomes: Messages
     mentions: Messages
     alerts: Messages
     account: Messages
+    again: Messages = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def rule_file(folder: Path, **changes: Mapping[str, str]) -> Path:
     return path
 
 
-def _command(env: Mapping[str, str], *words: str) -> str:
+def command(env: Mapping[str, str], *words: str) -> str:
     """Run a command of the product to its end; gives its standard output."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ADRWATCH_")}
     done = subprocess.run(
@@ -150,7 +154,7 @@ def by_backtest(folder: Path, posts: Input, rules: Path, batch_size: int) -> Fou
         "ADRWATCH_DATA_DIR": str(folder / "none"),
     }
     words = (*posts.words, "--rules", str(rules), "--batch-size", str(batch_size), "--out", str(out), "--json")
-    result = json.loads(_command(env, "backtest", *words))
+    result = json.loads(command(env, "backtest", *words))
     found = {"account": result["account"]}
     for kind, event in KINDS.items():
         lines = (out / f"{kind}.jsonl").read_bytes().splitlines()
@@ -183,12 +187,13 @@ def by_live(
         settings = settings.model_copy(update=stack.addresses)
         time.sleep(quiet)
         env = environment(settings, stack.addresses)
-        _command(env, "ingest", "replay", *posts.words)
+        command(env, "ingest", "replay", *posts.words)
         _settle(settings, distinct, say)
-        account = {} if posts.limit else json.loads(_command(env, "reconcile", *posts.named, "--json"))
+        account = {} if posts.limit else json.loads(command(env, "reconcile", *posts.named, "--json"))
+        again = json.loads(command(env, "backtest", "--topic", "outcomes", "--json"))["alerts"]
         kafka = stack.addresses["kafka_bootstrap"]
         stored = {topic: topics.records(kafka, topic.name(name)) for topic in (OUTCOMES, MENTIONS, ALERTS)}
-    found = {"account": account}
+    found = {"account": account, "again": _by_id(msgspec.convert(again, list[Alert]))}
     for kind, topic in zip(KINDS, stored, strict=True):
         latest: dict[bytes, Any] = {record.key: record.value for record in stored[topic]}
         found[kind] = _by_id(decode(value, topic.event) for value in latest.values() if value is not None)
@@ -242,9 +247,9 @@ def unequal_fields(live: Found, tested: Found, difference: Difference) -> dict[s
     counts: dict[str, int] = {}
     for name in difference.unequal:
         one, other = (msgspec.structs.asdict(getattr(way, difference.kind)[name]) for way in (live, tested))
-        for field in one:
-            counts[field] = counts.get(field, 0) + (one[field] != other[field])
-    return {field: count for field, count in counts.items() if count}
+        for column in one:
+            counts[column] = counts.get(column, 0) + (one[column] != other[column])
+    return {column: count for column, count in counts.items() if count}
 
 
 def main() -> None:

@@ -141,6 +141,7 @@ def test_alerts_are_as_they_were_last_and_what_was_taken_back_is_gone(adrwatch: 
 def test_files_have_typed_columns_appear_whole_and_are_kept(adrwatch: Adrwatch, there: Settings) -> None:
     write(there, mention(1, serious=("death", "hospital"), author="=1+1"), mention(2, IBUPROFEN))
     assert adrwatch("subscribe", "mentions", "--parquet", "mentions.parquet") == 0
+    assert Path("mentions.parquet").stat().st_mode & 0o777 == 0o600
     table = duckdb.read_parquet("mentions.parquet")
     types = dict(zip(table.columns, map(str, table.types), strict=True))
     assert types["created_at"] == "TIMESTAMP WITH TIME ZONE"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import itsdangerous
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import OAuth2Client
+from authlib.deprecate import AuthlibDeprecationWarning
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -24,6 +25,11 @@ from joserfc.jwk import KeySet
 from services.dashboard.access.rights import Role
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
+
+with warnings.catch_warnings():
+    # It would rather use a younger library than httpx, and says so on standard error, which is for our own lines.
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+    from authlib.integrations.httpx_client import OAuth2Client
 
 CALLBACK = "/sign-in/oidc/callback"
 KEY, STARTED_SECONDS = "sign-in by OpenID Connect", 600

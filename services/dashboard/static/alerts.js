@@ -117,7 +117,7 @@ document.addEventListener("keydown", (event) => {
     u: () => undoing && htmx.ajax("POST", "/undo", { values: { token: undoing }, swap: "none" }),
     "/": () => document.getElementById("q").focus(),
     "?": () => document.getElementById("keys-card").showModal(),
-    Enter: () => chosen && event.target.tagName !== "A" && event.target.tagName !== "BUTTON" && location.assign(`/alerts/${chosen}`),
+    Enter: () => chosen && event.target.tagName !== "A" && event.target.tagName !== "BUTTON" && document.querySelector(`#a-${chosen} a`)?.click(),
   };
   if (!(event.key in actions)) return;
   if (event.key !== "Enter") event.preventDefault();

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.console import Console
+
 from services.backtest.kept import Kept
 from services.ingest.source import Origin, Reject
 from shared.events import Mention, Outcome, encode
@@ -30,3 +32,8 @@ def filled(*batches: Sequence[Outcome | Mention]) -> Kept:
 
 def reject(line: int, reason: str = "bad-json", post_id: str | None = None) -> Reject:
     return Reject(reason, "made for a test", Origin("posts.jsonl", line), b"", post_id)
+
+
+def quiet() -> Console:
+    """A console that nobody sees."""
+    return Console(quiet=True)

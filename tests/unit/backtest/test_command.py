@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
+from typer.testing import CliRunner
 
 from services import cli
 from services.backtest.result import Account
@@ -233,3 +234,83 @@ def test_what_is_wrong_is_said_in_one_line_before_any_work(run: Run, words: list
     assert (code, out) == (2, "")
     assert named in err
     assert "Traceback" not in err
+
+
+def test_results_can_be_evaluated_again_without_models_and_give_the_same_alerts(
+    run: Run, easy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("posts.jsonl", jsonl(*posts(24)))
+    first = json.loads(run(path, "--rules", easy, "--json", "--out", "found")[1])
+    monkeypatch.delattr(Tools, "load")
+    code, out, err = run("found", "--rules", easy, "--json", "--report", "page.html")
+    assert code == 0, err
+    again = json.loads(out)
+    assert (again["alerts"], again["model_version"]) == (first["alerts"], first["model_version"])
+    later = json.loads(run("found", "--rules", easy, "--json", "--from", "2026-06-01T12:00Z")[1])["alerts"]
+    assert later == [alert for alert in first["alerts"] if alert["evaluated_at"] >= "2026-06-01T12:00"] != []
+    earlier = json.loads(run("found", "--rules", easy, "--json", "--to", "2026-06-01T12:00Z")[1])
+    assert earlier["account"]["posts"] == 12
+    assert Path("page.html").read_text().count("<svg") == 3
+    code, _, err = run("found", "--report", "page.html")
+    assert (code, "--report" in err) == (2, True)
+
+
+def test_two_rule_files_are_compared_in_one_go_as_two_results_are(
+    run: Run, easy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("posts.jsonl", jsonl(*posts(24)))
+    code, out, err = run(path, "--against", easy, "--json", "--out", "shipped", "--report", "both")
+    assert code == 0, err
+    both = json.loads(out)
+    assert both["a"]["model_version"] == both["b"]["model_version"]
+    found = both["comparison"]
+    assert len(found["only_b"]) == both["b"]["account"]["alerts"] > both["a"]["account"]["alerts"] == 0
+    assert json.loads(Path("both/report.json").read_text()) == found
+    assert run("shipped", "--rules", easy, "--out", "easy")[0] == 0
+    compared = command("compare", "shipped", "easy", "--json")
+    assert {**json.loads(compared), "a": 0, "b": 0} == {**found, "a": 0, "b": 0}
+    assert "0 in both, 0 in A alone" in command("compare", "shipped", "easy")
+
+
+def command(*words: str) -> str:
+    done = CliRunner().invoke(cli.build(), words, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "either files or a topic"),
+        (["posts.jsonl", "--topic", "posts"], "either files or a topic"),
+        (["posts.jsonl", "--from", "2026-06-01"], "--from and --to are for topics"),
+        (["--topic", "outcomes", "--from", "soon"], "--from 'soon' is no time"),
+        (["--topic", "outcomes", "--against-models", "1"], "decided by their models already"),
+        (["--topic", "posts", "--limit", "1"], "--limit is for files"),
+        (["posts.jsonl", "--against-models", "nothing"], "nothing is no version"),
+        (["-", "--against-models", "1"], "standard input can be read once only"),
+        (["posts.jsonl", "folder"], "folder is a folder among files"),
+        (["folder"], "folder/outcomes.jsonl cannot be read"),
+        (["posts.jsonl", "--against", "designated.toml"], "has other designated medical events"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_any_work(run: Run, words: list[str], named: str) -> None:
+    write("posts.jsonl", jsonl(*posts(1)))
+    write(
+        "designated.toml", '[[single_report.designated_events]]\nid = "HP:0001"\nlabel = "Hiccup"\nnames = ["hiccup"]\n'
+    )
+    Path("folder").mkdir()
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert named in err
+    assert "Traceback" not in err
+
+
+def test_two_versions_of_models_read_the_posts_twice(run: Run, easy: str) -> None:
+    path = write("posts.jsonl", jsonl(*posts(12)))
+    repository = str(settings.load().model_repository)
+    code, out, err = run(path, "--rules", easy, "--against-models", repository, "--json")
+    assert code == 0, err
+    both = json.loads(out)
+    assert both["a"]["account"] == both["b"]["account"]
+    assert both["comparison"]["differences"] == []

@@ -126,13 +126,6 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
         assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
 
 
-def test_every_schema_is_on_the_page_of_schemas() -> None:
-    page = (PACKAGE_ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
-    assert {f"schemas/{file.name}" for file in (PACKAGE_ROOT / "docs" / "schemas").glob("*.json")} == {
-        target for target, _ in links(page)
-    }
-
-
 @pytest.mark.parametrize("wrong", ["[x](away.md)", "[x](index.md#away)", "[x](../away/)", "[x](../README.md#away)"])
 def test_a_link_that_leads_nowhere_fails_the_build(wrong: str, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()

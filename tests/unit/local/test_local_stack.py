@@ -55,6 +55,13 @@ def test_addresses_of_a_killed_launcher_are_forgotten(settings: Settings) -> Non
     assert load(data_dir=settings.data_dir, redis_url=None).redis_url is None
 
 
+def test_the_kafka_that_is_started_here_takes_no_user(settings: Settings) -> None:
+    secure = {"kafka_security": "SASL_SSL", "kafka_username": "desk", "kafka_password": "open sesame"}
+    with pytest.raises(AdrwatchError, match="ADRWATCH_KAFKA_SECURITY is SASL_SSL") as caught:
+        Stack(settings.model_copy(update=secure), servers=["kafka"]).start()
+    assert "ADRWATCH_KAFKA_BOOTSTRAP" in caught.value.fix
+
+
 @pytest.mark.parametrize(
     ("server", "address", "variable"),
     [

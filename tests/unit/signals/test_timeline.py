@@ -55,7 +55,7 @@ def all_at_once(rows, rules, length):
 @given(ROWS, st.sampled_from([1, 3]))
 def test_stretches_publish_what_the_whole_history_at_once_publishes(rows, hours):
     rules, history = rules_with(**EASY, time__bucket_hours=hours), History(rows)
-    published = publications(history.buckets(hours * HOUR), history.between, rules, {"d1": "Drug one"})
+    published = publications(history.buckets(hours * HOUR), history.between, rules, Timeline(rules, {"d1": "Drug one"}))
     assert [alert for _, alerts in published for alert in alerts] == all_at_once(rows, rules, hours * HOUR)
 
 
@@ -72,7 +72,10 @@ def test_the_easy_rules_open_episodes_and_escalate_so_that_the_comparison_is_not
 def test_at_most_twice_the_longest_window_is_asked_for_at_once():
     history = History(reports(500, HOUR))
     buckets = history.buckets(HOUR)
-    assert [bucket for bucket, _ in publications(buckets, history.between, rules_with(**EASY), {})] == buckets
+    assert [
+        bucket
+        for bucket, _ in publications(buckets, history.between, rules_with(**EASY), Timeline(rules_with(**EASY), {}))
+    ] == buckets
     assert max(end - start for start, end in history.spans) < 2 * 12 * HOUR
     assert len(history.spans) > 10
 
@@ -81,7 +84,12 @@ def test_long_silences_are_skipped():
     near = reports(6, HOUR)
     far = [Row(f"far-{r.post_id}", r.at_ms + 90_000 * HOUR, r.author, None, r.pairs) for r in near]
     history = History(near + far)
-    closed = [bucket for bucket, _ in publications(history.buckets(HOUR), history.between, rules_with(**EASY), {})]
+    closed = [
+        bucket
+        for bucket, _ in publications(
+            history.buckets(HOUR), history.between, rules_with(**EASY), Timeline(rules_with(**EASY), {})
+        )
+    ]
     assert len(closed) == 12
     assert len(history.spans) == 2
 

@@ -1,0 +1,120 @@
+"""What leaves adrwatch from the page of one alert: a signal as a listing, a case where its terms allow that."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from fastapi.responses import Response
+
+from services.cases import export, listing
+from services.cases.casebook import Casebook
+from services.cases.review_export import LISTING, listed, whole
+from services.cases.review_view import row_of
+from services.dashboard.access.guard import needs
+from services.dashboard.access.rights import Person, Right
+from services.dashboard.desk import Desk, TheDesk
+from services.dashboard.opened import Opened, found
+from shared.cases.model import Case
+from shared.cases.review import Review, review_of
+from shared.errors import AdrwatchError
+from shared.text.plain import plain
+
+router = APIRouter()
+
+Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
+Exporter = Annotated[Person, needs(Right.EXPORT_CASES)]
+Party = Annotated[str, Form(max_length=100)]
+
+
+class Layout(StrEnum):
+    """Forms of a listing."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
+
+_KINDS = {
+    Layout.CSV: "text/csv; charset=utf-8",
+    Layout.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Layout.JSON: "application/json",
+}
+
+
+@router.get("/alerts/{alert_id}/signal.{layout}")
+def signal(desk: TheDesk, _: Reader, alert_id: str, layout: Layout) -> Response:
+    """A signal as a listing of one row: state, counts, measures and the rules by which it was raised. It names no post."""
+    opened = found(desk, alert_id)
+    if opened.away is not None:
+        raise opened.away
+    if opened.single:
+        raise AdrwatchError(f"{alert_id} is a single report, and no signal", fix="export its case")
+    alert = opened.alert
+    review = opened.dossier if isinstance(opened.dossier, Review) else None
+    if review is None:
+        assert alert is not None  # noqa: S101 - `found` gives one of both
+        review = review_of(alert, alert.evaluated_at, "")
+    row = row_of(review, alert)
+    if layout is Layout.JSON:
+        content = listing.json_lines([whole(row, alert)])
+    else:
+        content = listing.table("signals", LISTING, [listed(row, alert)], workbook=layout is Layout.XLSX)
+    return _file(content, f"signal-{alert_id}.{layout}", _KINDS[layout])
+
+
+@router.post("/alerts/{alert_id}/case.xml")
+def message(
+    desk: TheDesk, who: Exporter, alert_id: str, sender: Party, receiver: Party, reason: Annotated[str, Form(max_length=1000)],
+    country: Annotated[str, Form(max_length=2)] = "EU", llt: Annotated[str, Form(max_length=20)] = "",
+    draft: Annotated[bool, Form()] = False,
+) -> Response:  # fmt: skip
+    """The case as an E2B(R3) message. Refused where the terms of its source forbid it, or where it may not be submitted."""
+    case = _leaving(desk, who, found(desk, alert_id), reason)
+    if not sender.strip() or not receiver.strip():
+        raise AdrwatchError(
+            "a message goes from a sender to a receiver", fix="give the identifiers that you have agreed on"
+        )
+    content = export.e2b(
+        desk.settings, case, llt.strip() or None, sender.strip(), receiver.strip(), country, draft=draft
+    )
+    return _file(content, f"case-{case.id}{'-draft' if draft else ''}.xml", "application/xml")
+
+
+@router.post("/alerts/{alert_id}/case.{layout}")
+def case_listing(
+    desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form(max_length=1000)]
+) -> Response:
+    """The case as a listing of one row, or as it is kept. Refused where the terms of its source forbid it."""
+    case = _leaving(desk, who, found(desk, alert_id), reason)
+    if layout is Layout.JSON:
+        content = listing.json_lines([export.without_link(case)])
+    else:
+        row = export.listed(case, desk.safety)
+        content = listing.table("cases", export.LISTING, [row], workbook=layout is Layout.XLSX)
+    return _file(content, f"case-{case.id}.{layout}", _KINDS[layout])
+
+
+def _leaving(desk: Desk, who: Person, opened: Opened, reason: str) -> Case:
+    """The case, when it may leave and it stands in the trail that somebody takes it out."""
+    if opened.away is not None:
+        raise opened.away
+    if opened.case is None:
+        raise AdrwatchError("there is no case to export", fix="open one from the single report first")
+    why = plain(reason.strip(), "reason")
+    if not why:
+        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
+    for refused in export.barred(desk.settings, [opened.case]).values():
+        raise AdrwatchError(
+            f"case {opened.case.id} may not be exported: {refused}",
+            fix="see the terms of the source in docs/sources.md",
+        )
+    return desk.book(Casebook, who).look(opened.case.id, why)[0]
+
+
+def _file(content: bytes, name: str, kind: str) -> Response:
+    return Response(
+        content, media_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )  # fmt: skip

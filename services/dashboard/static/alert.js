@@ -1,0 +1,63 @@
+// The page of one alert: keys, what is wrong at its field, Naranjo's score while one answers.
+"use strict";
+
+const CLASSES = [[9, "definite"], [5, "probable"], [1, "possible"], [-Infinity, "doubtful"]];
+
+function score(form) {
+  const questions = [...form.querySelectorAll("fieldset[data-yes]")];
+  const answers = questions.map((one) => one.querySelector("input:checked")?.value);
+  const points = questions.reduce((sum, one, at) => sum + (answers[at] === "yes" ? Number(one.dataset.yes) : answers[at] === "no" ? Number(one.dataset.no) : 0), 0);
+  const left = answers.filter((answer) => !answer).length;
+  form.querySelector("[data-score]").textContent = left
+    ? `${points} so far; ${left} questions left`
+    : `Score ${points}: ${CLASSES.find(([from]) => points >= from)[1]}`;
+}
+
+function clear(form) {
+  for (const one of form.querySelectorAll(".field-problem")) one.remove();
+  for (const one of form.querySelectorAll("[aria-invalid]")) { one.removeAttribute("aria-invalid"); one.removeAttribute("aria-describedby"); }
+}
+
+function blame(form, field, words) {
+  clear(form);
+  const at = field && (form.querySelector(`[name="${field}"]:not([type=hidden]):not([type=radio]):not([type=checkbox])`) ?? form.querySelector(`[data-field="${field}"], [data-field^="${field}."]`));
+  const said = Object.assign(document.createElement("p"), { className: "field-problem", id: `problem-${field || "form"}`, textContent: words });
+  said.setAttribute("role", "alert");
+  if (!at) { form.append(said); return; }
+  (at.closest("label") ?? at).append(said);
+  at.setAttribute("aria-invalid", "true");
+  at.setAttribute("aria-describedby", said.id);
+  at.focus?.();
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.matches("form")) clear(event.detail.elt); });
+document.addEventListener("htmx:responseError", (event) => {
+  const { elt, xhr } = event.detail;
+  const problem = xhr.getResponseHeader("X-Problem");
+  const words = problem ? decodeURIComponent(problem) : `The server answered ${xhr.status}.`;
+  if (xhr.status === 401 || !elt.matches("form, .loads")) return;
+  // It stands where it belongs, and need not be said once more.
+  event.stopImmediatePropagation();
+  if (elt.matches("form")) { blame(elt, xhr.getResponseHeader("X-Field"), words); return; }
+  const again = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again" });
+  again.addEventListener("click", () => htmx.trigger(elt, "load"));
+  elt.replaceChildren(Object.assign(document.createElement("p"), { className: "note", textContent: words }), again);
+}, true);
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form");
+  if (form?.querySelector("[data-score]")) score(form);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, dialog[open]")) return;
+  const actions = {
+    j: () => document.getElementById("after")?.click(),
+    k: () => document.getElementById("before")?.click(),
+    a: () => document.getElementById("to-me")?.click(),
+    c: () => document.querySelector("#comment textarea")?.focus(),
+    e: () => { const at = document.getElementById("export"); at.scrollIntoView({ block: "center" }); at.querySelector("a, input:not([type=hidden])")?.focus(); },
+    "?": () => document.getElementById("keys-card").showModal(),
+  };
+  if (!(event.key in actions)) return;
+  event.preventDefault();
+  actions[event.key]();
+});
