@@ -13,6 +13,7 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.rendering import page, partial
+from services.dashboard.saved import SavedViews
 from services.dashboard.triage import LANES, Line, Query, chosen, paged
 from services.dashboard.view.series import trends
 from shared.cases.model import TRANSITIONS
@@ -38,12 +39,14 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     everything = lines_of(desk, desk.view.alerts.all())
     found = chosen(everything, query, who.name)
     shown, pages = paged(found, query)
-    template = "alerts/list.html" if partial(request) else "alerts/page.html"
+    whole = not partial(request)
     return page(
-        request, template, headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
+        request, "alerts/page.html" if whole else "alerts/list.html",
+        headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
         pages=pages, found=len(found), total=len(everything), just_in=just_in(desk), lanes=LANES, states=list(TRANSITIONS),
         trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
+        views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
     )  # fmt: skip
 
 
