@@ -124,3 +124,12 @@ LABELS = Table(
     Column("probability", Float, nullable=False),
     Column("at", String(32), nullable=False),
 )
+# Filters and orders of the list of alerts that a person has named. `words`: the part of the address behind the question mark.
+SAVED_VIEWS = Table(
+    "saved_views",
+    METADATA,
+    Column("person", String(60), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("words", String(1000), nullable=False),
+    Column("at", String(32), nullable=False),
+)

@@ -34,6 +34,7 @@ from services.dashboard.pages import (
     explore,
     operations,
     review,
+    saved,
     triage,
 )  # fmt: skip
 from services.dashboard.rendering import STATIC, page, partial
@@ -46,7 +47,7 @@ _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
 _PAGES = (
     access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
-    explore.router, operations.router, review.router,
+    explore.router, operations.router, review.router, saved.router,
 )  # fmt: skip
 
 

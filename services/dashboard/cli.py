@@ -36,6 +36,19 @@ def run_worker() -> None:
     run(settings.current())
 
 
+@dashboard.command("api")
+def describe_api() -> None:
+    """Print the OpenAPI document of the API, which a running dashboard serves at /api/v1/openapi.json.
+
+    Example: adrwatch dashboard api > docs/schemas/openapi.json
+    """
+    import json
+
+    from services.dashboard.api.app import api
+
+    print(json.dumps(api().openapi(), indent=2, ensure_ascii=False))
+
+
 @dashboard.command("routes")
 def show_routes(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,

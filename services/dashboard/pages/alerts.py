@@ -13,13 +13,16 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.rendering import page, partial
+from services.dashboard.saved import SavedViews
 from services.dashboard.triage import LANES, Line, Query, chosen, paged
+from services.dashboard.view.series import trends
 from shared.cases.model import TRANSITIONS
 from shared.events import Alert
 
 router = APIRouter()
 
 _JUST_IN = 3
+TREND_DAYS = 28
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 
 
@@ -36,12 +39,14 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     everything = lines_of(desk, desk.view.alerts.all())
     found = chosen(everything, query, who.name)
     shown, pages = paged(found, query)
-    template = "alerts/list.html" if partial(request) else "alerts/page.html"
+    whole = not partial(request)
     return page(
-        request, template, headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
+        request, "alerts/page.html" if whole else "alerts/list.html",
+        headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
         pages=pages, found=len(found), total=len(everything), just_in=just_in(desk), lanes=LANES, states=list(TRANSITIONS),
         trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
-        loading=not desk.view.alerts.caught_up.is_set(),
+        loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
+        views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
     )  # fmt: skip
 
 
@@ -65,7 +70,9 @@ def row(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
     alert = desk.view.alerts.get(alert_id)
     if alert is None:
         return Response("")
-    return page(request, "alerts/row.html", line=lines_of(desk, [alert])[0], fresh=True)
+    return page(
+        request, "alerts/row.html", line=lines_of(desk, [alert])[0], fresh=True, trends=trends_of(desk, [alert])
+    )
 
 
 def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
@@ -74,6 +81,16 @@ def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
     return [
         Line(alert, desk.view.alerts.since(alert.id), dossiers.get(alert.id), desk.listed(alert)) for alert in alerts
     ]
+
+
+def trends_of(desk: Desk, alerts: list[Alert]) -> dict[str, list[int]]:
+    """Posts a day of the pair of each alert, over the last days that alerting has closed; none before it closed any."""
+    counted = desk.view.reports.now()
+    end = counted.closed_until_ms
+    if end is None:
+        return {}
+    table = trends(counted, [(one.drug.id, one.reaction.id) for one in alerts], end, TREND_DAYS)
+    return dict(zip((one.id for one in alerts), table.tolist(), strict=True))
 
 
 def just_in(desk: Desk) -> list[Alert]:

@@ -142,5 +142,11 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const name of ["sort", "order"]) if (now.has(name)) event.detail.parameters[name] = now.get(name);
   for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
 });
+// Views are of the list as the address says it now, which filters change without the page.
+document.addEventListener("htmx:configRequest", (event) => { if (event.detail.elt.matches(".of-view, .of-view *")) event.detail.parameters.words = location.search.slice(1); });
+document.addEventListener("htmx:pushedIntoHistory", () => {
+  const now = new URLSearchParams(location.search).toString();
+  for (const view of document.querySelectorAll("#views a")) new URLSearchParams(view.search).toString() === now ? view.setAttribute("aria-current", "true") : view.removeAttribute("aria-current");
+});
 document.addEventListener("adrwatch:said", (event) => { undoing = event.detail.undo ?? null; });
 document.addEventListener("adrwatch:changed", refresh);

@@ -274,7 +274,8 @@ def test_what_is_known_of_posts_is_kept_as_long_as_outcomes_are(adrwatch, writte
 
 def test_cases_of_an_earlier_version_are_held_against_each_other_after_the_upgrade(adrwatch, written, book, sql):
     first, second = (book.open(dated(number, MOMENT), (), (), "r") for number in (4, 5))
-    sql("DROP TABLE traces")
+    for table in ("traces", "people", "sessions", "tokens", "labels", "saved_views"):
+        sql(f"DROP TABLE {table}")
     sql("UPDATE alembic_version SET version_num = '0003'")
     assert adrwatch("cases", "upgrade").exit_code == 0
     assert suspected(adrwatch)[first.id, second.id][0][0] == "similar words"

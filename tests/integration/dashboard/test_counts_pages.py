@@ -22,7 +22,7 @@ from shared.signals.rules import shipped
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
 from tests.integration.dashboard.test_reports import alerting, wait_for
-from tests.unit.alerting.world import START, concept, several_days
+from tests.unit.alerting.world import HOUR, START, Alerting, closing, concept, outcome, several_days
 
 # The days of the posts.
 DAYS = "from=2025-06-01&to=2025-06-04"
@@ -119,6 +119,26 @@ def test_drugs_and_reactions_are_found_and_lead_to_their_pages(client: TestClien
     assert "2025-06-04</td>" in one
     assert "<h1>Nausea</h1>" in client.get(f"/reactions/r2?{DAYS}").text
     assert client.get("/drugs/nothing").status_code == client.get("/reactions/d1").status_code == 404
+
+
+def test_the_list_of_alerts_shows_the_trend_of_each_pair(client: TestClient, place: Settings, publish: Publish) -> None:
+    publish(msgspec.structs.replace(SIGNAL, drug=concept("d1"), reaction=concept("r1")))
+    assert "Reports a day" not in client.get("/alerts").text
+    posts = [outcome(f"t:{i}", i * 12 * HOUR, ("d1", "r1"), author=f"a{i}") for i in range(20)]
+
+    async def work(worker: Alerting) -> None:
+        await worker.count([*posts, *closing(10 * 24 * HOUR)])
+        await worker.tick()
+
+    alerting(place, work, shipped())
+    wait_for(lambda: reports(client).now().closed_until_ms is not None and len(reports(client).now().ledger.at) == 20)
+    # Later posts are not in a bucket that is closed.
+    closed = reports(client).now().closed_until_ms - START
+    wanted = [sum(closed - days * DAY_MS <= i * 12 * HOUR < closed for i in range(20)) for days in (28, 7)]
+    said = f"Reports a day over 28 days: {wanted[0]} in all, {wanted[1]} in the last 7"
+    assert 0 < wanted[1] < wanted[0]
+    assert said in client.get("/alerts").text
+    assert said in client.get("/alerts/signal-1/row", headers=HTMX).text
 
 
 def test_nothing_in_the_usual_days_is_said_in_words(client: TestClient, counted: Any) -> None:
