@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from services.cases import traces
 from services.cases.flags import FlaggedBook
+from services.cases.labels import drop as drop_labels
 from services.cases.tables import CASES, DELETED
 from shared.cases.model import Case, case_id, named, suggested
 from shared.errors import AdrwatchError
@@ -81,8 +82,8 @@ class Casebook(FlaggedBook):
     def forget(self, posts: Collection[str]) -> int:
         """Take posts that were deleted at their source out of their cases; how many cases there were.
 
-        Nothing that is known of the posts is kept, and no case is flagged because of them any more. Their hashes are kept as long
-        as a deletion is, so that no case is opened from one afterwards.
+        Nothing that is known of the posts is kept, no label either, and no case is flagged because of them any more. Their hashes
+        are kept as long as a deletion is, so that no case is opened from one afterwards.
         """
         hashes = sorted({derived_id(post) for post in posts})
         with self._trail.recording(self._database) as recording:
@@ -94,6 +95,7 @@ class Casebook(FlaggedBook):
                 after = msgspec.structs.replace(case, post=None, flags=())
                 self._write(recording, case, after, "forget", "deleted at its source", post=None)
             self._release(recording, found)
+            drop_labels(connection, hashes)
         return len(found)
 
 

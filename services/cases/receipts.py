@@ -101,11 +101,13 @@ class Receipts:
         """The id of the receipts of a post."""
         return self._subject(derived_id(post)).removeprefix(_SUBJECT)
 
-    def read(self, ids: Collection[str] | None = None) -> list[Receipt]:
-        """All receipts, or those with these ids, the latest request first."""
+    def read(self, ids: Collection[str] | None = None, since: datetime | None = None) -> list[Receipt]:
+        """All receipts, or those with these ids, the latest request first; with `since`, by what stores told from then on."""
         query = sa.select(AUDIT).where(AUDIT.c.action == ACTION).order_by(AUDIT.c.seq)
         if ids is not None:
             query = query.where(AUDIT.c.subject.in_([f"{_SUBJECT}{one}" for one in ids]))
+        if since is not None:
+            query = query.where(AUDIT.c.at >= since.isoformat(timespec="milliseconds"))
         with self._database.reading() as connection:
             rows = [Entry(**row._mapping) for row in connection.execute(query)]
         return sorted(_receipts(rows), key=lambda one: (one.requested_at, one.id), reverse=True)

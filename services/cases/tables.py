@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -111,4 +111,16 @@ TOKENS = Table(
     Column("expires", String(32), nullable=False),
     Column("used", String(32), nullable=True),
     Column("revoked", Integer, nullable=False),
+)
+# `post`: its hash. `spans`: JSON, places in the text and no words of it. `sampled`: the probability with which it was drawn.
+LABELS = Table(
+    "labels",
+    METADATA,
+    Column("post", String(20), primary_key=True),
+    Column("assessor", String(100), primary_key=True),
+    Column("label", Integer, nullable=False),
+    Column("spans", Text, nullable=False),
+    Column("sampled", Float, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("at", String(32), nullable=False),
 )

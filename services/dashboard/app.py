@@ -24,7 +24,18 @@ from services.dashboard.access.routes import check_routes
 from services.dashboard.access.sign_in import SignIn
 from services.dashboard.api.app import ROOT, api
 from services.dashboard.desk import Desk
-from services.dashboard.pages import access, alert, alerts, assessing, concepts, downloads, explore, triage
+from services.dashboard.pages import (
+    access,
+    alert,
+    alerts,
+    assessing,
+    concepts,
+    downloads,
+    explore,
+    operations,
+    review,
+    triage,
+)  # fmt: skip
 from services.dashboard.rendering import STATIC, page, partial
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
@@ -35,7 +46,7 @@ _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
 _PAGES = (
     access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
-    explore.router,
+    explore.router, operations.router, review.router,
 )  # fmt: skip
 
 
@@ -56,6 +67,7 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.desk = machines.state.desk = desk = make()
         desk.view.start()
+        desk.operations.start()
         try:
             yield
         finally:

@@ -16,6 +16,8 @@ from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
 from services.dashboard.beside import Background
 from services.dashboard.dossiers import Dossiers
+from services.dashboard.labels.queue import Queue
+from services.dashboard.operations.operations import Operations
 from services.dashboard.undo import Deeds
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier
@@ -40,6 +42,12 @@ class Desk:
     deeds: Deeds = field(default_factory=Deeds)
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
+    operations: Operations = field(init=False)
+    review: Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.review = Queue(self.settings)
+        self.operations = Operations(self.settings, self.rules, self.trail, lambda: self.database)
 
     @property
     def database(self) -> Database:
@@ -64,6 +72,8 @@ class Desk:
 
     def close(self) -> None:
         """End what was begun."""
+        self.operations.close()
+        self.review.close()
         self.view.close()
         if self._database is not None:
             self._database.close()

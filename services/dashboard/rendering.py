@@ -26,6 +26,8 @@ NAVIGATION = (
     (Right.SEE_ALERTS, "/drugs", "Drugs"),
     (Right.SEE_ALERTS, "/reactions", "Reactions"),
     (Right.SEE_ALERTS, "/explore", "Explore"),
+    (Right.LABEL_POSTS, "/review", "Review"),
+    (Right.SEE_OPERATIONS, "/operations", "Operations"),
     (Right.MANAGE_PEOPLE, "/people", "People"),
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400

@@ -12,7 +12,7 @@ from shared.signals.windows import from_ms, to_ms
 
 PRESETS = (7, 28, 90)
 _DAY_MS = 24 * HOUR_MS
-_LONGEST_DAYS = 400
+LONGEST_DAYS = 400
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def span(given: Mapping[str, str], closed_until_ms: int | None, usual: int = 28)
     if last is not None:
         end = to_ms(datetime(last.year, last.month, last.day, tzinfo=UTC)) + _DAY_MS
     start = end - usual * _DAY_MS if first is None else to_ms(datetime(first.year, first.month, first.day, tzinfo=UTC))
-    if not 0 < end - start <= _LONGEST_DAYS * _DAY_MS:
+    if not 0 < end - start <= LONGEST_DAYS * _DAY_MS:
         raise AdrwatchError(
             f"the time from {first} to {last or 'now'} cannot be shown",
-            fix=f"give a first day before the last one, {_LONGEST_DAYS} days at most",
+            fix=f"give a first day before the last one, {LONGEST_DAYS} days at most",
         )
     words = {name: str(value) for name, value in (("from", first), ("to", last)) if value is not None}
     return Span(start, end, words, None)
@@ -84,6 +84,6 @@ def _day(given: Mapping[str, str], name: str) -> date | None:
 def _days(word: str, usual: int) -> int:
     if not word:
         return usual
-    if not word.isascii() or not word.isdigit() or not 1 <= int(word[:6]) <= _LONGEST_DAYS:
-        raise AdrwatchError(f"days cannot be {word!r}", fix=f"give a whole number from 1 to {_LONGEST_DAYS}")
+    if not word.isascii() or not word.isdigit() or not 1 <= int(word[:6]) <= LONGEST_DAYS:
+        raise AdrwatchError(f"days cannot be {word!r}", fix=f"give a whole number from 1 to {LONGEST_DAYS}")
     return int(word)

@@ -21,6 +21,13 @@ from shared.topics import CUT_HEADER, TOPICS, partition_of
 
 ATTEMPT_HEADER = "adrwatch-attempt"
 _AT_ONCE = 1_000
+# Why letters are not sent back, in words for people.
+SKIPPED = {
+    "export": "lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending",
+    "unknown-topic": "some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX",
+    "cut": "some were too large to be kept whole: read them from their topic at the offset that the list names",
+    "not-kept": "some come from sources of which only aggregates may be kept, so there is nothing to send back",
+}
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,15 @@ class ReplayAccount:
     def complete(self) -> bool:
         """Whether every chosen letter was replayed and is done, or is of a kind that cannot be replayed."""
         return not self.failed and self.chosen == self.replayed + self.skipped.total() and self.replayed == self.done
+
+    @property
+    def words(self) -> list[str]:
+        """The account for people: the figures, then why some were left out."""
+        figures = (
+            f"{self.chosen} chosen: {self.replayed} replayed, {self.done} marked done, {self.skipped.total()} skipped,"
+            f" {self.failed.total()} failed"
+        )
+        return [figures, *(words for reason, words in SKIPPED.items() if self.skipped[reason])]
 
     def as_dict(self) -> dict[str, Any]:
         """The account for machines."""

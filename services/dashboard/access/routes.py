@@ -49,6 +49,14 @@ def markdown(app: FastAPI) -> str:
     return "\n".join(lines) + "\n"
 
 
+def page(app: FastAPI) -> str:
+    """The page docs/routes.md."""
+    return (
+        "# Routes and roles\n\nMade by `adrwatch dashboard routes --markdown`. What is not named here is denied;"
+        f" what a role means is in [access](access.md).\n\n{markdown(app)}"
+    )
+
+
 def _routes(app: FastAPI) -> Iterator[tuple[str, str, set[str]]]:
     for path, route in _flat(app.routes, ""):
         dependant = getattr(route, "dependant", None)

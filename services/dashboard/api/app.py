@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from services.dashboard.access.guard import open_to_all
-from services.dashboard.api import alerts
+from services.dashboard.api import alerts, counts
 from services.dashboard.api.problems import Problem, explain
 from services.dashboard.api.tags import Tagged
 
@@ -29,6 +29,7 @@ def api() -> FastAPI:
         servers=[{"url": ROOT}], root_path_in_servers=False,
     )  # fmt: skip
     app.include_router(alerts.router)
+    app.include_router(counts.router)
 
     @app.get("/openapi.json", include_in_schema=False, dependencies=[open_to_all])
     def description(_: Request) -> JSONResponse:

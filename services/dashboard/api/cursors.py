@@ -38,6 +38,14 @@ def page_of(
     return shown, _encoded(key(shown[-1])) if len(found) > limit else None
 
 
+def first_of(cursor: str) -> Any:
+    """What stands first in the key of a cursor: lists of a time that goes on keep its end there. Raises HTTPException."""
+    found = _decoded(cursor)
+    if not found:
+        raise _none()
+    return found[0]
+
+
 def _plain(key: tuple[Any, ...]) -> list[Any]:
     return list(msgspec.to_builtins(key))
 

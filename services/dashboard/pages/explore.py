@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from services.dashboard import pairs
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
-from services.dashboard.desk import TheDesk
+from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pairs import FORMS, MEANS, PAGE, Query
 from services.dashboard.rendering import page, partial
 from services.dashboard.spans import PRESETS, last_day, span
@@ -29,11 +29,10 @@ def explore(request: Request, desk: TheDesk, _: Reader) -> Response:
     when, query = span(request.query_params, counted.closed_until_ms), Query.of(request.query_params)
     found = counted.measured(when.start_ms, when.end_ms)
     shown = pairs.page(counted, found, query)
-    raised = {(one.drug.id, one.reaction.id): one.id for one in reversed(desk.view.alerts.all()) if one.table}
     return page(
         request, "explore/table.html" if partial(request) else "explore/page.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, span=when, last_day=last_day(when),
-        presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=raised,
+        presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=raised(desk),
         measures=MEASURES, means=MEANS, health=desk.view.reports.state.health(),
     )  # fmt: skip
 
@@ -48,3 +47,8 @@ def download(request: Request, desk: TheDesk, _: Reader, form: Literal["csv", "p
     return Response(
         content, media_type=FORMS[form][0], headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+def raised(desk: Desk) -> dict[tuple[str, str], str]:
+    """The alert of each pair of drug and reaction that has one, the newest."""
+    return {(one.drug.id, one.reaction.id): one.id for one in reversed(desk.view.alerts.all()) if one.table}

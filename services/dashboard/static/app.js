@@ -58,6 +58,16 @@ document.addEventListener("adrwatch:said", (event) => {
 document.addEventListener("htmx:responseError", (event) => {
   const problem = event.detail.xhr.getResponseHeader("X-Problem");
   if (event.detail.xhr.status === 401) { location.reload(); return; }
+  if (stale(event.detail.elt)) return;
   say(problem ? decodeURIComponent(problem) : `The server answered ${event.detail.xhr.status}.`, { wrong: true });
 });
-document.addEventListener("htmx:sendError", () => say("adrwatch does not answer. What you did was not saved.", { wrong: true }));
+document.addEventListener("htmx:sendError", (event) => {
+  if (!stale(event.detail.elt)) say("adrwatch does not answer. What you did was not saved.", { wrong: true });
+});
+document.addEventListener("htmx:afterSwap", (event) => event.detail.elt.classList.remove("stale"));
+// A part that asks again and again grows pale while there is no answer; a message each time would be one too many.
+function stale(part) {
+  const polls = "polls" in part.dataset;
+  if (polls) part.classList.add("stale");
+  return polls;
+}

@@ -101,16 +101,7 @@ def replay(
     if as_json:
         print(json.dumps(account.as_dict()))
     else:
-        print(f"{account.chosen} chosen: {account.replayed} replayed, {account.done} marked done, "
-                  f"{account.skipped.total()} skipped, {account.failed.total()} failed")  # fmt: skip
-        if account.skipped["export"]:
-            print("lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending")
-        if account.skipped["unknown-topic"]:
-            print("some came from a topic that is none of this ADRWATCH_TOPIC_PREFIX")
-        if account.skipped["cut"]:
-            print("some were too large to be kept whole: read them from their topic at the offset that the list names")
-        if account.skipped["not-kept"]:
-            print("some come from sources of which only aggregates may be kept, so there is nothing to send back")
+        print("\n".join(account.words))
     if not account.complete:
         raise typer.Exit(1)
 

@@ -56,7 +56,7 @@ def client(place: settings.Settings) -> Iterator[TestClient]:
 
 @contextmanager
 def dashboard_of(place: settings.Settings, folder: Path) -> Iterator[str]:
-    """The dashboard of the settings as a process of its own, once it knows the alerts; its address."""
+    """The dashboard of the settings as a process of its own, once it knows alerts and counts; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,7 +73,7 @@ def dashboard_of(place: settings.Settings, folder: Path) -> Iterator[str]:
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(httpx.TransportError):
-                if httpx.get(f"{address}/api/v1/alerts").status_code == 200:
+                if all(httpx.get(f"{address}/api/v1/{name}").status_code == 200 for name in ("alerts", "drugs")):
                     break
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()

@@ -1,0 +1,75 @@
+"""`adrwatch labels list|export`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+group = typer.Typer(help="What assessors said of posts: look, and write a corpus to train with.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@group.command("list")
+def show(as_json: AsJson = False) -> None:
+    """Show how many posts were labelled, by whom, and how far assessors agree.
+
+    Example: adrwatch labels list --json
+    """
+    from collections import Counter
+
+    import msgspec
+
+    from services.cases.audit import Trail
+    from services.cases.database import Database
+    from services.cases.labels import Labels, agreement, by_post
+    from shared.settings import current
+
+    settings = current()
+    with Database.used(settings) as database:
+        labels = Labels(database, Trail.of(settings)).all()
+    found = agreement(labels)
+    by_assessor = Counter(one.assessor for one in labels)
+    if as_json:
+        about = {"posts": len(by_post(labels)), "by_assessor": by_assessor, "agreement": msgspec.to_builtins(found)}
+        print(json.dumps(about))
+        return
+    print(f"{len(by_post(labels))} posts, {sum(one.label for one in labels)} of {len(labels)} labels say a reaction")
+    for name, number in by_assessor.most_common():
+        print(f"{name}: {number}")
+    kappa = "not known" if found.kappa is None else f"{found.kappa:.2f}"
+    print(f"{found.posts} labelled twice, {found.same} alike, kappa {kappa}")
+
+
+@group.command()
+def export(folder: Annotated[Path, typer.Argument(help="Folder of the new files.")], as_json: AsJson = False) -> None:
+    """Write labels with the texts that adr.posts still keeps: labels.tsv and spans.jsonl, readable by you alone.
+
+    The files hold what people wrote: delete them when you have trained, and write them anew for the next time.
+
+    Example: adrwatch labels export corpus/
+    """
+    import dataclasses
+
+    from services.cases.audit import Trail
+    from services.cases.database import Database
+    from services.cases.labels import Labels, by_post
+    from services.dashboard.labels.corpus import texts, write
+    from shared.broker import TopicReader
+    from shared.settings import current
+    from shared.topics import POSTS
+
+    settings = current()
+    with Database.used(settings) as database:
+        labels = by_post(Labels(database, Trail.of(settings)).all())
+    with TopicReader(settings, POSTS) as reader:
+        exported = write(labels, texts(reader.to_end(), labels), folder)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(exported)))
+    else:
+        print(
+            f"{exported.written} posts written, {exported.without_text} have no text any more,"
+            f" {exported.disputed} are disputed, {exported.not_allowed} may not leave adrwatch"
+        )

@@ -1,0 +1,149 @@
+"""How the system runs, and the dead letters, which people look at and send back."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from services.dashboard.access.guard import needs
+from services.dashboard.access.rights import Person, Right
+from services.dashboard.desk import Desk, TheDesk
+from services.dashboard.operations import flow
+from services.dashboard.operations.letters import chosen, kinds, of_a_file, recorded
+from services.dashboard.rendering import page
+from shared.console import printable
+from shared.errors import AdrwatchError
+from shared.text.plain import plain
+from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS
+
+router = APIRouter(prefix="/operations")
+
+_ON_A_PAGE = 50
+_SLOWEST = 5
+# What each topic of the flow is the work of.
+_FLOW = {
+    POSTS.suffix: "ingest: posts taken in",
+    OUTCOMES.suffix: "pipeline: posts screened, classified, extracted",
+    MENTIONS.suffix: "pipeline: pairs of drug and reaction",
+    ALERTS.suffix: "alerting: alerts and their updates",
+    DELETIONS.suffix: "posts taken back",
+    DEAD_LETTERS.suffix: "dead letters, and tombstones of those done",
+}
+_NO_STORE = {"Cache-Control": "no-store"}
+Operator = Annotated[Person, needs(Right.SEE_OPERATIONS)]
+Replayer = Annotated[Person, needs(Right.REPLAY_DEAD_LETTERS)]
+Word = Annotated[str, Query(max_length=200)]
+Ids = Annotated[list[str], Query(max_length=_ON_A_PAGE)]
+
+
+@router.get("")
+def show(request: Request, desk: TheDesk, _: Operator) -> Response:
+    """The page; its parts refresh themselves."""
+    return page(request, "operations/page.html", headers=_NO_STORE, **_now(desk))
+
+
+@router.get("/now")
+def now(request: Request, desk: TheDesk, _: Operator) -> Response:
+    """What changes of the page."""
+    return page(request, "operations/now.html", headers=_NO_STORE, **_now(desk))
+
+
+@router.get("/dead-letters")
+def letters(
+    request: Request, desk: TheDesk, _: Operator, stage: Word = "", reason: Word = "", at: Annotated[int, Query(ge=1)] = 1
+) -> Response:  # fmt: skip
+    """The list, without what people wrote."""
+    lines = desk.operations.letters.lines()
+    found = chosen(lines, (), stage, reason)
+    pages = max(1, -(-len(found) // _ON_A_PAGE))
+    at = min(at, pages)
+    return page(
+        request, "operations/letters.html", headers=_NO_STORE, kinds=kinds(lines), total=len(lines), found=len(found),
+        lines=found[(at - 1) * _ON_A_PAGE : at * _ON_A_PAGE], at=at, pages=pages, stage=stage, reason=reason,
+        query=urlencode({"stage": stage, "reason": reason}),
+    )  # fmt: skip
+
+
+@router.get("/dead-letters/one")
+def letter(request: Request, desk: TheDesk, who: Operator, letter_id: Annotated[str, Query(alias="id")]) -> Response:
+    """One letter. What a person wrote is shown to those who may see evidence; that they looked is in the audit trail."""
+    held = desk.operations.letters.one(letter_id)
+    payload = None
+    if who.may(Right.SEE_EVIDENCE) and held.letter.payload:
+        recorded(desk.trail, desk.database, who.name, "look", _subject(letter_id), "the payload of a dead letter")
+        payload = printable(held.letter.payload.decode(errors="backslashreplace"))
+    return page(
+        request, "operations/letter.html", headers=_NO_STORE, held=held, of_a_file=of_a_file(held.letter), payload=payload,
+        key=(held.letter.key or b"").decode(errors="replace") if who.may(Right.SEE_EVIDENCE) else None,
+    )  # fmt: skip
+
+
+@router.get("/dead-letters/replay")
+def ask(
+    request: Request,
+    desk: TheDesk,
+    _: Replayer,
+    ids: Ids = [],  # noqa: B006
+    stage: Word = "",
+    reason: Word = "",
+    everything: bool = False,
+) -> Response:
+    """What a replay would do, before it is done."""
+    _picked(ids, everything)
+    found = chosen(desk.operations.letters.lines(), ids, stage, reason)
+    if not found:
+        raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
+    return page(
+        request, "operations/sure.html", headers=_NO_STORE, found=len(found), ids=ids, stage=stage, reason=reason,
+        files=sum(line.of_a_file for line in found), kinds=kinds(found), again=sum(line.attempts > 0 for line in found),
+    )  # fmt: skip
+
+
+@router.post("/dead-letters/replay")
+def replay(
+    request: Request,
+    desk: TheDesk,
+    who: Replayer,
+    why: Annotated[str, Form(max_length=1000)],
+    ids: Annotated[list[str], Form(max_length=_ON_A_PAGE)] = [],  # noqa: B006
+    stage: Annotated[str, Form(max_length=200)] = "",
+    reason: Annotated[str, Form(max_length=200)] = "",
+    everything: Annotated[bool, Form()] = False,
+) -> Response:
+    """Send them back, with a row of the audit trail before, and one of what came of it."""
+    _picked(ids, everything)
+    said = plain(why.strip(), "reason")
+    if not said:
+        raise AdrwatchError("there is no reason", fix="say what was mended; it stands in the audit trail")
+    subject = _subject(ids[0]) if len(ids) == 1 else "dead-letters"
+    which = " ".join((*ids, *(word for word in (stage, reason) if word))) or "all"
+    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{said} ({which})")
+    account = desk.operations.letters.send_back(ids, stage or None, reason or None)
+    recorded(desk.trail, desk.database, who.name, "replayed", subject, json.dumps(account.as_dict()))
+    return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
+
+
+def _picked(ids: list[str], everything: bool) -> None:
+    """Nothing picked is not everything."""
+    if not (ids or everything):
+        raise AdrwatchError("no dead letter is picked", fix="go back and tick those that are to be replayed")
+
+
+def _subject(letter_id: str) -> str:
+    return f"dead-letter:{letter_id}"
+
+
+def _now(desk: Desk) -> dict[str, Any]:
+    operations = desk.operations
+    samples = operations.sampler.samples.all()
+    lines, receipts = operations.lines, operations.receipts
+    return {
+        "standings": operations.standings(), "rates": flow.rates(samples, _FLOW), "flow": _FLOW,
+        "groups": flow.lags(samples), "recent": operations.sampler.recent(), "sources": operations.sources,
+        "kinds": None if lines is None else kinds(lines), "receipts": None if receipts is None else receipts[:_SLOWEST],
+        "deletions": len(receipts or ()), "versions": operations.versions, "kafka": operations.sampler.state.health(),
+    }  # fmt: skip

@@ -1,0 +1,146 @@
+"""Explore, Drugs and Reactions through the application, over rows that alerting wrote to a real Redis."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+from fastapi.testclient import TestClient
+
+from deploy.local.stack import Stack
+from services.dashboard.app import application
+from services.dashboard.view.series import DAY_MS
+from services.dashboard.worker import desk_of
+from shared.settings import Settings
+from shared.signals.rules import shipped
+from tests.integration.dashboard.conftest import Publish
+from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
+from tests.integration.dashboard.test_reports import alerting, wait_for
+from tests.unit.alerting.world import START, concept, several_days
+
+# The days of the posts.
+DAYS = "from=2025-06-01&to=2025-06-04"
+END = START + 4 * DAY_MS
+
+
+def reports(client: TestClient) -> Any:
+    return client.app.state.desk.view.reports  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def counted(client: TestClient, place: Settings) -> Any:
+    """Four days of posts, once the dashboard has all of them."""
+    posts = several_days()
+    alerting(place, lambda worker: worker.count(posts), shipped())
+    wait_for(lambda: len(reports(client).now().ledger.at) == sum(bool(one.pairs) for one in posts))
+    return reports(client).now()
+
+
+def test_the_table_is_narrowed_ordered_and_paged_by_its_address(client: TestClient, counted: Any) -> None:
+    found = counted.measured(START, END)
+    whole = found.page(order="a", size=10_000)
+    page = client.get(f"/explore?{DAYS}&least=1&sort=a")
+    assert page.headers["Cache-Control"] == "no-store"
+    assert f"{whole.total} pairs among {whole.reports} reports" in page.text
+    assert "page 1 of 2" in page.text
+    assert page.text.count("with neither") == 50
+    rest = client.get(f"/explore?{DAYS}&least=1&sort=a&page=2", headers=HTMX).text
+    assert "<html" not in rest
+    assert rest.count("with neither") == whole.total - 50
+    top = whole.rows[0].table
+    cell = f"{top.a} with both, {top.b} with the drug only, {top.c} with the reaction only, {top.d} with neither"
+    assert cell in page.text
+    assert cell not in rest
+    narrow = client.get(f"/explore?{DAYS}&least=1&drug=drug+two&reaction=RASH&show=tic").text
+    assert "1 pairs among" in narrow
+    assert "/drugs/d2" in narrow
+    assert 'value="tic" checked' in narrow
+    assert 'value="prr" checked' not in narrow
+
+
+def test_a_pair_with_an_alert_leads_to_it(client: TestClient, counted: Any, publish: Publish) -> None:
+    publish(msgspec.structs.replace(SIGNAL, drug=concept("d1"), reaction=concept("r1")))
+    page = client.get(f"/explore?{DAYS}&drug=d1&reaction=r1").text
+    assert 'href="/alerts/signal-1"' in page
+    assert 'href="/alerts/signal-1"' not in client.get(f"/explore?{DAYS}&drug=d2").text
+    assert 'href="/alerts/signal-1"' in client.get(f"/drugs/d1?{DAYS}").text
+    assert 'href="/alerts/signal-1"' in client.get(f"/reactions/r1?{DAYS}").text
+
+
+def test_what_is_taken_away_is_the_whole_table(client: TestClient, counted: Any, tmp_path: Path) -> None:
+    found = counted.measured(START, END)
+    wanted = [(one.drug, one.reaction, one.table.a, one.authors) for one in found.page(order="prr", size=9999).rows]
+    address = f"?{DAYS}&least=1&sort=prr&page=2"
+    answer = client.get(f"/explore.csv{address}")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="adrwatch-pairs-20250601-20250604.csv"'
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    rows = csv.DictReader(io.StringIO(answer.text))
+    assert [(one["drug_id"], one["reaction_id"], int(one["a"]), int(one["authors"])) for one in rows] == wanted
+    (tmp_path / "pairs.parquet").write_bytes(client.get(f"/explore.parquet{address}").content)
+    stored = duckdb.sql(f"SELECT drug_id, reaction_id, a, authors FROM '{tmp_path / 'pairs.parquet'}'").fetchall()
+    assert stored == wanted
+    assert client.get(f"/explore.xlsx{address}").status_code in (404, 422)
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("/explore?from=today", "From cannot be"),
+        ("/explore?sort=beauty", "order of beauty"),
+        ("/explore?show=beauty", "no measure beauty"),
+        ("/explore.csv?least=few", "Least cannot be"),
+        ("/drugs?days=0", "Days cannot be"),
+        ("/reactions?to=2025-13-01", "To cannot be"),
+        ("/drugs/d1?days=x", "Days cannot be"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_in_an_address_is_named_with_the_fix(client: TestClient, address: str, named: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 422
+    assert named in answer.text
+    assert "What helps" in answer.text
+
+
+def test_drugs_and_reactions_are_found_and_lead_to_their_pages(client: TestClient, counted: Any) -> None:
+    page = client.get(f"/drugs?{DAYS}&q=TWO").text
+    assert 'href="/drugs/d2">Drug two</a>' in page
+    assert "nothing is reported of a reaction" in client.get(f"/reactions?{DAYS}&q=headache").text
+    found = counted.measured(START, END).find("d1", "r1")
+    assert f'title="Drug one, Rash: {found.table.a} reports' in page
+    one = client.get(f"/drugs/d1?{DAYS}").text
+    assert "<h1>Drug one</h1>" in one
+    assert 'href="/reactions/r1">Rash</a>' in one
+    assert "2025-06-04</td>" in one
+    assert "<h1>Nausea</h1>" in client.get(f"/reactions/r2?{DAYS}").text
+    assert client.get("/drugs/nothing").status_code == client.get("/reactions/d1").status_code == 404
+
+
+def test_nothing_in_the_usual_days_is_said_in_words(client: TestClient, counted: Any) -> None:
+    # The posts are older than the last days before now, as alerting has closed none.
+    assert "No pair fits" in client.get("/explore").text
+    assert "Nothing was reported in this time" in client.get("/drugs").text
+
+
+def test_while_redis_is_away_pages_say_from_when_counts_are(place: Settings, tmp_path: Path) -> None:
+    with Stack(place.model_copy(update={"redis_url": None}), servers=["redis"]) as stack:
+        settings = place.model_copy(update=stack.addresses | {"retry_most": 0.2})
+        alerting(settings, lambda worker: worker.count(several_days(posts=30)), shipped())
+        browser = TestClient(application(functools.partial(desk_of, settings)), base_url="http://127.0.0.1:8480")
+        with browser as client:
+            wait_for(lambda: len(reports(client).now().ledger.at) > 0)
+            before = client.get(f"/explore?{DAYS}&least=1").text
+            assert "as they were" not in before
+            stack.stop()
+            wait_for(lambda: reports(client).state.health().state == "away")
+            for address in ("/explore", "/drugs", "/reactions", "/drugs/d1", "/reactions/r1"):
+                answer = client.get(f"{address}?{DAYS}&least=1")
+                assert answer.status_code == 200
+                assert "Counts are as they were" in answer.text
+            after = client.get(f"/explore?{DAYS}&least=1").text
+            assert after.count("with neither") == before.count("with neither") > 0
