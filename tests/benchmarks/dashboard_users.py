@@ -1,4 +1,4 @@
-"""People at the dashboard, in a process of their own: `python -m tests.benchmarks.dashboard_users ADDRESS` prints what they waited."""
+"""People at the dashboard, in a process of their own: `python -m tests.benchmarks.dashboard_users ADDRESS`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def test_users_are_served_every_page_and_hear_of_what_is_new(
         dashboard_port=18480,
     )  # fmt: skip
     sizes = Sizes(mentions=1_500, pairs=60, days=14, dossiers=6)
-    found = measure(settings, tmp_path, sizes, users=2, seconds=4)
+    found = measure(settings, tmp_path, sizes, users=2, seconds=3)
 
     for waits in (found.thinking, found.hasty):
         assert waits.keys() == {"alerts", "alert", *PARTS}
@@ -28,5 +28,5 @@ def test_users_are_served_every_page_and_hear_of_what_is_new(
         assert all(0 < one.p50 <= one.p95 <= one.p99 for one in waits.values())
     assert found.live.served > 1
     assert found.first_load_bytes > 10_000
-    page = render(found, sizes, 2, 4)
+    page = render(found, sizes, 2, 3)
     assert len(re.findall(r"^\| [^|]+ \| [\d,]+ \| 0 \|", page, re.MULTILINE)) == 2 * len(found.hasty)
