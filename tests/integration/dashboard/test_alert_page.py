@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from services.cases.audit import read
 from services.cases.casebook import Casebook
 from services.cases.reviews import Reviews
-from shared import settings
+from services.dashboard.desk import Desk
 from shared.errors import DependencyAway
 from shared.events import Alert, Concept, Measure, Table, Terms
 from tests.integration.cases.items import MOMENT, item
@@ -206,10 +206,10 @@ def test_without_the_database_what_was_counted_stands(
 ) -> None:
     publish(SIGNAL)
 
-    def away(_: settings.Settings) -> None:
+    def away(_: Desk) -> None:
         raise DependencyAway("the database does not answer", fix="start it")
 
-    monkeypatch.setattr("services.cases.database.Database.opened", away)
+    monkeypatch.setattr(Desk, "database", property(away))
     page = client.get("/alerts/signal-1")
     assert page.status_code == 200
     assert "Cases and reviews cannot be read: the database does not answer" in page.text
