@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Generic, Self, TypeVar
 
 import msgspec
@@ -118,6 +118,12 @@ class Book(Generic[D]):
                     text=text,
                 )
             )
+
+    def some(self, ids: Iterable[str]) -> list[D]:
+        """Those of some ids that there are, for lists; it is not recorded."""
+        query = sa.select(self.table.c.document).where(self.table.c.id.in_(list(ids)))
+        with self._database.reading() as connection:
+            return [self._decoded(row.document) for row in connection.execute(query)]
 
     def all(self, state: str | None = None) -> list[D]:
         """All, the newest first; no narrative is shown of a list, so it is not recorded."""

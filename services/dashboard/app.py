@@ -45,6 +45,8 @@ log = logger("dashboard")
 
 _YEAR_SECONDS = 31_536_000
 _SMALLEST_GZIP = 1000
+# Higher ones take twice the time for a tenth less.
+_GZIP_LEVEL = 4
 _PAGES = (
     access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
     explore.router, operations.router, review.router, saved.router,
@@ -82,7 +84,7 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     _explain(app)
     check_routes(app)
     app.add_middleware(SignIn)
-    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP)
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP, compresslevel=_GZIP_LEVEL)
     app.add_middleware(_Unforeseen)
     app.add_middleware(Headers)
     return app

@@ -18,6 +18,7 @@ from services.dashboard.beside import Background
 from services.dashboard.dossiers import Dossiers
 from services.dashboard.labels.queue import Queue
 from services.dashboard.operations.operations import Operations
+from services.dashboard.triage import Line
 from services.dashboard.undo import Deeds
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier
@@ -40,6 +41,8 @@ class Desk:
     safety: ReferenceSafety | None
     dossiers: Dossiers = field(default_factory=Dossiers)
     deeds: Deeds = field(default_factory=Deeds)
+    # The lines of the list of alerts, with the versions of what they were made of.
+    lines: tuple[tuple[int, int], list[Line]] = field(default=((-1, -1), []))
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
     operations: Operations = field(init=False)

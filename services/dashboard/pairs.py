@@ -24,25 +24,6 @@ FORMS = {
 }
 # Measures that are shown unless others are asked for.
 USUAL = ("prr", "ror", "ic", "ebgm", "chi2")
-# What each says, in a sentence.
-MEANS = {
-    "a": "distinct posts that report the pair",
-    "expected": "posts that one would expect if drug and reaction had nothing to do with one another",
-    "authors": "distinct authors among them",
-    "prr": "how many times the reaction's share of the drug's reports is that of other drugs",
-    "ror": "how many times the odds of the reaction with the drug are those without it",
-    "rrr": "reports over those expected",
-    "q": "association from -1 to 1; 0 is none",
-    "chi2": "how badly chance explains the table; 4 or more is unlikely to be chance",
-    "ic": "reports against those expected, in powers of two, held back where reports are few",
-    "ebgm": "reports over those expected, held back by what all pairs show",
-    "llr": "how much better a true excess explains the count than chance",
-    "chi2_fdr": "share of false alarms if all pairs with so great a chi-squared were raised",
-    "llr_p": "chance that any pair of the window reached this by luck",
-    "tic": "now against the drug's own past, in powers of two",
-    "surge_p": "chance of so many reports on the last day, by the pair's own past",
-    "surge_fdr": "share of false alarms if all such surges were raised",
-}
 
 
 @dataclass(frozen=True)

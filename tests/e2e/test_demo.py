@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -111,6 +112,11 @@ def test_it_stays_up_for_questions_until_it_is_stopped(folder: Path) -> None:
     )
     alerted = {(alert["drug"]["id"], alert["reaction"]["id"]) for alert in map(json.loads, answer.stdout.splitlines())}
     assert {signal_.pair for signal_ in TRUTH.signals} <= alerted
+    [pages] = {found[1] for line in lines if (found := re.search(r"the dashboard is at (http://\S+):", line))}
+    shown = httpx.get(f"{pages}/alerts").text
+    assert "Development mode" in shown
+    for signal_ in TRUTH.signals:
+        assert f"{signal_.drug.label} – {signal_.reaction.label}" in shown
     demo.send_signal(signal.SIGINT)
     rest, _ = demo.communicate(timeout=LONGEST)
     assert demo.returncode == 0, told(folder)

@@ -36,14 +36,15 @@ def begin(_: Reader) -> Response:
 def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     """The list, as the address wants it. A script gets the list without the page around it."""
     query = Query.of(request.query_params)
-    everything = lines_of(desk, desk.view.alerts.all())
+    everything = all_lines(desk)
     found = chosen(everything, query, who.name)
     shown, pages = paged(found, query)
     whole = not partial(request)
     return page(
         request, "alerts/page.html" if whole else "alerts/list.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
-        pages=pages, found=len(found), total=len(everything), just_in=just_in(desk), lanes=LANES, states=list(TRANSITIONS),
+        pages=pages, found=len(found), total=len(everything), just_in=desk.view.alerts.last(_JUST_IN),
+        lanes=LANES, states=list(TRANSITIONS),
         trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
         views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
@@ -53,7 +54,7 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
 @router.get("/alerts/just-in")
 def strip(request: Request, desk: TheDesk, _: Reader) -> Response:
     """The alerts that came last."""
-    return page(request, "alerts/just_in.html", just_in=just_in(desk))
+    return page(request, "alerts/just_in.html", just_in=desk.view.alerts.last(_JUST_IN))
 
 
 @router.get("/alerts/live", response_class=EventSourceResponse)
@@ -75,6 +76,15 @@ def row(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
     )
 
 
+def all_lines(desk: Desk) -> list[Line]:
+    """All alerts with what people have made of them, the latest first; made anew when either has changed."""
+    desk.dossiers.by_alert(desk.database, desk.trail)
+    key = (desk.view.alerts.version, desk.dossiers.version)
+    if desk.lines[0] != key:
+        desk.lines = (key, lines_of(desk, desk.view.alerts.all()))
+    return desk.lines[1]
+
+
 def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
     """Alerts with what people have made of them."""
     dossiers = desk.dossiers.by_alert(desk.database, desk.trail)
@@ -91,10 +101,3 @@ def trends_of(desk: Desk, alerts: list[Alert]) -> dict[str, list[int]]:
         return {}
     table = trends(counted, [(one.drug.id, one.reaction.id) for one in alerts], end, TREND_DAYS)
     return dict(zip((one.id for one in alerts), table.tolist(), strict=True))
-
-
-def just_in(desk: Desk) -> list[Alert]:
-    """The alerts that came last."""
-    there = [(since, alert) for alert in desk.view.alerts.all() if (since := desk.view.alerts.since(alert.id))]
-    there.sort(key=lambda one: (one[0], one[1].id), reverse=True)
-    return [alert for _, alert in there[:_JUST_IN]]

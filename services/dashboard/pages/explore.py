@@ -12,10 +12,11 @@ from services.dashboard import pairs
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pairs import FORMS, MEANS, PAGE, Query
+from services.dashboard.pairs import FORMS, PAGE, Query
 from services.dashboard.rendering import page, partial
 from services.dashboard.spans import PRESETS, last_day, span
 from services.dashboard.view.measured import MEASURES
+from shared.signals.wording import MEANINGS
 
 router = APIRouter()
 
@@ -33,7 +34,7 @@ def explore(request: Request, desk: TheDesk, _: Reader) -> Response:
         request, "explore/table.html" if partial(request) else "explore/page.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, span=when, last_day=last_day(when),
         presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=raised(desk),
-        measures=MEASURES, means=MEANS, health=desk.view.reports.state.health(),
+        measures=MEASURES, means=MEANINGS, health=desk.view.reports.state.health(),
     )  # fmt: skip
 
 

@@ -61,3 +61,12 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   actions[event.key]();
 });
+// What somebody opened stays open when a save has made the forms anew.
+let left = new Map();
+const foldings = () => [...document.querySelectorAll("#dossier details.form")];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "dossier") left = new Map(foldings().map((one) => [one.dataset.form, one.open]));
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "dossier") for (const one of foldings()) one.open = left.get(one.dataset.form) ?? one.open;
+});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -45,6 +46,8 @@ class LiveAlerts:
         self._lock = threading.Lock()
         self._latest = LatestAlerts()
         self._since: dict[str, datetime] = {}
+        self._version = 0
+        self._all: tuple[int, list[Alert]] = (-1, [])
         self._listeners: set[Listener] = set()
         self.caught_up = threading.Event()
         self.trouble: AdrwatchError | None = None
@@ -58,10 +61,23 @@ class LiveAlerts:
         """End."""
         self._stop.set()
 
+    @property
+    def version(self) -> int:
+        """A number that rises with every change."""
+        return self._version
+
     def all(self) -> list[Alert]:
-        """All of them, the latest first."""
+        """All of them, the latest first. The list is shared: leave it as it is."""
         with self._lock:
-            return self._latest.all()
+            if self._all[0] != self._version:
+                self._all = (self._version, self._latest.all())
+            return self._all[1]
+
+    def last(self, number: int) -> list[Alert]:
+        """Those that are known for the shortest time."""
+        with self._lock:
+            names = heapq.nlargest(number, self._since, key=lambda name: (self._since[name], name))
+            return [alert for name in names if (alert := self._latest.get(name)) is not None]
 
     def get(self, alert_id: str) -> Alert | None:
         """One, None where there is none or it was taken back."""
@@ -121,6 +137,7 @@ class LiveAlerts:
     def _replace(self, fresh: LatestAlerts, since: dict[str, datetime]) -> None:
         with self._lock:
             before, self._latest, self._since = self._latest, fresh, since
+            self._version += 1
             known, now = ({one.id: one for one in each.all()} for each in (before, fresh))
         for alert in now.values():
             if known.get(alert.id) != alert:
@@ -134,6 +151,7 @@ class LiveAlerts:
             known = self._latest.get(name) is not None
             alert = self._latest.apply(record)
             _date(record, self._since)
+            self._version += 1
         if alert is not None or (record.value is None and known):
             self._tell(Change(name, alert, alert is not None and not known))
 

@@ -63,7 +63,9 @@ def test_the_specification_would_find_a_wrong_key() -> None:
 
 
 def test_plain_up_starts_everything_with_the_triton_for_cpus() -> None:
-    assert enabled(default_profiles()) == {"kafka", "redis", "triton", "topics", "pipeline", "alerting", "cases"}
+    assert enabled(default_profiles()) == {
+        "kafka", "redis", "triton", "topics", "pipeline", "alerting", "cases", "dashboard",
+    }  # fmt: skip
 
 
 def test_the_gpu_profile_starts_the_other_triton_instead() -> None:
@@ -184,7 +186,7 @@ def test_a_worker_has_time_to_finish_its_batch_and_answers_at_the_port_that_is_a
     assert seconds(spec["stop_grace_period"]) > float(spec["environment"]["ADRWATCH_STOP_GRACE"])
     assert spec["healthcheck"]["test"][-1] == spec["environment"]["ADRWATCH_METRICS_PORT"]
     # Of a pushed source there is one process, which has its spool.
-    assert ("ports" in spec) == (name == "push"), "replicas cannot share a port of the host"
+    assert ("ports" in spec) == (name in ("push", "dashboard")), "replicas cannot share a port of the host"
     assert "container_name" not in spec, "replicas cannot share a name"
 
 
