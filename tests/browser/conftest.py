@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,9 @@ Open = Callable[..., Page]
 _PATIENCE_MS = 30_000
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+# Playwright runs a loop in this thread, beside which no other test could run its own: it ends with its file.
+@pytest.fixture(scope="module")
+def browser(instance: Instance) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield found
@@ -41,7 +41,7 @@ def instance(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def cookies(browser: Browser) -> dict[tuple[str, str], Any]:
+def cookies() -> dict[tuple[str, str], Any]:
     """Sessions by home and role: people sign in once, by the form."""
     return {}
 

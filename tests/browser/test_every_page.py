@@ -27,7 +27,7 @@ def test_page(shown: Page, look: Open, watch: Watch, names: dict[str, str]) -> N
         assert answer is not None
         assert answer.status == shown.status
         # Parts that are fetched after the page.
-        page.wait_for_function("!document.querySelector('.htmx-request')")
+        expect(page.locator(".htmx-request")).to_have_count(0)
         expect(page.locator("h1, .empty strong").first).to_be_visible()
         moved = shifted(page)
         assert sum(one["value"] for one in moved) <= MOST_LOADING, moved

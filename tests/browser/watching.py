@@ -20,7 +20,7 @@ window.shifts = [];
 new PerformanceObserver((list) => {
   for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts.push({
     at: one.startTime, value: one.value,
-    what: one.sources.map((source) => source.node?.outerHTML?.slice(0, 120) ?? source.node?.parentElement?.outerHTML?.slice(0, 120)),
+    what: one.sources.map(({ node }) => (node?.outerHTML ?? node?.parentElement?.outerHTML ?? "").slice(0, 120)),
   });
 }).observe({ type: "layout-shift", buffered: true });
 """
