@@ -74,15 +74,13 @@ def test_an_empty_list_fills_by_itself(look: Open, instance: Instance) -> None:
 def test_triage_with_the_keyboard_alone(look: Open, instance: Instance) -> None:
     ours = [signal(name) for name in ("keyamycin", "keybcillin", "keycstatin")]
     instance.write(*ours)
-    page = opened(look, f"/alerts?q={WORDS[:4]}&sort=drug&order=asc", role="assessor")
+    page = opened(look, "/alerts?sort=drug&order=asc", role="assessor")
     page.keyboard.press("/")
-    page.keyboard.type("key")
-    page.keyboard.press("Control+a")
     page.keyboard.type("keyamycin")
     rows = page.locator("#list tbody tr")
     expect(rows).to_have_count(1)
     expect(page).to_have_url(re.compile("q=keyamycin"))
-    page.goto("/alerts?q=browser-&sort=drug&order=asc")
+    page.goto("/alerts?q=Stomatitis&sort=drug&order=asc")
     expect(page.locator("#live-word")).to_have_text("live")
     chosen = page.locator("tr[aria-selected=true]")
     page.keyboard.press("j")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.browser.instance import Instance
 from tests.browser.pages import PAGES, Page
-from tests.browser.watching import MOST_LOADING, PHONE, THEMES, WIDE, Watch, shifted, violations
+from tests.browser.watching import MOST_LOADING, PHONE, WIDE, Watch, shifted, violations
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,8 @@ def test_page(shown: Page, look: Open, watch: Watch, names: dict[str, str]) -> N
         assert sum(one["value"] for one in moved) <= MOST_LOADING, moved
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert over <= 0, f"{over} px too wide at {size['width']}"
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            assert violations(page) == [], f"{theme}, {size['width']} px"
+        page.emulate_media(color_scheme="light")
+        assert violations(page) == []
+        # The other theme has the same elements in other colours.
+        page.emulate_media(color_scheme="dark")
+        assert violations(page, colours=True) == []

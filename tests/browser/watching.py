@@ -10,7 +10,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
-THEMES = ("light", "dark")
 _STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What a page moves while it is loaded, at most (web.dev/cls calls a tenth good); once it is there, nothing moves.
 MOST_LOADING = 0.1
@@ -62,9 +61,10 @@ def shifted(page: Page) -> list[dict[str, Any]]:
     return found
 
 
-def violations(page: Page) -> list[str]:
-    """What shuts people out, of level serious or critical, one line each with the elements."""
-    found = _AXE.run(page, options={"runOnly": {"type": "tag", "values": _STANDARD}, "resultTypes": ["violations"]})
+def violations(page: Page, *, colours: bool = False) -> list[str]:
+    """What shuts people out, of level serious or critical, one line each with the element; or of its colours alone."""
+    only = {"type": "rule", "values": ["color-contrast"]} if colours else {"type": "tag", "values": _STANDARD}
+    found = _AXE.run(page, options={"runOnly": only, "resultTypes": ["violations"]})
     return [
         f"{one['id']}: {node['html'][:160]} – {' '.join(node['failureSummary'].split())[:260]}"
         for one in found.response["violations"]
