@@ -10,7 +10,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions models-report clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publ
 
 bench-deletions: $(VENV)/.run ## measure after how many seconds each store has forgotten a post that its network takes back
 	@$(BIN)/python -m tests.benchmarks.deletions $(ARGS)
+
+bench-dashboard: $(VENV)/.dev ## measure pages of the dashboard while twenty people work, and how soon they see an alert
+	@$(BIN)/python -m tests.benchmarks.dashboard $(ARGS)
 
 # Normalisers are trained here, for what they learn from may not be shipped; the studies are made of the results in docs/models.
 models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the served models (DATA=FOLDER with the corpora; 3 minutes)

@@ -40,13 +40,23 @@ class Instance:
     home: str
     settings: Settings
 
-    def write(self, *alerts: Alert | str) -> None:
-        """Write alerts to the topic, or take back those of some ids."""
+    @contextmanager
+    def writer(self) -> Iterator[Callable[[Alert | str], None]]:
+        """Writes alerts to the topic, or takes back those of some ids; each is there when it returns."""
         with closing(KafkaProducer(bootstrap_servers=self.settings.require("kafka_bootstrap"), acks="all")) as producer:
-            for one in alerts:
+
+            def write(one: Alert | str) -> None:
                 name, value = (one, None) if isinstance(one, str) else (one.id, encode(one))
                 producer.send(ALERTS.name(self.settings.topic_prefix), key=name.encode(), value=value)
-            producer.flush()
+                producer.flush()
+
+            yield write
+
+    def write(self, *alerts: Alert | str) -> None:
+        """Write alerts to the topic, or take back those of some ids."""
+        with self.writer() as write:
+            for one in alerts:
+                write(one)
 
     def alerts(self) -> list[Alert]:
         """Those that the topic has."""
@@ -76,8 +86,8 @@ def filled(settings: Settings, sizes: Sizes = SMALL) -> None:
 
 
 @contextmanager
-def dashboard(settings: Settings, folder: Path) -> Iterator[Instance]:
-    """The dashboard as `adrwatch worker dashboard` runs it, once it has read everything."""
+def dashboard(settings: Settings, folder: Path, patience: float = PATIENCE) -> Iterator[Instance]:
+    """The dashboard as `adrwatch worker dashboard` runs it, once it has read everything, in `patience` seconds at most."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,7 +100,10 @@ def dashboard(settings: Settings, folder: Path) -> Iterator[Instance]:
         home = f"http://127.0.0.1:{port}"
         with signed_in(home, "admin", process, log) as client:
             for address, reading in (("/alerts", "Alerts are being read"), ("/explore", "Reports are being read")):
-                _until(lambda address=address, reading=reading: reading not in client.get(address).text, log)  # type: ignore[misc]
+                deadline = time.monotonic() + patience
+                while reading in client.get(address).text:
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.1)
         yield Instance(home, settings)
 
 
@@ -98,20 +111,12 @@ def dashboard(settings: Settings, folder: Path) -> Iterator[Instance]:
 def signed_in(home: str, name: str, process: subprocess.Popen[bytes], log: Path) -> Iterator[httpx.Client]:
     """Somebody who has signed in, as soon as the dashboard answers."""
     with httpx.Client(base_url=home, headers={"Sec-Fetch-Site": "same-origin"}, timeout=PATIENCE) as client:
-
-        def answered() -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while True:
             assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             with suppress(httpx.TransportError):
-                answer = client.post("/sign-in", data={"name": name, "password": PASSWORD})
-                return answer.status_code == 303
-            return False
-
-        _until(answered, log)
+                if client.post("/sign-in", data={"name": name, "password": PASSWORD}).status_code == 303:
+                    break
+            time.sleep(0.1)
         yield client
-
-
-def _until(holds: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
