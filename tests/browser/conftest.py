@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from shared.settings import load
 from tests import topics
 from tests.browser.chromium import FLAGS, chromium
-from tests.browser.instance import PASSWORD, Instance, dashboard, filled
+from tests.browser.instance import Instance, dashboard, filled, sign_in
 from tests.browser.watching import WIDE, Watch
 
 Open = Callable[..., Page]
@@ -76,11 +76,3 @@ def look(browser: Browser, instance: Instance, watch: Watch, cookies: dict[tuple
     yield begin
     for context in contexts:
         context.close()
-
-
-def sign_in(page: Page, name: str) -> None:
-    """By the form."""
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda address: "/sign-in" not in address)

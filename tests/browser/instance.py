@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from kafka import KafkaProducer
+from playwright.sync_api import Page
 
 from deploy.local.workers import environment
 from services.cases.audit import Trail
@@ -120,3 +121,11 @@ def signed_in(home: str, name: str, process: subprocess.Popen[bytes], log: Path)
                     break
             time.sleep(0.1)
         yield client
+
+
+def sign_in(page: Page, name: str) -> None:
+    """By the form."""
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda address: "/sign-in" not in address)

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open, sign_in
-from tests.browser.instance import Instance
+from tests.browser.conftest import Open
+from tests.browser.instance import Instance, sign_in
 from tests.browser.watching import Watch
 
 EVERYBODY = {"Alerts", "Drugs", "Reactions", "Explore"}
