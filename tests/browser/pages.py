@@ -1,0 +1,38 @@
+"""The pages that people see, with who sees them: a new page is one line here, and is looked at in every way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page by its address, which may name a `{signal}`, a `{single}`, a `{drug}` or a `{reaction}` of the instance.
+
+    `role` is who looks; None is somebody who has not signed in. `docs` are the ways in which the docs show it.
+    """
+
+    name: str
+    address: str
+    role: str | None = "admin"
+    status: int = 200
+    docs: tuple[str, ...] = ()
+
+
+PAGES = (
+    Page("sign-in", "/sign-in", None),
+    Page("alerts", "/alerts", docs=("light", "dark", "phone")),
+    Page("alerts-of-nothing", "/alerts?q=nothing"),
+    Page("signal", "/alerts/{signal}", docs=("light",)),
+    Page("single-report", "/alerts/{single}"),
+    Page("signal-of-a-viewer", "/alerts/{signal}", "viewer"),
+    Page("drugs", "/drugs", docs=("light",)),
+    Page("drug", "/drugs/{drug}"),
+    Page("reactions", "/reactions"),
+    Page("reaction", "/reactions/{reaction}"),
+    Page("explore", "/explore?days=30&least=1", docs=("light",)),
+    Page("account", "/account"),
+    Page("people", "/people"),
+    Page("not-found", "/nowhere", status=404),
+    Page("forbidden", "/people", "viewer", status=403),
+)
