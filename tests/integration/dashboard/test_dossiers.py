@@ -14,7 +14,9 @@ from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import SIGNAL
 
 
-def test_only_what_was_written_is_read_anew(client: TestClient, publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_was_written_is_read_anew(
+    client: TestClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk: Any = client.app.state.desk  # type: ignore[attr-defined]
     publish(SIGNAL, item())
     reviews = Reviews(desk.database, desk.trail, "another")
