@@ -72,7 +72,12 @@ def row(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
     if alert is None:
         return Response("")
     return page(
-        request, "alerts/row.html", line=lines_of(desk, [alert])[0], fresh=True, trends=trends_of(desk, [alert])
+        request,
+        "alerts/row.html",
+        line=lines_of(desk, [alert])[0],
+        fresh=True,
+        query=Query.of(request.query_params),
+        trends=trends_of(desk, [alert]),
     )
 
 

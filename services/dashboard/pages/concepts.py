@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -86,17 +87,19 @@ def _one(request: Request, desk: Desk, kind: Kind, concept_id: str) -> Response:
     names = counted.ledger.vocabulary
     known = (names.drugs if kind == "drug" else names.reactions).names
     alerts = [one for one in desk.view.alerts.all() if (one.drug if kind == "drug" else one.reaction).id == concept_id]
-    if concept_id not in known and not alerts:
+    if concept_id not in known and not alerts and desk.view.reports.state.caught_up.is_set():
         raise HTTPException(404, f"nothing is known of a {kind} {concept_id}")
     concept = counted.concept(concept_id)
-    if concept_id not in known:
+    if concept_id not in known and alerts:
         concept = alerts[0].drug if kind == "drug" else alerts[0].reaction
     first, last = when.whole_days
     wanted: dict[str, Any] = {kind: concept_id}
     mentions = Wanted(start_ms=when.start_ms, end_ms=when.end_ms, **wanted)
     found = counted.measured(when.start_ms, when.end_ms)
+    words = {"days": str(when.days)} if when.days else dict(when.words)
     return page(
-        request, "concepts/one.html", kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
+        request, "concepts/one.html", words=urlencode({kind: concept_id} | words),
+        kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
         series=_plain(series(counted, first, last, **wanted)), shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
         alerts=lines_of(desk, alerts), sources=_bars(desk.view.mentions.counts(mentions, "source")),
         languages=_bars(desk.view.mentions.counts(mentions, "language")), health=desk.view.reports.state.health(),

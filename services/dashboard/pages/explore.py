@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -20,6 +21,8 @@ from shared.signals.wording import MEANINGS
 
 router = APIRouter()
 
+# What the form above the table asks for itself.
+_OF_FORM = ("drug", "reaction", "from", "to", "least", "page")
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 
 
@@ -30,12 +33,20 @@ def explore(request: Request, desk: TheDesk, _: Reader) -> Response:
     when, query = span(request.query_params, counted.closed_until_ms), Query.of(request.query_params)
     found = counted.measured(when.start_ms, when.end_ms)
     shown = pairs.page(counted, found, query)
+    words = query.but(when)
     return page(
         request, "explore/table.html" if partial(request) else "explore/page.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, span=when, last_day=last_day(when),
         presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=raised(desk),
-        measures=MEASURES, means=MEANINGS, health=desk.view.reports.state.health(),
+        measures=MEASURES,
+        kept=_but(words, *_OF_FORM), narrowed=_but(words, "show", "page"),
+        means=MEANINGS, health=desk.view.reports.state.health(),
     )  # fmt: skip
+
+
+def _but(words: str, *names: str) -> dict[str, str]:
+    """The words of an address but some."""
+    return {name: value for name, value in parse_qsl(words) if name not in names}
 
 
 @router.get("/explore.{form}")

@@ -9,7 +9,6 @@ let unseen = new Set();
 function choose(row) {
   for (const one of rows()) one.setAttribute("aria-selected", String(one === row));
   chosen = row?.dataset.id ?? null;
-  row?.scrollIntoView({ block: "nearest" });
   showPicked();
 }
 
@@ -17,7 +16,9 @@ function step(by) {
   const all = rows();
   if (!all.length) return;
   const at = all.findIndex((row) => row.dataset.id === chosen);
-  choose(all[Math.min(all.length - 1, Math.max(0, at === -1 ? 0 : at + by))]);
+  const row = all[Math.min(all.length - 1, Math.max(0, at === -1 ? 0 : at + by))];
+  choose(row);
+  row.scrollIntoView({ block: "nearest" });
 }
 
 function showUnseen() {
@@ -36,13 +37,14 @@ function refresh() {
 // Those that are picked, else the one that is chosen.
 const meant = () => { const ids = picked(); return ids.length ? ids : chosen ? [chosen] : []; };
 
-function act(address, values) {
-  const ids = meant();
+function act(address, values, ids = meant()) {
   if (ids.length) htmx.ajax("POST", address, { values: { ids, ...values }, swap: "none" });
 }
 
 function ask({ title, hint, label, yes, then }) {
-  const many = meant().length;
+  // Those that were meant when the question was asked.
+  const ids = meant();
+  const many = ids.length;
   if (!many) return;
   const dialog = document.getElementById("ask");
   document.getElementById("ask-title").textContent = `${title} ${many} ${many === 1 ? "alert" : "alerts"}`;
@@ -51,7 +53,7 @@ function ask({ title, hint, label, yes, then }) {
   document.getElementById("ask-yes").textContent = yes;
   const text = document.getElementById("ask-text");
   text.value = "";
-  dialog.onclose = () => { if (dialog.returnValue === "yes" && text.value.trim()) then(text.value.trim()); };
+  dialog.onclose = () => { if (dialog.returnValue === "yes" && text.value.trim()) then(text.value.trim(), ids); };
   dialog.returnValue = "no";
   dialog.showModal();
 }
@@ -59,9 +61,9 @@ function ask({ title, hint, label, yes, then }) {
 const why = "Why (it stands in the audit trail: name no person)";
 const deeds = {
   assign: () => act("/alerts/assign", { assignee: "me" }),
-  triage: () => ask({ title: "Triage", hint: "They are worth a look, and wait for an assessment.", label: why, yes: "Triage", then: (reason) => act("/alerts/move", { state: "triaged", reason }) }),
-  close: () => ask({ title: "Close", hint: "This cannot be undone. Reports that come later open a new episode.", label: why, yes: "Close", then: (reason) => act("/alerts/move", { state: "closed", reason }) }),
-  comment: () => ask({ title: "Comment on", hint: "", label: "Comment", yes: "Add", then: (text) => act("/alerts/comment", { text }) }),
+  triage: () => ask({ title: "Triage", hint: "They are worth a look, and wait for an assessment.", label: why, yes: "Triage", then: (reason, ids) => act("/alerts/move", { state: "triaged", reason }, ids) }),
+  close: () => ask({ title: "Close", hint: "This cannot be undone. Reports that come later open a new episode.", label: why, yes: "Close", then: (reason, ids) => act("/alerts/move", { state: "closed", reason }, ids) }),
+  comment: () => ask({ title: "Comment on", hint: "", label: "Comment", yes: "Add", then: (text, ids) => act("/alerts/comment", { text }, ids) }),
 };
 
 function showPicked() {
@@ -73,6 +75,16 @@ function showPicked() {
 }
 
 let undoing = null;
+
+// A row is made anew in its place, and stays picked if it was.
+async function renew(row) {
+  const { id } = row.dataset;
+  const was = row.querySelector("input[name=ids]").checked;
+  await htmx.ajax("GET", `/alerts/${id}/row${location.search}`, { target: row, swap: "outerHTML" });
+  const box = document.querySelector(`#a-${id} input[name=ids]`);
+  if (box) box.checked = was;
+  showPicked();
+}
 
 function follow() {
   const events = new EventSource("/alerts/live");
@@ -93,10 +105,10 @@ function follow() {
     const changes = [...waiting.values()];
     waiting = new Map();
     htmx.ajax("GET", "/alerts/just-in", { target: "#just-in", swap: "innerHTML" });
-    for (const { id, gone } of changes) {
+    for (const { id, gone, new: isNew } of changes) {
       const row = document.getElementById(`a-${id}`);
-      if (row) htmx.ajax("GET", `/alerts/${id}/row`, { target: row, swap: "outerHTML" });
-      else if (!gone) unseen.add(id);
+      if (row) renew(row);
+      else if (isNew) unseen.add(id);
       if (gone) unseen.delete(id);
     }
     showUnseen();
