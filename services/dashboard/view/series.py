@@ -35,7 +35,8 @@ def series(
     """The posts of [start, end) that name a drug, a reaction, or the pair of both, each counted once.
 
     The band of a step is what `shared.signals.change.surge_p` predicts from the steps before it, with the seasons of the week
-    and of the day as they were known then; the first steps, before any report, have none.
+    and of the day as they were known then; the first steps, before any report, have none, nor has one that alerting has not
+    closed to its end.
     Raises AdrwatchError for too many steps, and unless start and end are whole steps apart.
     """
     steps, rest = divmod(end_ms - start_ms, step_ms)
@@ -49,6 +50,9 @@ def series(
     counts = _by_step(window.times_of(counted.pairs_of(drug, reaction)), start_ms, step_ms, steps)
     totals = _by_step(window.times(), start_ms, step_ms, steps)
     low, high = _band(counts, totals, starts, step_ms)
+    if counted.closed_until_ms is not None:
+        # What has not passed as a whole is not held against what a whole step would have.
+        low[starts + step_ms > counted.closed_until_ms] = high[starts + step_ms > counted.closed_until_ms] = np.nan
     return Series(starts, counts, low, high)
 
 

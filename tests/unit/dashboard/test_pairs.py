@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
-from services.dashboard.pairs import MEANS, PAGE, Query, export, page
+from services.dashboard.pairs import PAGE, Query, export, page
 from services.dashboard.spans import span
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.measured import MEASURES
@@ -73,10 +73,6 @@ def test_any_address_is_a_query_that_its_own_address_gives_again_or_a_mendable_e
     except AdrwatchError:
         return
     assert Query.of(QueryParams(query.but(SPAN, page=query.page))) == query
-
-
-def test_every_measure_and_column_has_its_sentence() -> None:
-    assert {*MEASURES, "a", "authors"} <= MEANS.keys()
 
 
 def test_names_are_found_by_a_part_and_by_id_and_a_page_beyond_the_last_is_the_last(days: Counted) -> None:
