@@ -115,9 +115,11 @@ def test_filters_sort_and_pages_are_in_the_address_and_the_way_back_leads_throug
     page.get_by_role("link", name="Drug, reaction").click()
     page.wait_for_url(re.compile("lane=signal.*sort=drug|sort=drug.*lane=signal"))
     expect(page.locator("th[aria-sort]")).to_contain_text("Drug, reaction")
-    page.go_back()
-    page.wait_for_url(lambda address: "lane=signal" in address and "sort=" not in address)
-    page.go_back()
+    # What leaves a page that is still loading is no error here: the way back loads the list anew.
+    page.evaluate("history.back()")
+    expect(page).to_have_url(re.compile(r"lane=signal(?!.*sort=)"))
+    expect(page.locator("th[aria-sort]")).not_to_contain_text("Drug, reaction")
+    page.evaluate("history.back()")
     expect(caption).to_have_text(everything)
     expect(page.get_by_label("Lane")).to_have_value("")
 

@@ -86,8 +86,8 @@ class LiveAlerts:
 
     def since(self, alert_id: str) -> datetime | None:
         """When the record was written by which an alert is first known here."""
-        with self._lock:
-            return self._since.get(alert_id)
+        # Without the lock: a list asks a thousand times, and would wait each time for others that do.
+        return self._since.get(alert_id)
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
