@@ -87,6 +87,8 @@ def test_a_post_is_labelled_exported_and_forgotten_with_its_deletion(
     with desk.database.reading() as connection:
         rows = list(read(connection))
     assert [row.action for row in rows][:3] == ["label", "unlabel", "label"]
+    [leaving] = [row for row in rows if row.action == "export"]
+    assert (leaving.subject, leaving.reason) == ("labels", "a corpus to train with: 1 posts")
     assert "own:1" not in str(rows)
     assert NAME not in str(rows[:3])
     assert "metformin" not in str(rows)
