@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import msgspec
 import pytest
 from fastapi import Response
 
@@ -14,10 +14,12 @@ from services.cases.audit import Entry, Trail, read
 from services.cases.database import Database
 from services.dashboard.access.rights import RIGHTS, Person, Role
 from services.dashboard.labels.draw import Drawn
-from services.dashboard.pages import review
+from services.dashboard.opened import Opened
+from services.dashboard.pages import alert, review
 from services.dashboard.view.texts import Shown
+from shared.cases.model import Case
 from shared.errors import DependencyAway
-from shared.events import Post, derived_id, now
+from shared.events import Alert, Concept, Post, derived_id, now
 from shared.settings import load
 
 ADA = Person("ada", frozenset({Role.assessor}), RIGHTS[Role.assessor], "session")
@@ -31,7 +33,6 @@ class Desk:
         self.settings = load(data_dir=folder)
         self.database, self.trail = Database.opened(self.settings), Trail.of(self.settings)
         self.review = self.view = self.texts = self
-        self.asked = 0
 
     def all(self) -> list[Drawn]:
         """What waits for review."""
@@ -43,7 +44,6 @@ class Desk:
 
     def of(self, posts: Iterable[str]) -> dict[str, Shown]:
         """Their texts."""
-        self.asked += 1
         return {post: Shown(POST, None) for post in posts}
 
     def rows(self) -> list[Entry]:
@@ -68,15 +68,14 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         given.append(values)
         return Response()
 
-    monkeypatch.setattr(review, "page", page)
+    for module in (review, alert):
+        monkeypatch.setattr(module, "page", page)
     return given
 
 
-@contextmanager
-def cannot_write(_: Database) -> Iterator[None]:
+def cannot_write(_: Database) -> NoReturn:
     """A trail that is away."""
     raise DependencyAway("the database does not answer", fix="try again")
-    yield
 
 
 def test_a_post_for_review_is_shown_with_a_row_each_time_and_not_without(
@@ -94,3 +93,44 @@ def test_a_post_for_review_is_shown_with_a_row_each_time_and_not_without(
     with pytest.raises(DependencyAway):
         review.show(None, desk, ADA)  # type: ignore[arg-type]
     assert len(pages) == 2
+
+
+SIGNAL = Alert(
+    id="a-1", kind="disproportionality", drug=Concept("DB1", "metformin"), reaction=Concept("HP:1", "Vomiting"),
+    episode=now(), evaluated_at=now(), rules=(), rule_version="1", examples=(),
+)  # fmt: skip
+REPORT = msgspec.structs.replace(SIGNAL, kind="single_report")
+CASE = Case(id="c-1", drug=SIGNAL.drug, reaction=SIGNAL.reaction, opened_at=now(), opened_by="ada")
+
+
+@pytest.mark.parametrize(
+    ("opened", "subject"),
+    [
+        (Opened("a-1", SIGNAL, None), "signal:a-1"), (Opened("a-1", REPORT, None), "alert:a-1"),
+        (Opened("a-1", REPORT, CASE), "case:c-1"),
+    ],
+)  # fmt: skip
+def test_each_page_of_evidence_has_a_row_before_its_posts_are_fetched(
+    desk: Desk, pages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, opened: Opened, subject: str
+) -> None:
+    rows_then: list[int] = []
+    monkeypatch.setattr(alert, "found", lambda *_: opened)
+    monkeypatch.setattr(alert, "evidence", lambda *_: rows_then.append(len(desk.rows())))
+    for _ in range(2):
+        alert.evidence_of(None, desk, ADA, "a-1")  # type: ignore[arg-type]
+    assert rows_then == [1, 2]
+    assert {(row.actor, row.action, row.subject, row.reason) for row in desk.rows()} == {
+        ("ada", "read", subject, "evidence")
+    }
+    desk.trail.recording = cannot_write  # type: ignore[assignment, method-assign]
+    with pytest.raises(DependencyAway):
+        alert.evidence_of(None, desk, ADA, "a-1")  # type: ignore[arg-type]
+    assert len(pages) == len(rows_then) == 2
+
+
+def test_no_evidence_is_shown_while_cases_cannot_be_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = DependencyAway("the database does not answer", fix="try again")
+    monkeypatch.setattr(alert, "found", lambda *_: Opened("a-1", REPORT, None, away))
+    with pytest.raises(DependencyAway):
+        alert.evidence_of(None, desk, ADA, "a-1")  # type: ignore[arg-type]
+    assert desk.rows() == []
