@@ -95,6 +95,16 @@ class Labels:
             for row in rows
         ]
 
+    def shown(self, post: str, reader: str) -> None:
+        """Note that somebody is shown the text of a post. Raises AdrwatchError and DependencyAway: then it is not to be shown."""
+        with self._trail.recording(self._database) as recording:
+            recording.add(reader, "read", self._subject(post), "review")
+
+    def exported(self, actor: str, posts: int, reason: str) -> None:
+        """Note that the texts of so many labelled posts leave. Raises AdrwatchError and DependencyAway: then they are not to."""
+        with self._trail.recording(self._database) as recording:
+            recording.add(actor, "export", "labels", f"{reason}: {posts} posts")
+
     def _subject(self, post: str) -> str:
         return f"label:{hmac.new(self._key, post.encode(), hashlib.sha256).hexdigest()[:20]}"
 

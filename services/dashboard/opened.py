@@ -121,6 +121,20 @@ def looked_at(desk: Desk, who: Person, opened: Opened, reason: str = "assessment
     return Opened(opened.id, opened.alert, review), comments
 
 
+def reads_evidence(desk: Desk, who: Person, opened: Opened) -> None:
+    """Note in the trail that somebody reads the posts of an alert, under its signal or case, or itself where a report has no case.
+
+    Raises AdrwatchError and DependencyAway: then no post is to be shown.
+    """
+    if opened.away is not None:
+        # Whether there is a case is not known, so neither is what to note it under.
+        raise opened.away
+    of_report = f"case:{opened.case.id}" if opened.case else f"alert:{opened.id}"
+    subject = of_report if opened.single else f"signal:{opened.id}"
+    with desk.trail.recording(desk.database) as recording:
+        recording.add(who.name, "read", subject, "evidence")
+
+
 def at_work(desk: Desk, who: Person, alert_id: str, reason: str) -> tuple[Book[Any], str]:
     """The book of its dossier, and the dossier's id there; begun where there is none, kept where the alert was taken back.
 

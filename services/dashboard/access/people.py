@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.cases.audit import Recording, Trail
+from services.cases.book import MACHINE
 from services.cases.database import Database
 from services.cases.tables import PEOPLE, SESSIONS, TOKENS
 from services.dashboard.access import passwords
@@ -24,6 +25,8 @@ from shared.text.plain import plain
 
 _NAME = re.compile(r"[\w][\w.@+-]{0,59}", re.ASCII)
 _LONGEST_NAME, _LONGEST_DISPLAY = 60, 100
+# What the audit trail and lists call those who are no person: somebody of such a name would act as them.
+_RESERVED = frozenset({MACHINE, "somebody", "provider", "development", "me", "nobody", "unknown"})
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,11 @@ class People:
             return _account(_row(connection, name))
 
     def add(self, name: str, roles: frozenset[Role], password: str, display: str = "") -> Account:
-        """Somebody who signs in with a password. Raises AdrwatchError for a name that is taken or none, or a bad password."""
+        """Somebody who signs in with a password. Raises AdrwatchError for a name that nobody may have now, or a bad password."""
         if not _NAME.fullmatch(name):
             raise AdrwatchError("this is no name", fix="letters without accents, digits and . _ - @ +, 60 at most")
+        if name.lower() in _RESERVED:
+            raise AdrwatchError(f"the name {name} stands for what is no person", fix="choose another")
         hashed = passwords.kept(passwords.checked(name, password))
         display = _shown(display) or name
         with self._trail.recording(self._database) as recording:
@@ -143,7 +148,8 @@ class People:
     def known_by(self, identity: Identity) -> Account:
         """Somebody whom the provider signed in, with the roles that their groups have now; made at the first time.
 
-        A name that somebody else has here gets an ending of its own: nobody becomes another by a name at the provider.
+        A name that somebody else has here, or that is reserved, gets an ending of its own: nobody becomes another, or adrwatch
+        itself, by a name at the provider.
         Raises AdrwatchError for somebody who was let go.
         """
         mine = (PEOPLE.c.issuer == identity.issuer) & (PEOPLE.c.identity == identity.subject)
@@ -191,7 +197,8 @@ def _shown(display: str) -> str:
 
 def _free_name(connection: Connection, identity: Identity) -> str:
     wished = re.sub(r"[^\w.@+-]", "", identity.name, flags=re.ASCII).lstrip(".@+-")[:_LONGEST_NAME]
-    if wished and not connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == wished)).first():
+    free = wished and wished.lower() not in _RESERVED
+    if free and not connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == wished)).first():
         return wished
     ending = sha256(f"{identity.issuer} {identity.subject}".encode()).hexdigest()[:12]
     return f"{wished[: _LONGEST_NAME - 13] or 'person'}-{ending}"

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from services.cases.options import Reason
+
 group = typer.Typer(help="What assessors said of posts: look, and write a corpus to train with.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -44,10 +46,15 @@ def show(as_json: AsJson = False) -> None:
 
 
 @group.command()
-def export(folder: Annotated[Path, typer.Argument(help="Folder of the new files.")], as_json: AsJson = False) -> None:
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new files.")],
+    reason: Reason = "a corpus to train with",
+    as_json: AsJson = False,
+) -> None:
     """Write labels with the texts that adr.posts still keeps: labels.tsv and spans.jsonl, readable by you alone.
 
-    The files hold what people wrote: delete them when you have trained, and write them anew for the next time.
+    The files hold what people wrote: delete them when you have trained, and write them anew for the next time. Nothing is written
+    of sources that ADRWATCH_NO_CASE_EXPORT names. The audit trail has a row of it: who, how many posts, and why.
 
     Example: adrwatch labels export corpus/
     """
@@ -56,16 +63,20 @@ def export(folder: Annotated[Path, typer.Argument(help="Folder of the new files.
     from services.cases.audit import Trail
     from services.cases.database import Database
     from services.cases.labels import Labels, by_post
+    from services.cases.options import actor
     from services.dashboard.labels.corpus import texts, write
     from shared.broker import TopicReader
     from shared.settings import current
     from shared.topics import POSTS
 
     settings = current()
+    who, closed = actor(settings), set(filter(None, settings.no_case_export.split(",")))
     with Database.used(settings) as database:
-        labels = by_post(Labels(database, Trail.of(settings)).all())
-    with TopicReader(settings, POSTS) as reader:
-        exported = write(labels, texts(reader.to_end(), labels), folder)
+        kept = Labels(database, Trail.of(settings))
+        labels = by_post(kept.all())
+        with TopicReader(settings, POSTS) as reader:
+            posts = texts(reader.to_end(), labels)
+        exported = write(labels, posts, folder, closed, lambda number: kept.exported(who, number, reason))
     if as_json:
         print(json.dumps(dataclasses.asdict(exported)))
     else:

@@ -1,13 +1,13 @@
 """Labels with the texts of their posts, as files that `adrwatch train` and `adrwatch evaluate` read.
 
 The text is read from adr.posts, which keeps it for seven days; labels alone are kept on. Nothing is written of a post that was
-taken back, of which only aggregates may be kept, or that may not leave adrwatch by the terms of its source.
+taken back, of which only aggregates may be kept, or that may not leave adrwatch by the terms of its source or the settings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +47,21 @@ def texts(records: Iterable[Stored], wanted: Mapping[str, Sequence[Label]]) -> d
     return found
 
 
-def write(labels: Mapping[str, Sequence[Label]], posts: Mapping[str, Post], folder: Path) -> Exported:
-    """Write both files, readable by their owner alone. Raises AdrwatchError where one is there already, or cannot be written."""
+def write(
+    labels: Mapping[str, Sequence[Label]],
+    posts: Mapping[str, Post],
+    folder: Path,
+    closed: Collection[str],
+    record: Callable[[int], None],
+) -> Exported:
+    """Write both files, readable by their owner alone, and nothing of the sources that are `closed`.
+
+    `record` is told first how many posts are to be written: where it raises, nothing is. Raises AdrwatchError where a file is there
+    already, or cannot be written.
+    """
     settled = {name: said for name, said in labels.items() if len({one.label for one in said}) == 1}
     there = {name: said for name, said in settled.items() if name in posts}
-    allowed = {name: said for name, said in there.items() if _may_leave(posts[name])}
+    allowed = {name: said for name, said in there.items() if _may_leave(posts[name], closed)}
     rows = ["tweet_id\tcreated_at\tlabel\ttext\tsampled\tprobability"]
     spans = []
     for name, said in allowed.items():
@@ -61,13 +71,15 @@ def write(labels: Mapping[str, Sequence[Label]], posts: Mapping[str, Post], fold
         marked = [{"start": one.start, "end": one.end, "type": _TYPES[one.type]} for one in said[-1].spans]
         if not first.label or marked:
             spans.append(json.dumps({"id": name, "text": post.text, "entities": marked}, ensure_ascii=False))
+    record(len(allowed))
     _write(folder / TABLE, rows)
     _write(folder / SPANS, spans)
     return Exported(len(allowed), len(labels) - len(settled), len(there) - len(allowed), len(settled) - len(there))
 
 
-def _may_leave(post: Post) -> bool:
-    return post.terms is None or (post.terms.case_export and not post.terms.aggregates_only)
+def _may_leave(post: Post, closed: Collection[str]) -> bool:
+    terms = post.terms
+    return post.source not in closed and (terms is None or (terms.case_export and not terms.aggregates_only))
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

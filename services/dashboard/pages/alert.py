@@ -15,7 +15,7 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.evidence import Cursor, evidence
-from services.dashboard.opened import Opened, found, looked_at, may_work
+from services.dashboard.opened import Opened, found, looked_at, may_work, reads_evidence
 from services.dashboard.pages.alerts import all_lines
 from services.dashboard.rendering import page
 from services.dashboard.trend import trend
@@ -71,13 +71,17 @@ def trend_of(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Respo
 def evidence_of(
     request: Request,
     desk: TheDesk,
-    _: Assessor,
+    who: Assessor,
     alert_id: str,
     at: Annotated[int | None, Query(ge=0)] = None,
     after: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
-    """A page of posts, the newest first; `at` and `after` are where the page before ended."""
+    """A page of posts, the newest first; `at` and `after` are where the page before ended.
+
+    That somebody reads them is noted first. Raises AdrwatchError and DependencyAway where it cannot be.
+    """
     opened = found(desk, alert_id)
+    reads_evidence(desk, who, opened)
     before: Cursor | None = None if at is None or after is None else (at, after)
     return _part(
         request, "the posts", "alert/evidence.html",

@@ -27,12 +27,15 @@ Labeller = Annotated[Person, needs(Right.LABEL_POSTS)]
 Hash = Annotated[str, Form(pattern="^[0-9a-f]{20}$")]
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Right.SEE_EVIDENCE)])
 def show(request: Request, desk: TheDesk, who: Labeller) -> Response:
-    """The next post that this person is to label."""
-    labels = _labels(desk).all()
+    """The next post that this person is to label; that it was shown stands in the trail. Raises DependencyAway where it cannot."""
+    kept = _labels(desk)
+    labels = kept.all()
     left = waiting(desk.review.all(), by_post(labels), who.name, desk.review.skipped(who.name))
     shown = _first(desk, left)
+    if shown is not None:
+        kept.shown(shown[0].hash, who.name)
     mine = sum(one.assessor == who.name for one in labels)
     return page(
         request, "review/page.html", headers=_NO_STORE, drawn=shown[0] if shown else None, left=len(left),

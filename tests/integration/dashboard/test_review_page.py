@@ -86,9 +86,13 @@ def test_a_post_is_labelled_exported_and_forgotten_with_its_deletion(
     assert "taken back" in refused.text
     with desk.database.reading() as connection:
         rows = list(read(connection))
-    assert [row.action for row in rows][:3] == ["label", "unlabel", "label"]
+    said = [row for row in rows if row.subject.startswith("label:")]
+    assert [row.action for row in said] == ["read", "label", "unlabel", "read", "label"]
+    assert len({row.subject for row in said}) == 1
+    [leaving] = [row for row in rows if row.action == "export"]
+    assert (leaving.subject, leaving.reason) == ("labels", "a corpus to train with: 1 posts")
     assert "own:1" not in str(rows)
-    assert NAME not in str(rows[:3])
+    assert NAME not in str(said)
     assert "metformin" not in str(rows)
 
 

@@ -77,7 +77,9 @@ def test_the_files_are_read_by_what_trains(tmp_path: Path) -> None:
     ])  # fmt: skip
     kept = [post(1), post(2), post(3), post(5, Terms(case_export=False)), post(6, Terms(aggregates_only=True))]
     posts = {derived_id(one.id): one for one in kept}
-    exported = write(labels, posts, tmp_path / "corpus")
+    told: list[int] = []
+    exported = write(labels, posts, tmp_path / "corpus", (), told.append)
+    assert told == [2]
     assert (exported.written, exported.disputed, exported.not_allowed, exported.without_text) == (2, 1, 2, 1)
     read = read_tweets(tmp_path / "corpus" / TABLE)
     assert [(one.label, one.text) for one in read] == [
@@ -89,7 +91,22 @@ def test_the_files_are_read_by_what_trains(tmp_path: Path) -> None:
     assert second.mentions == ()
     assert stat.S_IMODE((tmp_path / "corpus" / TABLE).stat().st_mode) == 0o600
     with pytest.raises(AdrwatchError, match="is there already"):
-        write(labels, posts, tmp_path / "corpus")
+        write(labels, posts, tmp_path / "corpus", (), told.append)
+
+
+def test_nothing_leaves_of_a_source_that_the_settings_close_or_without_a_row_of_the_trail(tmp_path: Path) -> None:
+    labels = by_post([label(1, "ada", 1), label(2, "ada", 1)])
+    posts = {derived_id("own:1"): post(1), derived_id("own:2"): msgspec.structs.replace(post(2), source="x")}
+
+    def refuse(_: int) -> None:
+        raise AdrwatchError("the trail cannot be written", fix="try again")
+
+    with pytest.raises(AdrwatchError, match="the trail"):
+        write(labels, posts, tmp_path / "none", ("x",), refuse)
+    assert not (tmp_path / "none").exists()
+    exported = write(labels, posts, tmp_path / "corpus", ("x",), lambda _: None)
+    assert (exported.written, exported.not_allowed) == (1, 1)
+    assert [one.id for one in read_tweets(tmp_path / "corpus" / TABLE)] == [derived_id("own:1")]
 
 
 def test_a_post_that_was_taken_back_has_no_text_any_more() -> None:

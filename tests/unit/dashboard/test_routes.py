@@ -31,6 +31,8 @@ def test_every_route_of_the_dashboard_says_who_may_use_it():
     takes = {(method, path): right for method, path, right in route_rights(app)}
     assert takes["POST", "/people"] == Right.MANAGE_PEOPLE
     assert takes["GET", "/account"] == "signed in"
+    # It shows what people wrote: the right to label alone is not enough.
+    assert takes["GET", "/review"] == f"{Right.SEE_EVIDENCE}, {Right.LABEL_POSTS}"
     assert any(path.startswith("/api/v1/") for _, path in takes)
     everybody = {path for (_, path), right in takes.items() if right == "everybody"}
     assert everybody == {
