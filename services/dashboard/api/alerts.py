@@ -25,7 +25,7 @@ from services.dashboard.taking_up import Hand
 from services.dashboard.triage import Line
 from shared import events
 from shared.cases.model import Case, State
-from shared.errors import DependencyAway
+from shared.errors import AdrwatchError, DependencyAway
 from shared.latest_alerts import Filter, concept_matches
 from shared.text.plain import plain
 
@@ -100,9 +100,11 @@ def decide(
 ) -> Alert:  # fmt: skip
     """Assign an alert, or bring it to its next state. The first decision begins its review, or opens its case."""
     found, hand = _workable(desk, who, alert_id), Hand(desk, who)
-    reason = plain(decision.reason, "reason")
+    reason = plain(decision.reason.strip(), "reason")
+    if not reason:
+        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
     if decision.assignee is not None:
-        hand.assign(found, plain(decision.assignee, "assignee") or None, reason)
+        hand.assign(found, plain(decision.assignee, "assignee") or None, reason, decision.state)
     if decision.state is not None:
         hand.move(found, decision.state, reason)
     later.add_task(hand.tell)
