@@ -31,7 +31,8 @@ def test_pages_of_one_hold_all_in_order_of_time(make: Any, key: Any) -> None:
     if make is signal:
         things.append(make(None, "never"))
     assert sorted(things, key=key, reverse=True) == things
-    seen, cursor = [], None
+    seen: list[Any] = []
+    cursor: str | None = None
     while True:
         shown, cursor = page_of(things, key, cursor, 1)
         seen += shown
