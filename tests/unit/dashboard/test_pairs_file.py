@@ -20,11 +20,12 @@ END = START + 4 * DAY_MS
 
 
 def test_no_name_is_a_formula_to_a_spreadsheet_and_other_programs_get_it_as_it_is(tmp_path: Path) -> None:
-    rows = [found for one in several_days() if (found := row_of(one)) is not None]
+    rows = [row for one in several_days() if (row := row_of(one)) is not None]
     label = "=HYPERLINK(1)"
     counted = Counted(ledger_of(rows, rules=RULES), RULES, {**LABELS, "d1": label})
     found, query = counted.measured(START, END), Query(drug="d1", least=1)
     written = list(csv.DictReader(io.StringIO(export(counted, found, query, "csv").decode())))
-    assert {(row["drug"], row["drug_id"]) for row in written} == {(f"'{label}", "d1")}
+    assert {(one["drug"], one["drug_id"]) for one in written} == {(f"'{label}", "d1")}
     (tmp_path / "pairs.parquet").write_bytes(export(counted, found, query, "parquet"))
-    assert duckdb.sql(f"SELECT DISTINCT drug FROM '{tmp_path / 'pairs.parquet'}'").fetchall() == [(label,)]
+    stored = duckdb.read_parquet(str(tmp_path / "pairs.parquet"))
+    assert stored.project("drug").distinct().fetchall() == [(label,)]
