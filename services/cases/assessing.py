@@ -1,10 +1,10 @@
-"""What a person says of a case, as it is typed in, put into the case. Pure."""
+"""What a person says of a case, as it is typed in, put into the case. Pure, but that it knows which day it is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -14,7 +14,11 @@ from shared.cases.causality import naranjo_score
 from shared.cases.causality import who_umc as category
 from shared.cases.model import Case, judged, listed
 from shared.errors import AdrwatchError
+from shared.events import now
 from shared.text.plain import plain
+
+# Where the day begins first on Earth, it is this much ahead of UTC.
+_AHEAD = timedelta(hours=14)
 
 
 class FieldError(AdrwatchError):
@@ -91,9 +95,12 @@ def _field(name: str) -> Iterator[None]:
 
 def _day(word: str) -> date:
     try:
-        return date.fromisoformat(word)
+        found = date.fromisoformat(word)
     except ValueError:
         raise AdrwatchError(f"awareness {word!r} is no day", fix="write it as 2026-03-01") from None
+    if found > (now() + _AHEAD).date():
+        raise AdrwatchError(f"awareness {word} is in the future", fix="give the day on which it became known")
+    return found
 
 
 def _situations(case: Case, wanted: Collection[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from starlette.datastructures import QueryParams
 from services.dashboard.spans import Span
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.measured import MEASURES, Measured, PairPage
+from shared.console import safe_cell
 from shared.errors import AdrwatchError
 
 PAGE = 50
@@ -100,6 +101,10 @@ def export(counted: Counted, found: Measured, query: Query, form: str) -> bytes:
     names = ["drug_id", "drug", "reaction_id", "reaction"]
     given = dict(zip(names, (np.asarray(one, dtype=object) for one in columns), strict=True))
     given |= {name: np.asarray(column)[places] for name, column in found.columns.items()}
+    if form == "csv":
+        # Concepts have names that others wrote; a spreadsheet would run some as formulas.
+        for name in names:
+            given[name] = np.array([safe_cell(one) for one in given[name]], dtype=object)
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         path = Path(folder) / f"pairs.{form}"
         # DuckDB reads NaN of numpy as NULL: an empty field, not a number.

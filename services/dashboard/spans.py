@@ -84,6 +84,6 @@ def _day(given: Mapping[str, str], name: str) -> date | None:
 def _days(word: str, usual: int) -> int:
     if not word:
         return usual
-    if not word.isascii() or not word.isdigit() or not 1 <= int(word[:6]) <= LONGEST_DAYS:
+    if not (word.isascii() and word.isdigit() and len(word) <= 6 and 1 <= int(word) <= LONGEST_DAYS):
         raise AdrwatchError(f"days cannot be {word!r}", fix=f"give a whole number from 1 to {LONGEST_DAYS}")
     return int(word)

@@ -45,9 +45,15 @@ class Hand:
         )
         return self._cases, self._cases.open(alert, serious, situations, reason).id
 
-    def assign(self, alert: Alert, assignee: str | None, reason: str) -> Changed:
-        """Say who assesses it; None for nobody."""
-        return self._change(alert, "assign", reason, lambda found: msgspec.structs.replace(found, assignee=assignee))
+    def assign(self, alert: Alert, assignee: str | None, reason: str, then: State | None = None) -> Changed:
+        """Say who assesses it; None for nobody. `then`: the state to follow; where that may not be, nobody is assigned."""
+
+        def assigned(found: Any) -> Any:
+            if then is not None:
+                moved(found, then)
+            return msgspec.structs.replace(found, assignee=assignee)
+
+        return self._change(alert, "assign", reason, assigned)
 
     def move(self, alert: Alert, state: State, reason: str) -> Changed:
         """Bring it to another state."""

@@ -41,6 +41,7 @@ class Deeds:
             return None
         token = secrets.token_urlsafe(16)
         with self._lock:
+            self._purge()
             self._kept[token] = Deed(who, what, tuple(changed), time.monotonic() + _SECONDS)
             while len(self._kept) > _MOST:
                 self._kept.popitem(last=False)
@@ -49,9 +50,15 @@ class Deeds:
     def take(self, token: str, who: str) -> Deed:
         """What is to be taken back, once. Raises AdrwatchError for what is too long ago, or another person's."""
         with self._lock:
+            self._purge()
             deed = self._kept.get(token)
-            if deed is None or deed.who != who or deed.until < time.monotonic():
+            if deed is None or deed.who != who:
                 raise AdrwatchError(
                     "this can no longer be undone", fix="change it back by hand; the history shows how it was"
                 )
             return self._kept.pop(token)
+
+    def _purge(self) -> None:
+        # Deeds hold whole dossiers, which are kept no longer than they can be of use. The oldest stand first.
+        while self._kept and next(iter(self._kept.values())).until < time.monotonic():
+            self._kept.popitem(last=False)

@@ -50,5 +50,10 @@ def deadlines(case: Case) -> list[Deadline]:
     for region, clock in clocks().items():
         days = clock.other_days if case.serious is False else clock.serious_days
         if days is not None:
-            found.append(Deadline(region, case.awareness + timedelta(days=days), case.serious is None))
+            found.append(Deadline(region, _later(case.awareness, days), case.serious is None))
     return sorted(found, key=lambda deadline: (deadline.due, deadline.region))
+
+
+def _later(day: date, days: int) -> date:
+    # A day 0 near the end of the calendar may be stored already: lists that hold it must still be shown.
+    return day + timedelta(days=min(days, (date.max - day).days))

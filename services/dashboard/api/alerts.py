@@ -18,14 +18,14 @@ from services.dashboard.access.rights import Person, Right
 from services.dashboard.api import problems
 from services.dashboard.api.cursors import Page, page_of
 from services.dashboard.api.models import Alert, CaseOut, Changed
-from services.dashboard.api.times import moment
+from services.dashboard.api.times import micros, moment
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pages.alerts import lines_of
 from services.dashboard.taking_up import Hand
 from services.dashboard.triage import Line
 from shared import events
-from shared.cases.model import State
-from shared.errors import DependencyAway
+from shared.cases.model import Case, State
+from shared.errors import AdrwatchError, DependencyAway
 from shared.latest_alerts import Filter, concept_matches
 from shared.text.plain import plain
 
@@ -100,9 +100,11 @@ def decide(
 ) -> Alert:  # fmt: skip
     """Assign an alert, or bring it to its next state. The first decision begins its review, or opens its case."""
     found, hand = _workable(desk, who, alert_id), Hand(desk, who)
-    reason = plain(decision.reason, "reason")
+    reason = plain(decision.reason.strip(), "reason")
+    if not reason:
+        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
     if decision.assignee is not None:
-        hand.assign(found, plain(decision.assignee, "assignee") or None, reason)
+        hand.assign(found, plain(decision.assignee, "assignee") or None, reason, decision.state)
     if decision.state is not None:
         hand.move(found, decision.state, reason)
     later.add_task(hand.tell)
@@ -130,8 +132,8 @@ def cases(
     cursor: Cursor = None,
 ) -> Page[CaseOut]:  # fmt: skip
     """Cases, the newest first. Narratives are in each case's own answer, which the audit trail notes."""
-    found = sorted(desk.book(Casebook, who).all(state), key=lambda one: (one.opened_at, one.id), reverse=True)
-    shown, following = page_of(found, lambda one: (one.opened_at, one.id), cursor, limit)
+    found = sorted(desk.book(Casebook, who).all(state), key=_case_key, reverse=True)
+    shown, following = page_of(found, _case_key, cursor, limit)
     return Page(items=[CaseOut.of(one).model_copy(update={"narrative": ""}) for one in shown], next=following)
 
 
@@ -144,8 +146,12 @@ def case(desk: TheDesk, who: Annotated[Person, needs(Right.SEE_CASES)], case_id:
     return CaseOut.of(book.look(case_id, "by the API")[0])
 
 
-def _key(line: Line) -> tuple[datetime, str]:
-    return line.since or _FIRST, line.alert.id
+def _key(line: Line) -> tuple[int, str]:
+    return micros(line.since or _FIRST), line.alert.id
+
+
+def _case_key(case: Case) -> tuple[int, str]:
+    return micros(case.opened_at), case.id
 
 
 def _there(desk: Desk, alert_id: str) -> events.Alert:

@@ -27,6 +27,7 @@ def page_of(
 ) -> tuple[Sequence[T], str | None]:
     """The things behind the cursor, and the next cursor. `things` are in descending order of their keys, which are distinct.
 
+    Keys are of numbers and words only: what JSON writes as words, such as a time, would sort by these behind a cursor.
     Raises HTTPException for a cursor that is none.
     """
     after = None if cursor is None else _decoded(cursor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from services.cases.audit import Trail
 from services.cases.database import Database
 from services.dashboard.operations.tail import Tail
 from services.dashboard.operations.watch import Found
-from services.ingest.dead_letters import Held, Inbox, ReplayAccount, open_inbox, replay
+from services.ingest.dead_letters import Held, ReplayAccount, open_inbox, replay
 from services.ingest.producer import delivery
 from services.ingest.publish import STAGE
 from shared.broker import TopicReader, require_topics
@@ -78,23 +78,25 @@ class Letters:
 
     def one(self, letter_id: str) -> Held:
         """One with its payload. Raises AdrwatchError where it is not there any more, DependencyAway."""
-        found, unknown = self._inbox().chosen([letter_id])
-        if unknown:
+        found = self._held({letter_id})
+        if not found:
             raise AdrwatchError("this dead letter is done already, or was never there", fix="load the list again")
         return found[0]
 
-    def send_back(self, ids: Sequence[str], stage: str | None, reason: str | None) -> ReplayAccount:
-        """Replay those with these ids, all where none are named, of this stage and reason. Raises DependencyAway, AdrwatchError."""
-        chosen, _ = self._inbox().chosen(ids, stage=stage, reason=reason)
-        if not chosen:
+    def send_back(self, ids: Collection[str]) -> ReplayAccount:
+        """Replay those with these ids that are there. Raises DependencyAway, AdrwatchError where none is."""
+        found = self._held(frozenset(ids))
+        if not found:
             raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
         require_topics(self._settings, TOPICS)
         with delivery(self._settings, _GIVE_UP_SECONDS) as outgoing:
-            return replay(chosen, outgoing, self._settings.topic_prefix, DEAD_LETTERS.name(self._settings.topic_prefix))
+            return replay(found, outgoing, self._settings.topic_prefix, DEAD_LETTERS.name(self._settings.topic_prefix))
 
-    def _inbox(self) -> Inbox:
+    def _held(self, ids: Collection[str]) -> list[Held]:
+        # Payloads of the others are let go of as they come: the topic may hold more than memory does.
         with TopicReader(self._settings, DEAD_LETTERS) as reader:
-            return open_inbox(reader.to_end())
+            wanted = (one for one in reader.to_end() if (one.key or b"").decode(errors="replace") in ids)
+            return list(open_inbox(wanted).letters.values())
 
 
 def of_a_file(letter: DeadLetter | Line) -> bool:

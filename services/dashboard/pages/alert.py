@@ -32,6 +32,8 @@ router = APIRouter()
 
 # Texts of posts and dossiers stay in no browser's cache.
 _UNKEPT = {"Cache-Control": "no-store"}
+# More than this is no time in ms, and does not fit a column of the database.
+_LATEST = 2**62
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 Assessor = Annotated[Person, needs(Right.SEE_EVIDENCE)]
 
@@ -73,7 +75,7 @@ def evidence_of(
     desk: TheDesk,
     who: Assessor,
     alert_id: str,
-    at: Annotated[int | None, Query(ge=0)] = None,
+    at: Annotated[int | None, Query(ge=0, le=_LATEST)] = None,
     after: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """A page of posts, the newest first; `at` and `after` are where the page before ended.

@@ -13,7 +13,7 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
-from services.dashboard.operations.letters import chosen, kinds, of_a_file, recorded
+from services.dashboard.operations.letters import Line, chosen, kinds, of_a_file, recorded
 from services.dashboard.rendering import page
 from shared.console import printable
 from shared.errors import AdrwatchError
@@ -94,9 +94,7 @@ def ask(
 ) -> Response:
     """What a replay would do, before it is done."""
     _picked(ids, everything)
-    found = chosen(desk.operations.letters.lines(), ids, stage, reason)
-    if not found:
-        raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
+    found = _there(desk, ids, stage, reason)
     return page(
         request, "operations/sure.html", headers=_NO_STORE, found=len(found), ids=ids, stage=stage, reason=reason,
         files=sum(line.of_a_file for line in found), kinds=kinds(found), again=sum(line.attempts > 0 for line in found),
@@ -114,15 +112,22 @@ def replay(
     reason: Annotated[str, Form(max_length=200)] = "",
     everything: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Send them back, with a row of the audit trail before, and one of what came of it."""
+    """Send back those that are there, with a row of the audit trail before, and one of what came of it."""
     _picked(ids, everything)
     said = plain(why.strip(), "reason")
     if not said:
         raise AdrwatchError("there is no reason", fix="say what was mended; it stands in the audit trail")
+    # The trail names what there is, and nothing that somebody made up.
+    found = [line.id for line in _there(desk, ids, stage, reason)]
+    ids = found if ids else []
     subject = _subject(ids[0]) if len(ids) == 1 else "dead-letters"
     which = " ".join((*ids, *(word for word in (stage, reason) if word))) or "all"
     recorded(desk.trail, desk.database, who.name, "replay", subject, f"{said} ({which})")
-    account = desk.operations.letters.send_back(ids, stage or None, reason or None)
+    try:
+        account = desk.operations.letters.send_back(found)
+    except AdrwatchError as error:
+        recorded(desk.trail, desk.database, who.name, "replay failed", subject, error.message)
+        raise
     recorded(desk.trail, desk.database, who.name, "replayed", subject, json.dumps(account.as_dict()))
     return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
 
@@ -131,6 +136,13 @@ def _picked(ids: list[str], everything: bool) -> None:
     """Nothing picked is not everything."""
     if not (ids or everything):
         raise AdrwatchError("no dead letter is picked", fix="go back and tick those that are to be replayed")
+
+
+def _there(desk: Desk, ids: list[str], stage: str, reason: str) -> list[Line]:
+    found = chosen(desk.operations.letters.lines(), ids, stage, reason)
+    if not found:
+        raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
+    return found
 
 
 def _subject(letter_id: str) -> str:

@@ -15,7 +15,7 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.taking_up import Hand
 from services.dashboard.undo import Changed
 from shared.cases.model import TRANSITIONS, State
-from shared.errors import AdrwatchError
+from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert
 from shared.text.plain import plain
 
@@ -68,12 +68,25 @@ def comment(desk: TheDesk, who: Reviewer, ids: Ids, text: Annotated[str, Form(ma
 
 @router.post("/undo")
 def undo(desk: TheDesk, who: Reviewer, token: Annotated[str, Form(max_length=100)]) -> Response:
-    """Take back what the same person did last."""
+    """Take back what the same person did last. What cannot be taken back now can be tried again."""
     deed = desk.deeds.take(token, who.name)
     hand = Hand(desk, who)
+    left: list[Changed] = []
+    failed: AdrwatchError | None = None
     for changed in deed.changed:
-        hand.undo(changed, f"undone: {deed.what}")
-    return told(f"Undone: {deed.what}")
+        if isinstance(failed, DependencyAway):
+            # The rest would wait for it one by one.
+            left.append(changed)
+            continue
+        try:
+            hand.undo(changed, f"undone: {deed.what}")
+        except AdrwatchError as error:
+            left.append(changed)
+            failed = error
+    if failed is None:
+        return told(f"Undone: {deed.what}")
+    said = f"Undone for {len(deed.changed) - len(left)} of {len(deed.changed)}: {deed.what}; not for the rest: {failed}"
+    return told(said, desk.deeds.note(who.name, deed.what, left), wrong=True)
 
 
 def told(text: str, undo: str | None = None, *, wrong: bool = False) -> Response:

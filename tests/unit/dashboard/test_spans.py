@@ -53,6 +53,8 @@ def test_before_anything_was_closed_it_ends_at_the_hour() -> None:
     ("words", "named"),
     [
         ({"from": "yesterday"}, "from cannot be 'yesterday'"),
+        ({"days": "28" + "0" * 30}, "days cannot be"),
+        ({"days": "000028" + "9" * 5000}, "days cannot be"),
         ({"to": "2026-02-30"}, "to cannot be '2026-02-30'"),
         ({"to": "0001-01-01"}, "to cannot be"),
         ({"from": "9999-12-31"}, "from cannot be"),
