@@ -20,19 +20,22 @@ class Page:
 
 
 PAGES = (
-    Page("sign-in", "/sign-in", None),
+    Page("sign-in", "/sign-in", None, docs=("light",)),
     Page("alerts", "/alerts", docs=("light", "dark", "phone")),
     Page("alerts-of-nothing", "/alerts?q=nothing"),
     Page("signal", "/alerts/{signal}", docs=("light",)),
-    Page("single-report", "/alerts/{single}"),
+    Page("single-report", "/alerts/{single}", docs=("light",)),
     Page("signal-of-a-viewer", "/alerts/{signal}", "viewer"),
     Page("drugs", "/drugs", docs=("light",)),
-    Page("drug", "/drugs/{drug}"),
+    Page("drug", "/drugs/{drug}", docs=("light",)),
     Page("reactions", "/reactions"),
-    Page("reaction", "/reactions/{reaction}"),
+    Page("reaction", "/reactions/{reaction}", docs=("light",)),
     Page("explore", "/explore?days=30&least=1", docs=("light",)),
-    Page("account", "/account"),
-    Page("people", "/people"),
+    Page("review", "/review", docs=("light",)),
+    Page("operations", "/operations", docs=("light",)),
+    Page("dead-letters", "/operations/dead-letters", docs=("light",)),
+    Page("account", "/account", docs=("light",)),
+    Page("people", "/people", docs=("light",)),
     Page("not-found", "/nowhere", status=404),
     Page("forbidden", "/people", "viewer", status=403),
 )
