@@ -57,5 +57,5 @@ def test_the_longest_forms_fit(client: TestClient) -> None:
 
 def test_it_stands_around_who_finds_out_who_asks() -> None:
     app = application(lambda: pytest.fail("nobody asks for the desk"))
-    around = [one.cls for one in app.user_middleware]
+    around: list[object] = [one.cls for one in app.user_middleware]
     assert around.index(Bodies) < around.index(SignIn)
