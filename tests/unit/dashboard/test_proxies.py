@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.dashboard import worker
 from services.dashboard.access.sign_in import address
-from shared.settings import Settings
+from shared.settings import load
 
 
 async def whose(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +31,7 @@ def test_only_proxies_of_the_settings_say_for_whom_they_ask(
     monkeypatch: pytest.MonkeyPatch, proxies: str | None, asks: str, seen: str
 ) -> None:
     monkeypatch.setattr(worker, "application", lambda _: whose)
-    settings = Settings() if proxies is None else Settings(dashboard_proxies=proxies)
+    settings = load() if proxies is None else load(dashboard_proxies=proxies)
     config = worker.config_of(settings)
     config.load()
     client = TestClient(config.loaded_app, client=(asks, 4000))
