@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import ipaddress
 import json
 import os
 import re
@@ -169,6 +170,11 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s/]+$",
         description="https://host of the dashboard as people's browsers reach it, where that is not its own address",
     )
+    dashboard_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="addresses and networks, with commas between, of the proxies that are believed when they say for whom they "
+        "ask (docs/access.md); empty, none",
+    )
     dashboard_access: str = Field(
         "people",
         pattern="^(people|development)$",
@@ -223,6 +229,16 @@ class Settings(BaseSettings):
         for port in re.findall(r":(\d+)(?=[,/?]|$)", value or ""):
             if not 0 < int(port) <= _LAST_PORT:
                 raise ValueError(f"there is no port {port}, the last is {_LAST_PORT}")
+        return value
+
+    @field_validator("dashboard_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        for one in value.split(",") if value else ():
+            try:
+                ipaddress.ip_network(one.strip())
+            except ValueError:
+                raise ValueError(f"{one.strip()!r} is neither an address nor a network") from None
         return value
 
     @field_validator("kafka_username", "kafka_password")

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.cases.assessing import FieldError
+from services.dashboard.access.bodies import Bodies
 from services.dashboard.access.guard import ForbiddenError, NotSignedInError
 from services.dashboard.access.headers import Headers
 from services.dashboard.access.routes import check_routes
@@ -84,6 +85,7 @@ def application(make: Callable[[], Desk]) -> FastAPI:
     _explain(app)
     check_routes(app)
     app.add_middleware(SignIn)
+    app.add_middleware(Bodies)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP, compresslevel=_GZIP_LEVEL)
     app.add_middleware(_Unforeseen)
     app.add_middleware(Headers)

@@ -33,17 +33,20 @@ def run(settings: Settings) -> None:
     # uvicorn ends in order at a signal, and then passes it on, which would be the end of the process by it.
     told_to_stop()
     listening = listen(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(functools.partial(desk_of, settings)), log_config=None, log_level="warning", access_log=False,
-            ws="none", server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
-        )
-    )  # fmt: skip
+    server = uvicorn.Server(config_of(settings))
     metrics.serve(settings.metrics_port)
     log.info("worker starts", address=settings.dashboard_address, access=settings.dashboard_access)
     server.run(sockets=[listening])
     log.info("worker stops")
+
+
+def config_of(settings: Settings) -> uvicorn.Config:
+    """How it is served. Where a proxy of the settings asks, the address of a client is the one that the proxy tells."""
+    return uvicorn.Config(
+        application(functools.partial(desk_of, settings)), log_config=None, log_level="warning", access_log=False,
+        ws="none", server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS, forwarded_allow_ips=settings.dashboard_proxies,
+    )  # fmt: skip
 
 
 def desk_of(settings: Settings) -> Desk:

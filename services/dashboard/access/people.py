@@ -137,8 +137,9 @@ class People:
             row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.name == name)).first()
         if passwords.fits(row.password if row else None, password) and row is not None and row.active:
             if passwords.outdated(row.password):
+                anew = passwords.kept(password)
                 with self._database.writing() as connection:
-                    _change(connection, name, password=passwords.kept(password))
+                    _change(connection, name, password=anew)
             return _account(row)
         with self._trail.recording(self._database) as recording:
             recording.add("somebody", "sign-in refused", f"person:{name}" if row else "person:unknown", "")

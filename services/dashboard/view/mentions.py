@@ -8,6 +8,7 @@ hash until a mention names them.
 from __future__ import annotations
 
 import hashlib
+import queue
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,8 @@ from shared.topics import MENTIONS, POSTS, partition_of
 FILE = "dashboard.sqlite3"
 # A mention is read back by pages while the thread that follows writes: that waits no longer than this for its turn.
 _BUSY_SECONDS = 10.0
+# Threads that read come and go, more of them than ask at once: so many connections are kept for the next one.
+_KEPT = 8
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Mention).decode
 
@@ -81,24 +84,22 @@ class Read:
 
 
 class Mentions:
-    """The file. One thread writes, any thread reads, each over a connection of its own."""
+    """The file. One thread writes, any thread reads, each over a connection that nobody else uses meanwhile."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_KEPT)
+        self._closed = False
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         with self._broken_is_removed():
             self._prepare()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; those in use are closed by who uses them."""
         with self._lock:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
-        self._local = threading.local()
+            self._closed = True
+        self._drop_idle()
 
     # What the thread that follows does.
 
@@ -246,12 +247,12 @@ class Mentions:
     def _prepare(self) -> None:
         # It names posts: nobody else may read it. SQLite gives the files beside it the same mode.
         self._path.touch(mode=0o600)
-        connection = self._connection()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, VERSION):
-            raise sqlite3.DatabaseError(f"version {version}")
-        connection.executescript(";".join((*CREATE, *INDICES)))
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        with self._connection() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise sqlite3.DatabaseError(f"version {version}")
+            connection.executescript(";".join((*CREATE, *INDICES)))
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _broken_is_removed(self) -> Iterator[None]:
@@ -259,7 +260,7 @@ class Mentions:
         try:
             yield
         except sqlite3.DatabaseError:
-            self.close()
+            self._drop_idle()
             for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(FILE + suffix).unlink(missing_ok=True)
             try:
@@ -269,35 +270,71 @@ class Mentions:
                     f"{self._path} cannot be written: {error}", fix="see that ADRWATCH_DATA_DIR can be written to"
                 ) from error
 
-    def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            found.execute("PRAGMA journal_mode = WAL")
+    def _open(self) -> sqlite3.Connection:
+        made = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            made.execute("PRAGMA journal_mode = WAL")
             # The topics are the truth: what a power failure takes is read again, with its positions.
-            found.execute("PRAGMA synchronous = NORMAL")
-            found.execute("PRAGMA secure_delete = ON")
-            self._local.connection = found
-            with self._lock:
-                self._opened.append(found)
-        return found
+            made.execute("PRAGMA synchronous = NORMAL")
+            made.execute("PRAGMA secure_delete = ON")
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for as long as it is used. Nobody waits for one: with none idle, one more is opened."""
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self._open()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            # One whose commit failed is still within its transaction, and of no use to others.
+            if not (self._closed or connection.in_transaction):
+                try:
+                    self._idle.put_nowait(connection)
+                    return
+                except queue.Full:
+                    pass
+        connection.close()
+
+    def _drop_idle(self) -> None:
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
     def _all(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
-        return self._connection().execute(query, tuple(values)).fetchall()
+        with self._connection() as connection:
+            return connection.execute(query, tuple(values)).fetchall()
 
     def _one(self, query: str, values: Iterable[Any] = ()) -> Any:
-        return self._connection().execute(query, tuple(values)).fetchone()
+        with self._connection() as connection:
+            cursor = connection.execute(query, tuple(values))
+            try:
+                return cursor.fetchone()
+            finally:
+                # A statement that is not read to its end would hold its snapshot for the next user.
+                cursor.close()
 
 
 def key_of(post_id: str) -> int:

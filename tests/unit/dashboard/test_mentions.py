@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +116,43 @@ def test_a_file_of_another_version_is_made_anew(tmp_path: Path) -> None:
     assert (anew.origin(), anew.positions(), anew.total()) == (None, {}, 0)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob(f"{FILE}*")} == {0o600}
     anew.close()
+
+
+def test_threads_that_come_and_go_leave_few_connections_open(file: Mentions, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[weakref.ref[Any]] = []
+
+    class Counted(sqlite3.Connection):
+        is_open = True
+
+        def close(self) -> None:
+            self.is_open = False
+            super().close()
+
+    def look() -> None:
+        together.wait()
+        file.total()
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = sqlite3_connect(*arguments, factory=Counted, **options)
+        opened.append(weakref.ref(made))
+        return made
+
+    def left() -> int:
+        return sum(one.is_open for found in opened if (one := found()) is not None)
+
+    sqlite3_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    together = threading.Barrier(20)
+    for _ in range(3):
+        threads = [threading.Thread(target=look) for _ in range(20)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert file.total() == 0
+    assert left() <= 8
+    file.close()
+    assert left() == 0
 
 
 @given(st.text(min_size=1))

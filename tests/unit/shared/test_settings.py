@@ -40,6 +40,8 @@ def test_a_wrong_variable_is_named_with_what_was_expected(monkeypatch: pytest.Mo
         ("REDIS_URL", "redis://localhost:6379/first"),
         ("TRITON_URL", "localhost:70000"),
         ("FUTURE_LIMIT", "inf"),
+        ("DASHBOARD_PROXIES", "10.0.0.1/8"),
+        ("DASHBOARD_PROXIES", "::1,proxy.example.org"),
         ("MAX_POST_CHARS", "99999999999"),
     ],
 )

@@ -1,0 +1,64 @@
+"""How much a request may bring. Bodies are read before it is known what their senders may do, so all of them are kept small."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.dashboard.api.problems import problem
+from services.dashboard.rendering import page
+
+# The largest form is that of an assessment; a comment of 4000 characters takes 48 kB at most when it is sent.
+MOST_BYTES = 256 * 1024
+_API = "/api/"
+_STATUS = 413
+_SAID, _FIX = "What was sent is too long", f"send {MOST_BYTES // 1024} KiB at most"
+
+
+class Bodies:
+    """Answers requests with 413 whose bodies are longer than MOST_BYTES: by what they say, else once they have brought more."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        said = Headers(scope=scope).get("content-length", "")
+        if said.isdecimal() and int(said) > MOST_BYTES:
+            await self._refuse(scope, receive, send)
+            return
+        brought, begun = 0, False
+
+        async def receiving() -> Message:
+            nonlocal brought
+            message = await receive()
+            brought += len(message.get("body", b""))
+            if brought > MOST_BYTES:
+                # Routes that are reading a form or JSON pass it on to who explains errors.
+                raise HTTPException(_STATUS, f"{_SAID}: {_FIX}")
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receiving, sending)
+        except HTTPException:
+            if begun or brought <= MOST_BYTES:
+                raise
+            await self._refuse(scope, receive, send)
+
+    @staticmethod
+    async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        if request.url.path.startswith(_API):
+            await problem(_STATUS, _SAID, _FIX)(scope, receive, send)
+        else:
+            await page(request, "problem.html", _STATUS, message=_SAID, fix=_FIX, code=_STATUS)(scope, receive, send)
