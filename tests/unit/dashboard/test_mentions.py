@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.dashboard.view import state as states
 from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted, key_of
 from services.dashboard.view.state import State
+from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway
 from shared.events import Concept, Mention, Span
+from shared.settings import Settings
 from shared.topics import POSTS, partition_of
 
 WHEN = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
@@ -137,3 +140,20 @@ def test_health_tells_since_when_and_from_when_what_is_shown_is() -> None:
     assert "secret" not in away.detail
     state.worked()
     assert state.health().state == "up"
+
+
+@pytest.mark.parametrize("stalls", [True, False])
+def test_no_text_is_shown_while_deletions_are_not_followed(
+    file: Mentions, monkeypatch: pytest.MonkeyPatch, stalls: bool
+) -> None:
+    file.take(read(mention("m", "x:1"), posts=[("x:1", 3)]))
+    state = State("mentions")
+    state.worked()
+    if stalls:
+        monkeypatch.setattr(states, "STALLED_SECONDS", -1.0)
+    else:
+        state.failed(DependencyAway("Kafka is away", fix="start it"))
+    texts = Texts(Settings(), file, state)
+    assert texts.of(["x:1"], patience=0.0)["x:1"].missing is Missing.DELETIONS_UNKNOWN
+    assert state.health().state == "away"
+    texts.close()
