@@ -50,7 +50,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.review = Queue(self.settings)
-        self.operations = Operations(self.settings, self.rules, self.trail, lambda: self.database)
+        self.operations = Operations(
+            self.settings, self.rules, self.trail, lambda: self.database, lambda: self.view.health()
+        )
 
     @property
     def database(self) -> Database:

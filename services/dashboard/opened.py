@@ -77,13 +77,18 @@ class Opened:
         return known
 
 
-def found(desk: Desk, alert_id: str) -> Opened:
-    """The alert as it is now. Raises HTTPException 404 where there is none and nobody has worked on one of this id."""
+def found(desk: Desk, alert_id: str, who: Person) -> Opened:
+    """The alert as a person may see it now: for whoever may see no case there is none.
+
+    Raises HTTPException 404 where there is no alert and nobody has worked on one of this id.
+    """
     alert, dossier, away = desk.view.alerts.get(alert_id), None, None
     try:
         dossier = desk.dossiers.by_alert(desk.database, desk.trail).get(alert_id)
     except AdrwatchError as error:
         away = error
+    if isinstance(dossier, Case) and not who.may(Right.SEE_CASES):
+        dossier = None
     if alert is None and dossier is None:
         if not desk.view.alerts.caught_up.is_set():
             raise HTTPException(503, "Alerts are still being read", {"Retry-After": "5"})
@@ -140,7 +145,7 @@ def at_work(desk: Desk, who: Person, alert_id: str, reason: str) -> tuple[Book[A
 
     Raises ForbiddenError, AdrwatchError, DependencyAway; HTTPException 404.
     """
-    opened = found(desk, alert_id)
+    opened = found(desk, alert_id, who)
     if not may_work(opened, who):
         raise ForbiddenError(Right.WORK_ON_CASES if opened.single else Right.REVIEW_SIGNALS)
     if opened.away is not None:

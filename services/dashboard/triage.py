@@ -133,6 +133,13 @@ class Query:
         )
 
 
+def began(alert: Alert, *, exact: bool) -> datetime:
+    """When its episode began; of a single report, whose episode is its post's time, only the hour where that may not be exact."""
+    if exact or alert.kind != "single_report":
+        return alert.episode
+    return alert.episode.replace(minute=0, second=0, microsecond=0)
+
+
 def _lower(name: str) -> Callable[[Line], float | None]:
     return lambda line: found.lower if (found := line.measure(name)) else None
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.dashboard.triage import Line
+from services.dashboard.triage import Line, began
 from shared import events
 from shared.cases.clocks import deadlines
 from shared.cases.model import Case, Judgement, Met, State
@@ -52,7 +52,9 @@ class Alert(BaseModel):
     reaction: Concept
     state: State
     assignee: str | None
-    episode: datetime = Field(description="start of the episode's first bucket; of a single report, the post's time")
+    episode: datetime = Field(
+        description="start of the episode's first bucket; of a single report, the post's time, without evidence:read its hour"
+    )
     evaluated_at: datetime = Field(description="end of the bucket up to which it was counted")
     since: datetime | None = Field(description="when it was first written, as far as the topic goes back")
     window_hours: int | None
@@ -73,7 +75,8 @@ class Alert(BaseModel):
         alert = line.alert
         return cls(
             id=alert.id, kind=alert.kind, lane=alert.lane, drug=Concept.of(alert.drug), reaction=Concept.of(alert.reaction),
-            state=line.state, assignee=line.assignee, episode=alert.episode, evaluated_at=alert.evaluated_at, since=line.since,
+            state=line.state, assignee=line.assignee, episode=began(alert, exact=evidence),
+            evaluated_at=began(alert, exact=evidence) if alert.kind == "single_report" else alert.evaluated_at, since=line.since,
             window_hours=alert.window_hours,
             table=Table(a=alert.table.a, b=alert.table.b, c=alert.table.c, d=alert.table.d) if alert.table else None,
             authors=alert.authors,

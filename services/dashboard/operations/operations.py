@@ -15,6 +15,7 @@ from services.dashboard.operations.sampler import Sampler
 from services.dashboard.operations.sources import Sources
 from services.dashboard.operations.versions import Versions
 from services.dashboard.operations.watch import Found, Standing, Watch, Word
+from services.dashboard.view.state import Health
 from shared.events import now
 from shared.forgetting import PROMISED_SECONDS
 from shared.settings import Settings
@@ -27,9 +28,17 @@ _SELDOM_SECONDS = 60.0
 class Operations:
     """Threads that look, each at one thing, and what they last saw."""
 
-    def __init__(self, settings: Settings, rules: Rules, trail: Trail, database: Callable[[], Database]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules,
+        trail: Trail,
+        database: Callable[[], Database],
+        view: Callable[[], list[Health]] = list,
+    ) -> None:
         self.sampler = Sampler(settings)
         self.letters = Letters(settings)
+        self._view = view
         followed = Sources(settings)
 
         def receipts() -> list[Receipt]:
@@ -68,10 +77,9 @@ class Operations:
 
     def standings(self) -> list[Standing]:
         """How everything stands, Kafka first."""
-        health = self.sampler.state.health()
-        word: Word = "asked" if health.state == "reading" else health.state
-        kafka = Standing("Kafka", word, health.since, health.detail, health.fix)
-        return [kafka, *(one.standing() for one in self._watches)]
+        kafka = _standing("Kafka", self.sampler.state.health())
+        view = [_standing(f"Pages: {one.part}", one) for one in self._view()]
+        return [kafka, *(one.standing() for one in self._watches), *view]
 
     @property
     def sources(self) -> list[dict[str, Any]] | None:
@@ -93,6 +101,11 @@ class Operations:
     def versions(self) -> Versions | None:
         """What is in force, once it is known."""
         return self._versions.last
+
+
+def _standing(part: str, health: Health) -> Standing:
+    word: Word = "asked" if health.state == "reading" else health.state
+    return Standing(part, word, health.since, health.detail, health.fix)
 
 
 def _in_time(receipts: list[Receipt]) -> Found:

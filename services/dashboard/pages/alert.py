@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,12 +16,17 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.evidence import Cursor, evidence
+<<<<<<< HEAD
 from services.dashboard.opened import Opened, found, looked_at, may_work, reads_evidence
 from services.dashboard.pages.alerts import all_lines
+=======
+from services.dashboard.opened import Opened, found, looked_at, may_work
+from services.dashboard.pages.alerts import all_lines, seen_by
+>>>>>>> w-fc
 from services.dashboard.rendering import page
 from services.dashboard.trend import trend
 from services.dashboard.triage import Query as ListQuery
-from services.dashboard.triage import chosen
+from services.dashboard.triage import began, chosen
 from shared.assertion.flags import SITUATIONS
 from shared.cases.causality import forms, naranjo_score
 from shared.cases.duplicates import because
@@ -41,7 +47,7 @@ Assessor = Annotated[Person, needs(Right.SEE_EVIDENCE)]
 @router.get("/alerts/{alert_id}")
 def alert(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response:
     """One alert. The parameters are those of the list that one came from, for what stands before and after it there."""
-    opened = found(desk, alert_id)
+    opened = found(desk, alert_id, who)
     try:
         opened, comments = looked_at(desk, who, opened)
     except AdrwatchError as error:
@@ -60,9 +66,9 @@ def alert(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Respon
 
 
 @router.get("/alerts/{alert_id}/trend")
-def trend_of(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
+def trend_of(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response:
     """Reports by day, with the window of the alert and the band in which they were expected."""
-    opened = found(desk, alert_id)
+    opened = found(desk, alert_id, who)
     return _part(
         request, "the trend", "alert/trend.html",
         lambda: {"trend": trend(desk, opened), "health": desk.view.reports.state.health()},
@@ -78,12 +84,17 @@ def evidence_of(
     at: Annotated[int | None, Query(ge=0, le=_LATEST)] = None,
     after: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
+<<<<<<< HEAD
     """A page of posts, the newest first; `at` and `after` are where the page before ended.
 
     That somebody reads them is noted first. Raises AdrwatchError and DependencyAway where it cannot be.
     """
     opened = found(desk, alert_id)
     reads_evidence(desk, who, opened)
+=======
+    """A page of posts, the newest first; `at` and `after` are where the page before ended."""
+    opened = found(desk, alert_id, who)
+>>>>>>> w-fc
     before: Cursor | None = None if at is None or after is None else (at, after)
     return _part(
         request, "the posts", "alert/evidence.html",
@@ -92,9 +103,9 @@ def evidence_of(
 
 
 @router.get("/alerts/{alert_id}/beside")
-def beside_of(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
+def beside_of(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response:
     """What a reporting system says of the pair."""
-    opened = found(desk, alert_id)
+    opened = found(desk, alert_id, who)
     table = opened.alert.table if opened.alert else None
     return _part(
         request, "the reporting system", "alert/beside.html",
@@ -109,7 +120,7 @@ def history_of(
     """What was said of its dossier, and what was done to it."""
 
     def read() -> dict[str, Any]:
-        opened = found(desk, alert_id)
+        opened = found(desk, alert_id, who)
         if opened.away is not None:
             raise opened.away
         if opened.dossier is None:
@@ -126,13 +137,20 @@ def words(desk: Desk, who: Person, opened: Opened) -> dict[str, Any]:
     case = opened.case
     answered = case.naranjo if case else ()
     return {
-        "opened": opened, "case": case, "may": may_work(opened, who) and opened.away is None,
+        "opened": opened, "case": case,
+        "sees_cases": who.may(Right.SEE_CASES), "began": _began(who, opened),
+        "may": may_work(opened, who) and opened.away is None,
         "listed": desk.safety.suggest(opened.drug, opened.reaction) if desk.safety else None,
         "criteria": CRITERIA, "seriousness": SERIOUSNESS, "forms": forms(),
         "situations": list(dict.fromkeys((*SITUATIONS, *(case.situations if case else ())))),
         "naranjo": naranjo_score(answered) if answered else None, "because": because,
         "since": desk.view.alerts.since(opened.id),
     }  # fmt: skip
+
+
+def _began(who: Person, opened: Opened) -> datetime | None:
+    """When its episode began. A post's exact time finds the post: whoever may see none gets the hour."""
+    return None if opened.alert is None else began(opened.alert, exact=who.may(Right.SEE_EVIDENCE))
 
 
 def _part(request: Request, what: str, template: str, read: Callable[[], dict[str, Any]]) -> Response:
@@ -147,7 +165,7 @@ def _neighbours(request: Request, desk: Desk, who: Person, alert_id: str) -> dic
     """What stands before and after it in the list that one came from."""
     query = ListQuery.of(request.query_params)
     try:
-        ids = [line.alert.id for line in chosen(all_lines(desk), query, who.name)]
+        ids = [line.alert.id for line in chosen(seen_by(who, all_lines(desk)), query, who.name)]
     except AdrwatchError:
         ids = []
     at = ids.index(alert_id) if alert_id in ids else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -16,7 +17,7 @@ from services.dashboard.rendering import page, partial
 from services.dashboard.saved import SavedViews
 from services.dashboard.triage import LANES, Line, Query, chosen, paged
 from services.dashboard.view.series import trends
-from shared.cases.model import TRANSITIONS
+from shared.cases.model import TRANSITIONS, Case
 from shared.events import Alert
 
 router = APIRouter()
@@ -36,7 +37,7 @@ def begin(_: Reader) -> Response:
 def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     """The list, as the address wants it. A script gets the list without the page around it."""
     query = Query.of(request.query_params)
-    everything = all_lines(desk)
+    everything = seen_by(who, all_lines(desk))
     found = chosen(everything, query, who.name)
     shown, pages = paged(found, query)
     whole = not partial(request)
@@ -66,11 +67,12 @@ async def live(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
 
 
 @router.get("/alerts/{alert_id}/row")
-def row(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
+def row(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response:
     """One line of the list as it is now; nothing where the alert was taken back."""
     alert = desk.view.alerts.get(alert_id)
     if alert is None:
         return Response("")
+<<<<<<< HEAD
     return page(
         request,
         "alerts/row.html",
@@ -79,6 +81,10 @@ def row(request: Request, desk: TheDesk, _: Reader, alert_id: str) -> Response:
         query=Query.of(request.query_params),
         trends=trends_of(desk, [alert]),
     )
+=======
+    line = seen_by(who, lines_of(desk, [alert]))[0]
+    return page(request, "alerts/row.html", line=line, fresh=True, trends=trends_of(desk, [alert]))
+>>>>>>> w-fc
 
 
 def all_lines(desk: Desk) -> list[Line]:
@@ -96,6 +102,13 @@ def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
     return [
         Line(alert, desk.view.alerts.since(alert.id), dossiers.get(alert.id), desk.listed(alert)) for alert in alerts
     ]
+
+
+def seen_by(who: Person, lines: list[Line]) -> list[Line]:
+    """Lines as a person may see them: whoever may see no case gets those of single reports as if there were none."""
+    if who.may(Right.SEE_CASES):
+        return lines
+    return [replace(line, dossier=None) if isinstance(line.dossier, Case) else line for line in lines]
 
 
 def trends_of(desk: Desk, alerts: list[Alert]) -> dict[str, list[int]]:

@@ -119,7 +119,7 @@ def assess(request: Request, desk: TheDesk, who: Worker, alert_id: str, typed: T
 
     def do() -> str:
         why, given = _why(_word(typed, "reason") or ""), _given(typed)
-        opened = _with_case(found(desk, alert_id))
+        opened = _with_case(found(desk, alert_id, who))
         desk.book(Casebook, who).change(
             opened, "assess", why, lambda case: assessed(case, **given), _word(typed, "seen") or None
         )
@@ -136,7 +136,7 @@ def link(
     """Note that its case and another are of the same patient and reaction, or that they are not after all."""
 
     def do() -> str:
-        why, case = _why(reason), _with_case(found(desk, alert_id))
+        why, case = _why(reason), _with_case(found(desk, alert_id, who))
         try:
             desk.book(Casebook, who).link(case, other.strip(), why, linked=linked)
         except AdrwatchError as error:
@@ -151,7 +151,7 @@ def _done(request: Request, desk: Desk, who: Person, alert_id: str, do: Callable
     said = do()
     if not partial(request):
         return RedirectResponse(f"/alerts/{quote(alert_id)}", status_code=303)
-    opened = found(desk, alert_id)
+    opened = found(desk, alert_id, who)
     trigger = {"adrwatch:said": {"text": said}, "adrwatch:changed": True}
     return page(
         request, "alert/saved.html", headers={"HX-Trigger": json.dumps(trigger), "Cache-Control": "no-store"},

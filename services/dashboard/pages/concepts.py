@@ -15,7 +15,7 @@ from services.dashboard import pairs
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pages.alerts import lines_of
+from services.dashboard.pages.alerts import lines_of, seen_by
 from services.dashboard.rendering import page
 from services.dashboard.spans import PRESETS, span
 from services.dashboard.view.heat import Heat, heat
@@ -54,15 +54,15 @@ def reactions(request: Request, desk: TheDesk, _: Reader) -> Response:
 
 
 @router.get("/drugs/{concept_id:path}")
-def drug(request: Request, desk: TheDesk, _: Reader, concept_id: str) -> Response:
+def drug(request: Request, desk: TheDesk, who: Reader, concept_id: str) -> Response:
     """One drug."""
-    return _one(request, desk, "drug", concept_id)
+    return _one(request, desk, who, "drug", concept_id)
 
 
 @router.get("/reactions/{concept_id:path}")
-def reaction(request: Request, desk: TheDesk, _: Reader, concept_id: str) -> Response:
+def reaction(request: Request, desk: TheDesk, who: Reader, concept_id: str) -> Response:
     """One reaction."""
-    return _one(request, desk, "reaction", concept_id)
+    return _one(request, desk, who, "reaction", concept_id)
 
 
 def _overview(request: Request, desk: Desk, kind: Kind) -> Response:
@@ -81,7 +81,7 @@ def _overview(request: Request, desk: Desk, kind: Kind) -> Response:
     )  # fmt: skip
 
 
-def _one(request: Request, desk: Desk, kind: Kind, concept_id: str) -> Response:
+def _one(request: Request, desk: Desk, who: Person, kind: Kind, concept_id: str) -> Response:
     counted = desk.view.reports.now()
     when = span(request.query_params, counted.closed_until_ms, 90)
     names = counted.ledger.vocabulary
@@ -101,7 +101,7 @@ def _one(request: Request, desk: Desk, kind: Kind, concept_id: str) -> Response:
         request, "concepts/one.html", words=urlencode({kind: concept_id} | words),
         kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
         series=_plain(series(counted, first, last, **wanted)), shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
-        alerts=lines_of(desk, alerts), sources=_bars(desk.view.mentions.counts(mentions, "source")),
+        alerts=seen_by(who, lines_of(desk, alerts)), sources=_bars(desk.view.mentions.counts(mentions, "source")),
         languages=_bars(desk.view.mentions.counts(mentions, "language")), health=desk.view.reports.state.health(),
     )  # fmt: skip
 

@@ -44,9 +44,9 @@ _KINDS = {
 
 
 @router.get("/alerts/{alert_id}/signal.{layout}")
-def signal(desk: TheDesk, _: Reader, alert_id: str, layout: Layout) -> Response:
+def signal(desk: TheDesk, who: Reader, alert_id: str, layout: Layout) -> Response:
     """A signal as a listing of one row: state, counts, measures and the rules by which it was raised. It names no post."""
-    opened = found(desk, alert_id)
+    opened = found(desk, alert_id, who)
     if opened.away is not None:
         raise opened.away
     if opened.single:
@@ -71,7 +71,7 @@ def message(
     draft: Annotated[bool, Form()] = False,
 ) -> Response:  # fmt: skip
     """The case as an E2B(R3) message. Refused where the terms of its source forbid it, or where it may not be submitted."""
-    case = _leaving(desk, who, found(desk, alert_id), reason)
+    case = _leaving(desk, who, found(desk, alert_id, who), reason)
     if not sender.strip() or not receiver.strip():
         raise AdrwatchError(
             "a message goes from a sender to a receiver", fix="give the identifiers that you have agreed on"
@@ -87,7 +87,7 @@ def case_listing(
     desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form(max_length=1000)]
 ) -> Response:
     """The case as a listing of one row, or as it is kept. Refused where the terms of its source forbid it."""
-    case = _leaving(desk, who, found(desk, alert_id), reason)
+    case = _leaving(desk, who, found(desk, alert_id, who), reason)
     if layout is Layout.JSON:
         content = listing.json_lines([export.without_link(case)])
     else:

@@ -164,15 +164,19 @@ def _take(suffix: str, record: Any, read: Read) -> None:
         if mention is not None or record.value is None:
             read.mentions.append((record.partition, record.offset, name if mention is None else mention.id, mention))
     elif suffix == DELETIONS.suffix:
+        # The place of an edited post goes with its tombstone, in the order of adr.posts.
         if (deletion := _decoded(record.value, Deletion)) is not None:
-            read.gone.append(deletion.id)
+            (read.edited if deletion.edited else read.gone).append(deletion.id)
     elif record.value is not None:
         read.posts.append((name, record.offset))
     else:
         read.posts.append((name, None))
         # Without it only the text was forgotten.
-        if DELETION_HEADER in dict(record.headers):
-            read.gone.append(name)
+        headers = dict(record.headers)
+        if DELETION_HEADER in headers:
+            deletion = _decoded(headers[DELETION_HEADER], Deletion)
+            if deletion is None or not deletion.edited:
+                read.gone.append(name)
 
 
 def _decoded(value: bytes | None, kind: type[E_]) -> E_ | None:

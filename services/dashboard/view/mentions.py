@@ -80,6 +80,8 @@ class Read:
     mentions: list[tuple[int, int, str, Mention | None]] = field(default_factory=list)
     posts: list[tuple[str, int | None]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    # Posts of which no version up to now is kept; a later one stands.
+    edited: list[str] = field(default_factory=list)
     positions: list[tuple[str, int, int]] = field(default_factory=list)
 
 
@@ -122,6 +124,8 @@ class Mentions:
     def take(self, read: Read) -> None:
         """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
         with self._writing() as write:
+            # Before what was read with it, which may be of the later version.
+            write.executemany("DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited])
             for post, offset in read.posts:
                 if offset is None:
                     write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))

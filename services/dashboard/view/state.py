@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from shared.errors import AdrwatchError
 from shared.events import now
+
+# A thread that has not worked for so long is stuck: what was deleted since is not known.
+STALLED_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,14 @@ class State:
         self.as_of: datetime | None = None
         self.trouble: AdrwatchError | None = None
         self._since = now()
+        self._worked = time.monotonic()
+        self._worked_at = self._since
 
     def worked(self, behind: int = 0) -> None:
         """All went well; so many records are still to be read."""
         was_up = self.caught_up.is_set() and self.trouble is None
         self.behind, self.trouble = behind, None
+        self._worked, self._worked_at = time.monotonic(), now()
         if not behind:
             self.as_of = now()
             self.caught_up.set()
@@ -52,11 +59,25 @@ class State:
         self.trouble = error if isinstance(error, AdrwatchError) else AdrwatchError(type(error).__name__)
         return news
 
+    @property
+    def stalled(self) -> bool:
+        """Whether it has not worked for a while, though it named no trouble."""
+        return time.monotonic() - self._worked > STALLED_SECONDS
+
+    @property
+    def away(self) -> bool:
+        """Whether what it follows is not known at present."""
+        return self.trouble is not None or self.stalled
+
     def health(self) -> Health:
         """As it is now."""
         trouble = self.trouble
         if trouble is not None:
             return Health(self.part, "away", self._since, self.as_of, trouble.message, trouble.fix)
+        if self.stalled:
+            return Health(
+                self.part, "away", self._worked_at, self.as_of, "it reads on no more", "see the log of the dashboard"
+            )
         if not self.caught_up.is_set():
             return Health(
                 self.part, "reading", self._since, detail=f"{self.behind} records to read" if self.behind else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 # `part` and `place` are where a mention's record lies in adr.mentions; `post` is the post's key, see `mentions.key_of`; `record`
 # is the mention in MessagePack, without its author.
 CREATE = (

@@ -40,6 +40,7 @@ class Missing(StrEnum):
     TAKEN_BACK = "taken back"
     AGGREGATES_ONLY = "only aggregates may be kept"
     NOT_READ_YET = "not read yet"
+    DELETIONS_UNKNOWN = "deletions are not known at present"
     NO_ANSWER = "Kafka does not answer"
 
 
@@ -85,6 +86,8 @@ class Texts:
     def _known(self, post: str) -> Place | Missing:
         if self._mentions.taken_back(post):
             return Missing.TAKEN_BACK
+        if self._following.away:
+            return Missing.DELETIONS_UNKNOWN
         if any(mention.aggregates_only for mention in self._mentions.of_post(post)):
             return Missing.AGGREGATES_ONLY
         place = self._mentions.place(post)

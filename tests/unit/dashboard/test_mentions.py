@@ -8,17 +8,22 @@ import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.dashboard.view import follow
+from services.dashboard.view import state as states
 from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted, key_of
 from services.dashboard.view.state import State
+from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway
-from shared.events import Concept, Mention, Span
-from shared.topics import POSTS, partition_of
+from shared.events import Concept, Deletion, Mention, Span, encode
+from shared.settings import Settings
+from shared.topics import DELETION_HEADER, DELETIONS, POSTS, partition_of
 
 WHEN = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 
@@ -176,3 +181,35 @@ def test_health_tells_since_when_and_from_when_what_is_shown_is() -> None:
     assert "secret" not in away.detail
     state.worked()
     assert state.health().state == "up"
+
+
+@pytest.mark.parametrize("stalls", [True, False])
+def test_no_text_is_shown_while_deletions_are_not_followed(
+    file: Mentions, monkeypatch: pytest.MonkeyPatch, stalls: bool
+) -> None:
+    file.take(read(mention("m", "x:1"), posts=[("x:1", 3)]))
+    state = State("mentions")
+    state.worked()
+    if stalls:
+        monkeypatch.setattr(states, "STALLED_SECONDS", -1.0)
+    else:
+        state.failed(DependencyAway("Kafka is away", fix="start it"))
+    texts = Texts(Settings(), file, state)
+    assert texts.of(["x:1"], patience=0.0)["x:1"].missing is Missing.DELETIONS_UNKNOWN
+    assert state.health().state == "away"
+    texts.close()
+
+
+def test_a_later_version_of_an_edited_post_appears(file: Mentions) -> None:
+    file.take(read(mention("m", "x:1"), posts=[("x:1", 3)]))
+    deletion = Deletion(id="x:1", deleted_at=WHEN, requested_at=WHEN, edited=True)
+    edited = Read()
+    value = encode(deletion)
+    tombstone = SimpleNamespace(key=b"x:1", value=None, offset=4, headers=[(DELETION_HEADER, value)])
+    follow._take(DELETIONS.suffix, SimpleNamespace(key=b"x:1", value=value), edited)
+    follow._take(POSTS.suffix, tombstone, edited)
+    file.take(edited)
+    assert (file.of_post("x:1"), file.place("x:1"), file.taken_back("x:1")) == ([], None, False)
+    file.take(read(mention("n", "x:1"), posts=[("x:1", 5)]))
+    assert [one.id for one in file.of_post("x:1")] == ["n"]
+    assert file.place("x:1") is not None
