@@ -16,13 +16,8 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.evidence import Cursor, evidence
-<<<<<<< HEAD
 from services.dashboard.opened import Opened, found, looked_at, may_work, reads_evidence
-from services.dashboard.pages.alerts import all_lines
-=======
-from services.dashboard.opened import Opened, found, looked_at, may_work
 from services.dashboard.pages.alerts import all_lines, seen_by
->>>>>>> w-fc
 from services.dashboard.rendering import page
 from services.dashboard.trend import trend
 from services.dashboard.triage import Query as ListQuery
@@ -84,17 +79,12 @@ def evidence_of(
     at: Annotated[int | None, Query(ge=0, le=_LATEST)] = None,
     after: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
-<<<<<<< HEAD
     """A page of posts, the newest first; `at` and `after` are where the page before ended.
 
     That somebody reads them is noted first. Raises AdrwatchError and DependencyAway where it cannot be.
     """
-    opened = found(desk, alert_id)
-    reads_evidence(desk, who, opened)
-=======
-    """A page of posts, the newest first; `at` and `after` are where the page before ended."""
     opened = found(desk, alert_id, who)
->>>>>>> w-fc
+    reads_evidence(desk, who, opened)
     before: Cursor | None = None if at is None or after is None else (at, after)
     return _part(
         request, "the posts", "alert/evidence.html",

@@ -72,19 +72,14 @@ def row(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response
     alert = desk.view.alerts.get(alert_id)
     if alert is None:
         return Response("")
-<<<<<<< HEAD
     return page(
         request,
         "alerts/row.html",
-        line=lines_of(desk, [alert])[0],
+        line=seen_by(who, lines_of(desk, [alert]))[0],
         fresh=True,
         query=Query.of(request.query_params),
         trends=trends_of(desk, [alert]),
     )
-=======
-    line = seen_by(who, lines_of(desk, [alert]))[0]
-    return page(request, "alerts/row.html", line=line, fresh=True, trends=trends_of(desk, [alert]))
->>>>>>> w-fc
 
 
 def all_lines(desk: Desk) -> list[Line]:
