@@ -38,7 +38,8 @@ def required(example: Event) -> list[str]:
 
 def test_the_published_schemas_are_in_step_with_the_code() -> None:
     assert differing(PUBLISHED) == [], "run: adrwatch schema write docs/schemas"
-    assert {path.name for path in PUBLISHED.iterdir()} == set(generated())
+    # The API's own document has its test beside the API's.
+    assert {path.name for path in PUBLISHED.iterdir()} - {"openapi.json"} == set(generated())
 
 
 @by_name
