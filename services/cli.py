@@ -26,6 +26,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
+    app.callback()(_every_command)
     for module in COMMANDS:
         import_module(module).register(app)
     app.add_typer(worker, name="worker")
@@ -58,6 +59,13 @@ COMMANDS: tuple[str, ...] = (
     "services.models.cli",
     "services.training.cli",
 )
+
+
+def _every_command() -> None:
+    # Until a worker sets its own: a line of a log never stands among a command's answer.
+    from shared import logs
+
+    logs.configure("adrwatch", "WARNING")
 
 
 # What shells call a command that Ctrl-C ended: 128 and the number of the signal.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import uuid
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import structlog
 import typer.main
 import typer.testing
 
@@ -38,6 +40,27 @@ def commands_are_made_once() -> Iterator[None]:
         patch.setattr(typer.main, "get_command", made_once)
         patch.setattr(typer.testing, "_get_command", made_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def logs_are_left_as_they_were() -> Iterator[None]:
+    """A command that a test runs in this process sends the logs of the whole process where the next test reads an answer."""
+    root = logging.getLogger()
+    disabled = root.manager.disable
+    levels = {one: one.level for one in (root, *root.manager.loggerDict.values()) if isinstance(one, logging.Logger)}
+    # pytest's own handlers come and go with each phase of a test.
+    handlers = [one for one in root.handlers if not type(one).__module__.startswith("_pytest")]
+    configured = structlog.get_config() if structlog.is_configured() else None
+    yield
+    root.handlers[:] = handlers + [one for one in root.handlers if type(one).__module__.startswith("_pytest")]
+    for one in (root, *root.manager.loggerDict.values()):
+        if isinstance(one, logging.Logger):
+            one.setLevel(levels.get(one, logging.NOTSET))
+    logging.disable(disabled)
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+    if configured is not None:
+        structlog.configure(**configured)
 
 
 @pytest.fixture(scope="session")

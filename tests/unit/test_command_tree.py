@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
+import pytest
 from typer import Typer
+from typer.testing import CliRunner
 
+from services import settings_command
 from services.cli import build
+from shared import logs
+from shared.settings import Settings, load
 
 
 def registered(app: Typer, path: str = "adrwatch") -> list[str]:
@@ -40,3 +46,15 @@ def test_the_tree_is_made_without_the_libraries_that_single_commands_need() -> N
     )
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_line_of_a_log_never_stands_among_the_answer_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_and_say() -> Settings:
+        logs.logger("somewhere").info("on the way")
+        logs.logger("somewhere").warning("worth knowing")
+        return load()
+
+    monkeypatch.setattr(settings_command, "load", load_and_say)
+    done = CliRunner().invoke(build(), ["settings", "--json"])
+    assert json.loads(done.stdout)["topic_prefix"] == "adr"
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["worth knowing"]

@@ -6,26 +6,10 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from shared import logs
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, disabled = root.handlers[:], root.level, logging.root.manager.disable
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.disable(disabled)
-    for name in ("kafka", "aiokafka", "faust", "tweepy", "urllib3"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.mark.parametrize("field", sorted(logs.FORBIDDEN))
