@@ -66,9 +66,7 @@ class Book(Generic[D]):
     def look(self, dossier_id: str, reason: str) -> tuple[D, list[Comment]]:
         """One with its comments; that somebody looked is recorded. Raises AdrwatchError where there is none."""
         with self._trail.recording(self._database) as recording:
-            found = self._existing(recording.connection, dossier_id)
-            self._saw(recording, found, reason)
-            return found, list(_comments(recording.connection, dossier_id))
+            return self._looked(recording, dossier_id, reason)
 
     def change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D], seen: str | None = None) -> D:
         """Change one. Where it stays as it is, that somebody looked is recorded. `seen`: the stamp of what it was made from.
@@ -152,6 +150,11 @@ class Book(Generic[D]):
             else:
                 self._write(recording, before, after, action, reason)
             return after
+
+    def _looked(self, recording: Recording, dossier_id: str, reason: str) -> tuple[D, list[Comment]]:
+        found = self._existing(recording.connection, dossier_id)
+        self._saw(recording, found, reason)
+        return found, list(_comments(recording.connection, dossier_id))
 
     def _saw(self, recording: Recording, found: D, reason: str) -> None:
         state = digest(msgspec.json.encode(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
@@ -89,6 +89,12 @@ def spaced(word: str) -> str:
     return word.replace("_", " ").replace(".", ": ")
 
 
+def line(values: Sequence[float]) -> str:
+    """The points of a small line chart, 100 wide and 24 high, from zero to its highest value."""
+    top, step = max([1, *values]), 100 / max(1, len(values) - 1)
+    return " ".join(f"{place * step:.1f},{22 - 20 * value / top:.1f}" for place, value in enumerate(values))
+
+
 def utc_day(seconds: int) -> str:
     """The day of a time in seconds since 1970, UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
@@ -125,7 +131,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "without": without, "written": written,
+        "utc_day": utc_day, "line": line, "without": without, "written": written,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +13,7 @@ from shared.cases.clocks import deadlines
 from shared.cases.model import TRANSITIONS, Case, State
 from shared.cases.review import Review
 from shared.errors import AdrwatchError
-from shared.events import Alert, Measure
+from shared.events import Alert
 
 PAGE = 50
 LANES = ("urgent", "special", "signal")
@@ -30,6 +30,15 @@ class Line:
     since: datetime | None
     dossier: Case | Review | None
     listed: str | None
+    _keys: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def key(self, sort: str) -> Any:
+        """What it is sorted by, found once: lines stay from one request to the next. None where it has none."""
+        if sort not in self._keys:
+            found = SORTS[sort](self)
+            # NaN is no place in an order.
+            self._keys[sort] = found if found == found else None
+        return self._keys[sort]
 
     @property
     def state(self) -> State:
@@ -59,9 +68,13 @@ class Line:
             return self.dossier.serious_word
         return "suggested" if self.alert.lane == "urgent" else ""
 
-    def measure(self, name: str) -> Measure | None:
-        """A measure of the alert."""
-        return self.alert.measures.get(name)
+    def value(self, measure: str) -> float | None:
+        """A measure of the alert; None where it has none."""
+        return found.value if (found := self.alert.measures.get(measure)) else None
+
+    def lower(self, measure: str) -> float | None:
+        """The lower end of a measure's interval."""
+        return found.lower if (found := self.alert.measures.get(measure)) else None
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,11 @@ class Query:
         """The address of the list sorted by a column: the other way round where it is sorted by it already."""
         return self.but(sort=name, order="asc" if self.sort == name and self.order == "desc" else "desc")
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it wants some only."""
+        return bool(self.q or self.lane or self.state or self.assignee or self.reports)
+
     def wants(self, line: Line, me: str) -> bool:
         """Whether a line is among those that are wanted."""
         alert, said = line.alert, self.q.casefold()
@@ -140,23 +158,15 @@ def began(alert: Alert, *, exact: bool) -> datetime:
     return alert.episode.replace(minute=0, second=0, microsecond=0)
 
 
-def _lower(name: str) -> Callable[[Line], float | None]:
-    return lambda line: found.lower if (found := line.measure(name)) else None
-
-
-def _value(name: str) -> Callable[[Line], float | None]:
-    return lambda line: found.value if (found := line.measure(name)) else None
-
-
 # By what the list is sorted; the larger is the more urgent.
 SORTS: dict[str, Callable[[Line], Any]] = {
     "drug": lambda line: (line.alert.drug.label.casefold(), line.alert.reaction.label.casefold()),
     "reaction": lambda line: (line.alert.reaction.label.casefold(), line.alert.drug.label.casefold()),
     "reports": lambda line: line.reports,
-    "expected": _value("expected"),
-    "ebgm": _lower("ebgm"),
-    "ic": _lower("ic"),
-    "prr": _value("prr"),
+    "expected": lambda line: line.value("expected"),
+    "ebgm": lambda line: line.lower("ebgm"),
+    "ic": lambda line: line.lower("ic"),
+    "prr": lambda line: line.value("prr"),
     "lane": lambda line: -LANES.index(line.alert.lane),
     "serious": lambda line: line.serious,
     "listed": lambda line: line.listed or "",
@@ -166,14 +176,31 @@ SORTS: dict[str, Callable[[Line], Any]] = {
 }
 
 
-def chosen(lines: Iterable[Line], query: Query, me: str) -> list[Line]:
-    """The lines that are wanted, in the order that is wanted; those without the value stand last in both orders."""
-    wanted = sorted((line for line in lines if query.wants(line, me)), key=lambda line: line.alert.id)
-    value = SORTS[query.sort]
-    known = [line for line in wanted if (found := value(line)) is not None and found == found]
-    known.sort(key=value, reverse=query.order == "desc")
-    there = {line.alert.id for line in known}
-    return known + [line for line in wanted if line.alert.id not in there]
+class Ordered:
+    """Lines in each order that was asked for so far. Any thread may ask."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = sorted(lines, key=lambda line: line.alert.id)
+        self._orders: dict[tuple[str, str], list[Line]] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def by(self, sort: str, order: str) -> list[Line]:
+        """All of them; those without the value stand last in both orders. The list is shared: leave it as it is."""
+        found = self._orders.get((sort, order))
+        if found is None:
+            known = [line for line in self._lines if line.key(sort) is not None]
+            known.sort(key=lambda line: line.key(sort), reverse=order == "desc")
+            found = known + [line for line in self._lines if line.key(sort) is None]
+            self._orders[sort, order] = found
+        return found
+
+
+def chosen(lines: Ordered, query: Query, me: str) -> list[Line]:
+    """The lines that are wanted, in the order that is wanted."""
+    ordered = lines.by(query.sort, query.order)
+    return [line for line in ordered if query.wants(line, me)] if query.narrows else ordered
 
 
 def paged(lines: Sequence[Line], query: Query) -> tuple[Sequence[Line], int]:

@@ -20,7 +20,7 @@ from services.dashboard.api.cursors import Page, page_of
 from services.dashboard.api.models import Alert, CaseOut, Changed
 from services.dashboard.api.times import micros, moment
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pages.alerts import lines_of, seen_by
+from services.dashboard.pages.alerts import lines_of
 from services.dashboard.taking_up import Hand
 from services.dashboard.triage import Line
 from shared import events
@@ -57,7 +57,7 @@ def alerts(
         raise DependencyAway("the topic of alerts is still being read", fix="ask again in some seconds")
     found = [
         line
-        for line in seen_by(who, lines_of(desk, [one for one in desk.view.alerts.all() if wanted.wants(one)]))
+        for line in lines_of(desk, who, (one for one in desk.view.alerts.all() if wanted.wants(one)))
         if (reaction is None or concept_matches(reaction, line.alert.reaction))
         and lane in (None, line.alert.lane)
         and state in (None, line.state)
@@ -79,7 +79,7 @@ async def changes(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
 @router.get("/alerts/{alert_id}", responses=problems.MISSING)
 def alert(desk: TheDesk, who: Reader, alert_id: str) -> Alert:
     """One alert as it is now."""
-    return Alert.of(seen_by(who, lines_of(desk, [_there(desk, alert_id)]))[0], evidence=who.may(Right.SEE_EVIDENCE))
+    return Alert.of(lines_of(desk, who, [_there(desk, alert_id)])[0], evidence=who.may(Right.SEE_EVIDENCE))
 
 
 class Decision(BaseModel):
@@ -108,7 +108,7 @@ def decide(
     if decision.state is not None:
         hand.move(found, decision.state, reason)
     later.add_task(hand.tell)
-    return Alert.of(seen_by(who, lines_of(desk, [found]))[0], evidence=who.may(Right.SEE_EVIDENCE))
+    return Alert.of(lines_of(desk, who, [found])[0], evidence=who.may(Right.SEE_EVIDENCE))
 
 
 class Remark(BaseModel):

@@ -15,7 +15,7 @@ from services.dashboard import pairs
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pages.alerts import lines_of, seen_by
+from services.dashboard.pages.alerts import lines_of
 from services.dashboard.rendering import page
 from services.dashboard.spans import PRESETS, span
 from services.dashboard.view.heat import Heat, heat
@@ -101,7 +101,7 @@ def _one(request: Request, desk: Desk, who: Person, kind: Kind, concept_id: str)
         request, "concepts/one.html", words=urlencode({kind: concept_id} | words),
         kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
         series=_plain(series(counted, first, last, **wanted)), shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
-        alerts=seen_by(who, lines_of(desk, alerts)), sources=_bars(desk.view.mentions.counts(mentions, "source")),
+        alerts=lines_of(desk, who, alerts), sources=_bars(desk.view.mentions.counts(mentions, "source")),
         languages=_bars(desk.view.mentions.counts(mentions, "language")), health=desk.view.reports.state.health(),
     )  # fmt: skip
 

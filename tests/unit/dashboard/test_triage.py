@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.triage import PAGE, SORTS, Line, Query, chosen, paged
+from services.dashboard.triage import PAGE, SORTS, Line, Ordered, Query, chosen, paged
 from shared.cases.model import Case
 from shared.cases.review import review_of
 from shared.errors import AdrwatchError
@@ -35,9 +35,9 @@ def names(lines: list[Line]) -> list[str]:
 
 def test_search_looks_into_names_without_case_and_knows_ids() -> None:
     lines = [line("a", "Sertraline"), line("b", "metformin")]
-    assert names(chosen(lines, Query(q="SERTRA"), "me")) == ["a"]
-    assert names(chosen(lines, Query(q="insom"), "me")) == ["a", "b"]
-    assert names(chosen(lines, Query(q="b"), "me")) == ["b"]
+    assert names(chosen(Ordered(lines), Query(q="SERTRA"), "me")) == ["a"]
+    assert names(chosen(Ordered(lines), Query(q="insom"), "me")) == ["a", "b"]
+    assert names(chosen(Ordered(lines), Query(q="b"), "me")) == ["b"]
 
 
 def test_mine_nobody_s_and_somebody_s_are_told_apart() -> None:
@@ -45,9 +45,9 @@ def test_mine_nobody_s_and_somebody_s_are_told_apart() -> None:
         line(name, dossier=review_with(name, assignee)) for name, assignee in (("a", "me myself"), ("b", "you"))
     )
     lines = [mine, other, line("c")]
-    assert names(chosen(lines, Query(assignee="me"), "me myself")) == ["a"]
-    assert names(chosen(lines, Query(assignee="nobody"), "me myself")) == ["c"]
-    assert names(chosen(lines, Query(assignee="you"), "me myself")) == ["b"]
+    assert names(chosen(Ordered(lines), Query(assignee="me"), "me myself")) == ["a"]
+    assert names(chosen(Ordered(lines), Query(assignee="nobody"), "me myself")) == ["c"]
+    assert names(chosen(Ordered(lines), Query(assignee="you"), "me myself")) == ["b"]
 
 
 def review_with(name: str, assignee: str | None, state: str = "new") -> Any:
@@ -60,8 +60,8 @@ def test_open_are_all_that_are_not_closed() -> None:
         line("b", dossier=review_with("b", None, "closed")),
         line("c", dossier=review_with("c", None, "triaged")),
     ]
-    assert names(chosen(lines, Query(state="open"), "me")) == ["a", "c"]
-    assert names(chosen(lines, Query(state="closed"), "me")) == ["b"]
+    assert names(chosen(Ordered(lines), Query(state="open"), "me")) == ["a", "c"]
+    assert names(chosen(Ordered(lines), Query(state="closed"), "me")) == ["b"]
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -70,7 +70,7 @@ def test_those_without_the_measure_stand_last_in_both_orders(order: str) -> None
         line("none"), line("absent", measures={"ebgm": Measure(None)}), line("low", measures={"ebgm": Measure(3.0, 1.0, 9.0)}),
         line("high", measures={"ebgm": Measure(2.5, 2.0, 3.0)}),
     ]  # fmt: skip
-    found = names(chosen(lines, Query(sort="ebgm", order=order), "me"))
+    found = names(chosen(Ordered(lines), Query(sort="ebgm", order=order), "me"))
     assert found[:2] == (["low", "high"] if order == "asc" else ["high", "low"])
     assert set(found[2:]) == {"none", "absent"}
 
@@ -84,7 +84,7 @@ def test_the_earliest_deadline_is_the_first_that_is_due() -> None:
         )  # fmt: skip
         return line(name, dossier=there)
 
-    assert names(chosen([case("late", 5), line("none"), case("soon", 1)], Query(sort="due"), "me")) == [
+    assert names(chosen(Ordered([case("late", 5), line("none"), case("soon", 1)]), Query(sort="due"), "me")) == [
         "soon",
         "late",
         "none",
@@ -120,4 +120,4 @@ def test_a_word_that_is_none_is_named(given: dict[str, str], named: str) -> None
 
 def test_every_column_sorts_a_line_of_which_little_is_known() -> None:
     for sort in SORTS:
-        assert names(chosen([line(since=None)], Query(sort=sort), "me")) == ["one"]
+        assert names(chosen(Ordered([line(since=None)]), Query(sort=sort), "me")) == ["one"]
