@@ -36,6 +36,7 @@ from services.dashboard.pages import (
     operations,
     review,
     saved,
+    topics,
     triage,
 )  # fmt: skip
 from services.dashboard.rendering import STATIC, page, partial
@@ -50,7 +51,7 @@ _SMALLEST_GZIP = 1000
 _GZIP_LEVEL = 4
 _PAGES = (
     access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
-    explore.router, operations.router, review.router, saved.router,
+    explore.router, operations.router, review.router, saved.router, topics.router,
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ NAVIGATION = (
     (Right.SEE_ALERTS, "/reactions", "Reactions"),
     (Right.SEE_ALERTS, "/explore", "Explore"),
     (Right.LABEL_POSTS, "/review", "Review"),
+    (Right.SEE_ALERTS, "/topics", "Topics"),
     (Right.SEE_OPERATIONS, "/operations", "Operations"),
     (Right.MANAGE_PEOPLE, "/people", "People"),
 )
@@ -100,6 +101,14 @@ def utc_day(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
 
 
+def coded(words: str) -> Markup:
+    """Words of the reference, in which `such` is a name of code."""
+    parts = words.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(one) if place % 2 else one for place, one in enumerate(parts)
+    )
+
+
 def path(name: str) -> str:
     """A name as a part of an address."""
     return quote(name, safe="")
@@ -131,7 +140,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "line": line, "without": without, "written": written,
+        "utc_day": utc_day, "line": line, "coded": coded, "without": without, "written": written,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}

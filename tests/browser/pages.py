@@ -32,6 +32,7 @@ PAGES = (
     Page("reaction", "/reactions/{reaction}", docs=("light",)),
     Page("explore", "/explore?days=30&least=1", docs=("light",)),
     Page("review", "/review", docs=("light",)),
+    Page("topics", "/topics", docs=("light",)),
     Page("operations", "/operations", docs=("light",)),
     Page("dead-letters", "/operations/dead-letters", docs=("light",)),
     Page("account", "/account", docs=("light",)),
