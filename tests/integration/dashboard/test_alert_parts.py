@@ -20,6 +20,7 @@ from shared.signals.rules import load_rules
 from shared.signals.windows import Row, to_ms
 from shared.topics import POSTS
 from tests.integration.dashboard.conftest import Publish
+from tests.integration.dashboard.test_alerts_page import trail
 from tests.integration.dashboard.test_view import World, mention, wait_for
 
 WHEN = now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
@@ -94,6 +95,29 @@ def test_older_posts_come_page_by_page(world: World, client: TestClient, publish
     rest = client.get(older, headers=HTMX).text
     assert rest.count('<article class="post">') == 2
     assert "Show older posts" not in rest
+
+
+def test_the_api_gives_posts_by_policy_page_by_page_and_the_trail_says_who_read_them(
+    world: World, client: TestClient, publish: Publish
+) -> None:
+    publish(ALERT)
+    fill(world, client, {"own:1": None, "own:2": None, "own:3": Terms(aggregates_only=True)})
+    address = "/api/v1/alerts/signal-1/evidence"
+    first = client.get(address, params={"limit": 2})
+    assert first.headers["Cache-Control"] == "no-store"
+    rest = client.get(address, params={"limit": 2, "cursor": first.json()["next"]}).json()
+    assert rest["next"] is None
+    found = {one["post"]: one for one in (*first.json()["items"], *rest["items"])}
+    assert set(found) == {"own:1", "own:2", "own:3"}
+    own = found["own:1"]
+    assert own["text"] == TEXT
+    named = [own["text"][own[span]["start"] : own[span]["end"]] for span in ("drug", "reaction")]
+    assert named == ["Metformin", "vomiting"]
+    assert "one clause" in " ".join(own["why"])
+    assert (found["own:3"]["text"], found["own:3"]["missing"]) == (None, "only aggregates may be kept")
+    assert trail(client)[-2:] == [("read", "signal:signal-1", "evidence")] * 2
+    assert client.get(address, params={"cursor": "WzFd"}).status_code == 404
+    assert len(trail(client)) == 2
 
 
 def test_of_a_single_report_only_its_own_post_is_shown(world: World, client: TestClient, publish: Publish) -> None:
