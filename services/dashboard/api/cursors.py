@@ -36,7 +36,7 @@ def page_of(
     except TypeError:
         raise _none() from None
     shown = found[:limit]
-    return shown, _encoded(key(shown[-1])) if len(found) > limit else None
+    return shown, cursor_of(key(shown[-1])) if len(found) > limit else None
 
 
 def first_of(cursor: str) -> Any:
@@ -51,7 +51,8 @@ def _plain(key: tuple[Any, ...]) -> list[Any]:
     return list(msgspec.to_builtins(key))
 
 
-def _encoded(key: tuple[Any, ...]) -> str:
+def cursor_of(key: tuple[Any, ...]) -> str:
+    """The cursor behind the thing of a key."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
