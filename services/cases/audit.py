@@ -153,7 +153,8 @@ class Trail:
         # SQLite keeps whatever it is given: what is above the highest number is none.
         for row in read(connection, (AUDIT.c.seq <= last) | (AUDIT.c.seq > HIGHEST)):
             rows += 1
-            if not isinstance(row.seq, int):
+            number: Any = row.seq
+            if not isinstance(number, int):
                 unnumbered += 1
                 continue
             expected = before.seq + 1 if before else 1

@@ -102,7 +102,9 @@ def distinct(connection: Connection, column: sa.Column[str]) -> list[str]:
 
 
 def _entries(connection: Connection, query: sa.Select[tuple[object, ...]]) -> list[Entry]:
-    return [Entry(**row._mapping) for row in connection.execute(query)]
+    """Rows whose words are words: in SQLite, one that somebody altered may hold anything."""
+    found = [Entry(**row._mapping) for row in connection.execute(query)]
+    return [Entry(row.seq, *(str(getattr(row, name)) for name in Entry.__struct_fields__[1:])) for row in found]
 
 
 def _is_any(connection: Connection, wanted: Wanted, beyond: sa.ColumnElement[bool]) -> bool:

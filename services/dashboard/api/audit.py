@@ -52,7 +52,9 @@ def rows(
     desk: TheDesk, _: Annotated[Person, needs(Right.SEE_AUDIT)],
     actor: Annotated[Word, Query(max_length=100, description="who did it")] = "",
     action: Annotated[Word, Query(max_length=40, description="such as read or state")] = "",
-    subject: Annotated[Word, Query(max_length=80, description="such as case:4f0c1d2e3b5a69788796, an id alone, or case for all")] = "",
+    subject: Annotated[
+        Word, Query(max_length=80, description="such as case:4f0c1d2e3b5a69788796, its id alone, or case for all of them")
+    ] = "",
     since: Moment = None, until: Moment = None,
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Page[Row]:  # fmt: skip
@@ -62,9 +64,5 @@ def rows(
         raise HTTPException(404, "the cursor is none of this list: begin without one")
     with desk.database.reading() as connection:
         found = part(connection, Wanted(actor, action, subject, since, until), limit, before)
-    # What somebody altered may be no text any more.
-    items = [
-        Row(**{name: value if name == "seq" else str(value) for name, value in msgspec.structs.asdict(row).items()})
-        for row in found.rows
-    ]
+    items = [Row(**msgspec.structs.asdict(row)) for row in found.rows]
     return Page(items=items, next=cursor_of((items[-1].seq,)) if found.older else None)

@@ -77,17 +77,9 @@ class Line:
 
 def lines(desk: Desk, who: Person, rows: Iterable[Entry], doubted: set[int]) -> list[Line]:
     """Rows as a person may see them: of what a case is about and where its page is, those learn who may see it."""
-    # A row that somebody altered may hold anything.
-    found = [_as_words(row) for row in rows]
+    found = list(rows)
     items = _items(desk, who, {row.subject for row in found})
     return [_line(row, items[row.subject], row.seq in doubted) for row in found]
-
-
-def _as_words(row: Entry) -> Entry:
-    words = {
-        name: value if isinstance(value, str) else str(value) for name, value in msgspec.structs.asdict(row).items()
-    }
-    return Entry(**words | {"seq": row.seq})
 
 
 def _line(row: Entry, item: Item, doubted: bool) -> Line:
