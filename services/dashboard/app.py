@@ -30,6 +30,7 @@ from services.dashboard.pages import (
     alert,
     alerts,
     assessing,
+    audit,
     concepts,
     downloads,
     explore,
@@ -51,7 +52,7 @@ _SMALLEST_GZIP = 1000
 _GZIP_LEVEL = 4
 _PAGES = (
     access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
-    explore.router, operations.router, review.router, saved.router, topics.router,
+    explore.router, operations.router, review.router, saved.router, topics.router, audit.router,
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from services.cases.book import Book
 from services.cases.database import Database
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
+from services.dashboard.audit.proof import Verifier
 from services.dashboard.beside import Background
 from services.dashboard.dossiers import Dossier, Dossiers
 from services.dashboard.labels.queue import Queue
@@ -46,11 +47,13 @@ class Desk:
     _opening: threading.Lock = field(default_factory=threading.Lock)
     operations: Operations = field(init=False)
     listing: Listing = field(init=False)
+    proof: Verifier = field(init=False)
     review: Queue = field(init=False)
 
     def __post_init__(self) -> None:
         self.review = Queue(self.settings)
         self.listing = Listing(self.line)
+        self.proof = Verifier(lambda: self.trail.verify(self.database))
         self.operations = Operations(
             self.settings, self.rules, self.trail, lambda: self.database, lambda: self.view.health()
         )

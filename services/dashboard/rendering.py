@@ -29,6 +29,7 @@ NAVIGATION = (
     (Right.LABEL_POSTS, "/review", "Review"),
     (Right.SEE_ALERTS, "/topics", "Topics"),
     (Right.SEE_OPERATIONS, "/operations", "Operations"),
+    (Right.SEE_AUDIT, "/audit", "Audit"),
     (Right.MANAGE_PEOPLE, "/people", "People"),
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -45,8 +46,11 @@ def moment(value: datetime | None) -> Markup:
 
 
 def written(value: str) -> Markup:
-    """A time as the database has it."""
-    return moment(datetime.fromisoformat(value))
+    """A time as the database has it; what somebody put there that is no time, as it stands there."""
+    try:
+        return moment(datetime.fromisoformat(value))
+    except ValueError:
+        return Markup.escape(value)
 
 
 def age(value: datetime | None) -> Markup:

@@ -47,7 +47,7 @@ def span(given: Mapping[str, str], closed_until_ms: int | None, usual: int = 28)
     """
     end = closed_until_ms if closed_until_ms is not None else to_ms(datetime.now(UTC))
     end = end // HOUR_MS * HOUR_MS
-    first, last = (_day(given, name) for name in ("from", "to"))
+    first, last = (day(given, name) for name in ("from", "to"))
     if first is None and last is None:
         days = _days(given.get("days", ""), usual)
         return Span(end - days * _DAY_MS, end, {} if days == usual else {"days": str(days)}, days)
@@ -68,7 +68,8 @@ def last_day(one: Span) -> date:
     return (one.end - timedelta(milliseconds=1)).date()
 
 
-def _day(given: Mapping[str, str], name: str) -> date | None:
+def day(given: Mapping[str, str], name: str) -> date | None:
+    """A day of an address; None where it names none. Raises AdrwatchError for what is no day."""
     word = given.get(name, "").strip()
     if not word:
         return None
