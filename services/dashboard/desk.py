@@ -42,7 +42,7 @@ class Desk:
     dossiers: Dossiers = field(default_factory=Dossiers)
     deeds: Deeds = field(default_factory=Deeds)
     # The lines of the list of alerts, with the versions of what they were made of.
-    lines: tuple[tuple[int, int], list[Line]] = field(default=((-1, -1), []))
+    lines: tuple[tuple[int, int, int], list[Line]] = field(default=((-1, -1, -1), []))
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
     operations: Operations = field(init=False)

@@ -15,8 +15,9 @@ from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.rendering import page, partial
 from services.dashboard.saved import SavedViews
-from services.dashboard.triage import LANES, Line, Query, chosen, paged
+from services.dashboard.triage import LANES, SERIOUS, Line, Query, chosen, paged
 from services.dashboard.view.series import trends
+from services.dashboard.view.serious import NONE
 from shared.cases.model import TRANSITIONS, Case
 from shared.events import Alert
 
@@ -45,7 +46,7 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
         request, "alerts/page.html" if whole else "alerts/list.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
         pages=pages, found=len(found), total=len(everything), just_in=desk.view.alerts.last(_JUST_IN),
-        lanes=LANES, states=list(TRANSITIONS),
+        lanes=LANES, states=list(TRANSITIONS), seriousness=SERIOUS,
         trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
         views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
@@ -83,9 +84,9 @@ def row(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response
 
 
 def all_lines(desk: Desk) -> list[Line]:
-    """All alerts with what people have made of them, the latest first; made anew when either has changed."""
+    """All alerts with what people and posts say of them, the latest first; made anew when any of that has changed."""
     desk.dossiers.by_alert(desk.database, desk.trail)
-    key = (desk.view.alerts.version, desk.dossiers.version)
+    key = (desk.view.alerts.version, desk.dossiers.version, desk.view.serious.version)
     if desk.lines[0] != key:
         desk.lines = (key, lines_of(desk, desk.view.alerts.all()))
     return desk.lines[1]
@@ -94,8 +95,10 @@ def all_lines(desk: Desk) -> list[Line]:
 def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
     """Alerts with what people have made of them."""
     dossiers = desk.dossiers.by_alert(desk.database, desk.trail)
+    serious, since = desk.view.serious.of(alerts), desk.view.alerts.since
     return [
-        Line(alert, desk.view.alerts.since(alert.id), dossiers.get(alert.id), desk.listed(alert)) for alert in alerts
+        Line(alert, since(alert.id), dossiers.get(alert.id), desk.listed(alert), serious.get(alert.id, NONE))
+        for alert in alerts
     ]
 
 

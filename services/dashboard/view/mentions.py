@@ -92,6 +92,8 @@ class Mentions:
         self._path = folder / FILE
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_KEPT)
         self._closed = False
+        self._serious_version = self._removed_at = 0
+        self._serious_at: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         with self._broken_is_removed():
@@ -125,7 +127,9 @@ class Mentions:
         """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
         with self._writing() as write:
             # Before what was read with it, which may be of the later version.
-            write.executemany("DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited])
+            went = write.executemany(
+                "DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited]
+            ).rowcount
             for post, offset in read.posts:
                 if offset is None:
                     write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
@@ -133,14 +137,24 @@ class Mentions:
                     write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (key_of(post), offset))
             for part, offset, name, mention in read.mentions:
                 if mention is None:
-                    write.execute("DELETE FROM mentions WHERE id = ?", (name,))
+                    went += write.execute("DELETE FROM mentions WHERE id = ?", (name,)).rowcount
                 else:
                     self._insert(write, part, offset, mention)
             gone = [(key_of(post),) for post in read.gone]
             write.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
-            for table in ("mentions", "places"):
-                write.executemany(f"DELETE FROM {table} WHERE post = ?", gone)
+            went += write.executemany("DELETE FROM mentions WHERE post = ?", gone).rowcount
+            write.executemany("DELETE FROM places WHERE post = ?", gone)
             write.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", read.positions)
+        self._note_serious(read, removed=went > 0)
+
+    def _note_serious(self, read: Read, *, removed: bool) -> None:
+        pairs = {(one.drug.id, one.reaction.id) for *_, one in read.mentions if one is not None and one.serious}
+        if removed or pairs:
+            version = self._serious_version + 1
+            # Of which pairs something was removed is not asked: that is rare, and then all are counted anew.
+            self._removed_at = version if removed else self._removed_at
+            self._serious_at |= dict.fromkeys(pairs, version)
+            self._serious_version = version
 
     def let_go(self, topic: str, partition: int, first: int) -> None:
         """Forget what a topic (by its suffix) has let go of: everything of a partition before its first offset."""
@@ -158,12 +172,12 @@ class Mentions:
             return
         kept = msgspec.structs.replace(mention, author=None, fingerprint=None)
         write.execute(
-            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, serious, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 mention.id, part, offset, key, to_ms(mention.created_at), self._concept(write, mention.drug),
                 self._concept(write, mention.reaction), mention.post_id.partition(":")[0], mention.language,
-                _encode(kept),
+                ",".join(mention.serious) or None, _encode(kept),
             ),
         )  # fmt: skip
 
@@ -220,6 +234,25 @@ class Mentions:
             ids = dict(self._all("SELECT code, id FROM concepts"))
             return {str(ids[what]): int(posts) for what, posts in rows}
         return {str(what): int(posts) for what, posts in rows}
+
+    def serious(self, wanted: Wanted) -> list[tuple[int, tuple[str, ...]]]:
+        """The keys of the posts of a pair that tell of something serious, with the names that their mentions have for that."""
+        where, values = _where(wanted)
+        rows = self._all(
+            "SELECT DISTINCT m.post, m.serious FROM mentions m INDEXED BY of_serious"
+            f" WHERE {' AND '.join(where)} AND m.serious IS NOT NULL",
+            values,
+        )
+        return [(int(post), tuple(str(names).split(","))) for post, names in rows]
+
+    @property
+    def serious_version(self) -> int:
+        """A number that rises whenever what `serious` says of any pair may have changed."""
+        return self._serious_version
+
+    def serious_since(self, drug: str, reaction: str) -> int:
+        """The `serious_version` from which on what `serious` says of a pair is as it is."""
+        return max(self._removed_at, self._serious_at.get((drug, reaction), 0))
 
     def total(self) -> int:
         """How many mentions there are."""
