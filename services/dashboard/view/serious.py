@@ -28,13 +28,12 @@ NONE = Tally()
 
 
 class SeriousPosts:
-    """Any thread may ask. What was counted stays until a mention that is serious came or went."""
+    """Any thread may ask. What was counted stays until a serious mention of the pair came, or one was taken back."""
 
     def __init__(self, mentions: Mentions) -> None:
         self._mentions = mentions
         self._lock = threading.Lock()
-        self._version = -1
-        self._known: dict[Wanted, Tally] = {}
+        self._known: dict[str, tuple[Wanted, int, Tally]] = {}
 
     @property
     def version(self) -> int:
@@ -44,16 +43,16 @@ class SeriousPosts:
     def of(self, alerts: Iterable[Alert]) -> dict[str, Tally]:
         """Of signals, by the id of the alert; a single report has none, for its own rules say it."""
         with self._lock:
-            # Before anything is asked: what comes meanwhile is counted at the next time.
-            if (version := self.version) != self._version:
-                self._known, self._version = {}, version
-            return {alert.id: self._one(_window(alert, alert.window_hours)) for alert in alerts if alert.window_hours}
+            return {one.id: self._of(one, one.window_hours) for one in alerts if one.window_hours}
 
-    def _one(self, wanted: Wanted) -> Tally:
-        known = self._known.get(wanted)
-        if known is None:
-            known = self._known[wanted] = _tally(self._mentions.serious(wanted))
-        return known
+    def _of(self, alert: Alert, hours: int) -> Tally:
+        wanted = _window(alert, hours)
+        # Before the file is asked: what comes meanwhile is counted at the next time.
+        since = self._mentions.serious_since(alert.drug.id, alert.reaction.id)
+        known = self._known.get(alert.id)
+        if known is None or known[:2] != (wanted, since):
+            known = self._known[alert.id] = wanted, since, _tally(self._mentions.serious(wanted))
+        return known[2]
 
 
 def _window(alert: Alert, hours: int) -> Wanted:
