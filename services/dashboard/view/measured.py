@@ -128,7 +128,7 @@ class Measured:
 def measured(
     ledger: Ledger, window: Window, start_ms: int, end_ms: int, rules: Rules, *, slow: bool = True
 ) -> Measured:
-    """Count and measure all pairs of a window of whole hours, as an alert of that window is measured; without `slow`, but for SLOW."""
+    """Count and measure all pairs of a window of whole hours, as an alert of that window is; without `slow`, but for SLOW."""
     names = ledger.vocabulary
     codes = np.array([one for one in window.pairs().tolist() if UNMAPPED not in names.pair_names(one)], dtype=np.int64)
     a, b, c, d, valid = window.tables(codes)
