@@ -22,6 +22,7 @@ from services.dashboard.listing import Listing
 from services.dashboard.operations.operations import Operations
 from services.dashboard.triage import Line
 from services.dashboard.undo import Deeds
+from services.dashboard.view.serious import Tally
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier as AnyDossier
 from shared.events import Alert
@@ -52,7 +53,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.review = Queue(self.settings)
-        self.listing = Listing(self.line)
+        self.listing = Listing(self.line, self.view.serious)
         self.proof = Verifier(lambda: self.trail.verify(self.database))
         self.operations = Operations(
             self.settings, self.rules, self.trail, lambda: self.database, lambda: self.view.health()
@@ -79,9 +80,9 @@ class Desk:
         """Whether the reference safety information lists the reaction of an alert; None where there is none to ask."""
         return None if self.safety is None else self.safety.suggest(alert.drug, alert.reaction).word
 
-    def line(self, alert: Alert, dossier: Dossier | None) -> Line:
-        """An alert with what people have made of it."""
-        return Line(alert, self.view.alerts.since(alert.id), dossier, self.listed(alert))
+    def line(self, alert: Alert, dossier: Dossier | None, posts: Tally) -> Line:
+        """An alert with what people and posts say of it."""
+        return Line(alert, self.view.alerts.since(alert.id), dossier, self.listed(alert), posts)
 
     def close(self) -> None:
         """End what was begun."""

@@ -74,6 +74,14 @@ def ago(then: datetime, now: datetime) -> str:
     return f"{seconds} s"
 
 
+def took(seconds: float) -> str:
+    """A length of time in its largest unit, to about two digits."""
+    for unit, length in (("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 def count(value: float | None) -> str:
     """A whole number with its thousands set apart; a dash for what is not known."""
     return "–" if value is None else f"{value:,.0f}"
@@ -143,7 +151,7 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
+        "moment": moment, "age": age, "took": took, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
         "utc_day": utc_day, "line": line, "coded": coded, "without": without, "written": written,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip

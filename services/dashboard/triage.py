@@ -9,8 +9,9 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from services.dashboard.view.serious import NONE, Tally
 from shared.cases.clocks import deadlines
-from shared.cases.model import TRANSITIONS, Case, State
+from shared.cases.model import TRANSITIONS, Case, State, suggested
 from shared.cases.review import Review
 from shared.errors import AdrwatchError
 from shared.events import Alert
@@ -18,18 +19,23 @@ from shared.events import Alert
 PAGE = 50
 LANES = ("urgent", "special", "signal")
 NOBODY, ME = "nobody", "me"
+# What may be wanted of seriousness, and the words of lines that are: what a person confirmed, and what else the posts suggest.
+SERIOUS = {"any": ("yes", "suggested"), "confirmed": ("yes",)}
+# The larger is the more urgent.
+_SERIOUS_RANK = {"yes": 3, "suggested": 2, "not assessed": 1, "no": 0}
 _OPEN = "open"
 
 
 @dataclass(frozen=True)
 class Line:
     """One alert with what people have made of it. `since`: when it was first known; `listed`: by the reference safety
-    information of the settings."""
+    information of the settings; `posts`: those of a signal that are serious."""
 
     alert: Alert
     since: datetime | None
     dossier: Case | Review | None
     listed: str | None
+    posts: Tally = NONE
     _keys: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def key(self, sort: str) -> Any:
@@ -63,10 +69,18 @@ class Line:
 
     @property
     def serious(self) -> str:
-        """What is said of seriousness: by a person, else by what the post tells."""
+        """What a person said of seriousness (`yes`, `no`, `not assessed`), else `suggested` where posts tell of it; or nothing."""
         if isinstance(self.dossier, Case):
             return self.dossier.serious_word
-        return "suggested" if self.alert.lane == "urgent" else ""
+        return "suggested" if self.alert.lane == "urgent" or self.posts.posts else ""
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The criteria of seriousness (ICH E2A) by which it is: those that a person confirmed, else those that posts suggest."""
+        if isinstance(self.dossier, Case):
+            wanted = "confirmed" if self.dossier.serious else "suggested"
+            return tuple(name for name, word in self.dossier.seriousness.items() if word == wanted)
+        return tuple(suggested(self.alert.rules) if self.alert.kind == "single_report" else self.posts.criteria)
 
     def value(self, measure: str) -> float | None:
         """A measure of the alert; None where it has none."""
@@ -85,6 +99,7 @@ class Query:
     lane: str = ""
     state: str = ""
     assignee: str = ""
+    serious: str = ""
     reports: int = 0
     sort: str = "since"
     order: str = "desc"
@@ -106,7 +121,8 @@ class Query:
                 values[one.name] = word
         found = cls(**values)
         for name, words in (
-            ("lane", LANES), ("state", (_OPEN, *TRANSITIONS)), ("sort", tuple(SORTS)), ("order", ("asc", "desc")),
+            ("lane", LANES), ("serious", tuple(SERIOUS)), ("state", (_OPEN, *TRANSITIONS)),
+            ("sort", tuple(SORTS)), ("order", ("asc", "desc")),
         ):  # fmt: skip
             word = getattr(found, name)
             if word and word not in words:
@@ -132,7 +148,7 @@ class Query:
     @property
     def narrows(self) -> bool:
         """Whether it wants some only."""
-        return bool(self.q or self.lane or self.state or self.assignee or self.reports)
+        return replace(self, sort=Query.sort, order=Query.order, page=Query.page) != Query()
 
     def wants(self, line: Line, me: str) -> bool:
         """Whether a line is among those that are wanted."""
@@ -147,6 +163,7 @@ class Query:
             and self.lane in ("", alert.lane)
             and (self.state in ("", line.state) or (self.state == _OPEN and line.state != "closed"))
             and (not self.assignee or line.assignee == {ME: me, NOBODY: None}.get(self.assignee, self.assignee))
+            and (not self.serious or line.serious in SERIOUS[self.serious])
             and line.reports >= self.reports
         )
 
@@ -168,7 +185,7 @@ SORTS: dict[str, Callable[[Line], Any]] = {
     "ic": lambda line: line.lower("ic"),
     "prr": lambda line: line.value("prr"),
     "lane": lambda line: -LANES.index(line.alert.lane),
-    "serious": lambda line: line.serious,
+    "serious": lambda line: (_SERIOUS_RANK[line.serious], line.posts.posts) if line.serious else None,
     "listed": lambda line: line.listed or "",
     "state": lambda line: -list(TRANSITIONS).index(line.state),
     "due": lambda line: -line.due.toordinal() if line.due else None,

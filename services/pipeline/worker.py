@@ -70,6 +70,9 @@ class PostHandler:
         source = {id(post): record for post, record in posts}
         partition = {post.id: record.partition for post, record in posts}
         reported, failures = await process([post for post, _ in posts], self._tools, self._infer)
+        for post, _ in posts:
+            metrics.passed(metrics.POST_SECONDS, post.created_at, "written")
+            metrics.passed(metrics.POST_SECONDS, post.ingested_at, "arrived")
         for done in reported:
             result.outputs += self._messages(done, partition[done.outcome.post_id])
         for failure in failures:

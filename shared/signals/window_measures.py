@@ -41,6 +41,10 @@ class WindowMeasures:
         """All columns, for pairs by code."""
         return self._of(pairs, (*OF_ALL_PAIRS.values(), _CHANGES))
 
+    def at_once(self, pairs: Counts) -> Columns:
+        """Those of the columns that take milliseconds: without the fit of EBGM's prior, and the p of the likelihood ratio."""
+        return self._of(pairs, (_RATES, _CHANGES))
+
     def _of(self, pairs: Counts, groups: Iterable[Callable[[WindowMeasures], Columns]]) -> Columns:
         place = np.searchsorted(self._codes, pairs)
         # A code past the last finds the NaN at the end, and so does a pair that is not there.
@@ -139,8 +143,9 @@ class Season:
 
 
 _shrunk: Callable[[WindowMeasures], Columns] = attrgetter("shrunk")
+_RATES: Callable[[WindowMeasures], Columns] = attrgetter("rates")
 _CHANGES: Callable[[WindowMeasures], Columns] = attrgetter("changes")
 # The rules of the rule file that read such columns.
 OF_ALL_PAIRS: dict[str, Callable[[WindowMeasures], Columns]] = {
-    "eb05": _shrunk, "mhra": _shrunk, "chi2": attrgetter("rates"), "llr": attrgetter("family"),
+    "eb05": _shrunk, "mhra": _shrunk, "chi2": _RATES, "llr": attrgetter("family"),
 }  # fmt: skip

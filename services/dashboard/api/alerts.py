@@ -22,7 +22,7 @@ from services.dashboard.api.times import micros, moment
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pages.alerts import lines_of
 from services.dashboard.taking_up import Hand
-from services.dashboard.triage import Line
+from services.dashboard.triage import SERIOUS, Line
 from shared import events
 from shared.cases.model import Case, State
 from shared.errors import AdrwatchError, DependencyAway
@@ -48,6 +48,9 @@ def alerts(
     kind: Literal["disproportionality", "single_report"] | None = None,
     lane: Literal["urgent", "special", "signal"] | None = None,
     state: State | None = None,
+    serious: Annotated[
+        Literal["any", "confirmed"] | None, Query(description="any: a person confirmed a criterion, or posts suggest one")
+    ] = None,
     since: Moment = None,
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Page[Alert]:  # fmt: skip
@@ -61,6 +64,7 @@ def alerts(
         if (reaction is None or concept_matches(reaction, line.alert.reaction))
         and lane in (None, line.alert.lane)
         and state in (None, line.state)
+        and (serious is None or line.serious in SERIOUS[serious])
     ]
     found.sort(key=_key, reverse=True)
     shown, following = page_of(found, _key, cursor, limit)

@@ -15,8 +15,9 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.listing import seen_by
 from services.dashboard.rendering import page, partial
 from services.dashboard.saved import SavedViews
-from services.dashboard.triage import LANES, Line, Ordered, Query, chosen, paged
+from services.dashboard.triage import LANES, SERIOUS, Line, Ordered, Query, chosen, paged
 from services.dashboard.view.series import trends
+from services.dashboard.view.serious import NONE
 from shared.cases.model import TRANSITIONS
 from shared.events import Alert
 
@@ -44,7 +45,7 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
         request, "alerts/page.html" if whole else "alerts/list.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
         pages=pages, found=len(found), total=len(everything), just_in=desk.view.alerts.last(),
-        lanes=LANES, states=list(TRANSITIONS),
+        lanes=LANES, states=list(TRANSITIONS), seriousness=SERIOUS,
         trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
         views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
@@ -82,15 +83,16 @@ def row(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response
 
 
 def all_lines(desk: Desk, who: Person) -> Ordered:
-    """All alerts with what people have made of them, as a person may see them."""
+    """All alerts with what people and posts say of them, as a person may see them."""
     dossiers = desk.dossiers.by_alert(desk.database, desk.trail)
     return desk.listing.seen_by(who, desk.view.alerts.all(), dossiers)
 
 
 def lines_of(desk: Desk, who: Person, alerts: Iterable[Alert]) -> list[Line]:
-    """Some alerts with what people have made of them, as a person may see them."""
-    dossiers = desk.dossiers.by_alert(desk.database, desk.trail)
-    return seen_by(who, [desk.line(alert, dossiers.get(alert.id)) for alert in alerts])
+    """Some alerts with what people and posts say of them, as a person may see them."""
+    dossiers, wanted = desk.dossiers.by_alert(desk.database, desk.trail), list(alerts)
+    posts = desk.view.serious.of(wanted)
+    return seen_by(who, [desk.line(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in wanted])
 
 
 def trends_of(desk: Desk, alerts: list[Alert]) -> dict[str, list[int]]:

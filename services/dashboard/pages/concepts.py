@@ -16,6 +16,7 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pages.alerts import lines_of
+from services.dashboard.pages.explore import AWAITED, awaited
 from services.dashboard.rendering import page
 from services.dashboard.spans import PRESETS, span
 from services.dashboard.view.heat import Heat, heat
@@ -72,7 +73,7 @@ def _overview(request: Request, desk: Desk, kind: Kind) -> Response:
     names = counted.ledger.vocabulary
     ids = [one for one in (names.drugs if kind == "drug" else names.reactions).names if one != UNMAPPED]
     found = sorted(pairs.named(counted, ids, word), key=lambda one: counted.concept(one).label) if word else []
-    table = heat(counted.measured(when.start_ms, when.end_ms), _TOP, _TOP)
+    table = heat(counted.at_once(when.start_ms, when.end_ms), _TOP, _TOP)
     return page(
         request, "concepts/overview.html", kind=kind, span=when, presets=PRESETS, counted=counted, q=word,
         found=found[:_MOST_FOUND], many=len(found), heat=_cells(table), moving_days=_MOVING_DAYS,
@@ -95,11 +96,11 @@ def _one(request: Request, desk: Desk, who: Person, kind: Kind, concept_id: str)
     first, last = when.whole_days
     wanted: dict[str, Any] = {kind: concept_id}
     mentions = Wanted(start_ms=when.start_ms, end_ms=when.end_ms, **wanted)
-    found = counted.measured(when.start_ms, when.end_ms)
+    found = (counted.measured if awaited(request) else counted.at_once)(when.start_ms, when.end_ms)
     words = {"days": str(when.days)} if when.days else dict(when.words)
     return page(
         request, "concepts/one.html", words=urlencode({kind: concept_id} | words),
-        kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
+        kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted, computing=found.computing, awaited=AWAITED,
         series=_plain(series(counted, first, last, **wanted)), shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
         alerts=lines_of(desk, who, alerts), sources=_bars(desk.view.mentions.counts(mentions, "source")),
         languages=_bars(desk.view.mentions.counts(mentions, "language")), health=desk.view.reports.state.health(),

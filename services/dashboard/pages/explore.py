@@ -16,11 +16,13 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pairs import FORMS, PAGE, Query
 from services.dashboard.rendering import page, partial
 from services.dashboard.spans import PRESETS, last_day, span
-from services.dashboard.view.measured import MEASURES
+from services.dashboard.view.measured import MEASURES, SLOW
 from shared.signals.wording import MEANINGS
 
 router = APIRouter()
 
+# In the address of what waits for the slow measures.
+AWAITED = "all-measures"
 # What the form above the table asks for itself.
 _OF_FORM = ("drug", "reaction", "from", "to", "least", "page")
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
@@ -31,17 +33,23 @@ def explore(request: Request, desk: TheDesk, _: Reader) -> Response:
     """The table, as the address wants it."""
     counted = desk.view.reports.now()
     when, query = span(request.query_params, counted.closed_until_ms), Query.of(request.query_params)
-    found = counted.measured(when.start_ms, when.end_ms)
+    found = (counted.measured if awaited(request) else counted.at_once)(when.start_ms, when.end_ms)
     shown = pairs.page(counted, found, query)
     words = query.but(when)
     return page(
         request, "explore/table.html" if partial(request) else "explore/page.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, span=when, last_day=last_day(when),
         presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=raised(desk),
-        measures=MEASURES,
+        measures=MEASURES, slow=SLOW, awaited=AWAITED,
+        computing=[name for name in found.computing if name in query.shown or query.sort in (name, *MEASURES[name])],
         kept=_but(words, *_OF_FORM), narrowed=_but(words, "show", "page"),
         means=MEANINGS, health=desk.view.reports.state.health(),
     )  # fmt: skip
+
+
+def awaited(request: Request) -> bool:
+    """Whether the answer waits for measures that take long: a page without them asks for itself once more, with them."""
+    return AWAITED in request.query_params
 
 
 def _but(words: str, *names: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
 from services.dashboard.operations.letters import Line, chosen, kinds, of_a_file, recorded
 from services.dashboard.rendering import page
+from services.dashboard.view.delays import DAY_MS, HOUR_MS, Delay
 from shared.console import printable
 from shared.errors import AdrwatchError
 from shared.text.plain import plain
@@ -132,6 +134,14 @@ def replay(
     return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
 
 
+def _delays(desk: Desk) -> list[tuple[Delay, Delay | None]]:
+    """How long it took in the last day, and in the last hour, if anything came in that."""
+    at = int(time.time() * 1000)
+    hour, day = (desk.view.mentions.delays(at - length) for length in (HOUR_MS, DAY_MS))
+    recent = {(one.until, one.since, one.source): one for one in hour}
+    return [(one, recent.get((one.until, one.since, one.source))) for one in day]
+
+
 def _picked(ids: list[str], everything: bool) -> None:
     """Nothing picked is not everything."""
     if not (ids or everything):
@@ -157,5 +167,6 @@ def _now(desk: Desk) -> dict[str, Any]:
         "standings": operations.standings(), "rates": flow.rates(samples, _FLOW), "flow": _FLOW,
         "groups": flow.lags(samples), "recent": operations.sampler.recent(), "sources": operations.sources,
         "kinds": None if lines is None else kinds(lines), "receipts": None if receipts is None else receipts[:_SLOWEST],
-        "deletions": len(receipts or ()), "versions": operations.versions, "kafka": operations.sampler.state.health(),
+        "deletions": len(receipts or ()), "versions": operations.versions,
+        "delays": _delays(desk), "mentions": desk.view.follower.state.health(), "kafka": operations.sampler.state.health(),
     }  # fmt: skip

@@ -8,11 +8,8 @@ hash until a mention names them.
 from __future__ import annotations
 
 import hashlib
-import queue
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,17 +17,13 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from services.dashboard.view.tables import CREATE, INDICES, VERSION
-from shared.errors import AdrwatchError
-from shared.events import Concept, Mention
+from services.dashboard.view import delays
+from services.dashboard.view.delays import Delay
+from services.dashboard.view.file import File
+from shared.events import Alert, Concept, Mention
 from shared.signals.windows import to_ms
 from shared.topics import MENTIONS, POSTS, partition_of
 
-FILE = "dashboard.sqlite3"
-# A mention is read back by pages while the thread that follows writes: that waits no longer than this for its turn.
-_BUSY_SECONDS = 10.0
-# Threads that read come and go, more of them than ask at once: so many connections are kept for the next one.
-_KEPT = 8
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Mention).decode
 
@@ -75,6 +68,8 @@ class Read:
 
     `mentions`: partition, offset, id, and the mention, None for a tombstone. `posts`: id, and offset, None where the text was
     forgotten. `gone`: posts that were taken back. `positions`: topic suffix, partition, and the offset at which reading goes on.
+    Times in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by id, `alerts` when each
+    alert was.
     """
 
     mentions: list[tuple[int, int, str, Mention | None]] = field(default_factory=list)
@@ -82,26 +77,19 @@ class Read:
     gone: list[str] = field(default_factory=list)
     # Posts of which no version up to now is kept; a later one stands.
     edited: list[str] = field(default_factory=list)
+    arrived: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    alerts: list[tuple[int, Alert]] = field(default_factory=list)
     positions: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-class Mentions:
+class Mentions(File):
     """The file. One thread writes, any thread reads, each over a connection that nobody else uses meanwhile."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_KEPT)
-        self._closed = False
-        self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
-        with self._broken_is_removed():
-            self._prepare()
-
-    def close(self) -> None:
-        """Close all connections; those in use are closed by who uses them."""
-        with self._lock:
-            self._closed = True
-        self._drop_idle()
+        super().__init__(folder)
+        self._serious_version = self._removed_at = 0
+        self._serious_at: dict[tuple[str, str], int] = {}
 
     # What the thread that follows does.
 
@@ -113,7 +101,7 @@ class Mentions:
     def begin(self, origin: str) -> None:
         """Empty the file: it becomes the copy of these topics."""
         with self._writing() as write:
-            for table in ("mentions", "places", "gone", "concepts", "positions", "about"):
+            for table in ("mentions", "places", "gone", "concepts", "positions", "about", "delays", "raised"):
                 write.execute(f"DELETE FROM {table}")
             write.execute("INSERT INTO about VALUES ('origin', ?)", (origin,))
 
@@ -125,22 +113,39 @@ class Mentions:
         """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
         with self._writing() as write:
             # Before what was read with it, which may be of the later version.
-            write.executemany("DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited])
+            went = write.executemany(
+                "DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited]
+            ).rowcount
             for post, offset in read.posts:
                 if offset is None:
                     write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
                 else:
-                    write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (key_of(post), offset))
+                    place = (key_of(post), offset, read.arrived.get(post))
+                    write.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", place)
             for part, offset, name, mention in read.mentions:
                 if mention is None:
-                    write.execute("DELETE FROM mentions WHERE id = ?", (name,))
+                    went += write.execute("DELETE FROM mentions WHERE id = ?", (name,)).rowcount
                 else:
+                    if (written := read.written.get(name)) is not None:
+                        delays.note_mention(write, key_of(mention.post_id), mention, written)
                     self._insert(write, part, offset, mention)
+            for written, alert in read.alerts:
+                delays.note_alert(write, key_of(alert.examples[0]), alert, written)
             gone = [(key_of(post),) for post in read.gone]
             write.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
-            for table in ("mentions", "places"):
-                write.executemany(f"DELETE FROM {table} WHERE post = ?", gone)
+            went += write.executemany("DELETE FROM mentions WHERE post = ?", gone).rowcount
+            write.executemany("DELETE FROM places WHERE post = ?", gone)
             write.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", read.positions)
+        self._note_serious(read, removed=went > 0)
+
+    def _note_serious(self, read: Read, *, removed: bool) -> None:
+        pairs = {(one.drug.id, one.reaction.id) for *_, one in read.mentions if one is not None and one.serious}
+        if removed or pairs:
+            version = self._serious_version + 1
+            # Of which pairs something was removed is not asked: that is rare, and then all are counted anew.
+            self._removed_at = version if removed else self._removed_at
+            self._serious_at |= dict.fromkeys(pairs, version)
+            self._serious_version = version
 
     def let_go(self, topic: str, partition: int, first: int) -> None:
         """Forget what a topic (by its suffix) has let go of: everything of a partition before its first offset."""
@@ -152,18 +157,23 @@ class Mentions:
                     "DELETE FROM places WHERE place < ? AND post & ? = ?", (first, _PARTITION_BITS, partition)
                 )
 
+    def let_go_of_delays(self, before_ms: int) -> None:
+        """Forget how long it took before a time, in ms."""
+        with self._writing() as write:
+            delays.let_go(write, before_ms)
+
     def _insert(self, write: sqlite3.Connection, part: int, offset: int, mention: Mention) -> None:
         key = key_of(mention.post_id)
         if write.execute("SELECT 1 FROM gone WHERE post = ?", (key,)).fetchone():
             return
         kept = msgspec.structs.replace(mention, author=None, fingerprint=None)
         write.execute(
-            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, serious, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 mention.id, part, offset, key, to_ms(mention.created_at), self._concept(write, mention.drug),
                 self._concept(write, mention.reaction), mention.post_id.partition(":")[0], mention.language,
-                _encode(kept),
+                ",".join(mention.serious) or None, _encode(kept),
             ),
         )  # fmt: skip
 
@@ -221,6 +231,30 @@ class Mentions:
             return {str(ids[what]): int(posts) for what, posts in rows}
         return {str(what): int(posts) for what, posts in rows}
 
+    def serious(self, wanted: Wanted) -> list[tuple[int, tuple[str, ...]]]:
+        """The keys of the posts of a pair that tell of something serious, with the names that their mentions have for that."""
+        where, values = _where(wanted)
+        rows = self._all(
+            "SELECT DISTINCT m.post, m.serious FROM mentions m INDEXED BY of_serious"
+            f" WHERE {' AND '.join(where)} AND m.serious IS NOT NULL",
+            values,
+        )
+        return [(int(post), tuple(str(names).split(","))) for post, names in rows]
+
+    @property
+    def serious_version(self) -> int:
+        """A number that rises whenever what `serious` says of any pair may have changed."""
+        return self._serious_version
+
+    def serious_since(self, drug: str, reaction: str) -> int:
+        """The `serious_version` from which on what `serious` says of a pair is as it is."""
+        return max(self._removed_at, self._serious_at.get((drug, reaction), 0))
+
+    def delays(self, since_ms: int) -> list[Delay]:
+        """How long it took from posts to what came of them since a time, in ms."""
+        with self._connection() as connection:
+            return delays.read(connection, since_ms)
+
     def total(self) -> int:
         """How many mentions there are."""
         found = self._one("SELECT count(*) FROM mentions")
@@ -245,100 +279,6 @@ class Mentions:
     def taken_back(self, post_id: str) -> bool:
         """Whether a post was deleted."""
         return self._one("SELECT 1 FROM gone WHERE post = ?", (key_of(post_id),)) is not None
-
-    # Connections.
-
-    def _prepare(self) -> None:
-        # It names posts: nobody else may read it. SQLite gives the files beside it the same mode.
-        self._path.touch(mode=0o600)
-        with self._connection() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, VERSION):
-                raise sqlite3.DatabaseError(f"version {version}")
-            connection.executescript(";".join((*CREATE, *INDICES)))
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _broken_is_removed(self) -> Iterator[None]:
-        """A file of another version, or one that cannot be read, is a copy that is made anew."""
-        try:
-            yield
-        except sqlite3.DatabaseError:
-            self._drop_idle()
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(FILE + suffix).unlink(missing_ok=True)
-            try:
-                self._prepare()
-            except sqlite3.Error as error:
-                raise AdrwatchError(
-                    f"{self._path} cannot be written: {error}", fix="see that ADRWATCH_DATA_DIR can be written to"
-                ) from error
-
-    def _open(self) -> sqlite3.Connection:
-        made = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            made.execute("PRAGMA journal_mode = WAL")
-            # The topics are the truth: what a power failure takes is read again, with its positions.
-            made.execute("PRAGMA synchronous = NORMAL")
-            made.execute("PRAGMA secure_delete = ON")
-        except BaseException:
-            made.close()
-            raise
-        return made
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for as long as it is used. Nobody waits for one: with none idle, one more is opened."""
-        try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = self._open()
-        try:
-            yield connection
-        finally:
-            self._give_back(connection)
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            # One whose commit failed is still within its transaction, and of no use to others.
-            if not (self._closed or connection.in_transaction):
-                try:
-                    self._idle.put_nowait(connection)
-                    return
-                except queue.Full:
-                    pass
-        connection.close()
-
-    def _drop_idle(self) -> None:
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except queue.Empty:
-                return
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-    def _all(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
-        with self._connection() as connection:
-            return connection.execute(query, tuple(values)).fetchall()
-
-    def _one(self, query: str, values: Iterable[Any] = ()) -> Any:
-        with self._connection() as connection:
-            cursor = connection.execute(query, tuple(values))
-            try:
-                return cursor.fetchone()
-            finally:
-                # A statement that is not read to its end would hold its snapshot for the next user.
-                cursor.close()
 
 
 def key_of(post_id: str) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-VERSION = 2
-# `part` and `place` are where a mention's record lies in adr.mentions; `post` is the post's key, see `mentions.key_of`; `record`
-# is the mention in MessagePack, without its author.
+VERSION = 3
+# `part` and `place` are where a mention's record lies in adr.mentions; `post` is the post's key, see `mentions.key_of`; `serious`
+# has the criteria of seriousness and designated events, NULL where there are none; `record` is the mention in MessagePack, without
+# its author; `arrived` is when a source took the post in, NULL where that is not known.
 CREATE = (
     "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS positions"
@@ -12,8 +13,8 @@ CREATE = (
     "CREATE TABLE IF NOT EXISTS concepts (code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, label TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS mentions ("
     " id TEXT NOT NULL UNIQUE, part INTEGER NOT NULL, place INTEGER NOT NULL, post INTEGER NOT NULL, at INTEGER NOT NULL,"
-    " drug INTEGER NOT NULL, reaction INTEGER NOT NULL, source TEXT NOT NULL, language TEXT, record BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS places (post INTEGER PRIMARY KEY, place INTEGER NOT NULL)",
+    " drug INTEGER NOT NULL, reaction INTEGER NOT NULL, source TEXT NOT NULL, language TEXT, serious TEXT, record BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS places (post INTEGER PRIMARY KEY, place INTEGER NOT NULL, arrived INTEGER)",
     "CREATE TABLE IF NOT EXISTS gone (post INTEGER PRIMARY KEY)",
 )
 # Each ends with all that counts are made of, so that counting reads the index alone.
@@ -22,6 +23,7 @@ INDICES = (
     "CREATE INDEX IF NOT EXISTS of_reaction ON mentions (reaction, at, id, post, drug, source, language)",
     "CREATE INDEX IF NOT EXISTS of_drug ON mentions (drug, at, id, post, reaction, source, language)",
     "CREATE INDEX IF NOT EXISTS of_time ON mentions (at, id, post, drug, reaction, source, language)",
+    "CREATE INDEX IF NOT EXISTS of_serious ON mentions (drug, reaction, at, post, serious) WHERE serious IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS of_post ON mentions (post)",
     "CREATE INDEX IF NOT EXISTS of_place ON mentions (part, place)",
 )

@@ -113,6 +113,8 @@ def test_a_case_is_assessed_form_by_form(opened: TestClient) -> None:
     case = case_of(opened)
     assert case.valid == "met"
     assert case.serious is True
+    [listed] = opened.get("/api/v1/alerts", params={"serious": "confirmed"}).json()["items"]
+    assert listed["serious"] == {"word": "yes", "criteria": ["death"], "posts": None}
     assert case.situations == ("pregnancy", "overdose")
     assert (case.who_umc, case.listedness, case.naranjo[:4]) == (
         "possible",

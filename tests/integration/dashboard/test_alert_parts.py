@@ -19,6 +19,7 @@ from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.signals.windows import Row, to_ms
 from shared.topics import POSTS
+from tests.integration.cases.items import item
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import trail
 from tests.integration.dashboard.test_view import World, mention, wait_for
@@ -83,6 +84,30 @@ def test_posts_are_shown_with_marks_and_reasons_or_with_why_not(
     world.producer.flush()
     wait_for(lambda: view.mentions.taken_back("own:1"))
     assert "Metformin</mark>" not in client.get("/alerts/signal-1/evidence", headers=HTMX).text
+
+
+def test_the_list_and_the_api_say_how_serious_an_alert_is_as_posts_come_and_go(
+    world: World, client: TestClient, publish: Publish
+) -> None:
+    other = msgspec.structs.replace(ALERT, id="signal-2", drug=Concept("DB2", "another"))
+    publish(ALERT, other, item())
+    assert "1 of 3 alerts" in client.get("/alerts?serious=any", headers=HTMX).text
+    fill(world, client, {"own:1": None, "own:2": None, "own:3": None})
+    assert "3 posts: hospitalisation" in client.get("/alerts?serious=any", headers=HTMX).text
+    row = client.get("/alerts/item-1/row", headers=HTMX).text
+    assert "death, medically important" in row
+    world.deletion("own:1")
+    world.producer.flush()
+    view = client.app.state.desk.view  # type: ignore[attr-defined]
+    wait_for(lambda: view.mentions.taken_back("own:1"))
+    assert "2 posts: hospitalisation" in client.get("/alerts/signal-1/row", headers=HTMX).text
+    found = {one["id"]: one["serious"] for one in client.get("/api/v1/alerts").json()["items"]}
+    assert found == {
+        "signal-1": {"word": "suggested", "criteria": ["hospitalisation"], "posts": 2},
+        "signal-2": {"word": "nothing said", "criteria": [], "posts": 0},
+        "item-1": {"word": "suggested", "criteria": ["death", "medically_important"], "posts": None},
+    }
+    assert client.get("/api/v1/alerts", params={"serious": "confirmed"}).json()["items"] == []
 
 
 def test_older_posts_come_page_by_page(world: World, client: TestClient, publish: Publish) -> None:

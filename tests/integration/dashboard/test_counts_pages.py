@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import html
 import io
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from services.dashboard.app import application
 from services.dashboard.view.series import DAY_MS
 from services.dashboard.worker import desk_of
 from shared.settings import Settings
+from shared.signals import wording
 from shared.signals.rules import shipped
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
@@ -62,6 +64,34 @@ def test_the_table_is_narrowed_ordered_and_paged_by_its_address(client: TestClie
     assert "/drugs/d2" in narrow
     assert 'value="tic" checked' in narrow
     assert 'value="prr" checked' not in narrow
+
+
+@pytest.mark.parametrize("address", ["/explore?{}&least=1&page=2", "/drugs/d1?{}", "/reactions/r1?{}"])
+def test_a_page_shows_what_there_is_and_asks_for_the_measures_that_take_long(
+    client: TestClient, counted: Any, address: str
+) -> None:
+    first = client.get(address.format(DAYS)).text
+    assert "being computed" in first
+    again = html.unescape(first.split('" hx-trigger="load"')[0].rsplit('hx-get="', 1)[1])
+    part = first.split('hx-select="#')[1].split('"')[0]
+    found = counted.measured(START, END)
+    row = max(found.page(drug="d1", size=999).rows, key=lambda one: one.table.a)
+    whole = client.get(again, headers=HTMX).text
+    assert f'id="{part}"' in whole
+    assert "being computed" not in whole
+    assert (wording.interval(row.measures["ebgm"]) in whole) is ("page=2" not in address)
+    # The same rows, and from then on without waiting.
+    assert first.count("<tr>") == whole.count("<tr>")
+    assert "being computed" not in client.get(address.format(DAYS)).text
+
+
+def test_a_table_without_the_measures_that_take_long_asks_for_nothing_more(client: TestClient, counted: Any) -> None:
+    assert "all-measures" not in client.get(f"/explore?{DAYS}&show=prr,ic").text
+    assert "all-measures" in client.get(f"/explore?{DAYS}&show=prr,ic&sort=eb05").text
+    # What is taken away, and what programs ask for, is whole at once.
+    [pair, *_] = client.get(f"/api/v1/pairs?{DAYS}&least=1&sort=a").json()["items"]
+    assert pair["measures"]["ebgm"]["value"] is not None
+    assert "being computed" not in client.get(f"/explore?{DAYS}").text
 
 
 def test_a_pair_with_an_alert_leads_to_it(client: TestClient, counted: Any, publish: Publish) -> None:

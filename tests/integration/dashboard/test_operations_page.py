@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,10 @@ from services.dashboard.app import application
 from services.dashboard.worker import desk_of
 from shared import settings
 from shared.events import DeadLetter, Outcome, encode, now
+from shared.topics import ALERTS
+from tests.integration.cases.items import item
 from tests.integration.dashboard.conftest import PATIENCE
+from tests.integration.dashboard.test_view import WHEN, World, mention
 
 LETTER = DeadLetter(
     id="x.posts:1:4:screen", reason="schema", detail="not a Post", stage="screen", topic="", partition=1, offset=4,
@@ -69,6 +73,24 @@ def test_the_page_says_what_flows_and_how_each_part_stands(
     part = client.get("/operations/now").text
     assert "<html" not in part
     assert "half within" in part
+
+
+def test_how_long_it_took_from_posts_to_alerts_is_shown_by_source(
+    client: TestClient, kafka: str, place: settings.Settings
+) -> None:
+    assert "No post of the last day" in until(client, "/operations", "No post of the last day")
+    world = World(place, kafka)
+    world.post("own:1")
+    world.producer.flush()
+    world.mentions(mention("own:1"))
+    world.write(ALERTS, "item-1", msgspec.structs.replace(item(), episode=WHEN, evaluated_at=WHEN))
+    world.producer.flush()
+    page = until(client, "/operations/now", "<b>single report</b>")
+    assert "<b>mention</b>" in page
+    assert '<th scope="rowgroup" colspan="10">own</th>' in page
+    # Five hours ago it was written; the steps are of 5 %.
+    assert re.search(r'<td class="n">5(\.\d+)? h</td>', page)
+    world.producer.close()
 
 
 def test_what_is_away_is_shown_as_away_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

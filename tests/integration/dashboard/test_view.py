@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
+from services.dashboard.view.file import FILE
 from services.dashboard.view.follow import Follower
-from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted
+from services.dashboard.view.mentions import Mentions, Read, Wanted
 from services.dashboard.view.texts import Missing, Texts
-from shared.events import Concept, Deletion, Event, Mention, Post, Span, Terms, encode, now
+from shared.events import Alert, Concept, Deletion, Event, Mention, Post, Span, Terms, encode, now
 from shared.settings import Settings
-from shared.topics import DELETION_HEADER, DELETIONS, MENTIONS, POSTS, Topic, partition_of
+from shared.topics import ALERTS, DELETION_HEADER, DELETIONS, MENTIONS, POSTS, Topic, partition_of
 from tests import topics
 
 PATIENCE = 60.0
@@ -156,6 +157,30 @@ def test_it_goes_on_where_it_was_and_a_crash_repeats_and_loses_nothing(world: Wo
     with followed(world.settings) as (mentions, _):
         wait_for(lambda: mentions.get(late.id) is not None)
         assert {"m-own:1", "m-own:2", "m-own:mark"} == set(names(mentions))
+
+
+def test_how_long_posts_took_is_known_from_their_records_and_again_once_the_file_is_gone(world: World) -> None:
+    world.post("own:1")
+    world.producer.flush()
+    world.mentions(mention("own:1"), mention("own:1", name="m-again"))
+    alert = Alert(
+        id="signal", kind="disproportionality", drug=Concept("DB1", "Drug one"), reaction=Concept("HP:1", "Rash"), episode=WHEN,
+        evaluated_at=WHEN, rules=("evans",), rule_version="1", examples=("own:1",), window_hours=24,
+    )  # fmt: skip
+    world.write(ALERTS, alert.id, alert)
+    world.write(ALERTS, alert.id, alert)
+    world.producer.flush()
+
+    def told(mentions: Mentions) -> dict[tuple[str, str], int]:
+        return {(one.until, one.since): one.n for one in mentions.delays(0) if one.source == "own"}
+
+    wanted = {(until, since): 1 for until in ("mention", "disproportionality") for since in ("written", "arrived")}
+    for _ in range(2):
+        with followed(world.settings) as (mentions, _follower):
+            wait_for(lambda found=mentions: told(found) == wanted)  # type: ignore[misc]
+            # They were written, and taken in, five hours ago.
+            assert all(5 * 3600 <= one.p50 <= 5.5 * 3600 for one in mentions.delays(0))
+        (world.settings.data_dir / FILE).unlink()
 
 
 def test_it_is_made_anew_for_other_topics_and_for_a_file_that_is_none(world: World, kafka: str) -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from services.dashboard.view import follow
 from services.dashboard.view import state as states
-from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted, key_of
+from services.dashboard.view.file import FILE
+from services.dashboard.view.mentions import Mentions, Read, Wanted, key_of
 from services.dashboard.view.state import State
 from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dashboard.triage import PAGE, SORTS, Line, Ordered, Query, chosen, paged
+from services.dashboard.view.serious import NONE, Tally
 from shared.cases.model import Case
 from shared.cases.review import review_of
 from shared.errors import AdrwatchError
@@ -26,7 +27,13 @@ def line(name: str = "one", drug: str = "sertraline", **changes: Any) -> Line:
         episode=NOON, evaluated_at=NOON, rules=("evans",), rule_version="1", examples=(), table=Table(5, 4, 3, 99), authors=5,
         measures=changes.pop("measures", {}), lane=changes.pop("lane", "signal"),
     )  # fmt: skip
-    return Line(alert, changes.pop("since", NOON), changes.pop("dossier", None), changes.pop("listed", None))
+    return Line(
+        alert,
+        changes.pop("since", NOON),
+        changes.pop("dossier", None),
+        changes.pop("listed", None),
+        changes.pop("posts", NONE),
+    )
 
 
 def names(lines: list[Line]) -> list[str]:
@@ -91,6 +98,28 @@ def test_the_earliest_deadline_is_the_first_that_is_due() -> None:
     ]
 
 
+def test_what_a_person_confirmed_comes_before_what_many_posts_suggest_and_that_before_what_was_rejected() -> None:
+    def case(name: str, **seriousness: Any) -> Line:
+        there = Case(
+            id=name, opened_at=NOON, opened_by="me", drug=Concept("DB:1", "x"), reaction=Concept("HP:1", "y"),
+            seriousness=seriousness,
+        )  # fmt: skip
+        return line(name, dossier=there)
+
+    lines = [
+        line("nothing"), line("one", posts=Tally(1, {"death": 1})), line("many", posts=Tally(7, {"disability": 5, "death": 3})),
+        case("no", death="rejected"), case("yes", death="rejected", disability="confirmed"), case("unjudged"),
+        case("suggested", death="rejected", hospitalisation="suggested"),
+    ]  # fmt: skip
+    ordered = ["yes", "many", "one", "suggested", "unjudged", "no", "nothing"]
+    assert names(chosen(Ordered(lines), Query(sort="serious"), "me")) == ordered
+    assert names(chosen(Ordered(lines), Query(serious="any", sort="serious"), "me")) == ordered[:4]
+    assert names(chosen(Ordered(lines), Query(serious="confirmed"), "me")) == ["yes"]
+    assert {one.alert.id: one.criteria for one in lines if one.criteria} == {
+        "one": ("death",), "many": ("disability", "death"), "yes": ("disability",), "suggested": ("hospitalisation",),
+    }  # fmt: skip
+
+
 @given(st.lists(st.integers(0, 400), max_size=6), st.integers(-3, 20))
 def test_pages_hold_every_line_once_and_a_page_that_is_not_there_is_the_nearest(parts: list[int], page: int) -> None:
     lines = [line(str(number)) for number in range(sum(parts) % 173)]
@@ -111,6 +140,7 @@ def test_an_address_says_what_differs_and_another_order_begins_at_the_first_page
 @pytest.mark.parametrize(
     ("given", "named"),
     [({"page": "-1"}, "page"), ({"page": "٣"}, "page"), ({"sort": "x"}, "sort"), ({"lane": "fast"}, "lane"),
+     ({"serious": "very"}, "serious"),
      ({"reports": "1e9"}, "reports")],
 )  # fmt: skip
 def test_a_word_that_is_none_is_named(given: dict[str, str], named: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import structs
 
@@ -250,6 +251,24 @@ async def test_screened_posts_are_counted_by_reason(handler: PostHandler) -> Non
     before = counted.get()
     await handler.handle([record(post("1", "nothing here")), record(post("2", "nothing there"))])
     assert counted.get() == before + 2
+
+
+async def test_the_time_from_a_post_to_its_outcome_is_noted_unless_it_was_replayed(handler: PostHandler) -> None:
+    def noted() -> list[tuple[float, float]]:
+        found = [metrics.POST_SECONDS.labels(since) for since in ("written", "arrived")]
+        return [(one._sum.get(), sum(bucket.get() for bucket in one._buckets)) for one in found]
+
+    def came(written: timedelta, arrived: timedelta) -> bytes:
+        times = {"created_at": now() - written, "ingested_at": now() - arrived}
+        return encode(Post(id="test:1", source="test", text="nothing here", **times))
+
+    before = noted()
+    replayed = came(timedelta(days=9), timedelta(seconds=20))
+    ahead = came(timedelta(seconds=-60), timedelta(days=2))
+    await handler.handle([record(came(timedelta(hours=1), timedelta(seconds=30))), record(replayed), record(ahead)])
+    (written, n), (arrived, m) = np.subtract(noted(), before).tolist()
+    assert (written, n) == (pytest.approx(3600, abs=30), 2)
+    assert (arrived, m) == (pytest.approx(50, abs=30), 2)
 
 
 def test_a_worker_whose_advert_model_cannot_be_read_does_not_start(
