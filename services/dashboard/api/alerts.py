@@ -16,9 +16,8 @@ from services.cases.casebook import Casebook
 from services.dashboard.access.guard import ForbiddenError, needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.api import problems
-from services.dashboard.api.cursors import Page, page_of
+from services.dashboard.api.cursors import Page, micros, page_of
 from services.dashboard.api.models import Alert, CaseOut, Changed
-from services.dashboard.api.times import micros, moment
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pages.alerts import lines_of, seen_by
 from services.dashboard.taking_up import Hand
@@ -28,6 +27,7 @@ from shared.cases.model import Case, State
 from shared.errors import AdrwatchError, DependencyAway
 from shared.latest_alerts import Filter, concept_matches
 from shared.text.plain import plain
+from shared.times import beginning
 
 router = APIRouter(responses=problems.COMMON)
 
@@ -35,7 +35,7 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
 Moment = Annotated[
-    datetime | None, BeforeValidator(moment), Query(description="a day or a time; UTC where no offset is said")
+    datetime | None, BeforeValidator(beginning), Query(description="a day or a time; UTC where no offset is said")
 ]
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 

@@ -79,6 +79,10 @@ class LiveAlerts:
             names = heapq.nlargest(number, self._since, key=lambda name: (self._since[name], name))
             return [alert for name in names if (alert := self._latest.get(name)) is not None]
 
+    def raised(self) -> dict[tuple[str, str], str]:
+        """The signal of each pair of drug and reaction that has one, the newest: its id, by the ids of the pair."""
+        return {(one.drug.id, one.reaction.id): one.id for one in reversed(self.all()) if one.table}
+
     def get(self, alert_id: str) -> Alert | None:
         """One, None where there is none or it was taken back."""
         with self._lock:
