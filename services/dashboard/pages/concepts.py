@@ -102,7 +102,8 @@ def _one(request: Request, desk: Desk, who: Person, kind: Kind, concept_id: str)
     return page(
         request, "concepts/one.html", words=urlencode({kind: concept_id} | words),
         kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
-        series=_plain(series(counted, when.start_ms, when.end_ms, **wanted)), shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
+        series=_plain(series(counted, when.start_ms, when.end_ms, **wanted)),
+        shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
         alerts=seen_by(who, lines_of(desk, alerts)), sources=_bars(desk.view.mentions.counts(mentions, "source")),
         languages=_bars(desk.view.mentions.counts(mentions, "language")), health=desk.view.reports.state.health(),
         posts=desk.view.follower.state.health(), alerts_known=desk.view.alerts.caught_up.is_set(),

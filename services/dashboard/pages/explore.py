@@ -37,8 +37,8 @@ def explore(request: Request, desk: TheDesk, _: Reader) -> Response:
     return page(
         request, "explore/table.html" if partial(request) else "explore/page.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, span=when,
-        presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted, raised=desk.view.alerts.raised(),
-        measures=MEASURES,
+        presets=PRESETS, shown=shown, pages=max(1, math.ceil(shown.total / PAGE)), counted=counted,
+        raised=desk.view.alerts.raised(), measures=MEASURES,
         kept=_but(words, *_OF_FORM), narrowed=_but(words, "show", "page"),
         means=MEANINGS, health=desk.view.reports.state.health(),
     )  # fmt: skip
