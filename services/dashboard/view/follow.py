@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.dashboard.view.mentions import Mentions, Read
+from services.dashboard.view.mentions import Found, Mentions, Read
 from services.dashboard.view.state import State
 from shared.broker import admin, connect, describe, require_topics
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
 from shared.events import Deletion, Event, Mention, decode
+from shared.forgetting import version_of
 from shared.logs import logger
 from shared.settings import Settings
 from shared.topics import DELETION_HEADER, DELETIONS, MENTIONS, POSTS
@@ -162,11 +163,17 @@ def _take(suffix: str, record: Any, read: Read) -> None:
     if suffix == MENTIONS.suffix:
         mention = _decoded(record.value, Mention)
         if mention is not None or record.value is None:
-            read.mentions.append((record.partition, record.offset, name if mention is None else mention.id, mention))
+            version = version_of(record.headers, record.timestamp)
+            read.mentions.append(
+                Found(record.partition, record.offset, name if mention is None else mention.id, version, mention)
+            )
     elif suffix == DELETIONS.suffix:
         # The place of an edited post goes with its tombstone, in the order of adr.posts.
-        if (deletion := _decoded(record.value, Deletion)) is not None:
-            (read.edited if deletion.edited else read.gone).append(deletion.id)
+        deletion = _decoded(record.value, Deletion)
+        if deletion is not None and deletion.edited:
+            read.edited.append((deletion.id, record.timestamp))
+        elif deletion is not None:
+            read.gone.append(deletion.id)
     elif record.value is not None:
         read.posts.append((name, record.offset))
     else:

@@ -62,6 +62,16 @@ class Evidence(msgspec.Struct, frozen=True):
     more: tuple[int, str] | None
 
 
+class Found(NamedTuple):
+    """A record of adr.mentions, a tombstone where `mention` is None. `version`: when the post was written that it is of, in ms."""
+
+    partition: int
+    offset: int
+    id: str
+    version: int
+    mention: Mention | None
+
+
 class Place(NamedTuple):
     """Where a post lies in adr.posts."""
 
@@ -73,15 +83,15 @@ class Place(NamedTuple):
 class Read:
     """What one look into the topics brought, each in the order of its topic.
 
-    `mentions`: partition, offset, id, and the mention, None for a tombstone. `posts`: id, and offset, None where the text was
-    forgotten. `gone`: posts that were taken back. `positions`: topic suffix, partition, and the offset at which reading goes on.
+    `posts`: id, and offset, None where the text was forgotten. `gone`: posts that were taken back. `edited`: those of which what
+    was written before is taken back, and when that was, in ms since 1970. `positions`: topic suffix, partition, and the offset at
+    which reading goes on.
     """
 
-    mentions: list[tuple[int, int, str, Mention | None]] = field(default_factory=list)
+    mentions: list[Found] = field(default_factory=list)
     posts: list[tuple[str, int | None]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    # Posts of which no version up to now is kept; a later one stands.
-    edited: list[str] = field(default_factory=list)
+    edited: list[tuple[str, int]] = field(default_factory=list)
     positions: list[tuple[str, int, int]] = field(default_factory=list)
 
 
@@ -113,7 +123,7 @@ class Mentions:
     def begin(self, origin: str) -> None:
         """Empty the file: it becomes the copy of these topics."""
         with self._writing() as write:
-            for table in ("mentions", "places", "gone", "concepts", "positions", "about"):
+            for table in ("mentions", "places", "gone", "edited", "concepts", "positions", "about"):
                 write.execute(f"DELETE FROM {table}")
             write.execute("INSERT INTO about VALUES ('origin', ?)", (origin,))
 
@@ -122,20 +132,29 @@ class Mentions:
         return {(topic, part): at for topic, part, at in self._all("SELECT topic, part, next FROM positions")}
 
     def take(self, read: Read) -> None:
-        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
+        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back.
+
+        Of a post that was edited, what is of a version up to the edit goes and does not come back, and what is of a later one
+        stands, in whatever order topics are read: nothing tells how far one topic is read when a record of another comes.
+        """
         with self._writing() as write:
-            # Before what was read with it, which may be of the later version.
-            write.executemany("DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited])
+            for post, at in read.edited:
+                write.execute(
+                    "INSERT INTO edited VALUES (?, ?)"
+                    " ON CONFLICT (post) DO UPDATE SET version = max(version, excluded.version)",
+                    (key_of(post), at),
+                )
+                write.execute("DELETE FROM mentions WHERE post = ? AND version <= ?", (key_of(post), at))
             for post, offset in read.posts:
                 if offset is None:
                     write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
                 else:
                     write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (key_of(post), offset))
-            for part, offset, name, mention in read.mentions:
-                if mention is None:
-                    write.execute("DELETE FROM mentions WHERE id = ?", (name,))
+            for found in read.mentions:
+                if found.mention is None:
+                    write.execute("DELETE FROM mentions WHERE id = ?", (found.id,))
                 else:
-                    self._insert(write, part, offset, mention)
+                    self._insert(write, found, found.mention)
             gone = [(key_of(post),) for post in read.gone]
             write.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
             for table in ("mentions", "places"):
@@ -152,16 +171,23 @@ class Mentions:
                     "DELETE FROM places WHERE place < ? AND post & ? = ?", (first, _PARTITION_BITS, partition)
                 )
 
-    def _insert(self, write: sqlite3.Connection, part: int, offset: int, mention: Mention) -> None:
+    def _insert(self, write: sqlite3.Connection, found: Found, mention: Mention) -> None:
         key = key_of(mention.post_id)
-        if write.execute("SELECT 1 FROM gone WHERE post = ?", (key,)).fetchone():
+        # What a later version says in the same places has the same id, and lies in another partition if the drug is another.
+        if write.execute(
+            "SELECT 1 FROM gone WHERE post = ?1"
+            " UNION ALL SELECT 1 FROM edited WHERE post = ?1 AND version >= ?2"
+            " UNION ALL SELECT 1 FROM mentions WHERE id = ?3 AND version > ?2",
+            (key, found.version, found.id),
+        ).fetchone():
             return
         kept = msgspec.structs.replace(mention, author=None, fingerprint=None)
         write.execute(
-            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mentions (id, part, place, post, version, at, drug, reaction, source, language, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                mention.id, part, offset, key, to_ms(mention.created_at), self._concept(write, mention.drug),
+                mention.id, found.partition, found.offset, key, found.version, to_ms(mention.created_at),
+                self._concept(write, mention.drug),
                 self._concept(write, mention.reaction), mention.post_id.partition(":")[0], mention.language,
                 _encode(kept),
             ),

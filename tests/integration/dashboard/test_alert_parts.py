@@ -120,9 +120,6 @@ def test_the_trend_counts_as_alerting_does_and_says_why_a_report_does_not_count(
     trend = client.get("/alerts/signal-1/trend", headers=HTMX).text
     assert trend.count('data-n="1"') == 1
     assert trend.count(" data-in") in (2, 3)
-    # However long ago its window was, it is on the chart.
-    publish(msgspec.structs.replace(ALERT, evaluated_at=ALERT.evaluated_at - timedelta(days=300)))
-    assert client.get("/alerts/signal-1/trend", headers=HTMX).text.count(" data-in") in (1, 2)
     shown = client.get("/alerts/signal-1/evidence", headers=HTMX).text
     assert "does not count: the same words as an earlier post" in shown
     assert "does not count: its author has reported this pair before" in shown

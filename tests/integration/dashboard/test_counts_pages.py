@@ -21,6 +21,7 @@ from services.dashboard.view.series import DAY_MS
 from services.dashboard.worker import desk_of
 from shared.settings import Settings
 from shared.signals.rules import shipped
+from shared.signals.windows import from_ms
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
 from tests.integration.dashboard.test_reports import alerting, wait_for
@@ -141,6 +142,25 @@ def test_the_list_of_alerts_shows_the_trend_of_each_pair(client: TestClient, pla
     assert 0 < wanted[1] < wanted[0]
     assert said in client.get("/alerts").text
     assert said in client.get("/alerts/signal-1/row", headers=HTMX).text
+
+
+def test_the_chart_of_an_old_alert_shows_its_window(client: TestClient, place: Settings, publish: Publish) -> None:
+    posts = [outcome(f"t:{i}", i * HOUR, ("d1", "r1"), author=f"a{i}") for i in range(3)]
+
+    async def work(worker: Alerting) -> None:
+        await worker.count([*posts, *closing(300 * DAY_MS)])
+        await worker.tick()
+
+    alerting(place, work, shipped())
+    wait_for(lambda: (reports(client).now().closed_until_ms or 0) > START + 250 * DAY_MS)
+    end = from_ms(START + DAY_MS)
+    publish(
+        msgspec.structs.replace(SIGNAL, drug=concept("d1"), reaction=concept("r1"), evaluated_at=end, window_hours=24)
+    )
+    trend = client.get("/alerts/signal-1/trend", headers=HTMX).text
+    assert trend.count("<tr data-at") == 200
+    [inside] = re.findall(r'<tr [^>]*data-n="(\d+)"[^>]* data-in>', trend)
+    assert inside == "3"
 
 
 def test_nothing_in_the_usual_days_is_said_in_words(client: TestClient, counted: Any) -> None:
