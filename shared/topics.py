@@ -28,6 +28,8 @@ MOST_BYTES = 1_000_000
 CUT_HEADER = "adrwatch-cut"
 # On the tombstone of a post that was taken back; its value is the deletion.
 DELETION_HEADER = "adrwatch-deletion"
+# On a mention: when the version of the post that it is of was written to adr.posts, in ms since 1970.
+VERSION_HEADER = "adrwatch-post-written"
 
 # As ADRWATCH_TOPIC_PREFIX is, unless it is set.
 PREFIX = "adr"

@@ -132,12 +132,19 @@ class Book(Generic[D]):
             return [self._decoded(row.document) for row in connection.execute(query)]
 
     def history(self, dossier_id: str) -> tuple[list[Comment], list[Entry]]:
-        """What was said of one, and what was done to it, as the trail has it; the first first. Nothing of the dossier itself."""
+        """What was said of one, and what was done to it, as the trail has it; the first first. Nothing of the dossier itself.
+
+        That somebody reads what was said is recorded, after the rows that are given. Raises AdrwatchError where there is none.
+        """
         subject = f"{self.kind.noun}:{dossier_id}"
         query = sa.select(AUDIT).where(AUDIT.c.subject == subject).order_by(AUDIT.c.seq)
         with self._database.reading() as connection:
             rows = [Entry(**row._mapping) for row in connection.execute(query)]
-            return list(_comments(connection, dossier_id)), rows
+            comments = list(_comments(connection, dossier_id))
+        if comments:
+            with self._trail.recording(self._database) as recording:
+                self._saw(recording, self._existing(recording.connection, dossier_id), "comments")
+        return comments, rows
 
     def _change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D], seen: str | None = None) -> D:
         with self._trail.recording(self._database) as recording:

@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import jinja2
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
+from services.cases import said
 from services.dashboard.access.rights import Right
 from shared.signals import wording
 
@@ -155,7 +156,12 @@ def templates() -> jinja2.Environment:
         "utc_day": utc_day, "line": line, "coded": coded, "without": without, "written": written,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
-    environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}
+    environment.globals |= {
+        "longest": said.MOST,
+        "asset": asset,
+        "measure_names": wording.NAMES,
+        "navigation": NAVIGATION,
+    }
     return environment
 
 
@@ -175,3 +181,12 @@ def page(
 def partial(request: Request) -> bool:
     """Whether a script asks for a part of the page, and not a person for the page."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
+
+
+def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:
+    """What is wrong: as a page, or, for a script of a page, as words to show beside what is there."""
+    words = f"{message[:1].upper()}{message[1:]}" + (f": {fix}" if fix else "")
+    more = (headers or {}) | {"X-Problem": quote(words)}
+    if partial(request):
+        return Response(status_code=status, headers=more)
+    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)

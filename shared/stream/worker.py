@@ -196,4 +196,5 @@ def _record(message: Any) -> Record:
         key=message.key,
         value=message.value,
         headers=tuple(message.headers or ()),
+        written_ms=round((message.timestamp or 0) * 1000),
     )

@@ -12,22 +12,24 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.exceptions import HTTPException
 
+from services.cases import said
 from services.cases.casebook import Casebook
+from services.cases.said import MOST
 from services.dashboard.access.guard import ForbiddenError, needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.api import problems
-from services.dashboard.api.cursors import Page, page_of
+from services.dashboard.api.cursors import Page, micros, page_of
 from services.dashboard.api.models import Alert, CaseOut, Changed
-from services.dashboard.api.times import micros, moment
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.pages.alerts import lines_of
 from services.dashboard.taking_up import Hand
 from services.dashboard.triage import SERIOUS, Line
 from shared import events
 from shared.cases.model import Case, State
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import DependencyAway
 from shared.latest_alerts import Filter, concept_matches
 from shared.text.plain import plain
+from shared.times import beginning
 
 router = APIRouter(responses=problems.COMMON)
 
@@ -35,7 +37,7 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
 Moment = Annotated[
-    datetime | None, BeforeValidator(moment), Query(description="a day or a time; UTC where no offset is said")
+    datetime | None, BeforeValidator(beginning), Query(description="a day or a time; UTC where no offset is said")
 ]
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 
@@ -93,7 +95,7 @@ class Decision(BaseModel):
     assignee: Annotated[str | None, Field(max_length=100, description="empty: nobody")] = None
     reason: Annotated[
         str,
-        Field(min_length=1, max_length=1000, description="stands in the audit trail: name no person"),
+        Field(min_length=1, max_length=MOST["reason"], description="stands in the audit trail: name no person"),
     ]
 
 
@@ -104,9 +106,7 @@ def decide(
 ) -> Alert:  # fmt: skip
     """Assign an alert, or bring it to its next state. The first decision begins its review, or opens its case."""
     found, hand = _workable(desk, who, alert_id), Hand(desk, who)
-    reason = plain(decision.reason.strip(), "reason")
-    if not reason:
-        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
+    reason = said.reason(decision.reason)
     if decision.assignee is not None:
         hand.assign(found, plain(decision.assignee, "assignee") or None, reason, decision.state)
     if decision.state is not None:
@@ -118,7 +118,7 @@ def decide(
 class Remark(BaseModel):
     """A comment."""
 
-    text: Annotated[str, Field(min_length=1, max_length=4000)]
+    text: Annotated[str, Field(min_length=1, max_length=MOST["comment"])]
 
 
 @router.post("/alerts/{alert_id}/comments", status_code=204, responses=problems.REFUSED, response_class=Response)
@@ -126,7 +126,7 @@ def comment(
     desk: TheDesk, who: Annotated[Person, needs(Right.REVIEW_SIGNALS)], alert_id: str, remark: Remark
 ) -> Response:
     """Add a comment to an alert's review or case."""
-    Hand(desk, who).comment(_workable(desk, who, alert_id), plain(remark.text, "text"))
+    Hand(desk, who).comment(_workable(desk, who, alert_id), said.comment(remark.text))
     return Response(status_code=204)
 
 

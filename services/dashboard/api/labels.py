@@ -12,9 +12,8 @@ from services.cases.labels import Label, Marked
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.api import problems
-from services.dashboard.api.cursors import Page, page_of
+from services.dashboard.api.cursors import Page, micros, page_of
 from services.dashboard.api.evidence import UNKEPT
-from services.dashboard.api.times import micros
 from services.dashboard.desk import TheDesk
 from services.dashboard.labels.work import keep, labels_of, offered
 

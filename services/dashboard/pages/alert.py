@@ -107,7 +107,7 @@ def beside_of(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Re
 def history_of(
     request: Request, desk: TheDesk, who: Annotated[Person, needs(Right.SEE_CASES)], alert_id: str
 ) -> Response:
-    """What was said of its dossier, and what was done to it."""
+    """What was said of its dossier, and what was done to it. That somebody reads what was said is noted first."""
 
     def read() -> dict[str, Any]:
         opened = found(desk, alert_id, who)

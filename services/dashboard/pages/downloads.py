@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from services.cases import export, listing
+from services.cases import export, listing, said
 from services.cases.casebook import Casebook
 from services.cases.review_export import LISTING, listed, whole
 from services.cases.review_view import row_of
@@ -19,7 +19,6 @@ from services.dashboard.opened import Opened, found
 from shared.cases.model import Case
 from shared.cases.review import Review, review_of
 from shared.errors import AdrwatchError
-from shared.text.plain import plain
 
 router = APIRouter()
 
@@ -66,7 +65,7 @@ def signal(desk: TheDesk, who: Reader, alert_id: str, layout: Layout) -> Respons
 
 @router.post("/alerts/{alert_id}/case.xml")
 def message(
-    desk: TheDesk, who: Exporter, alert_id: str, sender: Party, receiver: Party, reason: Annotated[str, Form(max_length=1000)],
+    desk: TheDesk, who: Exporter, alert_id: str, sender: Party, receiver: Party, reason: Annotated[str, Form()],
     country: Annotated[str, Form(max_length=2)] = "EU", llt: Annotated[str, Form(max_length=20)] = "",
     draft: Annotated[bool, Form()] = False,
 ) -> Response:  # fmt: skip
@@ -84,7 +83,7 @@ def message(
 
 @router.post("/alerts/{alert_id}/case.{layout}")
 def case_listing(
-    desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form(max_length=1000)]
+    desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form()]
 ) -> Response:
     """The case as a listing of one row, or as it is kept. Refused where the terms of its source forbid it."""
     case = _leaving(desk, who, found(desk, alert_id, who), reason)
@@ -102,9 +101,7 @@ def _leaving(desk: Desk, who: Person, opened: Opened, reason: str) -> Case:
         raise opened.away
     if opened.case is None:
         raise AdrwatchError("there is no case to export", fix="open one from the single report first")
-    why = plain(reason.strip(), "reason")
-    if not why:
-        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
+    why = said.reason(reason)
     for refused in export.barred(desk.settings, [opened.case]).values():
         raise AdrwatchError(
             f"case {opened.case.id} may not be exported: {refused}",

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from services.cases import said
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
@@ -19,7 +20,6 @@ from services.dashboard.rendering import page
 from services.dashboard.view.delays import DAY_MS, HOUR_MS, Delay
 from shared.console import printable
 from shared.errors import AdrwatchError
-from shared.text.plain import plain
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS
 
 router = APIRouter(prefix="/operations")
@@ -108,7 +108,7 @@ def replay(
     request: Request,
     desk: TheDesk,
     who: Replayer,
-    why: Annotated[str, Form(max_length=1000)],
+    why: Annotated[str, Form()],
     ids: Annotated[list[str], Form(max_length=_ON_A_PAGE)] = [],  # noqa: B006
     stage: Annotated[str, Form(max_length=200)] = "",
     reason: Annotated[str, Form(max_length=200)] = "",
@@ -116,15 +116,13 @@ def replay(
 ) -> Response:
     """Send back those that are there, with a row of the audit trail before, and one of what came of it."""
     _picked(ids, everything)
-    said = plain(why.strip(), "reason")
-    if not said:
-        raise AdrwatchError("there is no reason", fix="say what was mended; it stands in the audit trail")
+    mended = said.reason(why)
     # The trail names what there is, and nothing that somebody made up.
     found = [line.id for line in _there(desk, ids, stage, reason)]
     ids = found if ids else []
     subject = _subject(ids[0]) if len(ids) == 1 else "dead-letters"
     which = " ".join((*ids, *(word for word in (stage, reason) if word))) or "all"
-    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{said} ({which})")
+    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{mended} ({which})")
     try:
         account = desk.operations.letters.send_back(found)
     except AdrwatchError as error:

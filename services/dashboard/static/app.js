@@ -43,6 +43,15 @@ function toggleTheme() {
   document.dispatchEvent(new CustomEvent("theme"));
 }
 
+// How long a text is and may be. A browser that is given a maxlength cuts off the end of what is pasted, and says nothing.
+function measure(text) {
+  const most = Number(text.dataset.most), long = [...text.value.trim()].length;
+  const words = `${long.toLocaleString("en")} of ${most.toLocaleString("en")} characters`;
+  text.setCustomValidity(long > most ? `${words}: shorten it` : "");
+  document.getElementById(text.getAttribute("aria-describedby")).textContent = words;
+}
+
+document.addEventListener("input", (event) => { if (event.target.matches("textarea[data-most]")) measure(event.target); });
 document.addEventListener("DOMContentLoaded", () => {
   writeTimes(document);
   setInterval(() => writeTimes(document), 30000);

@@ -78,6 +78,10 @@ class LiveAlerts:
                 self._last = (self._version, [one for name in names if (one := self._latest.get(name)) is not None])
             return self._last[1]
 
+    def raised(self) -> dict[tuple[str, str], str]:
+        """The signal of each pair of drug and reaction that has one, the newest: its id, by the ids of the pair."""
+        return {(one.drug.id, one.reaction.id): one.id for one in reversed(self.all()) if one.table}
+
     def get(self, alert_id: str) -> Alert | None:
         """One, None where there is none or it was taken back."""
         with self._lock:

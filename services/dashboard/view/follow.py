@@ -20,11 +20,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.dashboard.view.delays import DAY_MS
-from services.dashboard.view.mentions import Mentions, Read
+from services.dashboard.view.mentions import Found, Mentions, Read
 from services.dashboard.view.state import State
 from shared.broker import admin, connect, describe, require_topics
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
 from shared.events import Alert, Deletion, Event, Mention, decode
+from shared.forgetting import version_of
 from shared.logs import logger
 from shared.settings import Settings
 from shared.signals.windows import to_ms
@@ -190,15 +191,19 @@ def _take(suffix: str, record: Any, read: Read) -> None:
         mention = _decoded(record.value, Mention)
         if mention is not None or record.value is None:
             name = name if mention is None else mention.id
-            read.mentions.append((record.partition, record.offset, name, mention))
+            version = version_of(record.headers, record.timestamp)
+            read.mentions.append(Found(record.partition, record.offset, name, version, mention))
             read.written[name] = record.timestamp
     elif suffix == ALERTS.suffix:
         if (alert := _decoded(record.value, Alert)) is not None and alert.examples:
             read.alerts.append((record.timestamp, alert))
     elif suffix == DELETIONS.suffix:
         # The place of an edited post goes with its tombstone, in the order of adr.posts.
-        if (deletion := _decoded(record.value, Deletion)) is not None:
-            (read.edited if deletion.edited else read.gone).append(deletion.id)
+        deletion = _decoded(record.value, Deletion)
+        if deletion is not None and deletion.edited:
+            read.edited.append((deletion.id, record.timestamp))
+        elif deletion is not None:
+            read.gone.append(deletion.id)
     elif record.value is not None:
         read.posts.append((name, record.offset))
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):

@@ -55,6 +55,16 @@ class Evidence(msgspec.Struct, frozen=True):
     more: tuple[int, str] | None
 
 
+class Found(NamedTuple):
+    """A record of adr.mentions, a tombstone where `mention` is None. `version`: when the post was written that it is of, in ms."""
+
+    partition: int
+    offset: int
+    id: str
+    version: int
+    mention: Mention | None
+
+
 class Place(NamedTuple):
     """Where a post lies in adr.posts."""
 
@@ -66,17 +76,16 @@ class Place(NamedTuple):
 class Read:
     """What one look into the topics brought, each in the order of its topic.
 
-    `mentions`: partition, offset, id, and the mention, None for a tombstone. `posts`: id, and offset, None where the text was
-    forgotten. `gone`: posts that were taken back. `positions`: topic suffix, partition, and the offset at which reading goes on.
-    Times in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by id, `alerts` when each
-    alert was.
+    `posts`: id, and offset, None where the text was forgotten. `gone`: posts that were taken back. `edited`: those of which what
+    was written before is taken back, and when that was. `positions`: topic suffix, partition, and the offset at which reading goes
+    on. Times are in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by id, `alerts`
+    when each alert was.
     """
 
-    mentions: list[tuple[int, int, str, Mention | None]] = field(default_factory=list)
+    mentions: list[Found] = field(default_factory=list)
     posts: list[tuple[str, int | None]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    # Posts of which no version up to now is kept; a later one stands.
-    edited: list[str] = field(default_factory=list)
+    edited: list[tuple[str, int]] = field(default_factory=list)
     arrived: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     alerts: list[tuple[int, Alert]] = field(default_factory=list)
@@ -101,7 +110,7 @@ class Mentions(File):
     def begin(self, origin: str) -> None:
         """Empty the file: it becomes the copy of these topics."""
         with self._writing() as write:
-            for table in ("mentions", "places", "gone", "concepts", "positions", "about", "delays", "raised"):
+            for table in ("mentions", "places", "gone", "edited", "concepts", "positions", "about", "delays", "raised"):
                 write.execute(f"DELETE FROM {table}")
             write.execute("INSERT INTO about VALUES ('origin', ?)", (origin,))
 
@@ -110,25 +119,35 @@ class Mentions(File):
         return {(topic, part): at for topic, part, at in self._all("SELECT topic, part, next FROM positions")}
 
     def take(self, read: Read) -> None:
-        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
+        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back.
+
+        Of a post that was edited, what is of a version up to the edit goes and does not come back, and what is of a later one
+        stands, in whatever order topics are read: nothing tells how far one topic is read when a record of another comes.
+        """
         with self._writing() as write:
-            # Before what was read with it, which may be of the later version.
-            went = write.executemany(
-                "DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited]
-            ).rowcount
+            went = 0
+            for post, at in read.edited:
+                write.execute(
+                    "INSERT INTO edited VALUES (?, ?)"
+                    " ON CONFLICT (post) DO UPDATE SET version = max(version, excluded.version)",
+                    (key_of(post), at),
+                )
+                went += write.execute(
+                    "DELETE FROM mentions WHERE post = ? AND version <= ?", (key_of(post), at)
+                ).rowcount
             for post, offset in read.posts:
                 if offset is None:
                     write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
                 else:
                     place = (key_of(post), offset, read.arrived.get(post))
                     write.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", place)
-            for part, offset, name, mention in read.mentions:
-                if mention is None:
-                    went += write.execute("DELETE FROM mentions WHERE id = ?", (name,)).rowcount
+            for found in read.mentions:
+                if found.mention is None:
+                    went += write.execute("DELETE FROM mentions WHERE id = ?", (found.id,)).rowcount
                 else:
-                    if (written := read.written.get(name)) is not None:
-                        delays.note_mention(write, key_of(mention.post_id), mention, written)
-                    self._insert(write, part, offset, mention)
+                    if (written := read.written.get(found.id)) is not None:
+                        delays.note_mention(write, key_of(found.mention.post_id), found.mention, written)
+                    self._insert(write, found, found.mention)
             for written, alert in read.alerts:
                 delays.note_alert(write, key_of(alert.examples[0]), alert, written)
             gone = [(key_of(post),) for post in read.gone]
@@ -139,7 +158,11 @@ class Mentions(File):
         self._note_serious(read, removed=went > 0)
 
     def _note_serious(self, read: Read, *, removed: bool) -> None:
-        pairs = {(one.drug.id, one.reaction.id) for *_, one in read.mentions if one is not None and one.serious}
+        pairs = {
+            (one.drug.id, one.reaction.id)
+            for found in read.mentions
+            if (one := found.mention) is not None and one.serious
+        }
         if removed or pairs:
             version = self._serious_version + 1
             # Of which pairs something was removed is not asked: that is rare, and then all are counted anew.
@@ -162,16 +185,24 @@ class Mentions(File):
         with self._writing() as write:
             delays.let_go(write, before_ms)
 
-    def _insert(self, write: sqlite3.Connection, part: int, offset: int, mention: Mention) -> None:
+    def _insert(self, write: sqlite3.Connection, found: Found, mention: Mention) -> None:
         key = key_of(mention.post_id)
-        if write.execute("SELECT 1 FROM gone WHERE post = ?", (key,)).fetchone():
+        # What a later version says in the same places has the same id, and lies in another partition if the drug is another.
+        if write.execute(
+            "SELECT 1 FROM gone WHERE post = ?1"
+            " UNION ALL SELECT 1 FROM edited WHERE post = ?1 AND version >= ?2"
+            " UNION ALL SELECT 1 FROM mentions WHERE id = ?3 AND version > ?2",
+            (key, found.version, found.id),
+        ).fetchone():
             return
         kept = msgspec.structs.replace(mention, author=None, fingerprint=None)
         write.execute(
-            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, serious, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mentions"
+            " (id, part, place, post, version, at, drug, reaction, source, language, serious, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                mention.id, part, offset, key, to_ms(mention.created_at), self._concept(write, mention.drug),
+                mention.id, found.partition, found.offset, key, found.version, to_ms(mention.created_at),
+                self._concept(write, mention.drug),
                 self._concept(write, mention.reaction), mention.post_id.partition(":")[0], mention.language,
                 ",".join(mention.serious) or None, _encode(kept),
             ),

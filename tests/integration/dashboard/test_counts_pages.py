@@ -6,6 +6,8 @@ import csv
 import functools
 import html
 import io
+import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from services.dashboard.worker import desk_of
 from shared.settings import Settings
 from shared.signals import wording
 from shared.signals.rules import shipped
+from shared.signals.windows import from_ms
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
 from tests.integration.dashboard.test_reports import alerting, wait_for
@@ -171,10 +174,73 @@ def test_the_list_of_alerts_shows_the_trend_of_each_pair(client: TestClient, pla
     assert said in client.get("/alerts/signal-1/row", headers=HTMX).text
 
 
+def test_the_chart_of_an_old_alert_shows_its_window(client: TestClient, place: Settings, publish: Publish) -> None:
+    posts = [outcome(f"t:{i}", i * HOUR, ("d1", "r1"), author=f"a{i}") for i in range(3)]
+
+    async def work(worker: Alerting) -> None:
+        await worker.count([*posts, *closing(300 * DAY_MS)])
+        await worker.tick()
+
+    alerting(place, work, shipped())
+    wait_for(lambda: (reports(client).now().closed_until_ms or 0) > START + 250 * DAY_MS)
+    end = from_ms(START + DAY_MS)
+    publish(
+        msgspec.structs.replace(SIGNAL, drug=concept("d1"), reaction=concept("r1"), evaluated_at=end, window_hours=24)
+    )
+    trend = client.get("/alerts/signal-1/trend", headers=HTMX).text
+    assert trend.count("<tr data-at") == 200
+    [inside] = re.findall(r'<tr [^>]*data-n="(\d+)"[^>]* data-in>', trend)
+    assert inside == "3"
+
+
 def test_nothing_in_the_usual_days_is_said_in_words(client: TestClient, counted: Any) -> None:
     # The posts are older than the last days before now, as alerting has closed none.
     assert "No pair fits" in client.get("/explore").text
     assert "Nothing was reported in this time" in client.get("/drugs").text
+    assert "No report of this time counts." in client.get("/drugs/d1").text
+
+
+@pytest.mark.parametrize("closed_hours", [60, 72])
+def test_charts_tables_and_answers_of_a_time_add_up(client: TestClient, place: Settings, closed_hours: int) -> None:
+    posts = [outcome(f"t:{i}", i * HOUR, ("d1", "r1"), author=f"a{i}") for i in range(closed_hours + 3)]
+
+    async def work(worker: Alerting) -> None:
+        await worker.count([*posts, *closing(closed_hours * HOUR)])
+        await worker.tick()
+
+    alerting(place, work, shipped())
+    now = reports(client).now
+    wait_for(lambda: len(now().ledger.at) == len(posts) and now().closed_until_ms is not None)
+    last = -(-(now().closed_until_ms - START) // DAY_MS)
+    wanted = sum((last - 2) * 24 <= i < last * 24 for i in range(len(posts)))
+    page = client.get("/drugs/d1?days=2").text
+    assert sum(map(int, re.findall(r'data-n="(\d+)"', page))) == wanted
+    assert re.findall(r'Rash</a></td><td class="n">(\d+)</td>', page) == [str(wanted)]
+    assert f"2025-06-0{last - 1} to 2025-06-0{last}, whole days of UTC" in page
+    assert f"among {wanted} reports" in client.get("/explore?days=2").text
+    [drug] = client.get("/api/v1/drugs?days=2").json()["items"]
+    for step in ("day", "hour"):
+        answer = client.get(f"/api/v1/series?days=2&step={step}&drug=d1").json()
+        assert sum(point["reports"] for point in answer["points"]) == drug["reports"] == wanted
+        assert (answer["start"], answer["end"]) == (f"2025-06-0{last - 1}T00:00:00Z", f"2025-06-0{last + 1}T00:00:00Z")
+
+
+def test_what_is_not_read_yet_is_not_called_nothing(place: Settings) -> None:
+    # It takes connections and says nothing.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = place.model_copy(update={"redis_url": f"redis://127.0.0.1:{silent.getsockname()[1]}/0"})
+        browser = TestClient(application(functools.partial(desk_of, settings)), base_url="http://127.0.0.1:8480")
+        with browser as client:
+            for address in ("/drugs/d1", "/reactions/r1", "/drugs?q=d1", "/explore"):
+                text = client.get(address).text
+                assert "Reports are still being read" in text
+                for nothing in (
+                    "No report of this time counts",
+                    "Nothing was reported",
+                    "othing is reported",
+                    "No pair",
+                ):
+                    assert nothing not in text
 
 
 def test_while_redis_is_away_pages_say_from_when_counts_are(place: Settings, tmp_path: Path) -> None:

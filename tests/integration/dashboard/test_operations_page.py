@@ -17,7 +17,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from services.cases.audit import read
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.app import application
+from services.dashboard.operations import letters
 from services.dashboard.worker import desk_of
+from services.ingest.dead_letters import replay
 from shared import settings
 from shared.events import DeadLetter, Outcome, encode, now
 from shared.topics import ALERTS
@@ -147,6 +149,29 @@ def test_a_letter_is_sent_back_once_with_a_reason_and_rows_of_the_audit_trail(
     assert rows[2][0] == "replayed"
     assert '"replayed": 1' in rows[2][2]
     assert "our own words" not in str(rows)
+
+
+def test_letters_are_sent_back_batch_by_batch_and_what_was_done_before_is_not(
+    client: TestClient, bury: Callable[..., DeadLetter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "_BYTES_AT_ONCE", 3 * len(encode(LETTER)))
+    parts: list[int] = []
+
+    def noting(batch: Any, *others: Any) -> Any:
+        parts.append(len(batch))
+        return replay(batch, *others)
+
+    monkeypatch.setattr(letters, "replay", noting)
+    for number in range(7):
+        bury(id=f"x.posts:1:{number}:screen", offset=number)
+    bury(id="x.posts:1:0:screen", offset=0, detail="once more")
+    bury(id="x:line", topic="file.jsonl", partition=-1, stage="ingest", reason="bad-time")
+    done = client.post("/operations/dead-letters/replay", data={"everything": "true", "why": "the reader was mended"})
+    assert "8 chosen: 7 replayed, 7 marked done, 1 skipped, 0 failed" in done.text
+    assert sum(parts) == 8
+    assert max(parts) <= 4
+    again = client.post("/operations/dead-letters/replay", data={"everything": "true", "why": "the reader was mended"})
+    assert "1 chosen: 0 replayed" in again.text
 
 
 def test_who_may_not_see_evidence_sees_no_words_and_who_may_not_replay_does_not(

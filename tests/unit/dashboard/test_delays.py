@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dashboard.view.delays import DAY_MS, HOUR_MS, Delay
-from services.dashboard.view.mentions import Mentions, Read
+from services.dashboard.view.mentions import Found, Mentions, Read
 from shared.events import Alert, Mention, Terms
 from shared.signals.windows import to_ms
 from tests.unit.dashboard.test_mentions import WHEN, mention
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Iterator[Mentions]:
 def taken(*found: tuple[Mention, float], arrived: float | None = None) -> Read:
     """Mentions that were written so many seconds after WHEN; their posts were taken in at `arrived`."""
     return Read(
-        mentions=[(0, number, one.id, one) for number, (one, _) in enumerate(found)],
+        mentions=[Found(0, number, one.id, 0, one) for number, (one, _) in enumerate(found)],
         written={one.id: BEGIN + round(seconds * 1000) for one, seconds in found},
         posts=[(one.post_id, 7) for one, _ in found],
         arrived={} if arrived is None else {one.post_id: BEGIN + round(arrived * 1000) for one, _ in found},

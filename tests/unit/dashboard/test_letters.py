@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 
 from services.dashboard.access.rights import Person, Role, rights_of
-from services.dashboard.operations import letters
+from services.dashboard.operations import letters, tail
 from services.dashboard.operations.letters import Letters
 from services.dashboard.pages import operations
 from services.ingest.dead_letters import open_inbox
@@ -55,6 +55,7 @@ def test_one_letter_is_read_without_the_others(monkeypatch: pytest.MonkeyPatch) 
         return open_inbox(kept)
 
     monkeypatch.setattr(letters, "TopicReader", Reader)
+    monkeypatch.setattr(tail, "TopicReader", Reader)
     monkeypatch.setattr(letters, "open_inbox", noting)
     there = Letters(current())
     assert there.one("b").letter.payload == b"b"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.view.mentions import Mentions, Read
+from services.dashboard.view.mentions import Found, Mentions, Read
 from services.dashboard.view.serious import NONE, SeriousPosts, Tally
 from shared.events import Alert, Concept
 from tests.unit.dashboard.test_mentions import WHEN, mention, read
@@ -50,7 +50,7 @@ def test_posts_of_the_pair_in_the_window_are_counted_once_each_with_their_criter
 
 @pytest.mark.parametrize(
     "taken_back",
-    [Read(gone=["own:1"]), Read(edited=["own:1"]), Read(mentions=[(0, 9, "1", None)])],
+    [Read(gone=["own:1"]), Read(edited=[("own:1", 9)]), Read(mentions=[Found(0, 9, "1", 9, None)])],
     ids=["deleted", "edited", "retracted"],
 )
 def test_what_was_taken_back_is_counted_no_more(file: Mentions, taken_back: Read) -> None:

@@ -23,14 +23,14 @@ from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
 from shared.text.clean import fingerprint
-from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, partition_of
+from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def record(value: bytes | None, offset: int = 0, partition: int = 2) -> Record:
-    return Record("adr.posts", partition, offset, b"k", value)
+    return Record("adr.posts", partition, offset, b"k", value, written_ms=1_000 + offset)
 
 
 def post(name: str, text: str) -> bytes:
@@ -80,6 +80,11 @@ async def test_twins_of_one_id_are_treated_alike_in_one_batch_and_in_two(handler
     together = await handler.handle([first, second])
     apart = [*(await handler.handle([first])).outputs, *(await handler.handle([second])).outputs]
     assert {output.value for output in together.outputs} == {output.value for output in apart}
+    # Each mention says of which of the two it is.
+    mentions = {decode(one.value, Mention).reaction.label: one.headers for one in of(together.outputs, MENTIONS)}
+    assert mentions == {
+        "Vomiting": ((VERSION_HEADER, b"1000"),), "Diarrhea": ((VERSION_HEADER, b"1001"),),
+    }  # fmt: skip
 
 
 async def test_without_gates_every_post_has_a_probability_and_the_same_is_reported(
@@ -164,6 +169,7 @@ async def test_where_only_aggregates_may_be_kept_the_counts_stay_and_the_post_go
         )
         for found in (open_, shut)
     )
+    assert {one.headers for one in of(shut.outputs, MENTIONS)} == {()}
     # What is counted is the same.
     assert after[1].pairs == before[1].pairs != ()
     assert {(one.drug, one.reaction) for one in after[0]} == {(one.drug, one.reaction) for one in before[0]}
