@@ -22,7 +22,8 @@ from shared.errors import BadMessage, DependencyAway
 from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
 from shared.settings import Settings
-from shared.stream import BatchResult, Output, Record, Worker
+from shared.stream import BatchResult, Output, Record
+from shared.stream.worker import Worker
 from shared.topics import DELETION_HEADER, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
 from shared.vocabulary.atc import shipped
 from shared.vocabulary.live import LiveDrugs

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom
 
 from services.dashboard.view.counted import Counted
 from shared.errors import AdrwatchError
@@ -72,6 +71,9 @@ def _by_step(times: Counts, start_ms: int, step_ms: int, steps: int) -> Counts:
 
 def _band(counts: Counts, totals: Counts, starts: Counts, step_ms: int) -> tuple[Floats, Floats]:
     """The interval of each step from those before it, since the first report of all."""
+    # It takes a quarter of a second to load.
+    from scipy.stats import nbinom
+
     low, high = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
     if not totals.any():
         return low, high
