@@ -22,6 +22,7 @@ from services.dashboard.triage import Line
 from services.dashboard.undo import Deeds
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier
+from shared.errors import DependencyAway
 from shared.events import Alert
 from shared.settings import Settings
 from shared.signals.rules import Rules
@@ -74,6 +75,12 @@ class Desk:
     def listed(self, alert: Alert) -> str | None:
         """Whether the reference safety information lists the reaction of an alert; None where there is none to ask."""
         return None if self.safety is None else self.safety.suggest(alert.drug, alert.reaction).word
+
+    def needs_kafka(self) -> None:
+        """Raise DependencyAway where Kafka is known to be away: a page that asked it would wait many seconds for the same."""
+        trouble = self.view.alerts.trouble
+        if isinstance(trouble, DependencyAway):
+            raise DependencyAway(trouble.message, fix=trouble.fix)
 
     def close(self) -> None:
         """End what was begun."""

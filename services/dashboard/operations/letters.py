@@ -23,6 +23,7 @@ from shared.settings import Settings
 from shared.topics import DAY_MS, DEAD_LETTERS, TOPICS
 
 _GIVE_UP_SECONDS = 30.0
+_PATIENCE = 5.0
 # Older ones are gone by the retention of their topic, and the time that the broker takes for it.
 _KEPT_MS = DEAD_LETTERS.retention_ms + DAY_MS
 _LONGEST_SUBJECT = 80
@@ -94,7 +95,7 @@ class Letters:
 
     def _held(self, ids: Collection[str]) -> list[Held]:
         # Payloads of the others are let go of as they come: the topic may hold more than memory does.
-        with TopicReader(self._settings, DEAD_LETTERS) as reader:
+        with TopicReader(self._settings, DEAD_LETTERS, patience=_PATIENCE) as reader:
             wanted = (one for one in reader.to_end() if (one.key or b"").decode(errors="replace") in ids)
             return list(open_inbox(wanted).letters.values())
 

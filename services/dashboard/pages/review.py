@@ -30,6 +30,7 @@ Hash = Annotated[str, Form(pattern="^[0-9a-f]{20}$")]
 @router.get("", dependencies=[needs(Right.SEE_EVIDENCE)])
 def show(request: Request, desk: TheDesk, who: Labeller) -> Response:
     """The next post that this person is to label; that it was shown stands in the trail. Raises DependencyAway where it cannot."""
+    desk.needs_kafka()
     kept = _labels(desk)
     labels = kept.all()
     left = waiting(desk.review.all(), by_post(labels), who.name, desk.review.skipped(who.name))
