@@ -20,9 +20,9 @@ from deploy.local.redis import RedisServer
 from shared.settings import load
 from tests import postgresql, topics
 from tests.benchmarks.dashboard_data import Sizes
+from tests.browser import made_up
 from tests.browser.conftest import Open
 from tests.browser.instance import Instance, dashboard, filled
-from tests.browser.test_alerts_live import signal
 from tests.browser.watching import Watch, shifted, violations
 
 SMALLEST = Sizes(mentions=600, pairs=30, days=14, dossiers=4)
@@ -49,7 +49,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     server = KafkaServer(Context(tmp_path_factory.mktemp("kafka"), load().cache_dir, usual_ports=False))
     server.start()
     yield server
-    server.process.signal_group(signal.SIGKILL)
     server.stop()
 
 
@@ -154,7 +153,7 @@ def test_without_kafka_alerts_stay_readable_and_pages_name_it_until_it_is_back(
         assert violations(page) == []
     expect(word).to_have_text("live")
     expect(note).to_have_text("Alerts are read on, and are shown as they are now.")
-    instance.write(signal("afterwardsin"))
+    instance.write(made_up.signal("afterwardsin"))
     expect(strip.locator("a").first).to_contain_text("afterwardsin")
     page.goto("/operations/dead-letters")
     expect(page.get_by_text("No dead letter waits")).to_be_visible()

@@ -93,7 +93,7 @@ class LiveAlerts:
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
-        """Call a function, from the thread that follows, with every change; with None when that thread is in trouble, or out of it."""
+        """Call a function, from the thread that follows, with every change; with None when it gets into trouble, or out."""
         with self._lock:
             self._listeners.add(listener)
         try:
