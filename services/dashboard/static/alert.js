@@ -31,10 +31,10 @@ function blame(form, field, words) {
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.matches("form")) clear(event.detail.elt); });
+const told = (problem, status) => problem ? decodeURIComponent(problem) : `The server answered ${status}.`;
 document.addEventListener("htmx:responseError", (event) => {
   const { elt, xhr } = event.detail;
-  const problem = xhr.getResponseHeader("X-Problem");
-  const words = problem ? decodeURIComponent(problem) : `The server answered ${xhr.status}.`;
+  const words = told(xhr.getResponseHeader("X-Problem"), xhr.status);
   if (xhr.status === 401 || !elt.matches("form, .loads")) return;
   // It stands where it belongs, and need not be said once more.
   event.stopImmediatePropagation();
@@ -43,6 +43,30 @@ document.addEventListener("htmx:responseError", (event) => {
   again.addEventListener("click", () => htmx.trigger(elt, "load"));
   elt.replaceChildren(Object.assign(document.createElement("p"), { className: "note", textContent: words }), again);
 }, true);
+// An export is fetched: where it is refused, what is wrong stands at its field and what was typed stays; and the history shows it.
+document.addEventListener("submit", async (event) => {
+  const form = event.target, button = event.submitter;
+  if (!form.matches("[data-export]")) return;
+  event.preventDefault();
+  clear(form);
+  form.setAttribute("aria-busy", "true");
+  const address = button?.getAttribute("formaction") ?? form.getAttribute("action");
+  try {
+    const answer = await fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { "HX-Request": "true" } });
+    if (answer.status === 401) { location.reload(); return; }
+    if (!answer.ok) { blame(form, answer.headers.get("X-Field"), told(answer.headers.get("X-Problem"), answer.status)); return; }
+    const [, name] = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"));
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    say(`${name} was written`);
+    htmx.trigger(document.body, "adrwatch:changed");
+  } catch {
+    say("adrwatch does not answer. Nothing was exported.", { wrong: true });
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
+});
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form");
   if (form?.querySelector("[data-score]")) score(form);
