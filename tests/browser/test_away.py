@@ -27,6 +27,8 @@ from tests.browser.watching import Watch, shifted, violations
 
 SMALLEST = Sizes(mentions=600, pairs=30, days=14, dossiers=4)
 _MOST_LOOKS = 150
+# A silence is noticed after some seconds.
+_NOTICED_MS = 60_000
 
 
 class Database:
@@ -131,7 +133,7 @@ def test_without_kafka_alerts_stay_readable_and_pages_name_it_until_it_is_back(
     watch.foreseen.add(503)
     with stopped(broker):
         # The list that is open says so by itself, and stays in its place.
-        expect(word).to_have_text("not live")
+        expect(word).to_have_text("not live", timeout=_NOTICED_MS)
         expect(strip).to_contain_text("Kafka does not answer")
         assert shifted(page)[moved:] == []
         page.locator("#list tbody a").first.click()
@@ -151,10 +153,10 @@ def test_without_kafka_alerts_stay_readable_and_pages_name_it_until_it_is_back(
         expect(note).to_contain_text("What helps")
         assert page.locator("#list caption").inner_text() == caption
         assert violations(page) == []
-    expect(word).to_have_text("live")
+    expect(word).to_have_text("live", timeout=_NOTICED_MS)
     expect(note).to_have_text("Alerts are read on, and are shown as they are now.")
     instance.write(made_up.signal("afterwardsin"))
-    expect(strip.locator("a").first).to_contain_text("afterwardsin")
+    expect(strip.locator("a").first).to_contain_text("afterwardsin", timeout=_NOTICED_MS)
     page.goto("/operations/dead-letters")
     expect(page.get_by_text("No dead letter waits")).to_be_visible()
 
