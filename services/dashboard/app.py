@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -162,12 +162,4 @@ def problem(request: Request, status: int, message: str, fix: str, headers: dict
     more = (headers or {}) | {"X-Problem": quote(said)}
     if partial(request):
         return Response(status_code=status, headers=more)
-    return page(request, "problem.html", status, more, message=message, fix=fix, code=status, back=_back(request))
-
-
-def _back(request: Request) -> str:
-    """Where to try again: the same page, or, of what was sent, the page with the form."""
-    if request.method == "GET":
-        return ""
-    came = request.headers.get("Referer", "")
-    return came if urlsplit(came).netloc == request.url.netloc else "/"
+    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)

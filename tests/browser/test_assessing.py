@@ -34,6 +34,7 @@ def saved(page: Page, name: str, why: str) -> None:
     expect(page.locator(".toast").last).to_contain_text("Saved")
     page.locator(".toast").last.evaluate("one => one.remove()")
     expect(here).to_have_attribute("open", "")
+    expect(here.locator("summary")).to_be_focused()
 
 
 def test_a_case_is_assessed_exported_and_its_history_says_so(
@@ -101,6 +102,8 @@ def test_a_case_is_assessed_exported_and_its_history_says_so(
 
     history = page.locator("#history")
     row = history.locator("li", has_text="sent to the agency")
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert over <= 0, f"{over} px too wide with all forms open"
     expect(row).to_contain_text("export by assessor")
     # What was refused did not leave, and is not said to have.
     expect(history.locator("li", has_text=re.compile("export"))).to_have_count(1)

@@ -85,12 +85,22 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   actions[event.key]();
 });
-// What somebody opened stays open when a save has made the forms anew.
+// What somebody opened stays open when a save has made the forms anew, and keys go on where they were.
 let left = new Map();
+let worked = null;
+const named = (form) => form.closest("[data-form]")?.dataset.form ?? form.getAttribute("action");
 const foldings = () => [...document.querySelectorAll("#dossier details.form")];
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id === "dossier") left = new Map(foldings().map((one) => [one.dataset.form, one.open]));
+  if (event.detail.target.id !== "dossier") return;
+  left = new Map(foldings().map((one) => [one.dataset.form, one.open]));
+  worked = named(event.detail.requestConfig.elt);
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "dossier") for (const one of foldings()) one.open = left.get(one.dataset.form) ?? one.open;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const form = worked !== null && [...document.querySelectorAll("#head form, #dossier form")].find((one) => named(one) === worked);
+  worked = null;
+  if (!form || document.activeElement !== document.body) return;
+  (form.closest("details")?.querySelector("summary") ?? form.querySelector("button"))?.focus({ preventScroll: true });
 });
