@@ -132,8 +132,8 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "moment": moment, "age": age, "came_from": came_from, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "without": without, "written": written,
+        "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
+        "utc_day": utc_day, "without": without, "written": written, "came_from": came_from,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}
