@@ -69,7 +69,7 @@ def within(seconds: float, ask: Callable[[], T]) -> T:
     if raised:
         raise raised[0]
     if not given:
-        raise DependencyAway(f"the broker gave no answer for {seconds:g} s", fix="see that it runs and is not stopped")
+        raise DependencyAway(f"Kafka gave no answer for {seconds:g} s", fix="see that it runs and is not stopped")
     return given[0]
 
 
@@ -133,7 +133,7 @@ def admin(settings: Settings) -> Iterator[Any]:
         yield client
     except _SILENT as error:
         raise DependencyAway(
-            f"the broker at {settings.kafka_bootstrap} does not answer: {type(error).__name__}",
+            f"Kafka at {settings.kafka_bootstrap} does not answer: {type(error).__name__}",
             fix="see that it runs and is not stopped",
         ) from error
     except KafkaError as error:
@@ -195,8 +195,10 @@ def reading(topic: str) -> Iterator[None]:
         what = "move this consumer group" if isinstance(error, GroupAuthorizationFailedError) else f"read {topic}"
         raise AdrwatchError(f"this user of Kafka may not {what}", fix=_ALLOW) from None
     except KafkaError as error:
+        what = "does not answer" if isinstance(error, _SILENT) else "refuses"
         raise DependencyAway(
-            f"{topic} cannot be read on: {type(error).__name__}", fix="see that the broker runs"
+            f"Kafka {what}: {topic} cannot be read on ({type(error).__name__})",
+            fix="see that it runs and is not stopped",
         ) from error
 
 
@@ -217,19 +219,27 @@ class TopicReader:
 
     It begins at the topic's beginning or, in a topic of one partition, at `start`. With `since` it reads only those partitions,
     each from the first record on that was written at a time, in ms since 1970, or later. The records of a partition come in
-    the order of their offsets. Making one raises what `require_topics` raises.
+    the order of their offsets. Making one raises what `require_topics` raises. After `patience` seconds a broker that is silent
+    counts as away: give it where a person waits.
     """
 
     def __init__(
-        self, settings: Settings, topic: Topic, start: int = 0, since: Mapping[int, int] | None = None
+        self,
+        settings: Settings,
+        topic: Topic,
+        start: int = 0,
+        since: Mapping[int, int] | None = None,
+        patience: float | None = None,
     ) -> None:
         require_topics(settings, [topic])
         self._name = topic.name(settings.topic_prefix)
         partitions = range(topic.partitions) if since is None else since
         self._places = [TopicPartition(self._name, partition) for partition in partitions]
         self._consumer = connect(
-            settings, KafkaConsumer, group_id=None, enable_auto_commit=False, allow_auto_create_topics=False
-        )
+            settings, KafkaConsumer, group_id=None, enable_auto_commit=False, allow_auto_create_topics=False,
+            **({} if patience is None else {"request_timeout_ms": int(patience * 1000)}),
+        )  # fmt: skip
+        self._silence = _SILENCE_SECONDS if patience is None else patience
         self._consumer.assign(self._places)
         self._consumer.seek_to_beginning(*self._places)
         if since is not None:
@@ -261,7 +271,7 @@ class TopicReader:
                 before, positions = positions, self._positions()
                 if positions != before:
                     heard = time.monotonic()
-                elif time.monotonic() - heard > _SILENCE_SECONDS:
+                elif time.monotonic() - heard > self._silence:
                     raise KafkaTimeoutError
 
     def shortened(self) -> set[int]:

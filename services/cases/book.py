@@ -29,6 +29,7 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 D = TypeVar("D", bound=Dossier)
+E_ = TypeVar("E_")
 
 
 class StaleError(AdrwatchError):
@@ -67,6 +68,14 @@ class Book(Generic[D]):
         """One with its comments; that somebody looked is recorded. Raises AdrwatchError where there is none."""
         with self._trail.recording(self._database) as recording:
             return self._looked(recording, dossier_id, reason)
+
+    def export(self, dossier_id: str, reason: str, how: Callable[[D], E_]) -> E_:
+        """What `how` makes of one to leave adrwatch; that it leaves is recorded, and not where `how` raises."""
+        with self._trail.recording(self._database) as recording:
+            found = self._existing(recording.connection, dossier_id)
+            made = how(found)
+            self._saw(recording, found, reason, "export")
+            return made
 
     def change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D], seen: str | None = None) -> D:
         """Change one. Where it stays as it is, that somebody looked is recorded. `seen`: the stamp of what it was made from.
@@ -163,9 +172,9 @@ class Book(Generic[D]):
         self._saw(recording, found, reason)
         return found, list(_comments(recording.connection, dossier_id))
 
-    def _saw(self, recording: Recording, found: D, reason: str) -> None:
+    def _saw(self, recording: Recording, found: D, reason: str, action: str = "read") -> None:
         state = digest(msgspec.json.encode(found))
-        recording.add(self._actor, "read", _subject(found), reason, state, state)
+        recording.add(self._actor, action, _subject(found), reason, state, state)
 
     def _add(self, recording: Recording, new: D, reason: str, **columns: str | int | None) -> None:
         document = msgspec.json.encode(new)

@@ -14,6 +14,7 @@ from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
     from services.cases.casebook import Casebook
+    from shared.cases.model import Case
 
 
 class Layout(StrEnum):
@@ -42,7 +43,7 @@ def export_cases(
     ] = False,
     reason: Reason = "export",
 ) -> None:
-    """Write cases as an E2B(R3) message or as a line listing. Each case that is written is recorded as read in the audit trail.
+    """Write cases as an E2B(R3) message or as a line listing. Each case that is written is recorded as exported in the audit trail.
 
     A message is refused, with all that is missing, where the case may not be submitted. Cases of sources whose terms do not
     allow it are never written: one that was asked for by --case is refused, others are left out and named.
@@ -62,15 +63,19 @@ def export_cases(
                     "an E2B(R3) message is of one case, from a sender to a receiver",
                     fix="give --case, --sender and --receiver",
                 )
-            found = opened.look(chosen[0], reason)[0]
-            content = export.e2b(settings.current(), found, llt, sender, receiver, country, draft=draft)
-            if schema is not None:
-                export.check_schema(content, schema)
+
+            def message(found: Case) -> bytes:
+                content = export.e2b(settings.current(), found, llt, sender, receiver, country, draft=draft)
+                if schema is not None:
+                    export.check_schema(content, schema)
+                return content
+
+            content = opened.export(chosen[0], reason, message)
             listing.write(out, content)
             if draft:
                 print("a draft, not for submission")
             return
-        chosen_cases = [opened.look(one, reason)[0] for one in chosen]
+        chosen_cases = [opened.export(one, reason, lambda found: found) for one in chosen]
     if layout is Layout.JSON:
         content = listing.json_lines([export.without_link(one) for one in chosen_cases])
     else:

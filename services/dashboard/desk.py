@@ -25,6 +25,7 @@ from services.dashboard.undo import Deeds
 from services.dashboard.view.serious import Tally
 from services.dashboard.view.view import View
 from shared.cases.model import Dossier as AnyDossier
+from shared.errors import DependencyAway
 from shared.events import Alert
 from shared.settings import Settings
 from shared.signals.rules import Rules
@@ -83,6 +84,12 @@ class Desk:
     def line(self, alert: Alert, dossier: Dossier | None, posts: Tally) -> Line:
         """An alert with what people and posts say of it."""
         return Line(alert, self.view.alerts.since(alert.id), dossier, self.listed(alert), posts)
+
+    def needs_kafka(self) -> None:
+        """Raise DependencyAway where Kafka is known to be away: a page that asked it would wait many seconds for the same."""
+        trouble = self.view.alerts.trouble
+        if isinstance(trouble, DependencyAway):
+            raise DependencyAway(trouble.message, fix=trouble.fix)
 
     def close(self) -> None:
         """End what was begun."""

@@ -18,7 +18,7 @@ from shared.cases.model import Case
 from shared.cases.review import Review
 
 # What writes no dossier.
-_LOOKS = ("read", "comment")
+_LOOKS = ("read", "export", "comment")
 # After so many changes all are read anew.
 _MANY = 50
 Dossier = Case | Review

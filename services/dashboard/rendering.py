@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import jinja2
 from fastapi import Request
@@ -132,6 +132,14 @@ def without(address: str, *names: str) -> str:
     return urlencode([(name, value) for name, value in parse_qsl(address) if name not in names])
 
 
+def came_from(request: Request) -> str:
+    """Where to try again after an error: at the same address, or, of what was sent, on the page with the form."""
+    if request.method == "GET":
+        return ""
+    page_before = request.headers.get("Referer", "")
+    return page_before if urlsplit(page_before).netloc == request.url.netloc else "/"
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a static file, with a part that changes whenever its content does: browsers keep it for a year."""
@@ -153,7 +161,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "moment": moment, "age": age, "took": took, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "line": line, "coded": coded, "without": without, "written": written,
+        "utc_day": utc_day, "line": line, "coded": coded, "without": without, "written": written, "came_from": came_from,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
     environment.globals |= {

@@ -14,6 +14,7 @@ from tests import topics
 from tests.browser.chromium import FLAGS, chromium
 from tests.browser.instance import Instance, dashboard, filled, sign_in
 from tests.browser.watching import WIDE, Watch
+from tests.unit.vocabulary import dictionary
 
 Open = Callable[..., Page]
 _PATIENCE_MS = 30_000
@@ -32,8 +33,9 @@ def browser(instance: Instance) -> Iterator[Browser]:
 def instance(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     prefix, folder = f"browser-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("browser")
     settings = load(
-        data_dir=folder, kafka_bootstrap=kafka, redis_url=redis_url, topic_prefix=prefix, redis_prefix=prefix
-    )
+        data_dir=folder, kafka_bootstrap=kafka, redis_url=redis_url, topic_prefix=prefix, redis_prefix=prefix,
+        meddra_folder=dictionary.written(tmp_path_factory.mktemp("meddra")),
+    )  # fmt: skip
     topics.make_all(kafka, prefix)
     filled(settings)
     with dashboard(settings, folder) as found:

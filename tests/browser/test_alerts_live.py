@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import re
-import uuid
-from datetime import UTC, datetime
 
 import msgspec
 from playwright.sync_api import Page, expect
 
-from shared.events import Alert, Concept, Table
+from shared.events import Table
 from tests.browser.conftest import Open
 from tests.browser.instance import Instance
+from tests.browser.made_up import WORDS, signal
 from tests.browser.watching import PHONE, shifted
-
-WORDS = "Stomatitis of the browser"
-
-
-def signal(drug: str, reaction: str = WORDS) -> Alert:
-    """A signal that comes now; its id sorts nowhere in particular."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    return Alert(
-        id=f"browser-{uuid.uuid4().hex[:8]}", kind="disproportionality", drug=Concept(f"DB:{drug}", drug),
-        reaction=Concept("HP:1", reaction), episode=now, evaluated_at=now, rules=("evans",), rule_version="1-5c0c6598",
-        examples=("own:1",), window_hours=24, table=Table(4, 10, 5, 3000), authors=4,
-    )  # fmt: skip
 
 
 def opened(look: Open, address: str = "/alerts", **how: object) -> Page:

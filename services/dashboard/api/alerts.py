@@ -79,6 +79,8 @@ async def changes(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `alert` with a `Changed` for every alert that is written, updated or taken back from now on."""
     yield ServerSentEvent(comment="begins")
     async for change in desk.view.alerts.changes():
+        if change is None:
+            continue
         yield ServerSentEvent(event="alert", data=Changed(id=change.id, new=change.new, gone=change.alert is None))
 
 

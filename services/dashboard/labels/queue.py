@@ -19,6 +19,7 @@ from shared.topics import DAY_MS, OUTCOMES
 # What one request reads at most, so that nobody waits for long; the next one goes on.
 _AT_ONCE = 20_000
 _MOST = 5_000
+_PATIENCE = 5.0
 
 
 class Queue:
@@ -42,8 +43,8 @@ class Queue:
                     self._threshold = load_metadata(folder, NAME)[0].policies[self._settings.policy]
                     since = int(time.time() * 1000) - DAY_MS
                     self._reader = TopicReader(
-                        self._settings, OUTCOMES, since=dict.fromkeys(range(OUTCOMES.partitions), since)
-                    )
+                        self._settings, OUTCOMES, since=dict.fromkeys(range(OUTCOMES.partitions), since), patience=_PATIENCE
+                    )  # fmt: skip
                 if not self._read():
                     # What has come since the end was reached.
                     self._reading = self._reader.to_end()

@@ -23,6 +23,7 @@ from shared.settings import Settings
 from shared.topics import DAY_MS, DEAD_LETTERS, TOPICS
 
 _GIVE_UP_SECONDS = 30.0
+_PATIENCE = 5.0
 # Older ones are gone by the retention of their topic, and the time that the broker takes for it.
 _KEPT_MS = DEAD_LETTERS.retention_ms + DAY_MS
 _LONGEST_SUBJECT = 80
@@ -82,7 +83,7 @@ class Letters:
     def one(self, letter_id: str) -> Held:
         """One with its payload. Raises AdrwatchError where it is not there any more, DependencyAway."""
         # Payloads of the others are let go of as they come: the topic may hold more than memory does.
-        with TopicReader(self._settings, DEAD_LETTERS) as reader:
+        with TopicReader(self._settings, DEAD_LETTERS, patience=_PATIENCE) as reader:
             wanted = (one for one in reader.to_end() if (one.key or b"").decode(errors="replace") == letter_id)
             found = open_inbox(wanted).letters
         if letter_id not in found:
@@ -100,7 +101,7 @@ class Letters:
         prefix, account = self._settings.topic_prefix, ReplayAccount(chosen=len(standing))
         with (
             delivery(self._settings, _GIVE_UP_SECONDS) as outgoing,
-            TopicReader(self._settings, DEAD_LETTERS) as reader,
+            TopicReader(self._settings, DEAD_LETTERS, patience=_PATIENCE) as reader,
         ):
             for batch in _batches(record for record in reader.to_end() if record.offset in standing):
                 account.take_in(replay(batch, outgoing, prefix, DEAD_LETTERS.name(prefix)))

@@ -32,6 +32,7 @@ _HINDSIGHT_SECONDS = 120
 _HOUR_SECONDS = 3600
 _OUTCOMES_EACH = 50
 _POLL_MS = 1_000
+_ANSWER_MS = 5_000
 _FETCH_BYTES = 65_536
 
 
@@ -75,7 +76,7 @@ class Sampler:
                 away = error
                 if isinstance(error, KafkaError):
                     away = DependencyAway(
-                        f"the broker at {self._settings.kafka_bootstrap} does not answer: {type(error).__name__}",
+                        f"Kafka at {self._settings.kafka_bootstrap} does not answer: {type(error).__name__}",
                         fix="see that it runs and is not stopped",
                     )
                 if self.state.failed(away):
@@ -87,10 +88,10 @@ class Sampler:
         with ExitStack() as stack:
             consumer = connect(
                 self._settings, KafkaConsumer, group_id=None, enable_auto_commit=False, auto_offset_reset="latest",
-                allow_auto_create_topics=False, max_partition_fetch_bytes=_FETCH_BYTES,
+                allow_auto_create_topics=False, max_partition_fetch_bytes=_FETCH_BYTES, request_timeout_ms=_ANSWER_MS,
             )  # fmt: skip
             stack.callback(consumer.close)
-            client = connect(self._settings, KafkaAdminClient)
+            client = connect(self._settings, KafkaAdminClient, request_timeout_ms=_ANSWER_MS)
             stack.callback(client.close)
             # What was before an absence is asked for anew, with what was written meanwhile.
             self.samples.clear()

@@ -9,6 +9,9 @@ from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
 
+# People wait for what it reads.
+_PATIENCE = 5.0
+
 
 class Tail:
     """Its connection is made when it is first needed, and kept. For one thread at a time."""
@@ -23,7 +26,7 @@ class Tail:
         """What the topic has more since the last time. Raises what TopicReader raises; the next time goes on from there."""
         try:
             if self._reader is None:
-                self._reader = TopicReader(self._settings, self._topic, self._offset)
+                self._reader = TopicReader(self._settings, self._topic, self._offset, patience=_PATIENCE)
             for record in self._reader.to_end():
                 yield record
                 self._offset = record.offset + 1

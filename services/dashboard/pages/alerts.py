@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -44,9 +44,8 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     return page(
         request, "alerts/page.html" if whole else "alerts/list.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
-        pages=pages, found=len(found), total=len(everything), just_in=desk.view.alerts.last(),
-        lanes=LANES, states=list(TRANSITIONS), seriousness=SERIOUS,
-        trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
+        pages=pages, found=len(found), total=len(everything), lanes=LANES, states=list(TRANSITIONS), seriousness=SERIOUS,
+        **_strip(desk),
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
         views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
     )  # fmt: skip
@@ -54,16 +53,21 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
 
 @router.get("/alerts/just-in")
 def strip(request: Request, desk: TheDesk, _: Reader) -> Response:
-    """The alerts that came last."""
-    return page(request, "alerts/just_in.html", just_in=desk.view.alerts.last())
+    """The alerts that came last; or, where Kafka is away, that none can come."""
+    return page(request, "alerts/just_in.html", **_strip(desk))
 
 
 @router.get("/alerts/live", response_class=EventSourceResponse)
 async def live(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
-    """Which alerts have changed, one event each, as they are written."""
+    """Which alerts have changed, one event each, as they are written; and when Kafka goes away or comes back."""
     yield ServerSentEvent(comment="begins")
     async for change in desk.view.alerts.changes():
-        yield ServerSentEvent(event="alert", data={"id": change.id, "new": change.new, "gone": change.alert is None})
+        if change is None:
+            yield ServerSentEvent(event="standing", data={"away": desk.view.alerts.trouble is not None})
+        else:
+            yield ServerSentEvent(
+                event="alert", data={"id": change.id, "new": change.new, "gone": change.alert is None}
+            )
 
 
 @router.get("/alerts/{alert_id}/row")
@@ -80,6 +84,11 @@ def row(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response
         words=Query.of(request.query_params).but(),
         trends=trends_of(desk, [alert]),
     )
+
+
+def _strip(desk: Desk) -> dict[str, Any]:
+    live = desk.view.alerts
+    return {"just_in": live.last(), "trouble": live.trouble, "troubled_since": live.troubled_since}
 
 
 def all_lines(desk: Desk, who: Person) -> Ordered:

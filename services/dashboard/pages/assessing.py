@@ -42,7 +42,7 @@ def open_case(
     """Open a case from a single report."""
 
     def do() -> str:
-        at_work(desk, who, alert_id, _why(reason))
+        at_work(desk, who, alert_id, why_of(reason))
         later.add_task(Hand(desk, who).tell)
         return "The case is open"
 
@@ -63,7 +63,7 @@ def move(
     """Bring it to its next state. Alerting hears of a signal that was closed."""
 
     def do() -> str:
-        wanted, why = _state(state), _why(reason)
+        wanted, why = _state(state), why_of(reason)
         book, dossier = at_work(desk, who, alert_id, why)
         book.move(dossier, wanted, why, seen or None)
         later.add_task(Hand(desk, who).tell)
@@ -118,7 +118,7 @@ def assess(request: Request, desk: TheDesk, who: Worker, alert_id: str, typed: T
     """Say what is known of its case: what the form holds is changed, and nothing else."""
 
     def do() -> str:
-        why, given = _why(_word(typed, "reason") or ""), _given(typed)
+        why, given = why_of(_word(typed, "reason") or ""), _given(typed)
         opened = _with_case(found(desk, alert_id, who))
         desk.book(Casebook, who).change(
             opened, "assess", why, lambda case: assessed(case, **given), _word(typed, "seen") or None
@@ -136,7 +136,7 @@ def link(
     """Note that its case and another are of the same patient and reaction, or that they are not after all."""
 
     def do() -> str:
-        why, case = _why(reason), _with_case(found(desk, alert_id, who))
+        why, case = why_of(reason), _with_case(found(desk, alert_id, who))
         try:
             desk.book(Casebook, who).link(case, other.strip(), why, linked=linked)
         except AdrwatchError as error:
@@ -192,7 +192,7 @@ def _word(typed: FormData, name: str) -> str | None:
     return found_ if isinstance(found_, str) else None
 
 
-def _why(reason: str) -> str:
+def why_of(reason: str) -> str:
     """A reason. Raises FieldError where it is none."""
     try:
         return said.reason(reason)

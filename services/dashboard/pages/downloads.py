@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from services.cases import export, listing, said
+from services.cases import export, listing
+from services.cases.assessing import FieldError
 from services.cases.casebook import Casebook
 from services.cases.review_export import LISTING, listed, whole
 from services.cases.review_view import row_of
@@ -16,6 +18,7 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.opened import Opened, found
+from services.dashboard.pages.assessing import why_of
 from shared.cases.model import Case
 from shared.cases.review import Review, review_of
 from shared.errors import AdrwatchError
@@ -70,15 +73,17 @@ def message(
     draft: Annotated[bool, Form()] = False,
 ) -> Response:  # fmt: skip
     """The case as an E2B(R3) message. Refused where the terms of its source forbid it, or where it may not be submitted."""
-    case = _leaving(desk, who, found(desk, alert_id, who), reason)
-    if not sender.strip() or not receiver.strip():
-        raise AdrwatchError(
-            "a message goes from a sender to a receiver", fix="give the identifiers that you have agreed on"
-        )
-    content = export.e2b(
-        desk.settings, case, llt.strip() or None, sender.strip(), receiver.strip(), country, draft=draft
-    )
-    return _file(content, f"case-{case.id}{'-draft' if draft else ''}.xml", "application/xml")
+    for name, word in {"sender": sender, "receiver": receiver}.items():
+        if not word.strip():
+            missing = AdrwatchError("a message goes from a sender to a receiver", fix="give what you have agreed on")
+            raise FieldError(name, missing)
+
+    def message_of(case: Case) -> bytes:
+        parties = sender.strip(), receiver.strip()
+        return export.e2b(desk.settings, case, llt.strip() or None, *parties, country, draft=draft)
+
+    case, content = _leaving(desk, who, found(desk, alert_id, who), reason, message_of)
+    return _file(content, f"case-{case}{'-draft' if draft else ''}.xml", "application/xml")
 
 
 @router.post("/alerts/{alert_id}/case.{layout}")
@@ -86,28 +91,30 @@ def case_listing(
     desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form()]
 ) -> Response:
     """The case as a listing of one row, or as it is kept. Refused where the terms of its source forbid it."""
-    case = _leaving(desk, who, found(desk, alert_id, who), reason)
-    if layout is Layout.JSON:
-        content = listing.json_lines([export.without_link(case)])
-    else:
+
+    def listing_of(case: Case) -> bytes:
+        if layout is Layout.JSON:
+            return listing.json_lines([export.without_link(case)])
         row = export.listed(case, desk.safety)
-        content = listing.table("cases", export.LISTING, [row], workbook=layout is Layout.XLSX)
-    return _file(content, f"case-{case.id}.{layout}", _KINDS[layout])
+        return listing.table("cases", export.LISTING, [row], workbook=layout is Layout.XLSX)
+
+    case, content = _leaving(desk, who, found(desk, alert_id, who), reason, listing_of)
+    return _file(content, f"case-{case}.{layout}", _KINDS[layout])
 
 
-def _leaving(desk: Desk, who: Person, opened: Opened, reason: str) -> Case:
-    """The case, when it may leave and it stands in the trail that somebody takes it out."""
+def _leaving(desk: Desk, who: Person, opened: Opened, reason: str, how: Callable[[Case], bytes]) -> tuple[str, bytes]:
+    """The case's id and what `how` makes of it, when it may leave and it stands in the trail that it does."""
     if opened.away is not None:
         raise opened.away
     if opened.case is None:
         raise AdrwatchError("there is no case to export", fix="open one from the single report first")
-    why = said.reason(reason)
+    why = why_of(reason)
     for refused in export.barred(desk.settings, [opened.case]).values():
         raise AdrwatchError(
             f"case {opened.case.id} may not be exported: {refused}",
             fix="see the terms of the source in docs/sources.md",
         )
-    return desk.book(Casebook, who).look(opened.case.id, why)[0]
+    return opened.case.id, desk.book(Casebook, who).export(opened.case.id, why, how)
 
 
 def _file(content: bytes, name: str, kind: str) -> Response:

@@ -59,6 +59,7 @@ def letters(
     request: Request, desk: TheDesk, _: Operator, stage: Word = "", reason: Word = "", at: Annotated[int, Query(ge=1)] = 1
 ) -> Response:  # fmt: skip
     """The list, without what people wrote."""
+    desk.needs_kafka()
     lines = desk.operations.letters.lines()
     found = chosen(lines, (), stage, reason)
     pages = max(1, -(-len(found) // _ON_A_PAGE))
@@ -73,6 +74,7 @@ def letters(
 @router.get("/dead-letters/one")
 def letter(request: Request, desk: TheDesk, who: Operator, letter_id: Annotated[str, Query(alias="id")]) -> Response:
     """One letter. What a person wrote is shown to those who may see evidence; that they looked is in the audit trail."""
+    desk.needs_kafka()
     held = desk.operations.letters.one(letter_id)
     payload = None
     if who.may(Right.SEE_EVIDENCE) and held.letter.payload:
@@ -147,6 +149,7 @@ def _picked(ids: list[str], everything: bool) -> None:
 
 
 def _there(desk: Desk, ids: list[str], stage: str, reason: str) -> list[Line]:
+    desk.needs_kafka()
     found = chosen(desk.operations.letters.lines(), ids, stage, reason)
     if not found:
         raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")

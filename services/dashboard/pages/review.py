@@ -26,6 +26,7 @@ Hash = Annotated[str, Form(pattern="^[0-9a-f]{20}$")]
 @router.get("", dependencies=[needs(Right.SEE_EVIDENCE)])
 def show(request: Request, desk: TheDesk, who: Labeller) -> Response:
     """The next post that this person is to label; that it was shown stands in the trail. Raises DependencyAway where it cannot."""
+    desk.needs_kafka()
     labels = labels_of(desk).all()
     found, left = offered(desk, who, labels)
     mine = sum(one.assessor == who.name for one in labels)

@@ -31,10 +31,10 @@ function blame(form, field, words) {
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.matches("form")) clear(event.detail.elt); });
+const told = (problem, status) => problem ? decodeURIComponent(problem) : `The server answered ${status}.`;
 document.addEventListener("htmx:responseError", (event) => {
   const { elt, xhr } = event.detail;
-  const problem = xhr.getResponseHeader("X-Problem");
-  const words = problem ? decodeURIComponent(problem) : `The server answered ${xhr.status}.`;
+  const words = told(xhr.getResponseHeader("X-Problem"), xhr.status);
   if (xhr.status === 401 || !elt.matches("form, .loads")) return;
   // It stands where it belongs, and need not be said once more.
   event.stopImmediatePropagation();
@@ -43,6 +43,30 @@ document.addEventListener("htmx:responseError", (event) => {
   again.addEventListener("click", () => htmx.trigger(elt, "load"));
   elt.replaceChildren(Object.assign(document.createElement("p"), { className: "note", textContent: words }), again);
 }, true);
+// An export is fetched: where it is refused, what is wrong stands at its field and what was typed stays; and the history shows it.
+document.addEventListener("submit", async (event) => {
+  const form = event.target, button = event.submitter;
+  if (!form.matches("[data-export]")) return;
+  event.preventDefault();
+  clear(form);
+  form.setAttribute("aria-busy", "true");
+  const address = button?.getAttribute("formaction") ?? form.getAttribute("action");
+  try {
+    const answer = await fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { "HX-Request": "true" } });
+    if (answer.status === 401) { location.reload(); return; }
+    if (!answer.ok) { blame(form, answer.headers.get("X-Field"), told(answer.headers.get("X-Problem"), answer.status)); return; }
+    const [, name] = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"));
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    say(`${name} was written`);
+    htmx.trigger(document.body, "adrwatch:changed");
+  } catch {
+    say("adrwatch does not answer. Nothing was exported.", { wrong: true });
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
+});
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form");
   if (form?.querySelector("[data-score]")) score(form);
@@ -61,12 +85,22 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   actions[event.key]();
 });
-// What somebody opened stays open when a save has made the forms anew.
+// What somebody opened stays open when a save has made the forms anew, and keys go on where they were.
 let left = new Map();
+let worked = null;
+const named = (form) => form.closest("[data-form]")?.dataset.form ?? form.getAttribute("action");
 const foldings = () => [...document.querySelectorAll("#dossier details.form")];
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id === "dossier") left = new Map(foldings().map((one) => [one.dataset.form, one.open]));
+  if (event.detail.target.id !== "dossier") return;
+  left = new Map(foldings().map((one) => [one.dataset.form, one.open]));
+  worked = named(event.detail.requestConfig.elt);
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "dossier") for (const one of foldings()) one.open = left.get(one.dataset.form) ?? one.open;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const form = worked !== null && [...document.querySelectorAll("#head form, #dossier form")].find((one) => named(one) === worked);
+  worked = null;
+  if (!form || document.activeElement !== document.body) return;
+  (form.closest("details")?.querySelector("summary") ?? form.querySelector("button"))?.focus({ preventScroll: true });
 });

@@ -31,8 +31,11 @@ function showUnseen() {
 function refresh() {
   unseen = new Set();
   showUnseen();
-  htmx.ajax("GET", location.pathname + location.search, { target: "#list", swap: "innerHTML" });
+  fetched(location.pathname + location.search, document.getElementById("list"), "innerHTML");
 }
+
+// Each part waits for its own answer only: of requests that begin at one element, htmx keeps the last and drops those between.
+const fetched = (address, part, swap) => htmx.ajax("GET", address, { source: part, target: part, swap });
 
 // Those that are picked, else the one that is chosen.
 const meant = () => { const ids = picked(); return ids.length ? ids : chosen ? [chosen] : []; };
@@ -82,7 +85,7 @@ let undoing = null;
 async function renew(row) {
   const { id } = row.dataset;
   const was = row.querySelector("input[name=ids]").checked;
-  await htmx.ajax("GET", `/alerts/${id}/row${location.search}`, { target: row, swap: "outerHTML" });
+  await fetched(`/alerts/${id}/row${location.search}`, row, "outerHTML");
   const box = document.querySelector(`#a-${id} input[name=ids]`);
   if (box) box.checked = was;
   showPicked();
@@ -91,12 +94,21 @@ async function renew(row) {
 function follow() {
   const events = new EventSource("/alerts/live");
   let waiting = new Map();
-  const word = (on, text) => {
-    document.getElementById("pulse").classList.toggle("on", on);
-    document.getElementById("live-word").textContent = text;
+  const word = () => {
+    const away = document.querySelector("#just-in .away");
+    const on = events.readyState === EventSource.OPEN;
+    document.getElementById("pulse").classList.toggle("on", on && !away);
+    document.getElementById("live-word").textContent = on ? (away ? "not live" : "live") : "reconnecting …";
   };
-  events.onopen = () => word(true, "live");
-  events.onerror = () => word(false, "reconnecting …");
+  const strip = () => fetched("/alerts/just-in", document.getElementById("just-in"), "innerHTML").then(word);
+  events.onopen = events.onerror = word;
+  events.addEventListener("standing", (event) => {
+    strip();
+    const note = document.getElementById("trouble");
+    if (!note || JSON.parse(event.data).away) return;
+    note.className = "done";
+    note.textContent = "Alerts are read on, and are shown as they are now.";
+  });
   events.addEventListener("alert", (event) => {
     const change = JSON.parse(event.data);
     if (!waiting.size) setTimeout(settle, 300);
@@ -106,7 +118,7 @@ function follow() {
   function settle() {
     const changes = [...waiting.values()];
     waiting = new Map();
-    htmx.ajax("GET", "/alerts/just-in", { target: "#just-in", swap: "innerHTML" });
+    strip();
     for (const { id, gone, new: isNew } of changes) {
       const row = document.getElementById(`a-${id}`);
       if (row) renew(row);

@@ -74,6 +74,8 @@ document.addEventListener("htmx:sendError", (event) => {
   if (!stale(event.detail.elt)) say("adrwatch does not answer. What you did was not saved.", { wrong: true });
 });
 document.addEventListener("htmx:afterSwap", (event) => event.detail.elt.classList.remove("stale"));
+document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
 // A part that asks again and again grows pale while there is no answer; a message each time would be one too many.
 function stale(part) {
   const polls = "polls" in part.dataset;

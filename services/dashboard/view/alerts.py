@@ -23,6 +23,7 @@ log = logger("alerts")
 
 _LOOK_SECONDS = 0.5
 _FEW = 3
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Change:
     new: bool
 
 
-Listener = Callable[[Change], object]
+# None: whether Kafka answers has changed.
+Listener = Callable[[Change | None], object]
 
 
 class LiveAlerts:
@@ -94,7 +96,7 @@ class LiveAlerts:
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
-        """Call a function, from the thread that follows, with every change."""
+        """Call a function, from the thread that follows, with every change; with None when it gets into trouble, or out."""
         with self._lock:
             self._listeners.add(listener)
         try:
@@ -103,9 +105,9 @@ class LiveAlerts:
             with self._lock:
                 self._listeners.discard(listener)
 
-    async def changes(self) -> AsyncIterator[Change]:
-        """Every change from now on."""
-        loop, waiting = asyncio.get_running_loop(), asyncio.Queue[Change]()
+    async def changes(self) -> AsyncIterator[Change | None]:
+        """Every change from now on; None when they cannot be followed any more, or can again."""
+        loop, waiting = asyncio.get_running_loop(), asyncio.Queue[Change | None]()
         with self.listening(lambda change: loop.call_soon_threadsafe(waiting.put_nowait, change)):
             while True:
                 yield await waiting.get()
@@ -117,14 +119,12 @@ class LiveAlerts:
             except Exception as error:  # noqa: BLE001 - the boundary of the thread: what is known stays on show
                 away = error if isinstance(error, AdrwatchError) else AdrwatchError(type(error).__name__)
                 log.warning("alerts cannot be followed, trying again", error=away.message)
-                if self.trouble is None:
-                    self.troubled_since = datetime.now(UTC)
-                self.trouble = away
+                self._stand(away)
                 self._stop.wait(self._settings.retry_most * random.uniform(0.5, 1.0))
 
     def _read(self) -> None:
         """Take in the topic as a whole, then what comes. What was taken back while nobody read is not there any more."""
-        with TopicReader(self._settings, ALERTS) as reader:
+        with TopicReader(self._settings, ALERTS, patience=_PATIENCE) as reader:
             fresh, since = LatestAlerts(), dict[str, datetime]()
             for record in reader.to_end():
                 fresh.apply(record)
@@ -134,7 +134,7 @@ class LiveAlerts:
             while not self._stop.is_set():
                 for record in reader.to_end():
                     self._take(record)
-                self.trouble = self.troubled_since = None
+                self._stand(None)
                 self._stop.wait(_LOOK_SECONDS)
 
     def _replace(self, fresh: LatestAlerts, since: dict[str, datetime]) -> None:
@@ -158,7 +158,15 @@ class LiveAlerts:
         if alert is not None or (record.value is None and known):
             self._tell(Change(name, alert, alert is not None and not known))
 
-    def _tell(self, change: Change) -> None:
+    def _stand(self, trouble: AdrwatchError | None) -> None:
+        news = (trouble is None) != (self.trouble is None)
+        if news:
+            self.troubled_since = None if trouble is None else datetime.now(UTC)
+        self.trouble = trouble
+        if news:
+            self._tell(None)
+
+    def _tell(self, change: Change | None) -> None:
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:

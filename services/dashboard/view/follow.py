@@ -82,7 +82,8 @@ class Follower:
                 away = error
                 if isinstance(error, KafkaError):
                     away = DependencyAway(
-                        f"topics cannot be read on: {type(error).__name__}", fix="see that the broker runs"
+                        f"Kafka does not answer: topics cannot be read on ({type(error).__name__})",
+                        fix="see that it runs and is not stopped",
                     )
                 elif isinstance(error, sqlite3.Error):
                     away = AdrwatchError(

@@ -172,8 +172,8 @@ def test_a_listing_of_all_cases_leaves_out_those_that_may_not_leave_and_names_th
         assert f"left out: case {case.id}: it comes from other" in done.stderr
         assert "1 cases" in done.stdout
     assert [json.loads(line)["id"] for line in (tmp_path / "json").read_text().splitlines()] == [allowed.id]
-    # What was not written was not read.
-    assert "read" not in adrwatch("audit", "export", "--subject", f"case:{case.id}").stdout
+    # What was not written is not said to be.
+    assert '"export"' not in adrwatch("audit", "export", "--subject", f"case:{case.id}").stdout
 
 
 def test_a_case_leaves_only_where_both_its_terms_and_the_settings_allow_it(adrwatch, book, tmp_path, barred):
@@ -318,13 +318,13 @@ def test_a_case_of_an_earlier_version_does_not_know_the_rules(adrwatch, book, tm
     assert (row["rule_version"], row["overrides"]) == ("", "")
 
 
-def test_an_export_is_recorded_as_a_look_at_each_case(adrwatch, book, tmp_path):
+def test_an_export_is_recorded_of_each_case(adrwatch, book, tmp_path):
     case = opened(book)
     adrwatch("cases", "export", tmp_path / "cases.csv", "--format", "csv", "--reason", "weekly listing")
     rows = [
         json.loads(line) for line in adrwatch("audit", "export", "--subject", f"case:{case.id}").stdout.splitlines()
     ]
-    assert [(row["action"], row["reason"]) for row in rows][-1] == ("read", "weekly listing")
+    assert [(row["action"], row["reason"]) for row in rows][-1] == ("export", "weekly listing")
 
 
 def test_a_file_that_cannot_be_written_is_named(adrwatch, book, tmp_path):

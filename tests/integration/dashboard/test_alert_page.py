@@ -178,7 +178,8 @@ def test_a_case_leaves_as_a_message_only_when_it_may(opened: TestClient, publish
     assert draft.headers["Content-Disposition"].endswith('-draft.xml"')
     assert b"MCCI_IN200100UV01" in draft.content
     assert opened.post("/alerts/item-1/case.csv", data=data).text.startswith("id,opened_at")
-    assert [row for row in trail(opened) if row[2] == "sent on"] == [("read", "case", "sent on")] * 3
+    # What was refused did not leave.
+    assert [row for row in trail(opened) if row[2] == "sent on"] == [("export", "case", "sent on")] * 2
     kept = msgspec.structs.replace(item(3), terms=Terms(case_export=False))
     publish(kept)
     opened.post("/alerts/item-3/open", data={"reason": "x"}, headers=HTMX)
