@@ -15,7 +15,7 @@ def test_the_rest_of_the_page_stands_and_nothing_moves_when_they_come(
     look: Open, instance: Instance, address: str
 ) -> None:
     page, held = look(), list[Route]()
-    page.route("**/*all-measures*", held.append)
+    page.route("**/*all-measures*", lambda route: held.append(route))
     with page.expect_request("**/*all-measures*"):
         page.goto(address.format(**instance.names()))
     slow, rows = page.locator("td.slow"), page.locator("tr:has(td.slow)")

@@ -135,7 +135,7 @@ def replay(
 
 
 def _delays(desk: Desk) -> dict[str, Any]:
-    """How long it took in the last day, each with what it was in the last hour; and by source, from when a person wrote the post."""
+    """How long it took in the last day, each beside the last hour; and by source, from when a person wrote the post."""
     at = int(time.time() * 1000)
     hour, day = (
         {(one.until, one.since, one.source): one for one in desk.view.mentions.delays(at - length)}
