@@ -17,7 +17,7 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
 from services.dashboard.operations.letters import Line, chosen, kinds, of_a_file, recorded
 from services.dashboard.rendering import page
-from services.dashboard.view.delays import DAY_MS, HOUR_MS, Delay
+from services.dashboard.view.delays import DAY_MS, HOUR_MS, UNTIL
 from shared.console import printable
 from shared.errors import AdrwatchError
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS
@@ -134,12 +134,18 @@ def replay(
     return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
 
 
-def _delays(desk: Desk) -> list[tuple[Delay, Delay | None]]:
-    """How long it took in the last day, and in the last hour, if anything came in that."""
+def _delays(desk: Desk) -> dict[str, Any]:
+    """How long it took in the last day, each beside the last hour; and by source, from when a person wrote the post."""
     at = int(time.time() * 1000)
-    hour, day = (desk.view.mentions.delays(at - length) for length in (HOUR_MS, DAY_MS))
-    recent = {(one.until, one.since, one.source): one for one in hour}
-    return [(one, recent.get((one.until, one.since, one.source))) for one in day]
+    hour, day = (
+        {(one.until, one.since, one.source): one for one in desk.view.mentions.delays(at - length)}
+        for length in (HOUR_MS, DAY_MS)
+    )
+    sources = sorted({source for *_, source in day if source})
+    return {
+        "delays": [(one, hour.get(name)) for name, one in day.items() if not one.source],
+        "by_source": [(source, [day.get((until, "written", source)) for until in UNTIL]) for source in sources],
+    }
 
 
 def _picked(ids: list[str], everything: bool) -> None:
@@ -169,5 +175,5 @@ def _now(desk: Desk) -> dict[str, Any]:
         "groups": flow.lags(samples), "recent": operations.sampler.recent(), "sources": operations.sources,
         "kinds": None if lines is None else kinds(lines), "receipts": None if receipts is None else receipts[:_SLOWEST],
         "deletions": len(receipts or ()), "versions": operations.versions,
-        "delays": _delays(desk), "mentions": desk.view.follower.state.health(), "kafka": operations.sampler.state.health(),
+        **_delays(desk), "mentions": desk.view.follower.state.health(), "kafka": operations.sampler.state.health(),
     }  # fmt: skip
