@@ -8,9 +8,10 @@ from datetime import datetime
 
 from services.dashboard.desk import Desk
 from services.dashboard.opened import Opened
-from services.dashboard.view.series import DAY_MS, series
+from services.dashboard.view.series import series
 from shared.signals.rules import HOUR_MS
 from shared.signals.windows import from_ms, to_ms
+from shared.topics import DAY_MS
 
 # Days before the window's begin, so that one sees how it was before; days in all, more where the window alone has more.
 _BEFORE, _LEAST, _MOST = 14, 30, 200

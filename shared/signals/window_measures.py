@@ -22,8 +22,8 @@ from shared.signals.multiplicity import false_discovery_rate
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.table import chi2_rates, empirical_bayes, family_wise
 from shared.signals.windows import Ledger, Window
+from shared.topics import DAY_MS
 
-DAY_MS = 24 * HOUR_MS
 Columns = dict[str, Floats]
 
 

@@ -24,11 +24,12 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.spans import LONGEST_DAYS, Span, span
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.measured import MEASURES
-from services.dashboard.view.series import DAY_MS, series
+from services.dashboard.view.series import series
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import UNMAPPED
 from shared.signals.rules import HOUR_MS
 from shared.signals.windows import from_ms, to_ms
+from shared.topics import DAY_MS
 
 router = APIRouter(responses=problems.COMMON | problems.MISSING)
 

@@ -12,8 +12,8 @@ from shared.signals.measures import SHRINKAGE, TAIL, Counts, Floats
 from shared.signals.rules import HOUR_MS
 from shared.signals.window_measures import Season
 from shared.signals.windows import NONE
+from shared.topics import DAY_MS
 
-DAY_MS = 24 * HOUR_MS
 _MOST_STEPS = 2_500
 
 

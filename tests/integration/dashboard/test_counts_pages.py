@@ -18,12 +18,12 @@ from fastapi.testclient import TestClient
 
 from deploy.local.stack import Stack
 from services.dashboard.app import application
-from services.dashboard.view.series import DAY_MS
 from services.dashboard.worker import desk_of
 from shared.settings import Settings
 from shared.signals import wording
 from shared.signals.rules import shipped
 from shared.signals.windows import from_ms
+from shared.topics import DAY_MS
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
 from tests.integration.dashboard.test_reports import alerting, wait_for

@@ -12,7 +12,7 @@ from services.dashboard.view.counted import Counted
 from services.dashboard.view.heat import heat
 from services.dashboard.view.measured import MEASURES, SLOW
 from services.dashboard.view.movers import movers
-from services.dashboard.view.series import DAY_MS, series, trends
+from services.dashboard.view.series import series, trends
 from shared.errors import AdrwatchError
 from shared.events import UNMAPPED
 from shared.signals.findings import look_at
@@ -20,6 +20,7 @@ from shared.signals.reports import row_of
 from shared.signals.rules import shipped
 from shared.signals.window_measures import WindowMeasures
 from shared.signals.windows import Row
+from shared.topics import DAY_MS
 from tests.unit.alerting.world import LABELS, START, several_days, small_rules
 from tests.unit.signals.signal_rows import HOUR, ledger_of, row
 
