@@ -37,6 +37,8 @@ PAGES = (
     Page("dead-letters", "/operations/dead-letters", docs=("light",)),
     Page("account", "/account", docs=("light",)),
     Page("people", "/people", docs=("light",)),
+    Page("audit", "/audit", docs=("light",)),
+    Page("audit-of-nothing", "/audit?actor=nobody"),
     Page("not-found", "/nowhere", status=404),
     Page("forbidden", "/people", "viewer", status=403),
 )
