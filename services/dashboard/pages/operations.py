@@ -17,7 +17,7 @@ from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
 from services.dashboard.operations.letters import Line, chosen, kinds, of_a_file, recorded
 from services.dashboard.rendering import page
-from services.dashboard.view.delays import DAY_MS, HOUR_MS, UNTIL
+from services.dashboard.view.delays import DAY_MS, HOUR_MS, SINCE, UNTIL
 from shared.console import printable
 from shared.errors import AdrwatchError
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS
@@ -135,16 +135,18 @@ def replay(
 
 
 def _delays(desk: Desk) -> dict[str, Any]:
-    """How long it took in the last day, each beside the last hour; and by source, from when a person wrote the post."""
+    """How long it took in the last day: each beside the last hour, and by source with that from which it is counted."""
     at = int(time.time() * 1000)
     hour, day = (
         {(one.until, one.since, one.source): one for one in desk.view.mentions.delays(at - length)}
         for length in (HOUR_MS, DAY_MS)
     )
-    sources = sorted({source for *_, source in day if source})
+    sources = sorted(
+        {(source, since) for _, since, source in day if source}, key=lambda one: (one[0], SINCE.index(one[1]))
+    )
     return {
         "delays": [(one, hour.get(name)) for name, one in day.items() if not one.source],
-        "by_source": [(source, [day.get((until, "written", source)) for until in UNTIL]) for source in sources],
+        "by_source": [(*one, [day.get((until, one[1], one[0])) for until in UNTIL]) for one in sources],
     }
 
 

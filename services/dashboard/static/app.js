@@ -58,6 +58,8 @@ document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("theme")?.addEventListener("click", toggleTheme);
 });
 document.addEventListener("htmx:load", (event) => writeTimes(event.detail.elt));
+// Before it is drawn: what is swapped beside its request hears of that first.
+document.addEventListener("htmx:oobAfterSwap", (event) => writeTimes(event.detail.elt));
 // What the server says of an action: {"say": "…", "undo": "token"} in the header HX-Trigger.
 document.addEventListener("adrwatch:said", (event) => {
   const { text, wrong, undo } = event.detail;

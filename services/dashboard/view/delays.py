@@ -104,7 +104,7 @@ def _delay(name: tuple[Until, Since, str], counts: dict[int, int]) -> Delay:
             seen += counts[step]
             if seen >= share * n:
                 break
-        return _LEAST_SECONDS * _STEP**step
+        return min(_LEAST_SECONDS * _STEP**step, DAY_MS / 1000)
 
     return Delay(*name, n, within(0.5), within(0.95), within(1.0))
 
