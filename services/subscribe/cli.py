@@ -164,7 +164,8 @@ def _run(
     _check(follow, as_json, file, limit, group)
     current = settings.current()
     margin = max(_MARGIN, timedelta(seconds=current.future_limit))
-    since_ms = to_ms(selection.since - margin) if selection.since is not None else None
+    # In ms, for the calendar may begin within the margin.
+    since_ms = max(0, to_ms(selection.since) - int(margin.total_seconds() * 1000)) if selection.since else None
     console = Console(stderr=True)
     with Shelf() as shelf, Feed(current, kind.topic, kind.deletions, group, since_ms) as feed:
         if feed.gone:

@@ -15,6 +15,8 @@ from shared.events import Post
 
 # So many posts are looked at for one whose text is there.
 _TRIED = 20
+# Where the text may well be there, but cannot be had now.
+_LATER = (Missing.NO_ANSWER, Missing.NOT_READ_YET, Missing.DELETIONS_UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _first(desk: Desk, left: Sequence[Drawn]) -> Offered | None:
     found = desk.view.texts.of(one.post for one in left[:_TRIED])
     for one in left[:_TRIED]:
         shown = found[one.post]
-        if shown.missing in (Missing.NO_ANSWER, Missing.NOT_READ_YET):
+        if shown.missing in _LATER:
             raise DependencyAway("the texts of posts cannot be read at the moment", fix="try again in some seconds")
         if shown.post is not None:
             return Offered(one, shown.post)
