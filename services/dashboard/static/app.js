@@ -78,7 +78,7 @@ document.addEventListener("htmx:sendError", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => event.detail.elt.classList.remove("stale"));
 document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
-// A part that asks again and again grows pale while there is no answer; a message each time would be one too many.
+// A part that asks again and again loses its colours while there is no answer; a message each time would be one too many.
 function stale(part) {
   const polls = "polls" in part.dataset;
   if (polls) part.classList.add("stale");
