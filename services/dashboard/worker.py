@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 
 import uvicorn
 
@@ -12,6 +13,7 @@ from services.dashboard.access.sign_in import check_access
 from services.dashboard.app import application
 from services.dashboard.desk import Desk
 from services.dashboard.view.view import View
+from services.dashboard.warming import warm_up
 from shared import logs, metrics
 from shared.listening import listen
 from shared.settings import Settings
@@ -22,6 +24,7 @@ log = logs.logger("dashboard")
 
 _MOST_CONNECTIONS = 1000
 _KEEP_ALIVE_SECONDS = 30
+_SWITCH_SECONDS = 0.001
 _LAST_ANSWERS_SECONDS = 3
 
 
@@ -29,9 +32,12 @@ def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AdrwatchError for wrong rules, secrets or settings, or an address that is taken."""
     logs.configure("dashboard", settings.log_level)
     check_access(settings)
+    # A request changes threads some times, and each time may wait so long for the interpreter; 5 ms are usual.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     # uvicorn ends in order at a signal, and then passes it on, which would be the end of the process by it.
     told_to_stop()
     listening = listen(settings.dashboard_host, settings.dashboard_port, "ADRWATCH_DASHBOARD")
+    warm_up()
     server = uvicorn.Server(config_of(settings))
     metrics.serve(settings.metrics_port)
     log.info("worker starts", address=settings.dashboard_address, access=settings.dashboard_access)

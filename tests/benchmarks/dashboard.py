@@ -90,13 +90,16 @@ def dashboard(settings: Settings, folder: Path, sizes: Sizes) -> Iterator[tuple[
 
 
 def _wait(address: str, alerts: int) -> None:
-    """Until it knows all alerts, and the counts. Raises AdrwatchError where it does not come to that."""
+    """Until it knows all alerts, counts and posts. Raises AdrwatchError where it does not come to that."""
     with httpx.Client(base_url=address, timeout=_PATIENCE) as client:
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            known = client.get("/api/v1/alerts", params={"limit": 1}).status_code == 200
-            if known and client.get("/api/v1/drugs").status_code == 200:
-                return
+            known = client.get("/api/v1/alerts", params={"limit": 1})
+            if known.status_code == 200 and client.get("/api/v1/drugs").status_code == 200:
+                [one] = known.json()["items"]
+                posts = client.get(f"/alerts/{one['id']}/evidence", headers={"HX-Request": "true"})
+                if posts.status_code == 200 and "still being read" not in posts.text:
+                    return
             time.sleep(0.2)
     raise AdrwatchError(
         f"the dashboard does not know {alerts:,} alerts and their counts after {_PATIENCE:.0f} s",

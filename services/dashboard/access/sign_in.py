@@ -68,7 +68,7 @@ class SignIn:
         answer = _refused_host(request, desk.settings) or _refused_page(request, desk.settings)
         if answer is None:
             try:
-                found = await anyio.to_thread.run_sync(_person, request, desk)
+                found = await _asked_by(request, desk)
                 if request.url.path.startswith(API):
                     self._rates.request(f"person {found.name}" if found else f"address {address(request)}")
                 scope["state"]["person"] = found
@@ -114,7 +114,7 @@ class _Watched:
     async def _may_go_on(self) -> bool:
         if time.monotonic() - self._looked >= _LOOK_AGAIN_SECONDS:
             try:
-                now = await anyio.to_thread.run_sync(_person, self._request, self._desk)
+                now = await _asked_by(self._request, self._desk)
             except AdrwatchError:
                 return False
             self._looked = time.monotonic()
@@ -133,10 +133,15 @@ def bearer(request: Request) -> str | None:
     return secret.strip() if kind.lower() == "bearer" else None
 
 
-def _person(request: Request, desk: Any) -> Person | None:
-    """Who asks. A request with a token is the token's, whatever session its browser has."""
+async def _asked_by(request: Request, desk: Any) -> Person | None:
+    """Who asks."""
     if desk.settings.dashboard_access == "development":
         return DEVELOPMENT
+    return await anyio.to_thread.run_sync(_person, request, desk)
+
+
+def _person(request: Request, desk: Any) -> Person | None:
+    """Whose token or session it is. A request with a token is the token's, whatever session its browser has."""
     token = bearer(request)
     if token is not None:
         return Tokens(desk.database, desk.trail).person(token)

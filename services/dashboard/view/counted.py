@@ -12,14 +12,14 @@ import numpy as np
 from services.dashboard.view.measured import Measured, measured
 from shared.errors import AdrwatchError
 from shared.events import UNMAPPED, Concept
-from shared.signals.measures import Counts
+from shared.signals.measures import Counts, Floats
 from shared.signals.near import NearLinks
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.windows import Ledger, Vocabulary, Window
 
 T = TypeVar("T")
-_KEPT = 16
-Span = tuple[int, int]
+_KEPT, _KEPT_SMALL = 16, 500
+Span = tuple[int, ...]
 
 
 class Counted:
@@ -34,6 +34,7 @@ class Counted:
         self.version = version
         self.closed_until_ms = closed_until_ms
         self._windows: _Kept[Window] = _Kept()
+        self._shares: _Kept[Floats] = _Kept(_KEPT_SMALL)
         self._tables: _Kept[Measured] = _Kept()
         self._quick: _Kept[Measured] = _Kept()
 
@@ -49,6 +50,10 @@ class Counted:
     def window(self, start_ms: int, end_ms: int) -> Window:
         """What counts in [start, end), as alerting counts it."""
         return self._windows.get((start_ms, end_ms), lambda: self.ledger.window(start_ms, end_ms))
+
+    def shares(self, steps: Span, compute: Callable[[], Floats]) -> Floats:
+        """What `series` expects of each step, which is the same for all pairs."""
+        return self._shares.get(steps, compute)
 
     def measured(self, start_ms: int, end_ms: int) -> Measured:
         """All pairs of [start, end) with all measures. Raises AdrwatchError unless it is a whole number of hours.
@@ -98,8 +103,9 @@ def _check(start_ms: int, end_ms: int) -> None:
 class _Kept(OrderedDict[Span, T]):
     """The last few things that were computed; two who ask for the same at once wait for one computation."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _KEPT) -> None:
         super().__init__()
+        self._most = most
         self._guard = threading.Lock()
         self._busy: dict[Span, threading.Lock] = {}
 
@@ -114,7 +120,7 @@ class _Kept(OrderedDict[Span, T]):
             found = compute()
             with self._guard:
                 self[span] = found
-                while len(self) > _KEPT:
+                while len(self) > self._most:
                     gone, _ = self.popitem(last=False)
                     self._busy.pop(gone, None)
             return found

@@ -48,7 +48,8 @@ def series(
     starts = start_ms + np.arange(steps) * step_ms
     counts = _by_step(window.times_of(counted.pairs_of(drug, reaction)), start_ms, step_ms, steps)
     totals = _by_step(window.times(), start_ms, step_ms, steps)
-    low, high = _band(counts, totals, starts, step_ms)
+    shares = counted.shares((start_ms, end_ms, step_ms), lambda: _shares(totals, starts, step_ms))
+    low, high = _band(counts, shares)
     if counted.closed_until_ms is not None:
         # What has not passed as a whole is not held against what a whole step would have.
         low[starts + step_ms > counted.closed_until_ms] = high[starts + step_ms > counted.closed_until_ms] = np.nan
@@ -69,23 +70,27 @@ def _by_step(times: Counts, start_ms: int, step_ms: int, steps: int) -> Counts:
     return np.bincount((times - start_ms) // step_ms, minlength=steps)
 
 
-def _band(counts: Counts, totals: Counts, starts: Counts, step_ms: int) -> tuple[Floats, Floats]:
-    """The interval of each step from those before it, since the first report of all."""
-    # It takes a quarter of a second to load.
-    from scipy.stats import nbinom
-
-    low, high = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+def _shares(totals: Counts, starts: Counts, step_ms: int) -> Floats:
+    """What part of the posts up to the end of each step is to be expected before it; NaN up to the first report of all."""
+    shares = np.full(len(totals), np.nan)
     if not totals.any():
-        return low, high
+        return shares
     first = int(np.flatnonzero(totals)[0])
-    past = np.cumsum(counts) - counts
-    shares = np.full(len(counts), np.nan)
-    for step in range(first + 1, len(counts)):
+    for step in range(first + 1, len(totals)):
         # What came later was not known then.
         busy = Season(totals[first:step], starts[first:step], step_ms)
         exposure = busy.at(starts[first:step]).sum()
         shares[step] = exposure / (exposure + busy.at(starts[step : step + 1])[0])
-    known = slice(first + 1, None)
+    return shares
+
+
+def _band(counts: Counts, shares: Floats) -> tuple[Floats, Floats]:
+    """The interval of each step from those before it."""
+    from scipy.stats import nbinom
+
+    low, high = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+    past = np.cumsum(counts) - counts
+    known = ~np.isnan(shares)
     shape = past[known] + SHRINKAGE
     low[known] = nbinom.ppf(TAIL, shape, shares[known])
     high[known] = nbinom.ppf(1 - TAIL, shape, shares[known])

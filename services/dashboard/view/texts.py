@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from enum import StrEnum
 from queue import Empty, SimpleQueue
@@ -24,7 +24,7 @@ from shared.events import Post, decode
 from shared.settings import Settings
 from shared.topics import POSTS
 
-# So many reads go on side by side; each of some milliseconds.
+# So many pages of posts are read side by side; each post takes some milliseconds.
 CONSUMERS = 4
 PATIENCE_SECONDS = 2.0
 # Of one fetch: a post is far smaller, and what comes after it is thrown away.
@@ -96,16 +96,14 @@ class Texts:
         return Missing.KEPT_NO_LONGER if self._following.caught_up.is_set() else Missing.NOT_READ_YET
 
     def _read(self, places: dict[str, Place], deadline: float) -> dict[str, Shown]:
-        """In parts of the same size, so that a page of posts uses all consumers that are free."""
+        """By one consumer, in the order of their places: more of them would only wait for one another to decode batches."""
         items = sorted(places.items(), key=lambda item: item[1])
-        parts = [items[start::CONSUMERS] for start in range(min(CONSUMERS, len(items)))]
-        answers: list[Future[dict[str, Shown]]] = [self._workers.submit(self._part, part, deadline) for part in parts]
-        done, late = wait(answers, max(0.0, deadline - time.monotonic()))
-        for one in late:
-            one.cancel()
-        found: dict[str, Shown] = {}
-        for one in done:
-            found |= one.result()
+        answer: Future[dict[str, Shown]] = self._workers.submit(self._part, items, deadline)
+        try:
+            found = answer.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            answer.cancel()
+            found = {}
         return {post: found.get(post, Shown(None, Missing.NO_ANSWER)) for post in places}
 
     def _part(self, items: Sequence[tuple[str, Place]], deadline: float) -> dict[str, Shown]:
