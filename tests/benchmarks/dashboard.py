@@ -189,7 +189,8 @@ def render(found: Found, sizes: Sizes, users: int, seconds: float) -> str:
         "",
         "Made by `make bench-dashboard`; do not edit. One worker of the dashboard over two made-up months; users in a process of",
         "their own on the same machine. Each opens the list of alerts, an alert of it, and what a browser then asks for by itself,",
-        "over and over. Milliseconds from the request to the last byte of the answer.",
+        "over and over. Milliseconds from the request to the last byte of the answer. Posts lie in adr.posts in batches of 20, as",
+        "sources that hear some a second write them.",
         "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, revision {revision()}, {here.processor}, {here.cores} cores, load after the run "
         f"{here.load:.2f}; {sizes.mentions:,} mentions, {sizes.pairs:,} pairs, {sizes.dossiers:,} cases and reviews; "

@@ -48,6 +48,8 @@ _DRUGS, _REACTIONS = 200, 120
 # Of the last days, and so many times as frequent as before: what has risen.
 _BURST_DAYS, _BURST = 5, 8
 _CHUNK = 5_000
+# A source that hears some posts a second writes few at once; whoever reads one of a batch decodes those before it, too.
+_AT_ONCE = 20
 _PATIENCE = 60.0
 
 
@@ -156,9 +158,10 @@ def fill(settings: Settings, rules: Rules, sizes: Sizes) -> dict[str, int]:
     told = alerts(found, rules)
     asyncio.run(_rows(settings, rules, found))
     with Writer(settings, _PATIENCE) as writer:
+        for outputs in _chunks((_post(one) for one in found if one.post.created_at > kept_from), _AT_ONCE):
+            writer.write(outputs)
         for outputs in _chunks(
             itertools.chain(
-                (_post(one) for one in found if one.post.created_at > kept_from),
                 (_mention(mention) for one in found for mention in one.mentions),
                 (Output(ALERTS, alert.id, encode(alert)) for alert in told),
             )
@@ -210,9 +213,9 @@ def _mention(mention: Mention) -> Output:
     return Output(MENTIONS, mention.id, encode(mention), partition_of(mention.drug.id, MENTIONS.partitions))
 
 
-def _chunks(items: Any) -> Iterator[list[Any]]:
+def _chunks(items: Any, size: int = _CHUNK) -> Iterator[list[Any]]:
     iterator = iter(items)
-    while part := list(itertools.islice(iterator, _CHUNK)):
+    while part := list(itertools.islice(iterator, size)):
         yield part
 
 
