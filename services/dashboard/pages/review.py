@@ -22,6 +22,8 @@ router = APIRouter(prefix="/review")
 
 # So many posts are looked at for one whose text is there.
 _TRIED = 20
+# Where the text may well be there, but cannot be had now.
+_LATER = (Missing.NO_ANSWER, Missing.NOT_READ_YET, Missing.DELETIONS_UNKNOWN)
 _NO_STORE = {"Cache-Control": "no-store"}
 Labeller = Annotated[Person, needs(Right.LABEL_POSTS)]
 Hash = Annotated[str, Form(pattern="^[0-9a-f]{20}$")]
@@ -91,7 +93,7 @@ def _first(desk: Desk, left: list[Drawn]) -> tuple[Drawn, Post] | None:
     found = desk.view.texts.of(one.post for one in left[:_TRIED])
     for one in left[:_TRIED]:
         shown = found[one.post]
-        if shown.missing in (Missing.NO_ANSWER, Missing.NOT_READ_YET):
+        if shown.missing in _LATER:
             raise DependencyAway("the texts of posts cannot be read at the moment", fix="try again in some seconds")
         if shown.post is not None:
             return one, shown.post
