@@ -103,9 +103,10 @@ class LiveAlerts:
                 self._listeners.discard(listener)
 
     async def changes(self) -> AsyncIterator[Change | None]:
-        """Every change from now on; None when they cannot be followed any more, or can again."""
+        """Every change from now on; None at the beginning, and when they cannot be followed any more, or can again."""
         loop, waiting = asyncio.get_running_loop(), asyncio.Queue[Change | None]()
         with self.listening(lambda change: loop.call_soon_threadsafe(waiting.put_nowait, change)):
+            yield None
             while True:
                 yield await waiting.get()
 
