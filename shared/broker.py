@@ -34,6 +34,8 @@ from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
 
+# So long the broker holds the place of a worker that is gone.
+SESSION_SECONDS = 20.0
 _CONNECT_MS = 10_000
 _POLL_MS = 500
 # A consumer waits for ever for a broker that went away.

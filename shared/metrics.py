@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
+
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from shared.errors import AdrwatchError
+
+_DAY_SECONDS = 86_400
+_FROM_POSTS = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 7200, 21_600, _DAY_SECONDS)
 
 # Records a worker took from a topic, whatever became of them; redelivered ones count again.
 RECORDS_IN = Counter("adrwatch_records_in_total", "records read", ["stage", "topic"])
@@ -44,6 +50,14 @@ REOPENED = Counter("adrwatch_buckets_reopened_total", "closed buckets evaluated 
 WATERMARK = Gauge("adrwatch_watermark_seconds", "event time that alerting has reached")
 # One look for closed buckets that found some: reading, counting, rules, publishing.
 EVALUATION_SECONDS = Histogram("adrwatch_evaluation_seconds", "time to evaluate what has become due")
+# From when a person wrote a post (written), or a source took it in (arrived), until the pipeline knew what becomes of it. Posts
+# that are older than a day were replayed, and are left out, here and in the next.
+POST_SECONDS = Histogram("adrwatch_post_seconds", "time from a post to its outcome", ["since"], buckets=_FROM_POSTS)
+# From when a person wrote the post of a single report, or from the end of the newest bucket of a signal, until the alert was
+# published; an update counts again.
+ALERT_SECONDS = Histogram(
+    "adrwatch_alert_seconds", "time from a post or a closed bucket to its alert", ["kind"], buckets=_FROM_POSTS
+)
 # Alerts published and acknowledged; an update counts again.
 ALERTS = Counter("adrwatch_alerts_total", "alerts published", ["kind", "lane"])
 # Posts that a deletion took back from the windows, the queue and the published signals.
@@ -93,6 +107,14 @@ SPOOL_BYTES = Gauge("adrwatch_spool_bytes", "bytes in the spool of a source", ["
 SPOOL_AGE = Gauge("adrwatch_spool_age_seconds", "how long the oldest post of a spool has waited", ["source"])
 # Sign-ins to the dashboard: signed in, refused (wrong name or password), too many (made to wait).
 SIGN_INS = Counter("adrwatch_sign_ins_total", "sign-ins to the dashboard", ["outcome"])
+
+
+def passed(histogram: Histogram, since: datetime, *labels: str) -> None:
+    """Note the time that has passed since then; nothing where that is more than a day."""
+    seconds = time.time() - since.timestamp()
+    if seconds <= _DAY_SECONDS:
+        # Clocks of networks may be ahead of ours.
+        histogram.labels(*labels).observe(max(0.0, seconds))
 
 
 def serve(port: int) -> None:

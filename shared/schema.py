@@ -44,8 +44,8 @@ def json_schema(kind: type[Event]) -> dict[str, Any]:
     return result | {"$defs": definitions} if definitions else result
 
 
-def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document: every topic a channel with its message, key and broker settings."""
+def asyncapi(prefix: str = PREFIX) -> dict[str, Any]:
+    """The AsyncAPI 3.0 document: every topic, named with a prefix, a channel with its message, key and broker settings."""
     kinds = [topic.event for topic in TOPICS]
     components = _components(kinds, "#/components/schemas/{name}")
     return {
@@ -53,12 +53,12 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "adrwatch",
             "version": str(SCHEMA_VERSION),
-            "description": "Topics of adrwatch. `adr` is the default of ADRWATCH_TOPICPREFIX. A topic may repeat an id: "
+            "description": "Topics of adrwatch. `adr` is the default of ADRWATCH_TOPIC_PREFIX. A topic may repeat an id: "
             "consumers de-duplicate by it. Unknown fields are to be ignored, times are UTC with an offset.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {topic.suffix: _channel(topic) for topic in TOPICS},
+        "channels": {topic.suffix: _channel(topic, prefix) for topic in TOPICS},
         "operations": {
             f"receive-{topic.suffix}": {
                 "action": "receive",
@@ -145,16 +145,16 @@ def _message(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _channel(topic: Topic) -> dict[str, Any]:
+def _channel(topic: Topic, prefix: str) -> dict[str, Any]:
     config = topic.config()
     return {
-        "address": topic.name(PREFIX),
+        "address": topic.name(prefix),
         "summary": topic.summary,
         "description": _meanings()["topics"][topic.suffix],
         "messages": {topic.event.__name__: {"$ref": f"#/components/messages/{topic.event.__name__}"}},
         "bindings": {
             "kafka": {
-                "topic": topic.name(PREFIX),
+                "topic": topic.name(prefix),
                 "partitions": topic.partitions,
                 "topicConfiguration": {
                     "cleanup.policy": config["cleanup.policy"].split(","),

@@ -28,6 +28,8 @@ MOST_BYTES = 1_000_000
 CUT_HEADER = "adrwatch-cut"
 # On the tombstone of a post that was taken back; its value is the deletion.
 DELETION_HEADER = "adrwatch-deletion"
+# On a mention: when the version of the post that it is of was written to adr.posts, in ms since 1970.
+VERSION_HEADER = "adrwatch-post-written"
 
 # As ADRWATCH_TOPIC_PREFIX is, unless it is set.
 PREFIX = "adr"
@@ -67,12 +69,14 @@ class Topic:
         return config
 
 
-POSTS = Topic("posts", Post, 4, 7 * DAY_MS, True, "public posts, masked", "post id")
 # Longer than anything that names a post, so that nothing that was deleted is ever counted again.
-DELETIONS = Topic("deletions", Deletion, 1, 400 * DAY_MS, False, "posts taken back at their source", "post id")
+_DELETIONS_MS = 400 * DAY_MS
+
+POSTS = Topic("posts", Post, 4, 7 * DAY_MS, True, "public posts, masked", "post id")
+DELETIONS = Topic("deletions", Deletion, 1, _DELETIONS_MS, False, "posts taken back at their source", "post id")
 # As long as the deletions that it answers; what the audit trail of cases has of it stays.
 FORGOTTEN = Topic(
-    "forgotten", Forgotten, 1, 400 * DAY_MS, False,
+    "forgotten", Forgotten, 1, _DELETIONS_MS, False,
     "deletions that a store has honoured", "hash of the post id",
 )  # fmt: skip
 # As many partitions as POSTS: an outcome goes to its post's partition number, which keeps event time in order there.
@@ -108,7 +112,7 @@ POSITIONS = Topic(
 )  # fmt: skip
 # As long as a deletion is kept: what names a post that old is forgotten anyway, but for cases.
 PUBLISHED = Topic(
-    "published", Published, 1, 400 * DAY_MS, False,
+    "published", Published, 1, _DELETIONS_MS, False,
     "posts of live sources, for deletions to find", "post id", latest_only=True,
 )  # fmt: skip
 DRUG_NAMES = Topic(

@@ -5,12 +5,12 @@ For tests that wait until a worker's place is given away and are about what happ
 
 from __future__ import annotations
 
-from shared.stream import worker
+from shared import broker
 
 if __name__ == "__main__":
     # Two heartbeats may fail; the broker takes no less than six seconds.
-    worker.SESSION_SECONDS = 8.0
-    # Imported now, for the modules of the services copy the number.
+    broker.SESSION_SECONDS = 8.0
+    # Imported now, for other modules copy the number.
     from services.cli import main
 
     main()

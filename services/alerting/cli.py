@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,6 @@ import typer
 
 from services import groups
 from services.alerting.duplicates_cli import show_duplicates
-from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
     from shared.events import Alert
@@ -58,7 +56,7 @@ def list_alerts(
     as_json: Json = False,
     kind: Annotated[Kind | None, typer.Option(help="only alerts of this kind")] = None,
     drug: Annotated[str | None, typer.Option(help="only this drug: its id, or a part of its name")] = None,
-    since: Annotated[str | None, typer.Option(help="only alerts from this day or UTC time on")] = None,
+    since: Annotated[str | None, typer.Option(help="only alerts from this day or moment (UTC) on")] = None,
     measures: Annotated[
         bool, typer.Option("--measures", help="all measures of signals, side by side, in the place of the list")
     ] = False,
@@ -71,9 +69,10 @@ def list_alerts(
     from shared import settings
     from shared.broker import TopicReader
     from shared.latest_alerts import Filter, LatestAlerts
+    from shared.times import option
     from shared.topics import ALERTS
 
-    wanted = Filter(kind.value if kind else None, drug, _moment(since))
+    wanted = Filter(kind.value if kind else None, drug, None if since is None else option("--since", since))
     latest = LatestAlerts()
     with TopicReader(settings.current(), ALERTS) as reader:
         for record in reader.to_end():
@@ -230,17 +229,6 @@ def rebuild_windows(as_json: Annotated[bool, typer.Option("--json", help="one JS
         print(msgspec.json.encode(found).decode())
     else:
         print(f"{found.buckets:,} buckets, {found.signals:,} signals; {found.deletions:,} deletions handled again")
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        # In UTC the first and the last day of the calendar may lie outside it.
-        raise AdrwatchError(f"--since {text!r} is no day or time", fix="write 2026-03-01 or 2026-03-01T12:00") from None
 
 
 def _show(latest: LatestAlerts, wanted: Filter, as_json: bool, measures: bool) -> None:

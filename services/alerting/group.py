@@ -7,10 +7,9 @@ from collections.abc import Callable
 import tenacity
 
 from shared import broker
-from shared.broker import admin
+from shared.broker import SESSION_SECONDS, admin
 from shared.errors import AdrwatchError
 from shared.settings import Settings
-from shared.stream.worker import SESSION_SECONDS
 from shared.topics import Topic
 
 Say = Callable[[str], None]

@@ -131,6 +131,7 @@ class Partition:
         await self.flush()
         for alert in alerts:
             metrics.ALERTS.labels(alert.kind, alert.lane).inc()
+            metrics.passed(metrics.ALERT_SECONDS, alert.evaluated_at, alert.kind)
 
     async def mark(self, versions: Mapping[int, int]) -> None:
         """Note buckets whose signals are all published."""

@@ -69,6 +69,7 @@ class SingleReports:
             await self._send([Output(ALERTS, alert.id, encode(alert)) for alert in alerts])
             for alert in alerts:
                 metrics.ALERTS.labels(alert.kind, alert.lane).inc()
+                metrics.passed(metrics.ALERT_SECONDS, alert.evaluated_at, alert.kind)
             result.outputs = [Output(ALERTS, alert.id, None) for alert in await self._deleted(alerts)]
         return result
 

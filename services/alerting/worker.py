@@ -21,7 +21,7 @@ from shared.logs import configure, logger
 from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.rules import Rules, load_rules
-from shared.stream import Worker
+from shared.stream.worker import Worker
 from shared.topics import CLOSURES, DELETIONS, MENTIONS, OUTCOMES
 
 log = logger("alerting")

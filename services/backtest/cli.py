@@ -48,9 +48,12 @@ def backtest(
         typer.Option(help="Instead of files: what a running instance holds; outcomes need no models."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Posts from this time on; of outcomes, alerts from then on.")
+        str | None,
+        typer.Option("--from", help="Posts from this day or moment (UTC) on; of outcomes, alerts from then on."),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Posts from before this time.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Posts to this day, all of it, or to before this moment (UTC).")
+    ] = None,
     rules: Annotated[Path | None, typer.Option(help="A rule file to try [default: ADRWATCH_RULES_FILE]")] = None,
     against: Annotated[
         Path | None, typer.Option(help="A second rule file: compare what both would have alerted.")

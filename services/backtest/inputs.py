@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -17,12 +16,12 @@ from services.ingest.columns import Columns
 from services.ingest.commands import reading
 from services.ingest.replay import Replay
 from services.ingest.source import RawPost, Reject, SourceBroken
-from services.ingest.times import parse_time
 from services.models.versions import find
 from shared.errors import AdrwatchError
 from shared.events import Post
 from shared.settings import Settings
 from shared.signals.rules import Rules, load_rules
+from shared.times import end, option
 
 Accept = Callable[[RawPost], Post | Reject]
 
@@ -55,7 +54,7 @@ class Runs:
         self.trouble: SourceBroken | None = None
         self.disordered: int | None = None
         self._settings, self._asked = settings, asked
-        self._between = Between(_time("--from", asked.start), _time("--to", asked.end))
+        self._between = _between(asked)
         self._folder = _folder(asked)
         self._console = Console(stderr=True)
         self._check(models)
@@ -176,12 +175,11 @@ def _folder(asked: Asked) -> Path | None:
     return folders[0] if folders else None
 
 
-def _time(option: str, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return parse_time(value)
-    except ValueError as error:
-        raise AdrwatchError(
-            f"{option} {value!r} is no time: {error}", fix="write 2026-03-01 or 2026-03-01T12:00Z"
-        ) from None
+def _between(asked: Asked) -> Between:
+    found = Between(
+        None if asked.start is None else option("--from", asked.start),
+        None if asked.end is None else option("--to", asked.end, end),
+    )
+    if found.start is not None and found.end is not None and found.start >= found.end:
+        raise AdrwatchError("--to is not after --from", fix="give a later one")
+    return found

@@ -9,10 +9,9 @@ from datetime import datetime
 import msgspec
 
 from shared.events import Alert, Concept
-from shared.signals.rules import HOUR_MS
 from shared.signals.windows import Row, from_ms, to_ms
+from shared.topics import DAY_MS
 
-_DAY_MS = 24 * HOUR_MS
 # Steps of a series in days: the shortest that needs no more than _MOST_STEPS.
 _STEPS = (1, 7, 28, 91, 364)
 _MOST_STEPS = 60
@@ -55,16 +54,16 @@ class Calendar:
     """Equal steps that cover all time between two moments, in ms."""
 
     def __init__(self, first_ms: int, last_ms: int) -> None:
-        self.start_ms = first_ms // _DAY_MS * _DAY_MS
+        self.start_ms = first_ms // DAY_MS * DAY_MS
         span = last_ms - self.start_ms
-        self.days = next((days for days in _STEPS if span < days * _DAY_MS * _MOST_STEPS), _STEPS[-1])
-        self.number = span // (self.days * _DAY_MS) + 1
+        self.days = next((days for days in _STEPS if span < days * DAY_MS * _MOST_STEPS), _STEPS[-1])
+        self.number = span // (self.days * DAY_MS) + 1
 
     def count(self, moments: Iterable[int]) -> tuple[int, ...]:
         """How many of the moments (ms) fall in each step; what lies after the last one counts there."""
         found = [0] * self.number
         for moment in moments:
-            found[min((moment - self.start_ms) // (self.days * _DAY_MS), self.number - 1)] += 1
+            found[min((moment - self.start_ms) // (self.days * DAY_MS), self.number - 1)] += 1
         return tuple(found)
 
 
@@ -102,7 +101,7 @@ def _story(
         first_report=from_ms(told[0]),
         first_alert=from_ms(first),
         reports=bisect_right(told, first - 1),
-        days=round((first - told[0]) / _DAY_MS, 2),
+        days=round((first - told[0]) / DAY_MS, 2),
         spans=tuple(
             Span(alert.id, alert.episode, from_ms(_raised_ms(alert, bucket_ms)), from_ms(fired_until[alert.id]))
             for alert in alerts

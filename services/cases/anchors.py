@@ -13,7 +13,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -26,7 +28,8 @@ _START = b'{"seq":'
 class Anchor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The head of the trail at one time. `settled`: its transaction is known to be committed."""
 
-    seq: int
+    # A number that a row can have.
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     mac: str
     settled: bool = True
 
@@ -54,28 +57,48 @@ class Anchors:
         except OSError as error:
             log.warning("the anchor of row %d waits for the next action: %s", seq, error.strerror)
 
-    def read(self) -> list[Anchor]:
-        """All anchors. A line that a crash or a full disk tore is left out. Raises AdrwatchError for what cannot be read."""
+    def size(self) -> int:
+        """How many bytes there are now. Raises AdrwatchError for what cannot be read."""
         try:
-            content = self._path.read_bytes()
+            return self._path.stat().st_size
         except FileNotFoundError:
-            return []
+            return 0
         except OSError as error:
-            raise AdrwatchError(
-                f"the anchors {self._path} cannot be read: {error.strerror}",
-                fix="give ADRWATCH_AUDIT_ANCHORS the file that was written, and the right to read it",
-            ) from None
-        found = []
-        for number, line in enumerate(content.split(b"\n"), start=1):
-            if not line or _torn(line):
-                continue
-            try:
-                found.append(msgspec.json.decode(line, type=Anchor))
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                raise AdrwatchError(
-                    f"{self._path}, line {number}: no anchor", fix="restore the file from a backup"
-                ) from None
-        return found
+            raise self._unreadable(error) from None
+
+    def read(self, size: int) -> Iterator[Anchor]:
+        """Those of the first `size` bytes. A line that a crash or a full disk tore is left out.
+
+        Raises AdrwatchError for what cannot be read.
+        """
+        try:
+            yield from self._read(size)
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _read(self, size: int) -> Iterator[Anchor]:
+        if not size:
+            return
+        with self._path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                size -= len(line)
+                if size < 0:
+                    return
+                content = line.rstrip(b"\n")
+                if not content or _torn(content):
+                    continue
+                try:
+                    yield msgspec.json.decode(content, type=Anchor)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    raise AdrwatchError(
+                        f"{self._path}, line {number}: no anchor", fix="restore the file from a backup"
+                    ) from None
+
+    def _unreadable(self, error: OSError) -> AdrwatchError:
+        return AdrwatchError(
+            f"the anchors {self._path} cannot be read: {error.strerror}",
+            fix="give ADRWATCH_AUDIT_ANCHORS the file that was written, and the right to read it",
+        )
 
     def _append(self, anchor: Anchor) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

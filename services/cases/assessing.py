@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from services.cases import said
 from shared.assertion.flags import SITUATIONS
 from shared.cases.causality import naranjo_score
 from shared.cases.causality import who_umc as category
@@ -65,7 +66,7 @@ def assessed(
             changed["situations"] = _situations(case, situations)
     if narrative is not None:
         with _field("narrative"):
-            changed["narrative"] = plain(narrative.strip(), "narrative")
+            changed["narrative"] = said.narrative(narrative)
     if assignee is not None:
         with _field("assignee"):
             changed["assignee"] = plain(assignee, "assignee") or None

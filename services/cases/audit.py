@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,9 @@ from shared.settings import Settings
 SECRET_FILE, ANCHORS_FILE = "audit.secret", "audit-anchors.jsonl"
 _SECRET = Secret("audit secret", "ADRWATCH_AUDIT_SECRET", "a new one makes the whole trail look rewritten")
 _FIRST = ""
+# No number of a row is higher.
+HIGHEST = 2**63 - 1
+_AT_ONCE = 2_000
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -124,46 +128,71 @@ class Trail:
     def verify(self, database: Database) -> tuple[int, list[Flaw]]:
         """The number of rows and everything that is wrong with them. Raises AdrwatchError for anchors that cannot be read.
 
-        Nobody writes meanwhile: a row that came between the look at the rows and that at the anchors would seem cut off.
+        People go on to work: nobody writes only while the last row and the end of the anchors are looked up, and what comes after
+        them is left out. Rows and anchors are read some at a time, as there may be many.
         """
         with database.writing() as connection:
-            found = list(read(connection))
-            anchors = self._anchors.read()
-        # SQLite keeps whatever it is given.
-        rows = [row for row in found if isinstance(row.seq, int)]
-        unnumbered = [Flaw("altered", 0, f"{len(found) - len(rows)} rows have no number")] if rows != found else []
-        flaws = [*unnumbered, *self._chain(rows), *self._heads(rows, anchors)]
-        return len(found), sorted(flaws, key=lambda flaw: flaw.seq)
+            last = connection.scalar(sa.select(sa.func.max(AUDIT.c.seq)).where(AUDIT.c.seq <= HIGHEST)) or 0
+            anchors = self._anchors.read(self._anchors.size())
+        with database.reading() as connection:
+            rows, end, flaws = self._chain(connection, last)
+            flaws += self._heads(connection, end, anchors)
+        return rows, sorted(flaws, key=lambda flaw: flaw.seq)
 
-    def _chain(self, rows: Sequence[Entry]) -> Iterator[Flaw]:
+    def doubted(self, connection: Connection, rows: Sequence[Entry]) -> set[int]:
+        """The numbers of those rows whose code does not fit what they say and the row before them."""
+        befores = sa.select(AUDIT.c.seq, AUDIT.c.mac).where(AUDIT.c.seq.in_([row.seq - 1 for row in rows]))
+        codes = {row.seq: row.mac for row in connection.execute(befores)}
+        return {row.seq for row in rows if not self._fits(row, codes.get(row.seq - 1, _FIRST))}
+
+    def _chain(self, connection: Connection, last: int) -> tuple[int, int, list[Flaw]]:
+        """How many rows there are up to one, the number of the last of them, and what is wrong with them."""
+        rows = unnumbered = 0
         before: Entry | None = None
-        for row in rows:
+        flaws = []
+        # SQLite keeps whatever it is given: what is above the highest number is none.
+        for row in read(connection, (AUDIT.c.seq <= last) | (AUDIT.c.seq > HIGHEST)):
+            rows += 1
+            number: Any = row.seq
+            if not isinstance(number, int):
+                unnumbered += 1
+                continue
             expected = before.seq + 1 if before else 1
             if row.seq != expected:
-                yield Flaw("removed", expected, f"rows {expected} to {row.seq - 1} are missing")
-            elif not hmac.compare_digest(
-                str(row.mac).encode(), self._mac(row, before.mac if before else _FIRST).encode()
-            ):
-                yield Flaw("altered", row.seq, "its code does not fit what it says and the row before it")
+                flaws.append(Flaw("removed", expected, f"rows {expected} to {row.seq - 1} are missing"))
+            elif not self._fits(row, before.mac if before else _FIRST):
+                flaws.append(Flaw("altered", row.seq, "its code does not fit what it says and the row before it"))
             before = row
+        if unnumbered:
+            flaws.append(Flaw("altered", 0, f"{unnumbered} rows have no number"))
+        return rows, before.seq if before else 0, flaws
 
-    def _heads(self, rows: Sequence[Entry], anchors: Sequence[Anchor]) -> Iterator[Flaw]:
-        codes = {row.seq: row.mac for row in rows}
-        last = rows[-1].seq if rows else 0
-        settled = [anchor for anchor in anchors if anchor.settled]
-        highest = max((anchor.seq for anchor in settled), default=0)
-        if highest > last:
-            yield Flaw("cut off", last + 1, f"rows {last + 1} to {highest} are missing at the end")
-        # An intention stands for its row; one that is not there was never committed.
-        intended = [anchor.seq for anchor in anchors if codes.get(anchor.seq) == anchor.mac]
-        highest = max([highest, *intended])
+    def _heads(self, connection: Connection, last: int, anchors: Iterator[Anchor]) -> Iterator[Flaw]:
+        settled = intended = 0
+        other: int | None = None
+        while some := list(islice(anchors, _AT_ONCE)):
+            numbers = sa.select(AUDIT.c.seq, AUDIT.c.mac).where(AUDIT.c.seq.in_({one.seq for one in some}))
+            codes = {row.seq: row.mac for row in connection.execute(numbers)}
+            for one in some:
+                if one.settled:
+                    settled = max(settled, one.seq)
+                    if codes.get(one.seq, one.mac) != one.mac:
+                        other = one.seq if other is None else min(other, one.seq)
+                # An intention stands for its row; one that is not there was never committed.
+                elif codes.get(one.seq) == one.mac:
+                    intended = max(intended, one.seq)
+        if settled > last:
+            yield Flaw("cut off", last + 1, f"rows {last + 1} to {settled} are missing at the end")
+        highest = max(settled, intended)
         if last > highest:
             yield Flaw(
                 "not anchored", highest + 1, f"rows {highest + 1} to {last} are not anchored, or anchors are missing"
             )
-        others = [anchor.seq for anchor in settled if codes.get(anchor.seq, anchor.mac) != anchor.mac]
-        if others:
-            yield Flaw("rewritten", min(others), "from this row on the trail is not the one that was anchored")
+        if other is not None:
+            yield Flaw("rewritten", other, "from this row on the trail is not the one that was anchored")
+
+    def _fits(self, row: Entry, previous: str) -> bool:
+        return hmac.compare_digest(str(row.mac).encode(), self._mac(row, previous).encode())
 
     def _mac(self, row: Entry, previous: str) -> str:
         content: list[Any] = [
@@ -180,9 +209,12 @@ class Trail:
         return hmac.new(self._key, json.dumps(content, default=repr).encode(), hashlib.sha256).hexdigest()
 
 
-def read(connection: Connection) -> Iterator[Entry]:
-    """All rows in order."""
-    for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.seq)):
+def read(connection: Connection, which: sa.ColumnElement[bool] | None = None) -> Iterator[Entry]:
+    """All rows in order, or some of them; not all are held at once."""
+    query = sa.select(AUDIT).order_by(AUDIT.c.seq)
+    if which is not None:
+        query = query.where(which)
+    for row in connection.execute(query, execution_options={"yield_per": _AT_ONCE}):
         yield Entry(**row._mapping)
 
 

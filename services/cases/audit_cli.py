@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 audit = typer.Typer(help="The audit trail: verify it, export it, show receipts of deletions.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON, for machines")]
+_DAY = ["%Y-%m-%d"]
 # Receipts in a table.
 _SHOWN = 50
 
@@ -53,22 +55,29 @@ def verify(as_json: Json = False) -> None:
 
 @audit.command("export")
 def export(
-    subject: Annotated[str | None, typer.Option(help="only rows about this, such as case:4f0c1d2e3b5a69788796")] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(help="only rows about this: case:4f0c1d2e3b5a69788796, its id alone, or case for all cases"),
+    ] = None,
+    actor: Annotated[str | None, typer.Option(help="only what this person did")] = None,
+    action: Annotated[str | None, typer.Option(help="only this action, such as read")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=_DAY, help="only from this day on, UTC")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=_DAY, help="only before this day, UTC")] = None,
 ) -> None:
     """Print all rows as JSON lines, in their order.
 
-    Example: adrwatch audit export > audit.jsonl
+    Example: adrwatch audit export --subject case --since 2026-01-01 > audit.jsonl
     """
-    import msgspec
-
-    from services.cases.audit import read
+    from services.cases import listing
+    from services.cases.audit_rows import Wanted, in_order
     from services.cases.database import Database
     from shared import settings
 
-    with Database.used(settings.current()) as database, database.reading() as connection:
-        for row in read(connection):
-            if subject in (None, row.subject):
-                print(msgspec.json.encode(row).decode())
+    first, last = (None if day is None else day.replace(tzinfo=UTC) for day in (since, until))
+    wanted = Wanted(actor or "", action or "", subject or "", first, last)
+    with Database.used(settings.current()) as database:
+        for rows in in_order(database, wanted):
+            print(listing.json_lines(rows).decode(), end="")
 
 
 @audit.command("receipts")

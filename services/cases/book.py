@@ -67,9 +67,7 @@ class Book(Generic[D]):
     def look(self, dossier_id: str, reason: str) -> tuple[D, list[Comment]]:
         """One with its comments; that somebody looked is recorded. Raises AdrwatchError where there is none."""
         with self._trail.recording(self._database) as recording:
-            found = self._existing(recording.connection, dossier_id)
-            self._saw(recording, found, reason)
-            return found, list(_comments(recording.connection, dossier_id))
+            return self._looked(recording, dossier_id, reason)
 
     def export(self, dossier_id: str, reason: str, how: Callable[[D], E_]) -> E_:
         """What `how` makes of one to leave adrwatch; that it leaves is recorded, and not where `how` raises."""
@@ -143,12 +141,19 @@ class Book(Generic[D]):
             return [self._decoded(row.document) for row in connection.execute(query)]
 
     def history(self, dossier_id: str) -> tuple[list[Comment], list[Entry]]:
-        """What was said of one, and what was done to it, as the trail has it; the first first. Nothing of the dossier itself."""
+        """What was said of one, and what was done to it, as the trail has it; the first first. Nothing of the dossier itself.
+
+        That somebody reads what was said is recorded, after the rows that are given. Raises AdrwatchError where there is none.
+        """
         subject = f"{self.kind.noun}:{dossier_id}"
         query = sa.select(AUDIT).where(AUDIT.c.subject == subject).order_by(AUDIT.c.seq)
         with self._database.reading() as connection:
             rows = [Entry(**row._mapping) for row in connection.execute(query)]
-            return list(_comments(connection, dossier_id)), rows
+            comments = list(_comments(connection, dossier_id))
+        if comments:
+            with self._trail.recording(self._database) as recording:
+                self._saw(recording, self._existing(recording.connection, dossier_id), "comments")
+        return comments, rows
 
     def _change(self, dossier_id: str, action: str, reason: str, how: Callable[[D], D], seen: str | None = None) -> D:
         with self._trail.recording(self._database) as recording:
@@ -161,6 +166,11 @@ class Book(Generic[D]):
             else:
                 self._write(recording, before, after, action, reason)
             return after
+
+    def _looked(self, recording: Recording, dossier_id: str, reason: str) -> tuple[D, list[Comment]]:
+        found = self._existing(recording.connection, dossier_id)
+        self._saw(recording, found, reason)
+        return found, list(_comments(recording.connection, dossier_id))
 
     def _saw(self, recording: Recording, found: D, reason: str, action: str = "read") -> None:
         state = digest(msgspec.json.encode(found))

@@ -49,7 +49,7 @@ def run_worker() -> None:
     from services.cases.receipts import Receipts
     from services.cases.reviews import Reviews
     from shared import settings
-    from shared.stream import Worker
+    from shared.stream.worker import Worker
     from shared.topics import DELETIONS, FORGOTTEN
 
     current = settings.current()

@@ -19,13 +19,15 @@ Cells = Mapping[str, str | float | None]
 
 def table(title: str, names: Sequence[str], rows: Sequence[Cells], *, workbook: bool) -> bytes:
     """Rows under their names, as a workbook or as CSV in UTF-8. What is not known is empty."""
-    return _workbook(title, names, rows) if workbook else _csv(names, rows)
+    return _workbook(title, names, rows) if workbook else csv_lines(names, rows)
 
 
-def _csv(names: Sequence[str], rows: Sequence[Cells]) -> bytes:
+def csv_lines(names: Sequence[str], rows: Sequence[Cells], *, head: bool = True) -> bytes:
+    """Rows as CSV in UTF-8, under their names where they are the first ones of a file."""
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, names)
-    writer.writeheader()
+    if head:
+        writer.writeheader()
     for row in rows:
         writer.writerow({name: safe_cell(value) for name, value in row.items()})
     return stream.getvalue().encode()

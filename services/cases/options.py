@@ -23,10 +23,22 @@ def plain_text(parameter: typer.CallbackParam, value: str | None) -> str | None:
     return None if value is None else plain(value, f"{parameter.name}")
 
 
+def _comment(value: str | None) -> str | None:
+    from services.cases import said
+
+    return None if value is None else said.comment(value)
+
+
+def _reason(value: str | None) -> str | None:
+    from services.cases import said
+
+    return None if value is None else said.reason(value)
+
+
 Json = Annotated[bool, typer.Option("--json", help="JSON, for machines")]
-_WHY = typer.Option("--reason", help="why; it stands in the audit trail, so name no person in it", callback=plain_text)
+_WHY = typer.Option("--reason", help="why; it stands in the audit trail, so name no person in it", callback=_reason)
 Reason = Annotated[str, _WHY]
-Comment = Annotated[str, typer.Argument(help="what is to be noted", callback=plain_text)]
+Comment = Annotated[str, typer.Argument(help="what is to be noted", callback=_comment)]
 Assignee = Annotated[str | None, typer.Option(help="who assesses it", callback=plain_text)]
 
 

@@ -72,6 +72,10 @@ AUDIT = Table(
     Column("before", String(64), nullable=False),
     Column("after", String(64), nullable=False),
     Column("mac", String(64), nullable=False),
+    Index("audit_by_actor", "actor", "seq"),
+    Index("audit_by_action", "action", "seq"),
+    Index("audit_by_subject", "subject", "seq"),
+    Index("audit_by_at", "at"),
 )
 # Who may use the dashboard. `password`: a hash by argon2, none of people whom a provider signs in.
 PEOPLE = Table(

@@ -30,15 +30,17 @@ from services.dashboard.pages import (
     alert,
     alerts,
     assessing,
+    audit,
     concepts,
     downloads,
     explore,
     operations,
     review,
     saved,
+    topics,
     triage,
 )  # fmt: skip
-from services.dashboard.rendering import STATIC, page, partial
+from services.dashboard.rendering import STATIC, partial, problem
 from shared.errors import AdrwatchError, DependencyAway
 from shared.logs import logger
 
@@ -50,7 +52,7 @@ _SMALLEST_GZIP = 1000
 _GZIP_LEVEL = 4
 _PAGES = (
     access.router, alerts.router, triage.router, alert.router, assessing.router, downloads.router, concepts.router,
-    explore.router, operations.router, review.router, saved.router,
+    explore.router, operations.router, review.router, saved.router, topics.router, audit.router,
 )  # fmt: skip
 
 
@@ -154,12 +156,3 @@ class _Unforeseen:
                 raise ConnectionAbortedError from None
             said = "Something went wrong that nobody foresaw", "try again; operators find it in the log"
             await problem(Request(scope), 500, *said)(scope, receive, send)
-
-
-def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:
-    """What is wrong: as a page, or, for a script of a page, as words to show beside what is there."""
-    said = f"{message[:1].upper()}{message[1:]}" + (f": {fix}" if fix else "")
-    more = (headers or {}) | {"X-Problem": quote(said)}
-    if partial(request):
-        return Response(status_code=status, headers=more)
-    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)

@@ -14,20 +14,23 @@ from services.cases.book import Book
 from services.cases.database import Database
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.rights import Person
+from services.dashboard.audit.proof import Verifier
 from services.dashboard.beside import Background
-from services.dashboard.dossiers import Dossiers
+from services.dashboard.dossiers import Dossier, Dossiers
 from services.dashboard.labels.queue import Queue
+from services.dashboard.listing import Listing
 from services.dashboard.operations.operations import Operations
 from services.dashboard.triage import Line
 from services.dashboard.undo import Deeds
+from services.dashboard.view.serious import Tally
 from services.dashboard.view.view import View
-from shared.cases.model import Dossier
+from shared.cases.model import Dossier as AnyDossier
 from shared.errors import DependencyAway
 from shared.events import Alert
 from shared.settings import Settings
 from shared.signals.rules import Rules
 
-D = TypeVar("D", bound=Dossier)
+D = TypeVar("D", bound=AnyDossier)
 B = TypeVar("B", bound="Book")  # type: ignore[type-arg]
 
 
@@ -42,15 +45,17 @@ class Desk:
     safety: ReferenceSafety | None
     dossiers: Dossiers = field(default_factory=Dossiers)
     deeds: Deeds = field(default_factory=Deeds)
-    # The lines of the list of alerts, with the versions of what they were made of.
-    lines: tuple[tuple[int, int], list[Line]] = field(default=((-1, -1), []))
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
     operations: Operations = field(init=False)
+    listing: Listing = field(init=False)
+    proof: Verifier = field(init=False)
     review: Queue = field(init=False)
 
     def __post_init__(self) -> None:
         self.review = Queue(self.settings)
+        self.listing = Listing(self.line, self.view.serious)
+        self.proof = Verifier(lambda: self.trail.verify(self.database))
         self.operations = Operations(
             self.settings, self.rules, self.trail, lambda: self.database, lambda: self.view.health()
         )
@@ -75,6 +80,10 @@ class Desk:
     def listed(self, alert: Alert) -> str | None:
         """Whether the reference safety information lists the reaction of an alert; None where there is none to ask."""
         return None if self.safety is None else self.safety.suggest(alert.drug, alert.reaction).word
+
+    def line(self, alert: Alert, dossier: Dossier | None, posts: Tally) -> Line:
+        """An alert with what people and posts say of it."""
+        return Line(alert, self.view.alerts.since(alert.id), dossier, self.listed(alert), posts)
 
     def needs_kafka(self) -> None:
         """Raise DependencyAway where Kafka is known to be away: a page that asked it would wait many seconds for the same."""

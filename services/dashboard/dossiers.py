@@ -31,7 +31,6 @@ class Dossiers:
         self._lock = threading.Lock()
         self._head: tuple[str, int, str] | None = None
         self._found: dict[str, Dossier] = {}
-        self.version = 0
 
     def by_alert(self, database: Database, trail: Trail) -> Mapping[str, Dossier]:
         """Reviews and cases by the id of their alert; what was given stays as it is. Raises DependencyAway."""
@@ -40,7 +39,6 @@ class Dossiers:
                 head, changed = self._changed(connection, database.address)
             if changed is None or changed:
                 self._found = self._read(database, trail, changed)
-                self.version += 1
             self._head = head
             return self._found
 

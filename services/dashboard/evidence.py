@@ -53,13 +53,13 @@ class Shown:
     reading: bool
 
 
-def evidence(desk: Desk, opened: Opened, before: Cursor | None) -> Shown:
+def evidence(desk: Desk, opened: Opened, before: Cursor | None, most: int = PAGE) -> Shown:
     """A page of the reports of an alert: of a signal all of its pair, of a single report its own post."""
     view = desk.view
     if opened.single:
         mentions, more = _of_item(desk, opened), None
     else:
-        found = view.mentions.evidence(Wanted(opened.drug.id, opened.reaction.id), before, PAGE)
+        found = view.mentions.evidence(Wanted(opened.drug.id, opened.reaction.id), before, most)
         mentions, more = found.mentions, found.more
     texts = view.texts.of(mention.post_id for mention in mentions)
     told = _told(desk, opened, mentions)

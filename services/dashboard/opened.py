@@ -16,7 +16,7 @@ from services.dashboard.desk import Desk
 from services.dashboard.taking_up import Hand
 from shared.cases.clocks import Deadline, deadlines
 from shared.cases.model import TRANSITIONS, Case, State
-from shared.cases.review import Review, updated
+from shared.cases.review import Review
 from shared.errors import AdrwatchError
 from shared.events import Alert, Concept
 
@@ -118,11 +118,9 @@ def looked_at(desk: Desk, who: Person, opened: Opened, reason: str = "assessment
     if not who.may(Right.REVIEW_SIGNALS):
         return opened, []
     reviews = desk.book(Reviews, who)
-    known = opened.dossier if isinstance(opened.dossier, Review) else None
-    # Taking up what is taken up already would make everybody wait for one more turn at the database.
-    if opened.alert is not None and (known is None or updated(known, opened.alert) != known):
-        reviews.take_up(opened.alert)
-    review, comments = reviews.look(opened.id, reason)
+    review, comments = (
+        reviews.look(opened.id, reason) if opened.alert is None else reviews.look_at(opened.alert, reason)
+    )
     return Opened(opened.id, opened.alert, review), comments
 
 

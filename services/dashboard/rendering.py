@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import jinja2
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
+from services.cases import said
 from services.dashboard.access.rights import Right
 from shared.signals import wording
 
@@ -27,7 +28,9 @@ NAVIGATION = (
     (Right.SEE_ALERTS, "/reactions", "Reactions"),
     (Right.SEE_ALERTS, "/explore", "Explore"),
     (Right.LABEL_POSTS, "/review", "Review"),
+    (Right.SEE_ALERTS, "/topics", "Topics"),
     (Right.SEE_OPERATIONS, "/operations", "Operations"),
+    (Right.SEE_AUDIT, "/audit", "Audit"),
     (Right.MANAGE_PEOPLE, "/people", "People"),
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -44,8 +47,11 @@ def moment(value: datetime | None) -> Markup:
 
 
 def written(value: str) -> Markup:
-    """A time as the database has it."""
-    return moment(datetime.fromisoformat(value))
+    """A time as the database has it; what somebody put there that is no time, as it stands there."""
+    try:
+        return moment(datetime.fromisoformat(value))
+    except ValueError:
+        return Markup.escape(value)
 
 
 def age(value: datetime | None) -> Markup:
@@ -69,6 +75,14 @@ def ago(then: datetime, now: datetime) -> str:
     return f"{seconds} s"
 
 
+def took(seconds: float) -> str:
+    """A length of time in its largest unit, to about two digits."""
+    for unit, length in (("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 def count(value: float | None) -> str:
     """A whole number with its thousands set apart; a dash for what is not known."""
     return "–" if value is None else f"{value:,.0f}"
@@ -89,9 +103,23 @@ def spaced(word: str) -> str:
     return word.replace("_", " ").replace(".", ": ")
 
 
+def line(values: Sequence[float]) -> str:
+    """The points of a small line chart, 100 wide and 24 high, from zero to its highest value."""
+    top, step = max([1, *values]), 100 / max(1, len(values) - 1)
+    return " ".join(f"{place * step:.1f},{22 - 20 * value / top:.1f}" for place, value in enumerate(values))
+
+
 def utc_day(seconds: int) -> str:
     """The day of a time in seconds since 1970, UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+
+
+def coded(words: str) -> Markup:
+    """Words of the reference, in which `such` is a name of code."""
+    parts = words.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(one) if place % 2 else one for place, one in enumerate(parts)
+    )
 
 
 def path(name: str) -> str:
@@ -132,11 +160,16 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "moment": moment, "age": age, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
-        "utc_day": utc_day, "without": without, "written": written, "came_from": came_from,
+        "moment": moment, "age": age, "took": took, "count": count, "day": day, "number": number, "spaced": spaced, "path": path,
+        "utc_day": utc_day, "line": line, "coded": coded, "without": without, "written": written, "came_from": came_from,
         "interval": wording.interval, "window": wording.window,
     }  # fmt: skip
-    environment.globals |= {"asset": asset, "measure_names": wording.NAMES, "navigation": NAVIGATION}
+    environment.globals |= {
+        "longest": said.MOST,
+        "asset": asset,
+        "measure_names": wording.NAMES,
+        "navigation": NAVIGATION,
+    }
     return environment
 
 
@@ -156,3 +189,12 @@ def page(
 def partial(request: Request) -> bool:
     """Whether a script asks for a part of the page, and not a person for the page."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
+
+
+def problem(request: Request, status: int, message: str, fix: str, headers: dict[str, str] | None = None) -> Response:
+    """What is wrong: as a page, or, for a script of a page, as words to show beside what is there."""
+    words = f"{message[:1].upper()}{message[1:]}" + (f": {fix}" if fix else "")
+    more = (headers or {}) | {"X-Problem": quote(words)}
+    if partial(request):
+        return Response(status_code=status, headers=more)
+    return page(request, "problem.html", status, more, message=message, fix=fix, code=status)

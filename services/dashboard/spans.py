@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from shared.errors import AdrwatchError
-from shared.signals.rules import HOUR_MS
 from shared.signals.windows import from_ms, to_ms
+from shared.topics import DAY_MS
 
 PRESETS = (7, 28, 90)
-_DAY_MS = 24 * HOUR_MS
 LONGEST_DAYS = 400
 
 
 @dataclass(frozen=True)
 class Span:
-    """Event times from `start_ms` to before `end_ms`, whole hours, and the words of the address that mean it."""
+    """Event times from `start_ms` to before `end_ms`, whole days of UTC, and the words of the address that mean it.
+
+    Tables and charts of a page have the same edges, so that their figures add up.
+    """
 
     start_ms: int
     end_ms: int
@@ -35,26 +37,26 @@ class Span:
         return from_ms(self.end_ms)
 
     @property
-    def whole_days(self) -> tuple[int, int]:
-        """The days that it touches, UTC: begin of the first and end of the last, in ms."""
-        return self.start_ms // _DAY_MS * _DAY_MS, -(-self.end_ms // _DAY_MS) * _DAY_MS
+    def last(self) -> date:
+        """Its last day."""
+        return (self.end - timedelta(milliseconds=1)).date()
 
 
 def span(given: Mapping[str, str], closed_until_ms: int | None, usual: int = 28) -> Span:
-    """`from` and `to` as days, `to` with all of it; or the last `days` before the end of what alerting has closed.
+    """`from` and `to` as days, `to` with all of it; or the last `days`, up to the one that alerting last closed an hour of.
 
     Raises AdrwatchError for what is no day, or too long a time.
     """
     end = closed_until_ms if closed_until_ms is not None else to_ms(datetime.now(UTC))
-    end = end // HOUR_MS * HOUR_MS
-    first, last = (_day(given, name) for name in ("from", "to"))
+    end = -(-end // DAY_MS) * DAY_MS
+    first, last = (day(given, name) for name in ("from", "to"))
     if first is None and last is None:
         days = _days(given.get("days", ""), usual)
-        return Span(end - days * _DAY_MS, end, {} if days == usual else {"days": str(days)}, days)
+        return Span(end - days * DAY_MS, end, {} if days == usual else {"days": str(days)}, days)
     if last is not None:
-        end = to_ms(datetime(last.year, last.month, last.day, tzinfo=UTC)) + _DAY_MS
-    start = end - usual * _DAY_MS if first is None else to_ms(datetime(first.year, first.month, first.day, tzinfo=UTC))
-    if not 0 < end - start <= LONGEST_DAYS * _DAY_MS:
+        end = to_ms(datetime(last.year, last.month, last.day, tzinfo=UTC)) + DAY_MS
+    start = end - usual * DAY_MS if first is None else to_ms(datetime(first.year, first.month, first.day, tzinfo=UTC))
+    if not 0 < end - start <= LONGEST_DAYS * DAY_MS:
         raise AdrwatchError(
             f"the time from {first} to {last or 'now'} cannot be shown",
             fix=f"give a first day before the last one, {LONGEST_DAYS} days at most",
@@ -63,12 +65,8 @@ def span(given: Mapping[str, str], closed_until_ms: int | None, usual: int = 28)
     return Span(start, end, words, None)
 
 
-def last_day(one: Span) -> date:
-    """The last day of a span."""
-    return (one.end - timedelta(milliseconds=1)).date()
-
-
-def _day(given: Mapping[str, str], name: str) -> date | None:
+def day(given: Mapping[str, str], name: str) -> date | None:
+    """A day of an address; None where it names none. Raises AdrwatchError for what is no day."""
     word = given.get(name, "").strip()
     if not word:
         return None

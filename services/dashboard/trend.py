@@ -8,11 +8,12 @@ from datetime import datetime
 
 from services.dashboard.desk import Desk
 from services.dashboard.opened import Opened
-from services.dashboard.view.series import DAY_MS, series
+from services.dashboard.view.series import series
 from shared.signals.rules import HOUR_MS
 from shared.signals.windows import from_ms, to_ms
+from shared.topics import DAY_MS
 
-# Days before the window's begin, so that one sees how it was before; most days in all.
+# Days before the window's begin, so that one sees how it was before; days in all, more where the window alone has more.
 _BEFORE, _LEAST, _MOST = 14, 30, 200
 
 
@@ -37,17 +38,16 @@ class Trend:
 
 
 def trend(desk: Desk, opened: Opened) -> Trend:
-    """The days around the window of an alert; of a single report, those up to its post."""
+    """The days around the window of an alert, up to now where there is room for them; of a single report, those around its post."""
     counted = desk.view.reports.now()
     start = end = None
     if opened.alert is not None and opened.alert.window_hours is not None:
         end = to_ms(opened.alert.evaluated_at)
         start = end - opened.alert.window_hours * HOUR_MS
     known = opened.alert.evaluated_at if opened.alert else opened.dossier.opened_at if opened.dossier else None
-    last = max(to_ms(known) if known else 0, counted.closed_until_ms or 0)
-    until = math.ceil(last / DAY_MS) * DAY_MS
-    days = _LEAST if start is None else min(_MOST, max(_LEAST, (until - start) // DAY_MS + _BEFORE))
-    found = series(counted, until - days * DAY_MS, until, opened.drug.id, opened.reaction.id)
+    known_ms = to_ms(known) if known else counted.closed_until_ms or 0
+    first, until = edges(start or known_ms, end or known_ms, max(known_ms, counted.closed_until_ms or 0))
+    found = series(counted, first, until, opened.drug.id, opened.reaction.id)
     return Trend(
         [
             Day(
@@ -62,3 +62,10 @@ def trend(desk: Desk, opened: Opened) -> Trend:
         None if start is None else from_ms(start),
         None if end is None else from_ms(end),
     )
+
+
+def edges(start_ms: int, end_ms: int, latest_ms: int) -> tuple[int, int]:
+    """The whole days to show: all of [start, end] and some before, then as many up to `latest_ms` as there is room for. Pure."""
+    first, last = start_ms // DAY_MS - _BEFORE, math.ceil(end_ms / DAY_MS)
+    until = max(last, min(math.ceil(latest_ms / DAY_MS), first + _MOST))
+    return min(first, until - _LEAST) * DAY_MS, until * DAY_MS

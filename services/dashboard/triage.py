@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from services.dashboard.view.serious import NONE, Tally
 from shared.cases.clocks import deadlines
-from shared.cases.model import TRANSITIONS, Case, State
+from shared.cases.model import TRANSITIONS, Case, State, suggested
 from shared.cases.review import Review
 from shared.errors import AdrwatchError
-from shared.events import Alert, Measure
+from shared.events import Alert
 
 PAGE = 50
 LANES = ("urgent", "special", "signal")
 NOBODY, ME = "nobody", "me"
+# What may be wanted of seriousness, and the words of lines that are: what a person confirmed, and what else the posts suggest.
+SERIOUS = {"any": ("yes", "suggested"), "confirmed": ("yes",)}
+# The larger is the more urgent.
+_SERIOUS_RANK = {"yes": 3, "suggested": 2, "not assessed": 1, "no": 0}
 _OPEN = "open"
 
 
 @dataclass(frozen=True)
 class Line:
     """One alert with what people have made of it. `since`: when it was first known; `listed`: by the reference safety
-    information of the settings."""
+    information of the settings; `posts`: those of a signal that are serious."""
 
     alert: Alert
     since: datetime | None
     dossier: Case | Review | None
     listed: str | None
+    posts: Tally = NONE
+    _keys: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def key(self, sort: str) -> Any:
+        """What it is sorted by, found once: lines stay from one request to the next. None where it has none."""
+        if sort not in self._keys:
+            found = SORTS[sort](self)
+            # NaN is no place in an order.
+            self._keys[sort] = found if found == found else None
+        return self._keys[sort]
 
     @property
     def state(self) -> State:
@@ -54,14 +69,26 @@ class Line:
 
     @property
     def serious(self) -> str:
-        """What is said of seriousness: by a person, else by what the post tells."""
+        """What a person said of seriousness (`yes`, `no`, `not assessed`), else `suggested` where posts tell of it; or nothing."""
         if isinstance(self.dossier, Case):
             return self.dossier.serious_word
-        return "suggested" if self.alert.lane == "urgent" else ""
+        return "suggested" if self.alert.lane == "urgent" or self.posts.posts else ""
 
-    def measure(self, name: str) -> Measure | None:
-        """A measure of the alert."""
-        return self.alert.measures.get(name)
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The criteria of seriousness (ICH E2A) by which it is: those that a person confirmed, else those that posts suggest."""
+        if isinstance(self.dossier, Case):
+            wanted = "confirmed" if self.dossier.serious else "suggested"
+            return tuple(name for name, word in self.dossier.seriousness.items() if word == wanted)
+        return tuple(suggested(self.alert.rules) if self.alert.kind == "single_report" else self.posts.criteria)
+
+    def value(self, measure: str) -> float | None:
+        """A measure of the alert; None where it has none."""
+        return found.value if (found := self.alert.measures.get(measure)) else None
+
+    def lower(self, measure: str) -> float | None:
+        """The lower end of a measure's interval."""
+        return found.lower if (found := self.alert.measures.get(measure)) else None
 
 
 @dataclass(frozen=True)
@@ -72,6 +99,7 @@ class Query:
     lane: str = ""
     state: str = ""
     assignee: str = ""
+    serious: str = ""
     reports: int = 0
     sort: str = "since"
     order: str = "desc"
@@ -93,7 +121,8 @@ class Query:
                 values[one.name] = word
         found = cls(**values)
         for name, words in (
-            ("lane", LANES), ("state", (_OPEN, *TRANSITIONS)), ("sort", tuple(SORTS)), ("order", ("asc", "desc")),
+            ("lane", LANES), ("serious", tuple(SERIOUS)), ("state", (_OPEN, *TRANSITIONS)),
+            ("sort", tuple(SORTS)), ("order", ("asc", "desc")),
         ):  # fmt: skip
             word = getattr(found, name)
             if word and word not in words:
@@ -116,6 +145,11 @@ class Query:
         """The address of the list sorted by a column: the other way round where it is sorted by it already."""
         return self.but(sort=name, order="asc" if self.sort == name and self.order == "desc" else "desc")
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it wants some only."""
+        return replace(self, sort=Query.sort, order=Query.order, page=Query.page) != Query()
+
     def wants(self, line: Line, me: str) -> bool:
         """Whether a line is among those that are wanted."""
         alert, said = line.alert, self.q.casefold()
@@ -129,6 +163,7 @@ class Query:
             and self.lane in ("", alert.lane)
             and (self.state in ("", line.state) or (self.state == _OPEN and line.state != "closed"))
             and (not self.assignee or line.assignee == {ME: me, NOBODY: None}.get(self.assignee, self.assignee))
+            and (not self.serious or line.serious in SERIOUS[self.serious])
             and line.reports >= self.reports
         )
 
@@ -140,25 +175,17 @@ def began(alert: Alert, *, exact: bool) -> datetime:
     return alert.episode.replace(minute=0, second=0, microsecond=0)
 
 
-def _lower(name: str) -> Callable[[Line], float | None]:
-    return lambda line: found.lower if (found := line.measure(name)) else None
-
-
-def _value(name: str) -> Callable[[Line], float | None]:
-    return lambda line: found.value if (found := line.measure(name)) else None
-
-
 # By what the list is sorted; the larger is the more urgent.
 SORTS: dict[str, Callable[[Line], Any]] = {
     "drug": lambda line: (line.alert.drug.label.casefold(), line.alert.reaction.label.casefold()),
     "reaction": lambda line: (line.alert.reaction.label.casefold(), line.alert.drug.label.casefold()),
     "reports": lambda line: line.reports,
-    "expected": _value("expected"),
-    "ebgm": _lower("ebgm"),
-    "ic": _lower("ic"),
-    "prr": _value("prr"),
+    "expected": lambda line: line.value("expected"),
+    "ebgm": lambda line: line.lower("ebgm"),
+    "ic": lambda line: line.lower("ic"),
+    "prr": lambda line: line.value("prr"),
     "lane": lambda line: -LANES.index(line.alert.lane),
-    "serious": lambda line: line.serious,
+    "serious": lambda line: (_SERIOUS_RANK[line.serious], line.posts.posts) if line.serious else None,
     "listed": lambda line: line.listed or "",
     "state": lambda line: -list(TRANSITIONS).index(line.state),
     "due": lambda line: -line.due.toordinal() if line.due else None,
@@ -166,14 +193,31 @@ SORTS: dict[str, Callable[[Line], Any]] = {
 }
 
 
-def chosen(lines: Iterable[Line], query: Query, me: str) -> list[Line]:
-    """The lines that are wanted, in the order that is wanted; those without the value stand last in both orders."""
-    wanted = sorted((line for line in lines if query.wants(line, me)), key=lambda line: line.alert.id)
-    value = SORTS[query.sort]
-    known = [line for line in wanted if (found := value(line)) is not None and found == found]
-    known.sort(key=value, reverse=query.order == "desc")
-    there = {line.alert.id for line in known}
-    return known + [line for line in wanted if line.alert.id not in there]
+class Ordered:
+    """Lines in each order that was asked for so far. Any thread may ask."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = sorted(lines, key=lambda line: line.alert.id)
+        self._orders: dict[tuple[str, str], list[Line]] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def by(self, sort: str, order: str) -> list[Line]:
+        """All of them; those without the value stand last in both orders. The list is shared: leave it as it is."""
+        found = self._orders.get((sort, order))
+        if found is None:
+            known = [line for line in self._lines if line.key(sort) is not None]
+            known.sort(key=lambda line: line.key(sort), reverse=order == "desc")
+            found = known + [line for line in self._lines if line.key(sort) is None]
+            self._orders[sort, order] = found
+        return found
+
+
+def chosen(lines: Ordered, query: Query, me: str) -> list[Line]:
+    """The lines that are wanted, in the order that is wanted."""
+    ordered = lines.by(query.sort, query.order)
+    return [line for line in ordered if query.wants(line, me)] if query.narrows else ordered
 
 
 def paged(lines: Sequence[Line], query: Query) -> tuple[Sequence[Line], int]:

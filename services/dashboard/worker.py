@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import socket
 
 import uvicorn
 
@@ -14,7 +13,7 @@ from services.dashboard.app import application
 from services.dashboard.desk import Desk
 from services.dashboard.view.view import View
 from shared import logs, metrics
-from shared.errors import AdrwatchError
+from shared.listening import listen
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.threads import told_to_stop
@@ -32,7 +31,7 @@ def run(settings: Settings) -> None:
     check_access(settings)
     # uvicorn ends in order at a signal, and then passes it on, which would be the end of the process by it.
     told_to_stop()
-    listening = listen(settings)
+    listening = listen(settings.dashboard_host, settings.dashboard_port, "ADRWATCH_DASHBOARD")
     server = uvicorn.Server(config_of(settings))
     metrics.serve(settings.metrics_port)
     log.info("worker starts", address=settings.dashboard_address, access=settings.dashboard_access)
@@ -53,15 +52,3 @@ def desk_of(settings: Settings) -> Desk:
     """What the routes work with, by the settings. Raises AdrwatchError for wrong rules or secrets."""
     rules = load_rules(settings.rules_file)
     return Desk(settings, rules, View(settings, rules), Trail.of(settings), ReferenceSafety.of(settings))
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The socket of the settings. Raises AdrwatchError where it cannot be had."""
-    host, port = settings.dashboard_host, settings.dashboard_port
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise AdrwatchError(
-            f"nobody can listen at {host}:{port}: {error.strerror}",
-            fix="set ADRWATCH_DASHBOARD_HOST and ADRWATCH_DASHBOARD_PORT",
-        ) from None

@@ -111,6 +111,14 @@ class ReplayAccount:
         """Whether every chosen letter was replayed and is done, or is of a kind that cannot be replayed."""
         return not self.failed and self.chosen == self.replayed + self.skipped.total() and self.replayed == self.done
 
+    def take_in(self, part: ReplayAccount) -> None:
+        """Add what became of a part of the chosen letters, which went out by the same delivery as the parts before it."""
+        self.replayed += part.replayed
+        self.done += part.done
+        self.skipped += part.skipped
+        # A delivery counts all that it failed to send.
+        self.failed = part.failed
+
     @property
     def words(self) -> list[str]:
         """The account for people: the figures, then why some were left out."""

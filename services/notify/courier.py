@@ -31,14 +31,13 @@ from services.notify.ledger import Ledger
 from services.notify.notices import State, Telling, change_of, telling, withdrawn
 from services.notify.patience import STAGE, Patience
 from shared import metrics
-from shared.broker import TopicReader, connect
+from shared.broker import SESSION_SECONDS, TopicReader, connect
 from shared.errors import BadMessage, DependencyAway
 from shared.events import ChannelState, now
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Record
 from shared.stream.batches import dead_letter
-from shared.stream.worker import SESSION_SECONDS
 from shared.topics import ALERTS
 
 log = logger("notify")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict, deque
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +19,12 @@ from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway
-from shared.events import Deletion, Outcome, Post, decode, encode
+from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
 from shared.settings import Settings
-from shared.stream import BatchResult, Output, Record, Worker
-from shared.topics import DELETION_HEADER, MENTIONS, OUTCOMES, POSTS, partition_of
+from shared.stream import BatchResult, Output, Record
+from shared.stream.worker import Worker
+from shared.topics import DELETION_HEADER, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
 from shared.vocabulary.atc import shipped
 from shared.vocabulary.live import LiveDrugs
 
@@ -39,7 +41,8 @@ class _Marked(msgspec.Struct, frozen=True):
 class PostHandler:
     """Turns records of posts into records of mentions and outcomes, by one version of the models.
 
-    Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which
+    Outputs of a batch: per post its mentions, partitioned by drug and with the time of the record that they are of, so that whoever
+    reads them beside an edit's deletion knows what came first, and its one outcome, in the partition of the post, which
     keeps event time in order there. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
     came before it in its partition is done. Where only aggregates may be kept, the text goes as soon as the outcome is
     acknowledged, and a post that cannot be treated leaves no text in the dead letters.
@@ -70,8 +73,16 @@ class PostHandler:
         source = {id(post): record for post, record in posts}
         partition = {post.id: record.partition for post, record in posts}
         reported, failures = await process([post for post, _ in posts], self._tools, self._infer)
+        for post, _ in posts:
+            metrics.passed(metrics.POST_SECONDS, post.created_at, "written")
+            metrics.passed(metrics.POST_SECONDS, post.ingested_at, "arrived")
+        failed = {id(failure.post) for failure in failures}
+        versions: dict[str, deque[Record]] = defaultdict(deque)
+        for post, record in posts:
+            if id(post) not in failed:
+                versions[post.id].append(record)
         for done in reported:
-            result.outputs += self._messages(done, partition[done.outcome.post_id])
+            result.outputs += self._messages(done, versions[done.outcome.post_id].popleft())
         for failure in failures:
             reason = BadMessage(failure.reason, f"{failure.stage}: {failure.detail}")
             self._refuse(result, failure.post, source[id(failure.post)], reason)
@@ -91,16 +102,22 @@ class PostHandler:
         result.bad.append((replace(record, value=None) if post.aggregates_only else record, reason))
         result.outputs.append(self._dead(post, record.partition, reason))
 
-    def _messages(self, done: Reported, partition: int) -> list[Output]:
+    def _messages(self, done: Reported, of: Record) -> list[Output]:
         outcome, _, detail = done.outcome.status.partition(":")
         metrics.OUTCOMES.labels(outcome).inc()
         if outcome == "screened":
             metrics.SCREENED.labels(detail).inc()
         mentions = [
-            Output(MENTIONS, mention.id, encode(mention), partition_of(mention.drug.id, MENTIONS.partitions))
+            Output(
+                MENTIONS,
+                mention.id,
+                encode(mention),
+                partition_of(mention.drug.id, MENTIONS.partitions),
+                _version(mention, of),
+            )
             for mention in done.mentions
         ]
-        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), partition)]
+        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), of.partition)]
 
     def _dead(self, post: Post, partition: int, reason: BadMessage) -> Output:
         metrics.OUTCOMES.labels("dead").inc()
@@ -112,6 +129,11 @@ class PostHandler:
             model_version=self._tools.model_version,
         )
         return Output(OUTCOMES, outcome.post_id, encode(outcome), partition)
+
+
+def _version(mention: Mention, of: Record) -> tuple[tuple[str, bytes], ...]:
+    """Which version of its post a mention is of. Where only aggregates may be kept no exact time is."""
+    return () if mention.aggregates_only else ((VERSION_HEADER, str(of.written_ms).encode()),)
 
 
 def _aggregates_only(value: bytes) -> _Marked | None:

@@ -37,8 +37,8 @@ class AlertKind(StrEnum):
 _WORDS = "id, or a part of the name, without case; may be repeated"
 Drugs = Annotated[list[str] | None, typer.Option("--drug", help=f"only this drug: {_WORDS}")]
 Reactions = Annotated[list[str] | None, typer.Option("--reaction", help=f"only this reaction: {_WORDS}")]
-Since = Annotated[str, typer.Option(help="from this day or UTC time on, `beginning` or `now`")]
-Until = Annotated[str | None, typer.Option(help="only what was before this day or UTC time")]
+Since = Annotated[str, typer.Option(help="from this day or moment (UTC) on, `beginning` or `now`")]
+Until = Annotated[str | None, typer.Option(help="to this day, all of it, or to before this moment (UTC), or `now`")]
 Follow = Annotated[bool, typer.Option("--follow/--no-follow", help="stay, and show what comes and is taken back")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="write CSV to this file; - for standard output")]
@@ -99,12 +99,12 @@ def alerts(
 def _selection(
     drug: list[str] | None, reaction: list[str] | None, since: str, until: str | None, kind: str | None
 ) -> Selection:
-    from services.subscribe.selection import Selection, moment
+    from services.subscribe.selection import Selection, since_option, until_option
 
     for option, words in (("--drug", drug), ("--reaction", reaction)):
         if any(not word.strip() for word in words or ()):
             raise AdrwatchError(f"{option} is empty", fix="give an id or a part of a name, or leave it out")
-    first, last = moment("--since", since), moment("--until", until)
+    first, last = since_option(since), until_option(until)
     if first is not None and last is not None and first >= last:
         raise AdrwatchError("--until is not after --since", fix="give a later one")
     return Selection(tuple(drug or ()), tuple(reaction or ()), first, last, kind)
@@ -164,7 +164,8 @@ def _run(
     _check(follow, as_json, file, limit, group)
     current = settings.current()
     margin = max(_MARGIN, timedelta(seconds=current.future_limit))
-    since_ms = to_ms(selection.since - margin) if selection.since is not None else None
+    # In ms, for the calendar may begin within the margin.
+    since_ms = max(0, to_ms(selection.since) - int(margin.total_seconds() * 1000)) if selection.since else None
     console = Console(stderr=True)
     with Shelf() as shelf, Feed(current, kind.topic, kind.deletions, group, since_ms) as feed:
         if feed.gone:

@@ -36,6 +36,7 @@ class Arrived:
     key: bytes | None
     value: bytes | None
     written_ms: int
+    headers: tuple[tuple[str, bytes], ...]
     fresh: bool
 
 
@@ -151,7 +152,8 @@ class Feed:
         return [
             Arrived(
                 deletion=place.topic != self._name, partition=place.partition, offset=record.offset, key=record.key,
-                value=record.value, written_ms=record.timestamp, fresh=record.offset >= self._committed.get(place, 0),
+                value=record.value, written_ms=record.timestamp, headers=tuple(record.headers),
+                fresh=record.offset >= self._committed.get(place, 0),
             )
             for place, records in self._consumer.poll(timeout_ms=_POLL_MS).items()
             for record in records

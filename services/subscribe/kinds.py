@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from services.subscribe.feed import Arrived
 from shared.events import Alert, Deletion, Mention, decode
+from shared.forgetting import version_of
 from shared.signals.wording import NAMES, number
 from shared.topics import ALERTS, DELETIONS, MENTIONS, Topic
 
@@ -59,8 +60,8 @@ class Kind(Generic[E_]):
         return None
 
     def at(self, record: Arrived) -> int:
-        """When an event was written, to be compared with TakenBack's."""
-        return record.offset if self.deletions is None else record.written_ms
+        """When an event was written, or the post that it is of, to be compared with TakenBack's."""
+        return record.offset if self.deletions is None else version_of(record.headers, record.written_ms)
 
 
 def _concept(name: str) -> Columns:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared.errors import AdrwatchError
 from shared.events import Alert, Concept, Mention
 from shared.latest_alerts import concept_matches
+from shared.times import beginning, end, option
 
 _BEGINNING, _NOW = "beginning", "now"
 
@@ -58,17 +58,15 @@ class Selection:
         return bool(fitting)
 
 
-def moment(option: str, text: str | None) -> datetime | None:
-    """A day or time of the command line, in UTC; None for the beginning. Raises AdrwatchError naming the option."""
-    if text is None or text == _BEGINNING:
+def since_option(text: str) -> datetime | None:
+    """`--since`: from this day or moment on; None for the beginning. Raises AdrwatchError."""
+    if text == _BEGINNING:
         return None
-    if text == _NOW:
-        return datetime.now(UTC)
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        # In UTC the first and the last day of the calendar may lie outside it.
-        raise AdrwatchError(
-            f"{option} {text!r} is no day or time", fix=f"write 2026-03-01, 2026-03-01T12:00, {_BEGINNING} or {_NOW}"
-        ) from None
+    return datetime.now(UTC) if text == _NOW else option("--since", text, beginning, (_BEGINNING, _NOW))
+
+
+def until_option(text: str | None) -> datetime | None:
+    """`--until`: to the end of this day, or to before this moment; None is no bound. Raises AdrwatchError."""
+    if text is None:
+        return None
+    return datetime.now(UTC) if text == _NOW else option("--until", text, end, (_NOW,))

@@ -20,7 +20,8 @@ from services.training.options import DEFAULT_ENCODER, Options
 from shared.errors import AdrwatchError
 from shared.models.features import CLASS_INPUTS, LEVEL_INPUTS, FeatureBuilder, FeatureSpec, Reading, Window, pad
 from shared.models.orthography import KINDS
-from shared.text.parse import SpacyParser, default_parser
+from shared.text.parse import default_parser
+from shared.text.spacy_parser import SpacyParser
 
 N = TypeVar("N", bound=nn.Module)
 

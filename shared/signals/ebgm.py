@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, gammainc, gammaincinv, gammaln, logit
 from threadpoolctl import ThreadpoolController
 
@@ -159,6 +158,9 @@ def _fit(
 
 def _search(theta: Floats, points: tuple[Floats, Floats, Floats], objective: _Objective) -> tuple[float, Floats]:
     """The height (NaN where there is none) and place at which a search from `theta` ends."""
+    # It takes a quarter of a second to load, and most processes fit no prior.
+    from scipy.optimize import minimize
+
     # The search multiplies matrices of ten rows: BLAS would spend six times as long on its threads as on that.
     with np.errstate(all="ignore"), _THREADS.limit(limits=1, user_api="blas"):
         result = minimize(

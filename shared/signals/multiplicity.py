@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import lambertw, pdtrc
-from scipy.stats import chi2
+from scipy.special import chdtrc, lambertw, pdtrc
 
 from shared.signals.counts import Margins
 from shared.signals.measures import Counts, Floats
@@ -39,7 +38,7 @@ def false_discovery_rate(p: Floats) -> Floats:
 
 def chi2_p(statistic: Floats) -> Floats:
     """The p-value of a chi-squared with one degree of freedom; NaN stays NaN."""
-    result: Floats = chi2.sf(statistic, 1)
+    result: Floats = chdtrc(1, statistic)
     return result
 
 

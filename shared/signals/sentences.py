@@ -5,7 +5,7 @@ A sentence tells what was counted and compared. None says that a drug causes a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.events import Measure, Table
@@ -46,7 +46,7 @@ def said(measures: Mapping[str, Measure], table: Table, drug: str, reaction: str
         if measure is None or measure.value is None:
             words = _ABSENT.get(key, "the counts cannot give it honestly")
         elif key in _SENTENCES:
-            words = _SENTENCES[key](measure, measure.value, table, drug, reaction)
+            words = _SENTENCES[key].format(_Words(measure, measure.value, table, drug, reaction))
         found.append(Said(key, NAMES.get(key, key), interval(measure), words, absent))
     return found
 
@@ -61,110 +61,64 @@ def thresholds(fired: Sequence[str], rules: Rules) -> list[Threshold]:
     ]
 
 
-def _expected(_: Measure, value: float, table: Table, drug: str, reaction: str) -> str:
-    return (
-        f"{number(value)} reports would name {drug} and {reaction} together if the two had nothing to do with each other;"
-        f" {table.a} do."
-    )
+@dataclass(frozen=True)
+class _Words:
+    """What a sentence is made of."""
 
+    measure: Measure
+    value: float
+    table: Table
+    drug: str
+    reaction: str
 
-def _prr(measure: Measure, value: float, _: Table, drug: str, reaction: str) -> str:
-    return (
-        f"{reaction} makes up {_times(value)} as large a share of the reports of {drug} as of those of other drugs"
-        f"{_sure(measure, 1.0)}."
-    )
+    @property
+    def pair(self) -> str:
+        return f"{self.drug} and {self.reaction}"
 
+    @property
+    def number(self) -> str:
+        return number(self.value)
 
-def _ror(measure: Measure, value: float, _: Table, drug: str, reaction: str) -> str:
-    return (
-        f"The odds that a report names {reaction} are {_times(value)} as high with {drug} as without it"
-        f"{_sure(measure, 1.0)}."
-    )
+    @property
+    def times(self) -> str:
+        return _times(self.value)
 
+    @property
+    def doubled(self) -> str:
+        """Of a measure in powers of two."""
+        return _times(2.0**self.value)
 
-def _rrr(_: Measure, value: float, table: Table, drug: str, reaction: str) -> str:
-    return (
-        f"There are {_times(value)} as many reports of {drug} and {reaction} as expected, by the {table.a} themselves."
-    )
+    @property
+    def share(self) -> str:
+        percent = 100 * self.value
+        if percent < 0.1:
+            return "less than 0.1 %"
+        return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
 
+    @property
+    def goes(self) -> str:
+        return "go together" if self.value > 0 else "keep apart"
 
-def _q(measure: Measure, value: float, _: Table, drug: str, reaction: str) -> str:
-    return (
-        f"{drug} and {reaction} {'go together' if value > 0 else 'keep apart'}, on a scale from -1 to 1"
-        f"{_sure(measure, 0.0)}."
-    )
+    @property
+    def far(self) -> str:
+        return "far from" if self.value >= 4 else "near"
 
+    @property
+    def low(self) -> str:
+        lower = self.measure.lower
+        return "" if lower is None else f"; with 95 % probability {_times(lower)} or more"
 
-def _chi2(_: Measure, value: float, table: Table, drug: str, reaction: str) -> str:
-    far = "far from" if value >= 4 else "near"
-    return f"The counts of {drug} and {reaction} are {far} what chance alone gives (from 4 on chance is an unlikely reason)."
+    @property
+    def from_one(self) -> str:
+        return _sure(self.measure, 1.0)
 
-
-def _chi2_fdr(_: Measure, value: float, _table: Table, _drug: str, _reaction: str) -> str:
-    return (
-        f"If all pairs of the window that stand out as much as this one were called signals, about {_share(value)} of them"
-        " would be so by chance, for many pairs are looked at."
-    )
-
-
-def _ic(measure: Measure, value: float, _: Table, drug: str, reaction: str) -> str:
-    return (
-        f"{drug} and {reaction} are reported together {_times(2.0**value)} as often as expected, shrunk where reports are few"
-        f"{_sure(measure, 0.0)}."
-    )
-
-
-def _ebgm(measure: Measure, value: float, _: Table, drug: str, reaction: str) -> str:
-    low = "" if measure.lower is None else f"; with 95 % probability {_times(measure.lower)} or more"
-    return (
-        f"{drug} and {reaction} are reported together {_times(value)} as often as expected, shrunk by what all pairs of the"
-        f" window look like{low}."
-    )
-
-
-def _llr(_: Measure, value: float, table: Table, _drug: str, _reaction: str) -> str:
-    return (
-        f"How much better a raised rate explains the {table.a} reports than the expected one does ({number(value)}, a logarithm);"
-        " its p-value is below."
-    )
-
-
-def _llr_p(_: Measure, value: float, _table: Table, _drug: str, _reaction: str) -> str:
-    return (
-        f"By chance alone, the pair that stands out most among all of the window would stand out so much in {_share(value)}"
-        " of cases."
-    )
-
-
-def _tic(measure: Measure, value: float, _: Table, drug: str, reaction: str) -> str:
-    return (
-        f"Of late, {drug} and {reaction} are reported together {_times(2.0**value)} as often as in the rest of the window"
-        f"{_sure(measure, 0.0)}."
-    )
-
-
-def _surge_p(_: Measure, value: float, _table: Table, drug: str, reaction: str) -> str:
-    return (
-        f"By the time before, so many reports of {drug} and {reaction} in the newest hours would come by chance in"
-        f" {_share(value)} of cases."
-    )
-
-
-def _surge_fdr(_: Measure, value: float, _table: Table, _drug: str, _reaction: str) -> str:
-    return (
-        f"If all pairs that surge as much were taken for surges, about {_share(value)} of them would be so by chance."
-    )
+    @property
+    def from_zero(self) -> str:
+        return _sure(self.measure, 0.0)
 
 
 def _times(value: float) -> str:
     return f"{number(value)} times"
-
-
-def _share(value: float) -> str:
-    percent = 100 * value
-    if percent < 0.1:
-        return "less than 0.1 %"
-    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
 
 
 def _sure(measure: Measure, neutral: float) -> str:
@@ -178,10 +132,39 @@ def _sure(measure: Measure, neutral: float) -> str:
     return "; the interval takes in chance, so it may be no more than that"
 
 
-_SENTENCES: dict[str, Callable[[Measure, float, Table, str, str], str]] = {
-    "expected": _expected, "prr": _prr, "ror": _ror, "rrr": _rrr, "q": _q, "chi2": _chi2, "chi2_fdr": _chi2_fdr, "ic": _ic,
-    "ebgm": _ebgm, "llr": _llr, "llr_p": _llr_p, "tic": _tic, "surge_p": _surge_p, "surge_fdr": _surge_fdr,
-}  # fmt: skip
+# `{0.…}` is a property of _Words.
+_SENTENCES = {
+    "expected": "{0.number} reports would name {0.pair} together if the two had nothing to do with each other; {0.table.a} do.",
+    "prr": "{0.reaction} makes up {0.times} as large a share of the reports of {0.drug} as of those of other drugs{0.from_one}.",
+    "ror": "The odds that a report names {0.reaction} are {0.times} as high with {0.drug} as without it{0.from_one}.",
+    "rrr": "There are {0.times} as many reports of {0.pair} as expected, by the {0.table.a} themselves.",
+    "q": "{0.pair} {0.goes}, on a scale from -1 to 1{0.from_zero}.",
+    "chi2": ("The counts of {0.pair} are {0.far} what chance alone gives (from 4 on chance is an unlikely reason)."),
+    "chi2_fdr": (
+        "If all pairs of the window that stand out as much as this one were called signals, about {0.share} of them"
+        " would be so by chance, for many pairs are looked at."
+    ),
+    "ic": "{0.pair} are reported together {0.doubled} as often as expected, shrunk where reports are few{0.from_zero}.",
+    "ebgm": (
+        "{0.pair} are reported together {0.times} as often as expected, shrunk by what all pairs of the"
+        " window look like{0.low}."
+    ),
+    "llr": (
+        "How much better a raised rate explains the {0.table.a} reports than the expected one does ({0.number}, a logarithm);"
+        " its p-value is below."
+    ),
+    "llr_p": (
+        "By chance alone, the pair that stands out most among all of the window would stand out so much in {0.share}"
+        " of cases."
+    ),
+    "tic": "Of late, {0.pair} are reported together {0.doubled} as often as in the rest of the window{0.from_zero}.",
+    "surge_p": (
+        "By the time before, so many reports of {0.pair} in the newest hours would come by chance in {0.share} of cases."
+    ),
+    "surge_fdr": (
+        "If all pairs that surge as much were taken for surges, about {0.share} of them would be so by chance."
+    ),
+}
 _ABSENT = {
     "prr": "Absent: no report names the reaction without the drug, so there is nothing to divide by.",
     "ror": "Absent: a cell of the table is 0, so there is nothing to divide by.",

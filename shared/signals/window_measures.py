@@ -22,8 +22,8 @@ from shared.signals.multiplicity import false_discovery_rate
 from shared.signals.rules import HOUR_MS, Rules
 from shared.signals.table import chi2_rates, empirical_bayes, family_wise
 from shared.signals.windows import Ledger, Window
+from shared.topics import DAY_MS
 
-DAY_MS = 24 * HOUR_MS
 Columns = dict[str, Floats]
 
 
@@ -40,6 +40,10 @@ class WindowMeasures:
     def of(self, pairs: Counts) -> Columns:
         """All columns, for pairs by code."""
         return self._of(pairs, (*OF_ALL_PAIRS.values(), _CHANGES))
+
+    def at_once(self, pairs: Counts) -> Columns:
+        """Those of the columns that take milliseconds: without the fit of EBGM's prior, and the p of the likelihood ratio."""
+        return self._of(pairs, (_RATES, _CHANGES))
 
     def _of(self, pairs: Counts, groups: Iterable[Callable[[WindowMeasures], Columns]]) -> Columns:
         place = np.searchsorted(self._codes, pairs)
@@ -139,8 +143,9 @@ class Season:
 
 
 _shrunk: Callable[[WindowMeasures], Columns] = attrgetter("shrunk")
+_RATES: Callable[[WindowMeasures], Columns] = attrgetter("rates")
 _CHANGES: Callable[[WindowMeasures], Columns] = attrgetter("changes")
 # The rules of the rule file that read such columns.
 OF_ALL_PAIRS: dict[str, Callable[[WindowMeasures], Columns]] = {
-    "eb05": _shrunk, "mhra": _shrunk, "chi2": attrgetter("rates"), "llr": attrgetter("family"),
+    "eb05": _shrunk, "mhra": _shrunk, "chi2": _RATES, "llr": attrgetter("family"),
 }  # fmt: skip

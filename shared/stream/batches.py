@@ -39,7 +39,7 @@ _KEPT_KEY = 1_000
 
 @dataclass(frozen=True)
 class Record:
-    """One message as it lay in its topic. `headers` go along into a dead letter."""
+    """One message as it lay in its topic. `headers` go along into a dead letter; `written_ms` is since 1970, 0 where not known."""
 
     topic: str
     partition: int
@@ -47,6 +47,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    written_ms: int = 0
 
 
 class Output(msgspec.Struct, frozen=True):

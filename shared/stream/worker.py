@@ -19,7 +19,7 @@ import faust
 from aiokafka.errors import KafkaError
 
 from shared import logs, metrics
-from shared.broker import require_topics
+from shared.broker import SESSION_SECONDS, require_topics
 from shared.broker_security import faust_credentials
 from shared.errors import DependencyAway
 from shared.settings import Settings
@@ -27,8 +27,6 @@ from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, R
 from shared.topics import Topic
 
 log = logs.logger("worker")
-# So long the broker holds the place of a worker that is gone.
-SESSION_SECONDS = 20.0
 
 
 class Worker:
@@ -196,4 +194,5 @@ def _record(message: Any) -> Record:
         key=message.key,
         value=message.value,
         headers=tuple(message.headers or ()),
+        written_ms=round((message.timestamp or 0) * 1000),
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -25,19 +26,30 @@ NO = "no"
 # Words of these lists are spelt right, whatever a vocabulary says.
 KNOWN = frozenset({*_WEIGHT, *_EMPTY, *_CLASSES, *_BRIDGE, *_LISTS["functions"]})
 _SHORT = 3
+# Stems that are kept: the words of the vocabularies are fewer, and come again and again.
+_CACHED = 65_536
 _SUFFIXES = ("iness", "ness", "ings", "ing", "edly", "ies", "ied", "ed", "es", "ly", "s", "y", "in")
 
 
 def words(phrase: str) -> list[str]:
     """The words of a phrase, lower-case, drawn-out letters shortened, hashtags and quotes without their marks."""
     # Released corpora and some sources part "do n't"; people do not.
-    return [word for word, _, _ in located_words(phrase.translate(_STRAIGHT).replace(" n't", "n't"))]
+    straight = model_text(phrase.translate(_STRAIGHT).replace(" n't", "n't"))
+    found = _WORD.findall(straight)
+    return [_shortened(word) for word in found] if _DRAWN_OUT.search(straight) else found
 
 
 def located_words(text: str) -> list[tuple[str, int, int]]:
     """The words of a text as `words` gives them, each with its characters [start, end) in the text."""
     straight = model_text(text).translate(_STRAIGHT)
-    return [(_DRAWN_OUT.sub(r"\1\1", m.group()), m.start(), m.end()) for m in _WORD.finditer(straight)]
+    found = [(m.group(), m.start(), m.end()) for m in _WORD.finditer(straight)]
+    if not _DRAWN_OUT.search(straight):
+        return found
+    return [(_shortened(word), start, end) for word, start, end in found]
+
+
+def _shortened(word: str) -> str:
+    return _DRAWN_OUT.sub(r"\1\1", word)
 
 
 def normal_form(phrase: str) -> str:
@@ -67,6 +79,7 @@ def without_empty_ends(listed: list[str]) -> Iterator[list[str]]:
             yield listed[start : start + size]
 
 
+@functools.lru_cache(maxsize=_CACHED)
 def stem(word: str) -> str:
     """One word's stem. Weights in any unit are `weight`; words of one class, such as negations, are its head."""
     if word in _WEIGHT:

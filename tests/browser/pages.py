@@ -32,10 +32,13 @@ PAGES = (
     Page("reaction", "/reactions/{reaction}", docs=("light",)),
     Page("explore", "/explore?days=30&least=1", docs=("light",)),
     Page("review", "/review", docs=("light",)),
+    Page("topics", "/topics", docs=("light",)),
     Page("operations", "/operations", docs=("light",)),
     Page("dead-letters", "/operations/dead-letters", docs=("light",)),
     Page("account", "/account", docs=("light",)),
     Page("people", "/people", docs=("light",)),
+    Page("audit", "/audit", docs=("light",)),
+    Page("audit-of-nothing", "/audit?actor=nobody"),
     Page("not-found", "/nowhere", status=404),
     Page("forbidden", "/people", "viewer", status=403),
 )

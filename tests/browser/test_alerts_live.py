@@ -118,3 +118,19 @@ def test_on_a_phone_rows_are_cards_and_what_comes_in_is_seen(look: Open, instanc
     instance.write(signal("phonamycin"))
     expect(page.locator("#just-in a").first).to_contain_text("phonamycin")
     assert shifted(page)[moved:] == []
+
+
+def test_a_comment_that_is_too_long_is_counted_and_not_cut(look: Open, instance: Instance) -> None:
+    alert = signal("longicillin")
+    instance.write(alert)
+    page = opened(look, "/alerts?q=longicillin")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.locator("#ask-length")).to_have_text("0 of 4,000 characters")
+    page.locator("#ask-text").fill("a" * 4001)
+    expect(page.locator("#ask-length")).to_have_text("4,001 of 4,000 characters")
+    page.locator("#ask-yes").click()
+    expect(page.locator("#ask")).to_be_visible()
+    page.locator("#ask-text").fill("a" * 4000)
+    page.locator("#ask-yes").click()
+    expect(page.locator(".toast")).to_contain_text("1 alert commented")

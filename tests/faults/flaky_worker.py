@@ -14,8 +14,9 @@ import random
 
 from shared import settings
 from shared.errors import BadMessage, DependencyAway
-from shared.stream import BatchResult, Output, Record, Worker
+from shared.stream import BatchResult, Output, Record
 from shared.stream import worker as session
+from shared.stream.worker import Worker
 from shared.topics import OUTCOMES, POSTS
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Stack
+from services.dashboard.view.file import FILE
 from services.dashboard.view.follow import Follower
-from services.dashboard.view.mentions import FILE, Mentions, Wanted
+from services.dashboard.view.mentions import Mentions, Wanted
 from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway
 from shared.events import Concept, Mention, Post, Span, encode, now

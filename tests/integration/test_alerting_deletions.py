@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 
 import pytest
 
+from shared import metrics
 from shared.errors import DependencyAway
 from shared.events import derived_id
 from shared.topics import FORGOTTEN, MENTIONS, partition_of
-from tests.unit.alerting.world import HOUR, Alerting, ListStream, closing, mention, outcome, records, small_rules
+from tests.unit.alerting.world import HOUR, START, Alerting, ListStream, closing, mention, outcome, records, small_rules
 
 RULES = small_rules()
 Make = Callable[..., Alerting]
@@ -66,6 +68,19 @@ async def test_a_serious_mention_opens_an_urgent_item_at_once(make: Make):
     [alert] = worker.stream.alerts
     assert (alert.kind, alert.lane, alert.rules, alert.examples) == (
         "single_report", "urgent", ("hospitalisation",), ("p0",))  # fmt: skip
+
+
+async def test_the_time_to_an_alert_is_noted_from_its_post_and_from_the_end_of_its_bucket(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("shared.metrics.time", SimpleNamespace(time=lambda: (START + 4 * HOUR) / 1000))
+    kinds = ("single_report", "disproportionality")
+    before = [metrics.ALERT_SECONDS.labels(kind)._sum.get() for kind in kinds]
+    worker = await signalled(make)
+    await worker.mentions(mention("p0", 0, **SERIOUS), mention("old", -24 * HOUR, **SERIOUS))
+    after = [metrics.ALERT_SECONDS.labels(kind)._sum.get() for kind in kinds]
+    # The post was written at the start, the signal's bucket ended three hours later; what is older than a day was replayed.
+    assert [now - then for now, then in zip(after, before, strict=True)] == [4 * 3600, 3600]
 
 
 async def test_a_mention_that_is_delivered_again_repeats_the_same_item(make: Make):

@@ -115,6 +115,8 @@ def test_events_are_chosen_by_drug_reaction_and_time(adrwatch: Adrwatch, there: 
     assert chosen("--drug", "db01050") == ["1", "2"]
     assert chosen("--drug", "IBU", "--drug", "sertra", "--reaction", "nausea") == ["0", "1", "3"]
     assert chosen("--since", "2026-03-01T09:00", "--until", "2026-03-01T11:00") == ["1", "2"]
+    assert chosen("--since", "2026-03-01", "--until", "2026-03-01") == ["0", "1", "2", "3"]
+    assert chosen("--until", "2026-02-28") == []
     assert chosen("--limit", "2") == ["2", "3"]
     assert chosen("--drug", "sertralin", "--drug", "ibuprofin") == ["0", "3"]
     assert "--drug ibuprofin fits nothing that was read; ibuprofen?" in adrwatch.err

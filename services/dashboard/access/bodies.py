@@ -7,14 +7,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.dashboard.api.problems import problem
-from services.dashboard.rendering import page
+from services.cases.said import MOST
+from services.dashboard.api import problems
+from services.dashboard.rendering import problem
 
-# The largest form is that of an assessment; a comment of 4000 characters takes 48 kB at most when it is sent.
-MOST_BYTES = 256 * 1024
+# The longest narrative fits, whatever its characters are: its form is not encoded by percent signs.
+MOST_BYTES = 512 * 1024
 _API = "/api/"
 _STATUS = 413
-_SAID, _FIX = "What was sent is too long", f"send {MOST_BYTES // 1024} KiB at most"
+_SAID = "What was sent is too long"
+_FIX = f"send {MOST_BYTES // 1024} KiB at most: " + ", ".join(
+    f"a {name} has {most:,} characters at most" for name, most in MOST.items()
+)
 
 
 class Bodies:
@@ -59,6 +63,6 @@ class Bodies:
     async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         if request.url.path.startswith(_API):
-            await problem(_STATUS, _SAID, _FIX)(scope, receive, send)
+            await problems.problem(_STATUS, _SAID, _FIX)(scope, receive, send)
         else:
-            await page(request, "problem.html", _STATUS, message=_SAID, fix=_FIX, code=_STATUS)(scope, receive, send)
+            await problem(request, _STATUS, _SAID, _FIX)(scope, receive, send)

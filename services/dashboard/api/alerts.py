@@ -12,22 +12,24 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.exceptions import HTTPException
 
+from services.cases import said
 from services.cases.casebook import Casebook
+from services.cases.said import MOST
 from services.dashboard.access.guard import ForbiddenError, needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.api import problems
-from services.dashboard.api.cursors import Page, page_of
+from services.dashboard.api.cursors import Page, micros, page_of
 from services.dashboard.api.models import Alert, CaseOut, Changed
-from services.dashboard.api.times import micros, moment
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pages.alerts import lines_of, seen_by
+from services.dashboard.pages.alerts import lines_of
 from services.dashboard.taking_up import Hand
-from services.dashboard.triage import Line
+from services.dashboard.triage import SERIOUS, Line
 from shared import events
 from shared.cases.model import Case, State
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import DependencyAway
 from shared.latest_alerts import Filter, concept_matches
 from shared.text.plain import plain
+from shared.times import beginning
 
 router = APIRouter(responses=problems.COMMON)
 
@@ -35,7 +37,7 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
 Moment = Annotated[
-    datetime | None, BeforeValidator(moment), Query(description="a day or a time; UTC where no offset is said")
+    datetime | None, BeforeValidator(beginning), Query(description="a day or a time; UTC where no offset is said")
 ]
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 
@@ -48,6 +50,9 @@ def alerts(
     kind: Literal["disproportionality", "single_report"] | None = None,
     lane: Literal["urgent", "special", "signal"] | None = None,
     state: State | None = None,
+    serious: Annotated[
+        Literal["any", "confirmed"] | None, Query(description="any: a person confirmed a criterion, or posts suggest one")
+    ] = None,
     since: Moment = None,
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Page[Alert]:  # fmt: skip
@@ -57,10 +62,11 @@ def alerts(
         raise DependencyAway("the topic of alerts is still being read", fix="ask again in some seconds")
     found = [
         line
-        for line in seen_by(who, lines_of(desk, [one for one in desk.view.alerts.all() if wanted.wants(one)]))
+        for line in lines_of(desk, who, (one for one in desk.view.alerts.all() if wanted.wants(one)))
         if (reaction is None or concept_matches(reaction, line.alert.reaction))
         and lane in (None, line.alert.lane)
         and state in (None, line.state)
+        and (serious is None or line.serious in SERIOUS[serious])
     ]
     found.sort(key=_key, reverse=True)
     shown, following = page_of(found, _key, cursor, limit)
@@ -81,7 +87,7 @@ async def changes(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
 @router.get("/alerts/{alert_id}", responses=problems.MISSING)
 def alert(desk: TheDesk, who: Reader, alert_id: str) -> Alert:
     """One alert as it is now."""
-    return Alert.of(seen_by(who, lines_of(desk, [_there(desk, alert_id)]))[0], evidence=who.may(Right.SEE_EVIDENCE))
+    return Alert.of(lines_of(desk, who, [_there(desk, alert_id)])[0], evidence=who.may(Right.SEE_EVIDENCE))
 
 
 class Decision(BaseModel):
@@ -91,7 +97,7 @@ class Decision(BaseModel):
     assignee: Annotated[str | None, Field(max_length=100, description="empty: nobody")] = None
     reason: Annotated[
         str,
-        Field(min_length=1, max_length=1000, description="stands in the audit trail: name no person"),
+        Field(min_length=1, max_length=MOST["reason"], description="stands in the audit trail: name no person"),
     ]
 
 
@@ -102,21 +108,19 @@ def decide(
 ) -> Alert:  # fmt: skip
     """Assign an alert, or bring it to its next state. The first decision begins its review, or opens its case."""
     found, hand = _workable(desk, who, alert_id), Hand(desk, who)
-    reason = plain(decision.reason.strip(), "reason")
-    if not reason:
-        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
+    reason = said.reason(decision.reason)
     if decision.assignee is not None:
         hand.assign(found, plain(decision.assignee, "assignee") or None, reason, decision.state)
     if decision.state is not None:
         hand.move(found, decision.state, reason)
     later.add_task(hand.tell)
-    return Alert.of(seen_by(who, lines_of(desk, [found]))[0], evidence=who.may(Right.SEE_EVIDENCE))
+    return Alert.of(lines_of(desk, who, [found])[0], evidence=who.may(Right.SEE_EVIDENCE))
 
 
 class Remark(BaseModel):
     """A comment."""
 
-    text: Annotated[str, Field(min_length=1, max_length=4000)]
+    text: Annotated[str, Field(min_length=1, max_length=MOST["comment"])]
 
 
 @router.post("/alerts/{alert_id}/comments", status_code=204, responses=problems.REFUSED, response_class=Response)
@@ -124,7 +128,7 @@ def comment(
     desk: TheDesk, who: Annotated[Person, needs(Right.REVIEW_SIGNALS)], alert_id: str, remark: Remark
 ) -> Response:
     """Add a comment to an alert's review or case."""
-    Hand(desk, who).comment(_workable(desk, who, alert_id), plain(remark.text, "text"))
+    Hand(desk, who).comment(_workable(desk, who, alert_id), said.comment(remark.text))
     return Response(status_code=204)
 
 

@@ -8,13 +8,13 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from services.dashboard.access.guard import open_to_all
-from services.dashboard.api import alerts, counts
+from services.dashboard.api import alerts, audit, counts, evidence, labels
 from services.dashboard.api.problems import Problem, explain
 from services.dashboard.api.tags import Tagged
 
 VERSION = "1"
 ROOT = f"/api/v{VERSION}"
-_ABOUT = """Alerts, cases and counts of adrwatch.
+_ABOUT = """Alerts with their evidence, cases, labels, counts and the audit trail of adrwatch.
 
 Lists come in pages: `next` of an answer is the `cursor` of the next question. Answers carry an ETag: with `If-None-Match` an
 unchanged one has no body. Errors are `application/problem+json`. Times are UTC. Within version 1 fields are added, and none is
@@ -29,7 +29,10 @@ def api() -> FastAPI:
         servers=[{"url": ROOT}], root_path_in_servers=False,
     )  # fmt: skip
     app.include_router(alerts.router)
+    app.include_router(evidence.router)
+    app.include_router(labels.router)
     app.include_router(counts.router)
+    app.include_router(audit.router)
 
     @app.get("/openapi.json", include_in_schema=False, dependencies=[open_to_all])
     def description(_: Request) -> JSONResponse:

@@ -21,15 +21,15 @@ from services.dashboard.api.alerts import Cursor, Limit
 from services.dashboard.api.cursors import Page, first_of, page_of
 from services.dashboard.api.models import Concept, Measure, Table
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pages.explore import raised
 from services.dashboard.spans import LONGEST_DAYS, Span, span
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.measured import MEASURES
-from services.dashboard.view.series import DAY_MS, series
+from services.dashboard.view.series import series
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import UNMAPPED
 from shared.signals.rules import HOUR_MS
 from shared.signals.windows import from_ms, to_ms
+from shared.topics import DAY_MS
 
 router = APIRouter(responses=problems.COMMON | problems.MISSING)
 
@@ -55,9 +55,14 @@ class Asked:
     """The time that is asked for, as it stands in the address."""
 
     first: Annotated[date | None, Query(alias="from", description="the first day, UTC")] = None
-    last: Annotated[date | None, Query(alias="to", description="the last day, UTC")] = None
+    last: Annotated[date | None, Query(alias="to", description="the last day, UTC, all of it")] = None
     days: Annotated[
-        int, Query(ge=1, le=LONGEST_DAYS, description="without `from` and `to`: so many up to what is counted")
+        int,
+        Query(
+            ge=1,
+            le=LONGEST_DAYS,
+            description="without `from` and `to`: so many whole days, UTC, the last of them the one up to which is counted",
+        ),
     ] = 28
 
     def span(self, counted: Counted, cursor: str | None = None) -> Span:
@@ -73,8 +78,8 @@ class Asked:
 class Counts(BaseModel):
     """What answers over a time have in common."""
 
-    start: datetime
-    end: datetime
+    start: datetime = Field(description="the midnight, UTC, that begins the first day")
+    end: datetime = Field(description="the midnight, UTC, that ends the last day")
     as_of: datetime | None = Field(description="where counts cannot be read at present: when they were last; else null")
 
 
@@ -114,7 +119,9 @@ class Point(BaseModel):
 
     start: datetime
     reports: int
-    low: float | None = Field(description="so many are expected at least, at 95 %; null before the first report")
+    low: float | None = Field(
+        description="so many are expected at least, at 95 %; null before the first report, and of a step that is not closed yet"
+    )
     high: float | None = Field(description="so many are expected at most, at 95 %")
 
 
@@ -156,7 +163,7 @@ def list_pairs(
         )
 
     shown, following = page_of(sorted(places, key=key, reverse=True), key, cursor, limit)
-    alerts = raised(desk)
+    alerts = desk.view.alerts.raised()
     items = []
     for row in map(found.row, shown):
         measures = {name: Measure(value=m.value, lower=m.lower, upper=m.upper) for name, m in row.measures.items()}
@@ -200,16 +207,15 @@ def list_series(
     for kind, one, known in (("drug", drug, names.drugs.names), ("reaction", reaction, names.reactions.names)):
         if one is not None and (one not in known or one == UNMAPPED):
             raise HTTPException(404, f"nothing is known of a {kind} {one}")
-    first, last = when.whole_days if step == "day" else (when.start_ms, when.end_ms)
     with _mendable():
-        found = series(counted, first, last, drug, reaction, _STEPS[step])
+        found = series(counted, when.start_ms, when.end_ms, drug, reaction, _STEPS[step])
     points = [
         Point(start=from_ms(start), reports=reports, low=None if np.isnan(low) else low, high=None if np.isnan(high) else high)
         for start, reports, low, high in zip(
             found.starts.tolist(), found.counts.tolist(), found.low.tolist(), found.high.tolist(), strict=True
         )
     ]  # fmt: skip
-    return Series(step=step, points=points, **_about(desk, when) | {"start": from_ms(first), "end": from_ms(last)})
+    return Series(step=step, points=points, **_about(desk, when))
 
 
 def _concepts(

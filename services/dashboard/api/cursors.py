@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 Out = TypeVar("Out", bound=BaseModel)
 
@@ -36,7 +38,15 @@ def page_of(
     except TypeError:
         raise _none() from None
     shown = found[:limit]
-    return shown, _encoded(key(shown[-1])) if len(found) > limit else None
+    return shown, cursor_of(key(shown[-1])) if len(found) > limit else None
+
+
+def key_of(cursor: str, kind: type[T]) -> T:
+    """The key that a cursor names, of a kind of tuple. Raises HTTPException for a cursor of another list."""
+    try:
+        return msgspec.convert(_decoded(cursor), kind)
+    except msgspec.ValidationError:
+        raise _none() from None
 
 
 def first_of(cursor: str) -> Any:
@@ -47,11 +57,17 @@ def first_of(cursor: str) -> Any:
     return found[0]
 
 
+def micros(at: datetime) -> int:
+    """Microseconds since 1970: for the keys of cursors, since times written as words do not sort as times do."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 def _plain(key: tuple[Any, ...]) -> list[Any]:
     return list(msgspec.to_builtins(key))
 
 
-def _encoded(key: tuple[Any, ...]) -> str:
+def cursor_of(key: tuple[Any, ...]) -> str:
+    """The cursor behind the thing of a key."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 

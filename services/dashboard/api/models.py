@@ -42,6 +42,26 @@ class Table(BaseModel):
     d: int
 
 
+class Seriousness(BaseModel):
+    """How serious an alert is, by the criteria of ICH E2A."""
+
+    word: Literal["yes", "no", "suggested", "not assessed", "nothing said"] = Field(
+        description="yes, no: a person judged the case; suggested: by what posts tell; not assessed: a case without any suggestion"
+    )
+    criteria: list[str] = Field(description="those that a person confirmed, else those that posts suggest")
+    posts: int | None = Field(
+        description="of a signal: posts of the pair in the alert's window that tell of one, reposts too; null of a single report"
+    )
+
+    @classmethod
+    def of(cls, line: Line) -> Seriousness:
+        """From a line of the list."""
+        posts = None if line.alert.kind == "single_report" else line.posts.posts
+        return cls.model_validate(
+            {"word": line.serious or "nothing said", "criteria": list(line.criteria), "posts": posts}
+        )
+
+
 class Alert(BaseModel):
     """A signal of many posts, or one report of the queue, with where its review stands."""
 
@@ -65,6 +85,7 @@ class Alert(BaseModel):
     rule_version: str
     overrides: list[str] = Field(description="rules that are not as shipped")
     previous: str | None = Field(description="the pair's episode before")
+    serious: Seriousness
     listed: str | None = Field(description="by your reference safety information; null where there is none")
     due: date | None = Field(description="the first day on which its case is to be reported")
     examples: list[str] | None = Field(description="ids of posts; null without the right evidence:read")
@@ -84,7 +105,7 @@ class Alert(BaseModel):
                 name: Measure(value=one.value, lower=one.lower, upper=one.upper) for name, one in alert.measures.items()
             },
             rules=list(alert.rules), rule_version=alert.rule_version, overrides=list(alert.overrides), previous=alert.previous,
-            listed=line.listed, due=line.due, examples=list(alert.examples) if evidence else None,
+            serious=Seriousness.of(line), listed=line.listed, due=line.due, examples=list(alert.examples) if evidence else None,
         )  # fmt: skip
 
 

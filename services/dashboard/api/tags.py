@@ -48,7 +48,7 @@ async def _answer(start: Message, body: bytes, known: str, send: Send) -> None:
     tag = f'W/"{sha256(body).hexdigest()[:32]}"'
     headers = MutableHeaders(raw=start["headers"])
     headers["ETag"] = tag
-    headers["Cache-Control"] = "private, no-cache"
+    headers.setdefault("Cache-Control", "private, no-cache")
     if tag in (one.strip() for one in known.split(",")) or known.strip() == "*":
         del headers["content-length"]
         start = {**start, "status": 304}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from services.dashboard.operations.watch import Found
 from services.ingest.dead_letters import Held, ReplayAccount, open_inbox, replay
 from services.ingest.producer import delivery
 from services.ingest.publish import STAGE
-from shared.broker import TopicReader, require_topics
+from shared.broker import Stored, TopicReader, require_topics
 from shared.errors import AdrwatchError
 from shared.events import DeadLetter
 from shared.settings import Settings
@@ -27,11 +27,13 @@ _PATIENCE = 5.0
 # Older ones are gone by the retention of their topic, and the time that the broker takes for it.
 _KEPT_MS = DEAD_LETTERS.retention_ms + DAY_MS
 _LONGEST_SUBJECT = 80
+# So many are sent back together, at most. Payloads of more are never in memory, however many are to be replayed.
+_AT_ONCE, _BYTES_AT_ONCE = 1_000, 16_000_000
 
 
 @dataclass(frozen=True)
 class Line:
-    """A dead letter without its payload. `bytes` is the payload's size."""
+    """A dead letter without its payload. `bytes` is the payload's size, `place` the letter's offset in its own topic."""
 
     id: str
     occurred_at: datetime
@@ -44,6 +46,7 @@ class Line:
     bytes: int
     attempts: int
     written_ms: int
+    place: int
 
     @property
     def of_a_file(self) -> bool:
@@ -79,25 +82,32 @@ class Letters:
 
     def one(self, letter_id: str) -> Held:
         """One with its payload. Raises AdrwatchError where it is not there any more, DependencyAway."""
-        found = self._held({letter_id})
-        if not found:
-            raise AdrwatchError("this dead letter is done already, or was never there", fix="load the list again")
-        return found[0]
-
-    def send_back(self, ids: Collection[str]) -> ReplayAccount:
-        """Replay those with these ids that are there. Raises DependencyAway, AdrwatchError where none is."""
-        found = self._held(frozenset(ids))
-        if not found:
-            raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
-        require_topics(self._settings, TOPICS)
-        with delivery(self._settings, _GIVE_UP_SECONDS) as outgoing:
-            return replay(found, outgoing, self._settings.topic_prefix, DEAD_LETTERS.name(self._settings.topic_prefix))
-
-    def _held(self, ids: Collection[str]) -> list[Held]:
         # Payloads of the others are let go of as they come: the topic may hold more than memory does.
         with TopicReader(self._settings, DEAD_LETTERS, patience=_PATIENCE) as reader:
-            wanted = (one for one in reader.to_end() if (one.key or b"").decode(errors="replace") in ids)
-            return list(open_inbox(wanted).letters.values())
+            wanted = (one for one in reader.to_end() if (one.key or b"").decode(errors="replace") == letter_id)
+            found = open_inbox(wanted).letters
+        if letter_id not in found:
+            raise AdrwatchError("this dead letter is done already, or was never there", fix="load the list again")
+        return found[letter_id]
+
+    def send_back(self, ids: Collection[str]) -> ReplayAccount:
+        """Replay those with these ids that are there, batch by batch. Raises DependencyAway, AdrwatchError where none is."""
+        wanted = frozenset(ids)
+        # A key may have several records, and only the last of them stands.
+        standing = {line.place for line in self.lines() if line.id in wanted}
+        if not standing:
+            raise AdrwatchError("none of these dead letters is there any more", fix="load the list again")
+        require_topics(self._settings, TOPICS)
+        prefix, account = self._settings.topic_prefix, ReplayAccount(chosen=len(standing))
+        with (
+            delivery(self._settings, _GIVE_UP_SECONDS) as outgoing,
+            TopicReader(self._settings, DEAD_LETTERS, patience=_PATIENCE) as reader,
+        ):
+            for batch in _batches(record for record in reader.to_end() if record.offset in standing):
+                account.take_in(replay(batch, outgoing, prefix, DEAD_LETTERS.name(prefix)))
+                if outgoing.hopeless:
+                    break
+        return account
 
 
 def of_a_file(letter: DeadLetter | Line) -> bool:
@@ -134,9 +144,23 @@ def recorded(trail: Trail, database: Database, actor: str, action: str, subject:
         recording.add(actor, action, subject[:_LONGEST_SUBJECT], reason)
 
 
+def _batches(records: Iterable[Stored]) -> Iterator[list[Held]]:
+    """The letters of some records, so many at once as memory bears."""
+    batch: list[Stored] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.value or b"")
+        if len(batch) == _AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield list(open_inbox(batch).letters.values())
+            batch, size = [], 0
+    if batch:
+        yield list(open_inbox(batch).letters.values())
+
+
 def _line(held: Held) -> Line:
     letter = held.letter
     return Line(
         letter.id, letter.occurred_at, letter.stage, letter.reason, letter.detail, letter.topic, letter.partition,
-        letter.offset, len(letter.payload), held.attempts, held.stored.written_ms,
+        letter.offset, len(letter.payload), held.attempts, held.stored.written_ms, held.stored.offset,
     )  # fmt: skip

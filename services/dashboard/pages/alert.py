@@ -17,7 +17,7 @@ from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.evidence import Cursor, evidence
 from services.dashboard.opened import Opened, found, looked_at, may_work, reads_evidence
-from services.dashboard.pages.alerts import all_lines, seen_by
+from services.dashboard.pages.alerts import all_lines
 from services.dashboard.rendering import page
 from services.dashboard.trend import trend
 from services.dashboard.triage import Query as ListQuery
@@ -107,7 +107,7 @@ def beside_of(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Re
 def history_of(
     request: Request, desk: TheDesk, who: Annotated[Person, needs(Right.SEE_CASES)], alert_id: str
 ) -> Response:
-    """What was said of its dossier, and what was done to it."""
+    """What was said of its dossier, and what was done to it. That somebody reads what was said is noted first."""
 
     def read() -> dict[str, Any]:
         opened = found(desk, alert_id, who)
@@ -155,7 +155,7 @@ def _neighbours(request: Request, desk: Desk, who: Person, alert_id: str) -> dic
     """What stands before and after it in the list that one came from."""
     query = ListQuery.of(request.query_params)
     try:
-        ids = [line.alert.id for line in chosen(seen_by(who, all_lines(desk)), query, who.name)]
+        ids = [line.alert.id for line in chosen(all_lines(desk, who), query, who.name)]
     except AdrwatchError:
         ids = []
     at = ids.index(alert_id) if alert_id in ids else None

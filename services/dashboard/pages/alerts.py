@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -13,16 +12,17 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
+from services.dashboard.listing import seen_by
 from services.dashboard.rendering import page, partial
 from services.dashboard.saved import SavedViews
-from services.dashboard.triage import LANES, Line, Query, chosen, paged
+from services.dashboard.triage import LANES, SERIOUS, Line, Ordered, Query, chosen, paged
 from services.dashboard.view.series import trends
-from shared.cases.model import TRANSITIONS, Case
+from services.dashboard.view.serious import NONE
+from shared.cases.model import TRANSITIONS
 from shared.events import Alert
 
 router = APIRouter()
 
-_JUST_IN = 3
 TREND_DAYS = 28
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 
@@ -37,14 +37,14 @@ def begin(_: Reader) -> Response:
 def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     """The list, as the address wants it. A script gets the list without the page around it."""
     query, version = Query.of(request.query_params), desk.view.alerts.version
-    everything = seen_by(who, all_lines(desk))
+    everything = all_lines(desk, who)
     found = chosen(everything, query, who.name)
     shown, pages = paged(found, query)
     whole = not partial(request)
     return page(
         request, "alerts/page.html" if whole else "alerts/list.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
-        pages=pages, found=len(found), total=len(everything), lanes=LANES, states=list(TRANSITIONS),
+        pages=pages, found=len(found), total=len(everything), lanes=LANES, states=list(TRANSITIONS), seriousness=SERIOUS,
         version=version, **_strip(desk),
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
         views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
@@ -83,40 +83,29 @@ def row(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response
     return page(
         request,
         "alerts/row.html",
-        line=seen_by(who, lines_of(desk, [alert]))[0],
+        line=lines_of(desk, who, [alert])[0],
         fresh=True,
-        query=Query.of(request.query_params),
+        words=Query.of(request.query_params).but(),
         trends=trends_of(desk, [alert]),
     )
 
 
 def _strip(desk: Desk) -> dict[str, Any]:
     live = desk.view.alerts
-    return {"just_in": live.last(_JUST_IN), "trouble": live.trouble, "troubled_since": live.troubled_since}
+    return {"just_in": live.last(), "trouble": live.trouble, "troubled_since": live.troubled_since}
 
 
-def all_lines(desk: Desk) -> list[Line]:
-    """All alerts with what people have made of them, the latest first; made anew when either has changed."""
-    desk.dossiers.by_alert(desk.database, desk.trail)
-    key = (desk.view.alerts.version, desk.dossiers.version)
-    if desk.lines[0] != key:
-        desk.lines = (key, lines_of(desk, desk.view.alerts.all()))
-    return desk.lines[1]
-
-
-def lines_of(desk: Desk, alerts: list[Alert]) -> list[Line]:
-    """Alerts with what people have made of them."""
+def all_lines(desk: Desk, who: Person) -> Ordered:
+    """All alerts with what people and posts say of them, as a person may see them."""
     dossiers = desk.dossiers.by_alert(desk.database, desk.trail)
-    return [
-        Line(alert, desk.view.alerts.since(alert.id), dossiers.get(alert.id), desk.listed(alert)) for alert in alerts
-    ]
+    return desk.listing.seen_by(who, desk.view.alerts.all(), dossiers)
 
 
-def seen_by(who: Person, lines: list[Line]) -> list[Line]:
-    """Lines as a person may see them: whoever may see no case gets those of single reports as if there were none."""
-    if who.may(Right.SEE_CASES):
-        return lines
-    return [replace(line, dossier=None) if isinstance(line.dossier, Case) else line for line in lines]
+def lines_of(desk: Desk, who: Person, alerts: Iterable[Alert]) -> list[Line]:
+    """Some alerts with what people and posts say of them, as a person may see them."""
+    dossiers, wanted = desk.dossiers.by_alert(desk.database, desk.trail), list(alerts)
+    posts = desk.view.serious.of(wanted)
+    return seen_by(who, [desk.line(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in wanted])
 
 
 def trends_of(desk: Desk, alerts: list[Alert]) -> dict[str, list[int]]:

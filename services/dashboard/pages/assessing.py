@@ -12,6 +12,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
+from services.cases import said
 from services.cases.assessing import FieldError, assessed
 from services.cases.casebook import Casebook
 from services.dashboard.access.guard import needs
@@ -30,7 +31,7 @@ router = APIRouter()
 
 Reader = Annotated[Person, needs(Right.SEE_ALERTS)]
 Worker = Annotated[Person, needs(Right.WORK_ON_CASES)]
-Reason = Annotated[str, Form(max_length=1000)]
+Reason = Annotated[str, Form()]
 Seen = Annotated[str, Form(max_length=64)]
 
 
@@ -90,17 +91,16 @@ def assign(
 
 
 @router.post("/alerts/{alert_id}/comment")
-def comment(
-    request: Request, desk: TheDesk, who: Reader, alert_id: str, text: Annotated[str, Form(max_length=4000)]
-) -> Response:
+def comment(request: Request, desk: TheDesk, who: Reader, alert_id: str, text: Annotated[str, Form()]) -> Response:
     """Say something of it."""
 
     def do() -> str:
-        said = plain(text.strip(), "comment")
-        if not said:
-            raise FieldError("text", AdrwatchError("the comment is empty", fix="write what is to be noted"))
+        try:
+            noted = said.comment(text)
+        except AdrwatchError as error:
+            raise FieldError("text", error) from None
         book, dossier = at_work(desk, who, alert_id, "comment")
-        book.comment(dossier, said)
+        book.comment(dossier, noted)
         return "Your comment is noted"
 
     return _done(request, desk, who, alert_id, do)
@@ -148,11 +148,11 @@ def link(
 
 def _done(request: Request, desk: Desk, who: Person, alert_id: str, do: Callable[[], str]) -> Response:
     """Do it, and answer with the head and the forms as they are then."""
-    said = do()
+    done = do()
     if not partial(request):
         return RedirectResponse(f"/alerts/{quote(alert_id)}", status_code=303)
     opened = found(desk, alert_id, who)
-    trigger = {"adrwatch:said": {"text": said}, "adrwatch:changed": True}
+    trigger = {"adrwatch:said": {"text": done}, "adrwatch:changed": True}
     return page(
         request, "alert/saved.html", headers={"HX-Trigger": json.dumps(trigger), "Cache-Control": "no-store"},
         **words(desk, who, opened),
@@ -193,16 +193,11 @@ def _word(typed: FormData, name: str) -> str | None:
 
 
 def why_of(reason: str) -> str:
-    """A reason. Raises FieldError where there is none."""
+    """A reason. Raises FieldError where it is none."""
     try:
-        why = plain(reason.strip(), "reason")
-        if not why:
-            raise AdrwatchError(
-                "there is no reason", fix="say why; it stands in the audit trail, so name no person in it"
-            )
+        return said.reason(reason)
     except AdrwatchError as error:
         raise FieldError("reason", error) from None
-    return why
 
 
 def _state(word: str) -> State:

@@ -15,7 +15,8 @@ from services.dashboard import pairs
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
-from services.dashboard.pages.alerts import lines_of, seen_by
+from services.dashboard.pages.alerts import lines_of
+from services.dashboard.pages.explore import AWAITED, awaited
 from services.dashboard.rendering import page
 from services.dashboard.spans import PRESETS, span
 from services.dashboard.view.heat import Heat, heat
@@ -23,6 +24,7 @@ from services.dashboard.view.mentions import Wanted
 from services.dashboard.view.movers import movers
 from services.dashboard.view.series import Series, series
 from shared.events import UNMAPPED
+from shared.signals.windows import from_ms
 
 router = APIRouter()
 
@@ -72,12 +74,14 @@ def _overview(request: Request, desk: Desk, kind: Kind) -> Response:
     names = counted.ledger.vocabulary
     ids = [one for one in (names.drugs if kind == "drug" else names.reactions).names if one != UNMAPPED]
     found = sorted(pairs.named(counted, ids, word), key=lambda one: counted.concept(one).label) if word else []
-    table = heat(counted.measured(when.start_ms, when.end_ms), _TOP, _TOP)
+    table = heat(counted.at_once(when.start_ms, when.end_ms), _TOP, _TOP)
+    # What moves is told by times of the same length: a day of which only some hours are counted yet would seem to fall.
+    until = when.end_ms if counted.closed_until_ms is None else min(when.end_ms, counted.closed_until_ms)
     return page(
         request, "concepts/overview.html", kind=kind, span=when, presets=PRESETS, counted=counted, q=word,
         found=found[:_MOST_FOUND], many=len(found), heat=_cells(table), moving_days=_MOVING_DAYS,
-        movers=movers(counted, when.end_ms, _MOVING_DAYS, "drugs" if kind == "drug" else "reactions", _TOP),
-        pairs=movers(counted, when.end_ms, _MOVING_DAYS, "pairs", _TOP), health=desk.view.reports.state.health(),
+        movers=movers(counted, until, _MOVING_DAYS, "drugs" if kind == "drug" else "reactions", _TOP),
+        pairs=movers(counted, until, _MOVING_DAYS, "pairs", _TOP), until=from_ms(until), health=desk.view.reports.state.health(),
     )  # fmt: skip
 
 
@@ -92,17 +96,18 @@ def _one(request: Request, desk: Desk, who: Person, kind: Kind, concept_id: str)
     concept = counted.concept(concept_id)
     if concept_id not in known and alerts:
         concept = alerts[0].drug if kind == "drug" else alerts[0].reaction
-    first, last = when.whole_days
     wanted: dict[str, Any] = {kind: concept_id}
     mentions = Wanted(start_ms=when.start_ms, end_ms=when.end_ms, **wanted)
-    found = counted.measured(when.start_ms, when.end_ms)
+    found = (counted.measured if awaited(request) else counted.at_once)(when.start_ms, when.end_ms)
     words = {"days": str(when.days)} if when.days else dict(when.words)
     return page(
         request, "concepts/one.html", words=urlencode({kind: concept_id} | words),
-        kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted,
-        series=_plain(series(counted, first, last, **wanted)), shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
-        alerts=seen_by(who, lines_of(desk, alerts)), sources=_bars(desk.view.mentions.counts(mentions, "source")),
+        kind=kind, concept=concept, span=when, presets=PRESETS, counted=counted, computing=found.computing, awaited=AWAITED,
+        series=_plain(series(counted, when.start_ms, when.end_ms, **wanted)),
+        shown=found.page(order="a", size=_MOST_PAIRS, **wanted),
+        alerts=lines_of(desk, who, alerts), sources=_bars(desk.view.mentions.counts(mentions, "source")),
         languages=_bars(desk.view.mentions.counts(mentions, "language")), health=desk.view.reports.state.health(),
+        posts=desk.view.follower.state.health(), alerts_known=desk.view.alerts.caught_up.is_set(),
     )  # fmt: skip
 
 

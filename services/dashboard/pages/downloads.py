@@ -68,7 +68,7 @@ def signal(desk: TheDesk, who: Reader, alert_id: str, layout: Layout) -> Respons
 
 @router.post("/alerts/{alert_id}/case.xml")
 def message(
-    desk: TheDesk, who: Exporter, alert_id: str, sender: Party, receiver: Party, reason: Annotated[str, Form(max_length=1000)],
+    desk: TheDesk, who: Exporter, alert_id: str, sender: Party, receiver: Party, reason: Annotated[str, Form()],
     country: Annotated[str, Form(max_length=2)] = "EU", llt: Annotated[str, Form(max_length=20)] = "",
     draft: Annotated[bool, Form()] = False,
 ) -> Response:  # fmt: skip
@@ -88,7 +88,7 @@ def message(
 
 @router.post("/alerts/{alert_id}/case.{layout}")
 def case_listing(
-    desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form(max_length=1000)]
+    desk: TheDesk, who: Exporter, alert_id: str, layout: Layout, reason: Annotated[str, Form()]
 ) -> Response:
     """The case as a listing of one row, or as it is kept. Refused where the terms of its source forbid it."""
 

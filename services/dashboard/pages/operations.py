@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from services.cases import said
 from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
 from services.dashboard.operations.letters import Line, chosen, kinds, of_a_file, recorded
 from services.dashboard.rendering import page
+from services.dashboard.view.delays import DAY_MS, HOUR_MS, SINCE, UNTIL
 from shared.console import printable
 from shared.errors import AdrwatchError
-from shared.text.plain import plain
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS
 
 router = APIRouter(prefix="/operations")
@@ -108,7 +110,7 @@ def replay(
     request: Request,
     desk: TheDesk,
     who: Replayer,
-    why: Annotated[str, Form(max_length=1000)],
+    why: Annotated[str, Form()],
     ids: Annotated[list[str], Form(max_length=_ON_A_PAGE)] = [],  # noqa: B006
     stage: Annotated[str, Form(max_length=200)] = "",
     reason: Annotated[str, Form(max_length=200)] = "",
@@ -116,15 +118,13 @@ def replay(
 ) -> Response:
     """Send back those that are there, with a row of the audit trail before, and one of what came of it."""
     _picked(ids, everything)
-    said = plain(why.strip(), "reason")
-    if not said:
-        raise AdrwatchError("there is no reason", fix="say what was mended; it stands in the audit trail")
+    mended = said.reason(why)
     # The trail names what there is, and nothing that somebody made up.
     found = [line.id for line in _there(desk, ids, stage, reason)]
     ids = found if ids else []
     subject = _subject(ids[0]) if len(ids) == 1 else "dead-letters"
     which = " ".join((*ids, *(word for word in (stage, reason) if word))) or "all"
-    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{said} ({which})")
+    recorded(desk.trail, desk.database, who.name, "replay", subject, f"{mended} ({which})")
     try:
         account = desk.operations.letters.send_back(found)
     except AdrwatchError as error:
@@ -132,6 +132,22 @@ def replay(
         raise
     recorded(desk.trail, desk.database, who.name, "replayed", subject, json.dumps(account.as_dict()))
     return page(request, "operations/replayed.html", headers=_NO_STORE, account=account)
+
+
+def _delays(desk: Desk) -> dict[str, Any]:
+    """How long it took in the last day: each beside the last hour, and by source with that from which it is counted."""
+    at = int(time.time() * 1000)
+    hour, day = (
+        {(one.until, one.since, one.source): one for one in desk.view.mentions.delays(at - length)}
+        for length in (HOUR_MS, DAY_MS)
+    )
+    sources = sorted(
+        {(source, since) for _, since, source in day if source}, key=lambda one: (one[0], SINCE.index(one[1]))
+    )
+    return {
+        "delays": [(one, hour.get(name)) for name, one in day.items() if not one.source],
+        "by_source": [(*one, [day.get((until, one[1], one[0])) for until in UNTIL]) for one in sources],
+    }
 
 
 def _picked(ids: list[str], everything: bool) -> None:
@@ -160,5 +176,6 @@ def _now(desk: Desk) -> dict[str, Any]:
         "standings": operations.standings(), "rates": flow.rates(samples, _FLOW), "flow": _FLOW,
         "groups": flow.lags(samples), "recent": operations.sampler.recent(), "sources": operations.sources,
         "kinds": None if lines is None else kinds(lines), "receipts": None if receipts is None else receipts[:_SLOWEST],
-        "deletions": len(receipts or ()), "versions": operations.versions, "kafka": operations.sampler.state.health(),
+        "deletions": len(receipts or ()), "versions": operations.versions,
+        **_delays(desk), "mentions": desk.view.follower.state.health(), "kafka": operations.sampler.state.health(),
     }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form
 from fastapi.responses import Response
 
+from services.cases import said
 from services.dashboard.access.guard import ForbiddenError, needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
@@ -44,25 +45,20 @@ def assign(
 @router.post("/alerts/move")
 def move(
     desk: TheDesk, who: Reviewer, later: BackgroundTasks, ids: Ids, state: Annotated[str, Form()],
-    reason: Annotated[str, Form(max_length=1000)],
+    reason: Annotated[str, Form()],
 ) -> Response:  # fmt: skip
     """Bring some alerts to their next state."""
-    wanted, why = _state(state), plain(reason.strip(), "reason")
-    if not why:
-        raise AdrwatchError("there is no reason", fix="say why; it stands in the audit trail")
+    wanted, why = _state(state), said.reason(reason)
     return _all(desk, who, later, ids, f"now {wanted}", lambda hand, one: hand.move(one, wanted, why))
 
 
 @router.post("/alerts/comment")
-def comment(desk: TheDesk, who: Reviewer, ids: Ids, text: Annotated[str, Form(max_length=4000)]) -> Response:
+def comment(desk: TheDesk, who: Reviewer, ids: Ids, text: Annotated[str, Form()]) -> Response:
     """Add the same comment to some alerts."""
-    said = plain(text.strip(), "comment")
-    if not said:
-        raise AdrwatchError("the comment is empty", fix="write what is to be noted")
-    hand = Hand(desk, who)
+    noted, hand = said.comment(text), Hand(desk, who)
     found = _found(desk, who, ids)
     for alert in found:
-        hand.comment(alert, said)
+        hand.comment(alert, noted)
     return told(f"{_many(len(found))} commented")
 
 

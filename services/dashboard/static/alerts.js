@@ -47,7 +47,7 @@ function act(address, values, ids = meant()) {
   if (ids.length) htmx.ajax("POST", address, { values: { ids, ...values }, swap: "none" });
 }
 
-function ask({ title, hint, label, yes, then }) {
+function ask({ title, hint, label, yes, most = "reason", then }) {
   // Those that were meant when the question was asked.
   const ids = meant();
   const many = ids.length;
@@ -59,6 +59,8 @@ function ask({ title, hint, label, yes, then }) {
   document.getElementById("ask-yes").textContent = yes;
   const text = document.getElementById("ask-text");
   text.value = "";
+  text.dataset.most = dialog.dataset[most];
+  measure(text);
   dialog.onclose = () => { if (dialog.returnValue === "yes" && text.value.trim()) then(text.value.trim(), ids); };
   dialog.returnValue = "no";
   dialog.showModal();
@@ -69,7 +71,7 @@ const deeds = {
   assign: () => act("/alerts/assign", { assignee: "me" }),
   triage: () => ask({ title: "Triage", hint: "They are worth a look, and wait for an assessment.", label: why, yes: "Triage", then: (reason, ids) => act("/alerts/move", { state: "triaged", reason }, ids) }),
   close: () => ask({ title: "Close", hint: "This cannot be undone. Reports that come later open a new episode.", label: why, yes: "Close", then: (reason, ids) => act("/alerts/move", { state: "closed", reason }, ids) }),
-  comment: () => ask({ title: "Comment on", hint: "", label: "Comment", yes: "Add", then: (text, ids) => act("/alerts/comment", { text }, ids) }),
+  comment: () => ask({ title: "Comment on", hint: "", label: "Comment", yes: "Add", most: "comment", then: (text, ids) => act("/alerts/comment", { text }, ids) }),
 };
 
 function showPicked() {

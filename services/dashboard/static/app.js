@@ -43,12 +43,23 @@ function toggleTheme() {
   document.dispatchEvent(new CustomEvent("theme"));
 }
 
+// How long a text is and may be. A browser that is given a maxlength cuts off the end of what is pasted, and says nothing.
+function measure(text) {
+  const most = Number(text.dataset.most), long = [...text.value.trim()].length;
+  const words = `${long.toLocaleString("en")} of ${most.toLocaleString("en")} characters`;
+  text.setCustomValidity(long > most ? `${words}: shorten it` : "");
+  document.getElementById(text.getAttribute("aria-describedby")).textContent = words;
+}
+
+document.addEventListener("input", (event) => { if (event.target.matches("textarea[data-most]")) measure(event.target); });
 document.addEventListener("DOMContentLoaded", () => {
   writeTimes(document);
   setInterval(() => writeTimes(document), 30000);
   document.getElementById("theme")?.addEventListener("click", toggleTheme);
 });
 document.addEventListener("htmx:load", (event) => writeTimes(event.detail.elt));
+// Before it is drawn: what is swapped beside its request hears of that first.
+document.addEventListener("htmx:oobAfterSwap", (event) => writeTimes(event.detail.elt));
 // What the server says of an action: {"say": "…", "undo": "token"} in the header HX-Trigger.
 document.addEventListener("adrwatch:said", (event) => {
   const { text, wrong, undo } = event.detail;
@@ -67,7 +78,7 @@ document.addEventListener("htmx:sendError", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => event.detail.elt.classList.remove("stale"));
 document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
-// A part that asks again and again grows pale while there is no answer; a message each time would be one too many.
+// A part that asks again and again loses its colours while there is no answer; a message each time would be one too many.
 function stale(part) {
   const polls = "polls" in part.dataset;
   if (polls) part.classList.add("stale");

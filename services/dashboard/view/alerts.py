@@ -22,6 +22,7 @@ from shared.topics import ALERTS
 log = logger("alerts")
 
 _LOOK_SECONDS = 0.5
+_FEW = 3
 _PATIENCE = 5.0
 
 
@@ -50,6 +51,7 @@ class LiveAlerts:
         self._since: dict[str, datetime] = {}
         self._version = 0
         self._all: tuple[int, list[Alert]] = (-1, [])
+        self._last: tuple[int, list[Alert]] = (-1, [])
         self._listeners: set[Listener] = set()
         self.caught_up = threading.Event()
         self.trouble: AdrwatchError | None = None
@@ -63,11 +65,6 @@ class LiveAlerts:
         """End."""
         self._stop.set()
 
-    @property
-    def version(self) -> int:
-        """A number that rises with every change."""
-        return self._version
-
     def all(self) -> list[Alert]:
         """All of them, the latest first. The list is shared: leave it as it is."""
         with self._lock:
@@ -75,11 +72,17 @@ class LiveAlerts:
                 self._all = (self._version, self._latest.all())
             return self._all[1]
 
-    def last(self, number: int) -> list[Alert]:
-        """Those that are known for the shortest time."""
+    def last(self) -> list[Alert]:
+        """The few that are known for the shortest time. The list is shared: leave it as it is."""
         with self._lock:
-            names = heapq.nlargest(number, self._since, key=lambda name: (self._since[name], name))
-            return [alert for name in names if (alert := self._latest.get(name)) is not None]
+            if self._last[0] != self._version:
+                names = heapq.nlargest(_FEW, self._since, key=lambda name: (self._since[name], name))
+                self._last = (self._version, [one for name in names if (one := self._latest.get(name)) is not None])
+            return self._last[1]
+
+    def raised(self) -> dict[tuple[str, str], str]:
+        """The signal of each pair of drug and reaction that has one, the newest: its id, by the ids of the pair."""
+        return {(one.drug.id, one.reaction.id): one.id for one in reversed(self.all()) if one.table}
 
     def get(self, alert_id: str) -> Alert | None:
         """One, None where there is none or it was taken back."""

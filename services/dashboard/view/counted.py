@@ -35,6 +35,7 @@ class Counted:
         self.closed_until_ms = closed_until_ms
         self._windows: _Kept[Window] = _Kept()
         self._tables: _Kept[Measured] = _Kept()
+        self._quick: _Kept[Measured] = _Kept()
 
     @classmethod
     def empty(cls, rules: Rules) -> Counted:
@@ -50,13 +51,23 @@ class Counted:
         return self._windows.get((start_ms, end_ms), lambda: self.ledger.window(start_ms, end_ms))
 
     def measured(self, start_ms: int, end_ms: int) -> Measured:
-        """All pairs of [start, end) with all measures. Raises AdrwatchError unless it is a whole number of hours."""
-        if end_ms <= start_ms or (end_ms - start_ms) % HOUR_MS:
-            raise AdrwatchError(
-                "a window is a whole number of hours, and ends after it begins", fix="choose other times"
-            )
+        """All pairs of [start, end) with all measures. Raises AdrwatchError unless it is a whole number of hours.
+
+        The first who asks computes them, others wait for that.
+        """
+        _check(start_ms, end_ms)
         window = self.window(start_ms, end_ms)
         return self._tables.get((start_ms, end_ms), lambda: measured(self.ledger, window, start_ms, end_ms, self.rules))
+
+    def at_once(self, start_ms: int, end_ms: int) -> Measured:
+        """The same as far as nobody has to wait for it: without the slow measures where nobody has asked for them yet."""
+        _check(start_ms, end_ms)
+        if (known := self._tables.known((start_ms, end_ms))) is not None:
+            return known
+        window = self.window(start_ms, end_ms)
+        return self._quick.get(
+            (start_ms, end_ms), lambda: measured(self.ledger, window, start_ms, end_ms, self.rules, slow=False)
+        )
 
     def pairs_of(self, drug: str | None, reaction: str | None) -> Counts:
         """The codes of the pairs of a drug, of a reaction, or of both; None for any that has a concept."""
@@ -77,6 +88,11 @@ class Counted:
             self._tables.take_over(
                 before._tables, lambda start, end: not any(start < last and first < end for first, last in spans)
             )
+
+
+def _check(start_ms: int, end_ms: int) -> None:
+    if end_ms <= start_ms or (end_ms - start_ms) % HOUR_MS:
+        raise AdrwatchError("a window is a whole number of hours, and ends after it begins", fix="choose other times")
 
 
 class _Kept(OrderedDict[Span, T]):
@@ -102,6 +118,11 @@ class _Kept(OrderedDict[Span, T]):
                     gone, _ = self.popitem(last=False)
                     self._busy.pop(gone, None)
             return found
+
+    def known(self, span: Span) -> T | None:
+        """What is there already; None where it would have to be computed."""
+        with self._guard:
+            return super().get(span)
 
     def take_over(self, before: _Kept[T], still: Callable[[int, int], bool]) -> None:
         """Take over what another has of the spans that are still as they were."""

@@ -1,4 +1,4 @@
-"""Keeps the file of mentions up with adr.mentions, adr.posts and adr.deletions, in a thread with one consumer and no group.
+"""Keeps the file of mentions up with its topics, in a thread with one consumer and no group.
 
 Where the file belongs to other topics than those that are there, or the topics have let go of what it had not read yet, it is
 emptied and made anew. Kafka away: pages go on with what is there, and the thread tries again.
@@ -12,29 +12,43 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.dashboard.view.mentions import Mentions, Read
+from services.dashboard.view.delays import DAY_MS
+from services.dashboard.view.mentions import Found, Mentions, Read
 from services.dashboard.view.state import State
 from shared.broker import admin, connect, describe, require_topics
 from shared.errors import AdrwatchError, BadMessage, DependencyAway
-from shared.events import Deletion, Event, Mention, decode
+from shared.events import Alert, Deletion, Event, Mention, decode
+from shared.forgetting import version_of
 from shared.logs import logger
 from shared.settings import Settings
-from shared.topics import DELETION_HEADER, DELETIONS, MENTIONS, POSTS
+from shared.signals.windows import to_ms
+from shared.topics import ALERTS, DELETION_HEADER, DELETIONS, MENTIONS, POSTS
 
 log = logger("mentions")
 E_ = TypeVar("E_", bound=Event)
-_TOPICS = (DELETIONS, POSTS, MENTIONS)
+_TOPICS = (DELETIONS, POSTS, MENTIONS, ALERTS)
 _POLL_MS = 500
 _ASK_MS = 5_000
 _MOST_RECORDS = 2_000
 # How often the ends of topics are asked for, and their beginnings.
 _LOOK_SECONDS = 1.0
 _TIDY_SECONDS = 600.0
+
+
+class _Arrival(msgspec.Struct):
+    """What is read of a post."""
+
+    ingested_at: datetime
+
+
+_arrival = msgspec.json.Decoder(_Arrival).decode
 
 
 class Follower:
@@ -117,9 +131,16 @@ class Follower:
             if known is not None:
                 log.warning("the file of mentions does not fit the topics and is made anew")
             self._mentions.begin(origin)
-            positions = firsts
+            positions = firsts | self._of_today(consumer, places, ends)
         for place in places:
             consumer.seek(place, positions[place])
+
+    def _of_today(self, consumer: Any, places: Iterable[TopicPartition], ends: Any) -> dict[TopicPartition, int]:
+        """Where the alerts of the last day begin: of older ones nothing is kept here."""
+        since = int(time.time() * 1000) - DAY_MS
+        times = {place: since for place in places if self._suffix[place.topic] == ALERTS.suffix}
+        found = consumer.offsets_for_times(times)
+        return {place: ends[place] if found[place] is None else found[place].offset for place in times}
 
     def _positions(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         known = self._mentions.positions()
@@ -128,6 +149,9 @@ class Follower:
     def _read(self, consumer: Any, places: list[TopicPartition]) -> None:
         looked = tidied = float("-inf")
         ends: dict[TopicPartition, int] = {}
+        alerts = [one for one in places if self._suffix[one.topic] == ALERTS.suffix]
+        others = [one for one in places if one not in alerts]
+        consumer.pause(*alerts)
         while not self._stop.is_set():
             found = consumer.poll(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
             read = Read()
@@ -145,8 +169,12 @@ class Follower:
             if moment - tidied >= _TIDY_SECONDS:
                 for place, first in consumer.beginning_offsets(places, _ASK_MS).items():
                     self._mentions.let_go(self._suffix[place.topic], place.partition, first)
+                self._mentions.let_go_of_delays(int(time.time() * 1000) - DAY_MS)
                 tidied = moment
-            self.state.worked(sum(max(0, ends[place] - at) for place, at in positions.items()))
+            behind = sum(max(0, ends[place] - positions[place]) for place in others)
+            # An alert is measured by its post: what came before it is read first.
+            (consumer.pause if behind else consumer.resume)(*alerts)
+            self.state.worked(behind)
 
 
 def _origin(settings: Settings) -> str:
@@ -163,13 +191,24 @@ def _take(suffix: str, record: Any, read: Read) -> None:
     if suffix == MENTIONS.suffix:
         mention = _decoded(record.value, Mention)
         if mention is not None or record.value is None:
-            read.mentions.append((record.partition, record.offset, name if mention is None else mention.id, mention))
+            name = name if mention is None else mention.id
+            version = version_of(record.headers, record.timestamp)
+            read.mentions.append(Found(record.partition, record.offset, name, version, mention))
+            read.written[name] = record.timestamp
+    elif suffix == ALERTS.suffix:
+        if (alert := _decoded(record.value, Alert)) is not None and alert.examples:
+            read.alerts.append((record.timestamp, alert))
     elif suffix == DELETIONS.suffix:
         # The place of an edited post goes with its tombstone, in the order of adr.posts.
-        if (deletion := _decoded(record.value, Deletion)) is not None:
-            (read.edited if deletion.edited else read.gone).append(deletion.id)
+        deletion = _decoded(record.value, Deletion)
+        if deletion is not None and deletion.edited:
+            read.edited.append((deletion.id, record.timestamp))
+        elif deletion is not None:
+            read.gone.append(deletion.id)
     elif record.value is not None:
         read.posts.append((name, record.offset))
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            read.arrived[name] = to_ms(_arrival(record.value).ingested_at)
     else:
         read.posts.append((name, None))
         # Without it only the text was forgotten.

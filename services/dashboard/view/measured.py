@@ -20,6 +20,8 @@ from shared.signals.window_measures import WindowMeasures
 from shared.signals.windows import Ledger, Window
 
 MEASURES: Mapping[str, tuple[str, ...]] = OF_TABLE | OF_WINDOW
+# These take a second or two, over some thousand pairs; all others take milliseconds.
+SLOW = ("ebgm", "llr_p")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Measured:
     """The pairs that count in [start, end) whose drug and reaction have a concept, an entry each in every array.
 
     `codes` are those of the ledger; `columns` have the names of `shared.signals.table`, with `authors` and those of the window.
+    `computing` are measures that are not there yet: their columns are NaN.
     """
 
     start_ms: int
@@ -56,6 +59,7 @@ class Measured:
     drugs: NDArray[np.str_]
     reactions: NDArray[np.str_]
     columns: Mapping[str, NDArray[Any]]
+    computing: tuple[str, ...] = ()
 
     def page(
         self,
@@ -121,18 +125,25 @@ class Measured:
         return self.columns[column]
 
 
-def measured(ledger: Ledger, window: Window, start_ms: int, end_ms: int, rules: Rules) -> Measured:
-    """Count and measure all pairs of a window of whole hours, as an alert of that window is measured."""
+def measured(
+    ledger: Ledger, window: Window, start_ms: int, end_ms: int, rules: Rules, *, slow: bool = True
+) -> Measured:
+    """Count and measure all pairs of a window of whole hours, as an alert of that window is; without `slow`, but for SLOW."""
     names = ledger.vocabulary
     codes = np.array([one for one in window.pairs().tolist() if UNMAPPED not in names.pair_names(one)], dtype=np.int64)
     a, b, c, d, valid = window.tables(codes)
     # Where posts name drug and reaction in separate pairs only there is no table, and no measure over d.
     columns: dict[str, NDArray[Any]] = dict(measure_cells(a, b, c, np.where(valid, d, np.nan), m.expected(a, b, c, d)))
     columns |= {"d": d, "authors": window.authors(codes, rules.counting.posts_without_author.value == "each")}
-    columns |= WindowMeasures(ledger, end_ms, (end_ms - start_ms) // HOUR_MS, rules).of(codes)
+    others = WindowMeasures(ledger, end_ms, (end_ms - start_ms) // HOUR_MS, rules)
+    columns |= others.of(codes) if slow else others.at_once(codes) | _absent(len(codes))
     pairs = [names.pair_names(code) for code in codes.tolist()]
     drugs, reactions = (np.array([pair[side] for pair in pairs], dtype=np.str_) for side in (0, 1))
-    return Measured(start_ms, end_ms, window.total, codes, drugs, reactions, columns)
+    return Measured(start_ms, end_ms, window.total, codes, drugs, reactions, columns, () if slow else SLOW)
+
+
+def _absent(pairs: int) -> dict[str, NDArray[Any]]:
+    return {column: np.full(pairs, np.nan) for name in SLOW for column in OF_WINDOW[name]}
 
 
 def _in_order(keys: NDArray[Any], descending: bool) -> Counts:

@@ -8,11 +8,8 @@ hash until a mention names them.
 from __future__ import annotations
 
 import hashlib
-import queue
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,17 +17,13 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from services.dashboard.view.tables import CREATE, INDICES, VERSION
-from shared.errors import AdrwatchError
-from shared.events import Concept, Mention
+from services.dashboard.view import delays
+from services.dashboard.view.delays import Delay
+from services.dashboard.view.file import File
+from shared.events import Alert, Concept, Mention
 from shared.signals.windows import to_ms
 from shared.topics import MENTIONS, POSTS, partition_of
 
-FILE = "dashboard.sqlite3"
-# A mention is read back by pages while the thread that follows writes: that waits no longer than this for its turn.
-_BUSY_SECONDS = 10.0
-# Threads that read come and go, more of them than ask at once: so many connections are kept for the next one.
-_KEPT = 8
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Mention).decode
 
@@ -62,6 +55,16 @@ class Evidence(msgspec.Struct, frozen=True):
     more: tuple[int, str] | None
 
 
+class Found(NamedTuple):
+    """A record of adr.mentions, a tombstone where `mention` is None. `version`: when the post was written that it is of, in ms."""
+
+    partition: int
+    offset: int
+    id: str
+    version: int
+    mention: Mention | None
+
+
 class Place(NamedTuple):
     """Where a post lies in adr.posts."""
 
@@ -73,35 +76,29 @@ class Place(NamedTuple):
 class Read:
     """What one look into the topics brought, each in the order of its topic.
 
-    `mentions`: partition, offset, id, and the mention, None for a tombstone. `posts`: id, and offset, None where the text was
-    forgotten. `gone`: posts that were taken back. `positions`: topic suffix, partition, and the offset at which reading goes on.
+    `posts`: id, and offset, None where the text was forgotten. `gone`: posts that were taken back. `edited`: those of which what
+    was written before is taken back, and when that was. `positions`: topic suffix, partition, and the offset at which reading goes
+    on. Times are in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by id, `alerts`
+    when each alert was.
     """
 
-    mentions: list[tuple[int, int, str, Mention | None]] = field(default_factory=list)
+    mentions: list[Found] = field(default_factory=list)
     posts: list[tuple[str, int | None]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    # Posts of which no version up to now is kept; a later one stands.
-    edited: list[str] = field(default_factory=list)
+    edited: list[tuple[str, int]] = field(default_factory=list)
+    arrived: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    alerts: list[tuple[int, Alert]] = field(default_factory=list)
     positions: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-class Mentions:
+class Mentions(File):
     """The file. One thread writes, any thread reads, each over a connection that nobody else uses meanwhile."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_KEPT)
-        self._closed = False
-        self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
-        with self._broken_is_removed():
-            self._prepare()
-
-    def close(self) -> None:
-        """Close all connections; those in use are closed by who uses them."""
-        with self._lock:
-            self._closed = True
-        self._drop_idle()
+        super().__init__(folder)
+        self._serious_version = self._removed_at = 0
+        self._serious_at: dict[tuple[str, str], int] = {}
 
     # What the thread that follows does.
 
@@ -113,7 +110,7 @@ class Mentions:
     def begin(self, origin: str) -> None:
         """Empty the file: it becomes the copy of these topics."""
         with self._writing() as write:
-            for table in ("mentions", "places", "gone", "concepts", "positions", "about"):
+            for table in ("mentions", "places", "gone", "edited", "concepts", "positions", "about", "delays", "raised"):
                 write.execute(f"DELETE FROM {table}")
             write.execute("INSERT INTO about VALUES ('origin', ?)", (origin,))
 
@@ -122,25 +119,56 @@ class Mentions:
         return {(topic, part): at for topic, part, at in self._all("SELECT topic, part, next FROM positions")}
 
     def take(self, read: Read) -> None:
-        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back."""
+        """Take in what was read, and how far reading has come, at once. A post that was taken back does not come back.
+
+        Of a post that was edited, what is of a version up to the edit goes and does not come back, and what is of a later one
+        stands, in whatever order topics are read: nothing tells how far one topic is read when a record of another comes.
+        """
         with self._writing() as write:
-            # Before what was read with it, which may be of the later version.
-            write.executemany("DELETE FROM mentions WHERE post = ?", [(key_of(post),) for post in read.edited])
+            went = 0
+            for post, at in read.edited:
+                write.execute(
+                    "INSERT INTO edited VALUES (?, ?)"
+                    " ON CONFLICT (post) DO UPDATE SET version = max(version, excluded.version)",
+                    (key_of(post), at),
+                )
+                went += write.execute(
+                    "DELETE FROM mentions WHERE post = ? AND version <= ?", (key_of(post), at)
+                ).rowcount
             for post, offset in read.posts:
                 if offset is None:
                     write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
                 else:
-                    write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (key_of(post), offset))
-            for part, offset, name, mention in read.mentions:
-                if mention is None:
-                    write.execute("DELETE FROM mentions WHERE id = ?", (name,))
+                    place = (key_of(post), offset, read.arrived.get(post))
+                    write.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", place)
+            for found in read.mentions:
+                if found.mention is None:
+                    went += write.execute("DELETE FROM mentions WHERE id = ?", (found.id,)).rowcount
                 else:
-                    self._insert(write, part, offset, mention)
+                    if (written := read.written.get(found.id)) is not None:
+                        delays.note_mention(write, key_of(found.mention.post_id), found.mention, written)
+                    self._insert(write, found, found.mention)
+            for written, alert in read.alerts:
+                delays.note_alert(write, key_of(alert.examples[0]), alert, written)
             gone = [(key_of(post),) for post in read.gone]
             write.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
-            for table in ("mentions", "places"):
-                write.executemany(f"DELETE FROM {table} WHERE post = ?", gone)
+            went += write.executemany("DELETE FROM mentions WHERE post = ?", gone).rowcount
+            write.executemany("DELETE FROM places WHERE post = ?", gone)
             write.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", read.positions)
+        self._note_serious(read, removed=went > 0)
+
+    def _note_serious(self, read: Read, *, removed: bool) -> None:
+        pairs = {
+            (one.drug.id, one.reaction.id)
+            for found in read.mentions
+            if (one := found.mention) is not None and one.serious
+        }
+        if removed or pairs:
+            version = self._serious_version + 1
+            # Of which pairs something was removed is not asked: that is rare, and then all are counted anew.
+            self._removed_at = version if removed else self._removed_at
+            self._serious_at |= dict.fromkeys(pairs, version)
+            self._serious_version = version
 
     def let_go(self, topic: str, partition: int, first: int) -> None:
         """Forget what a topic (by its suffix) has let go of: everything of a partition before its first offset."""
@@ -152,18 +180,31 @@ class Mentions:
                     "DELETE FROM places WHERE place < ? AND post & ? = ?", (first, _PARTITION_BITS, partition)
                 )
 
-    def _insert(self, write: sqlite3.Connection, part: int, offset: int, mention: Mention) -> None:
+    def let_go_of_delays(self, before_ms: int) -> None:
+        """Forget how long it took before a time, in ms."""
+        with self._writing() as write:
+            delays.let_go(write, before_ms)
+
+    def _insert(self, write: sqlite3.Connection, found: Found, mention: Mention) -> None:
         key = key_of(mention.post_id)
-        if write.execute("SELECT 1 FROM gone WHERE post = ?", (key,)).fetchone():
+        # What a later version says in the same places has the same id, and lies in another partition if the drug is another.
+        if write.execute(
+            "SELECT 1 FROM gone WHERE post = ?1"
+            " UNION ALL SELECT 1 FROM edited WHERE post = ?1 AND version >= ?2"
+            " UNION ALL SELECT 1 FROM mentions WHERE id = ?3 AND version > ?2",
+            (key, found.version, found.id),
+        ).fetchone():
             return
         kept = msgspec.structs.replace(mention, author=None, fingerprint=None)
         write.execute(
-            "INSERT OR REPLACE INTO mentions (id, part, place, post, at, drug, reaction, source, language, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mentions"
+            " (id, part, place, post, version, at, drug, reaction, source, language, serious, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                mention.id, part, offset, key, to_ms(mention.created_at), self._concept(write, mention.drug),
+                mention.id, found.partition, found.offset, key, found.version, to_ms(mention.created_at),
+                self._concept(write, mention.drug),
                 self._concept(write, mention.reaction), mention.post_id.partition(":")[0], mention.language,
-                _encode(kept),
+                ",".join(mention.serious) or None, _encode(kept),
             ),
         )  # fmt: skip
 
@@ -221,6 +262,30 @@ class Mentions:
             return {str(ids[what]): int(posts) for what, posts in rows}
         return {str(what): int(posts) for what, posts in rows}
 
+    def serious(self, wanted: Wanted) -> list[tuple[int, tuple[str, ...]]]:
+        """The keys of the posts of a pair that tell of something serious, with the names that their mentions have for that."""
+        where, values = _where(wanted)
+        rows = self._all(
+            "SELECT DISTINCT m.post, m.serious FROM mentions m INDEXED BY of_serious"
+            f" WHERE {' AND '.join(where)} AND m.serious IS NOT NULL",
+            values,
+        )
+        return [(int(post), tuple(str(names).split(","))) for post, names in rows]
+
+    @property
+    def serious_version(self) -> int:
+        """A number that rises whenever what `serious` says of any pair may have changed."""
+        return self._serious_version
+
+    def serious_since(self, drug: str, reaction: str) -> int:
+        """The `serious_version` from which on what `serious` says of a pair is as it is."""
+        return max(self._removed_at, self._serious_at.get((drug, reaction), 0))
+
+    def delays(self, since_ms: int) -> list[Delay]:
+        """How long it took from posts to what came of them since a time, in ms."""
+        with self._connection() as connection:
+            return delays.read(connection, since_ms)
+
     def total(self) -> int:
         """How many mentions there are."""
         found = self._one("SELECT count(*) FROM mentions")
@@ -245,100 +310,6 @@ class Mentions:
     def taken_back(self, post_id: str) -> bool:
         """Whether a post was deleted."""
         return self._one("SELECT 1 FROM gone WHERE post = ?", (key_of(post_id),)) is not None
-
-    # Connections.
-
-    def _prepare(self) -> None:
-        # It names posts: nobody else may read it. SQLite gives the files beside it the same mode.
-        self._path.touch(mode=0o600)
-        with self._connection() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, VERSION):
-                raise sqlite3.DatabaseError(f"version {version}")
-            connection.executescript(";".join((*CREATE, *INDICES)))
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _broken_is_removed(self) -> Iterator[None]:
-        """A file of another version, or one that cannot be read, is a copy that is made anew."""
-        try:
-            yield
-        except sqlite3.DatabaseError:
-            self._drop_idle()
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(FILE + suffix).unlink(missing_ok=True)
-            try:
-                self._prepare()
-            except sqlite3.Error as error:
-                raise AdrwatchError(
-                    f"{self._path} cannot be written: {error}", fix="see that ADRWATCH_DATA_DIR can be written to"
-                ) from error
-
-    def _open(self) -> sqlite3.Connection:
-        made = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            made.execute("PRAGMA journal_mode = WAL")
-            # The topics are the truth: what a power failure takes is read again, with its positions.
-            made.execute("PRAGMA synchronous = NORMAL")
-            made.execute("PRAGMA secure_delete = ON")
-        except BaseException:
-            made.close()
-            raise
-        return made
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for as long as it is used. Nobody waits for one: with none idle, one more is opened."""
-        try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = self._open()
-        try:
-            yield connection
-        finally:
-            self._give_back(connection)
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            # One whose commit failed is still within its transaction, and of no use to others.
-            if not (self._closed or connection.in_transaction):
-                try:
-                    self._idle.put_nowait(connection)
-                    return
-                except queue.Full:
-                    pass
-        connection.close()
-
-    def _drop_idle(self) -> None:
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except queue.Empty:
-                return
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-    def _all(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
-        with self._connection() as connection:
-            return connection.execute(query, tuple(values)).fetchall()
-
-    def _one(self, query: str, values: Iterable[Any] = ()) -> Any:
-        with self._connection() as connection:
-            cursor = connection.execute(query, tuple(values))
-            try:
-                return cursor.fetchone()
-            finally:
-                # A statement that is not read to its end would hold its snapshot for the next user.
-                cursor.close()
 
 
 def key_of(post_id: str) -> int:

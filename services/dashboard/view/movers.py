@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 
 from services.dashboard.view.counted import Counted
-from services.dashboard.view.series import DAY_MS
 from shared.events import UNMAPPED
 from shared.signals.change import temporal_ic
 from shared.signals.measures import Counts, Interval, expected
 from shared.signals.windows import Window
+from shared.topics import DAY_MS
 
 What = Literal["pairs", "drugs", "reactions"]
 # So many times as long as the window is the time before it.

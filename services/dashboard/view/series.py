@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom
 
 from services.dashboard.view.counted import Counted
 from shared.errors import AdrwatchError
@@ -13,8 +12,8 @@ from shared.signals.measures import SHRINKAGE, TAIL, Counts, Floats
 from shared.signals.rules import HOUR_MS
 from shared.signals.window_measures import Season
 from shared.signals.windows import NONE
+from shared.topics import DAY_MS
 
-DAY_MS = 24 * HOUR_MS
 _MOST_STEPS = 2_500
 
 
@@ -72,6 +71,9 @@ def _by_step(times: Counts, start_ms: int, step_ms: int, steps: int) -> Counts:
 
 def _band(counts: Counts, totals: Counts, starts: Counts, step_ms: int) -> tuple[Floats, Floats]:
     """The interval of each step from those before it, since the first report of all."""
+    # It takes a quarter of a second to load.
+    from scipy.stats import nbinom
+
     low, high = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
     if not totals.any():
         return low, high

@@ -6,6 +6,7 @@ from services.dashboard.view.alerts import LiveAlerts
 from services.dashboard.view.follow import Follower
 from services.dashboard.view.mentions import Mentions
 from services.dashboard.view.reports import Reports
+from services.dashboard.view.serious import SeriousPosts
 from services.dashboard.view.state import Health
 from services.dashboard.view.texts import Texts
 from shared.events import now
@@ -19,6 +20,7 @@ class View:
     def __init__(self, settings: Settings, rules: Rules) -> None:
         self.alerts = LiveAlerts(settings)
         self.mentions = Mentions(settings.data_dir)
+        self.serious = SeriousPosts(self.mentions)
         self.follower = Follower(settings, self.mentions)
         self.texts = Texts(settings, self.mentions, self.follower.state)
         self.reports = Reports(settings, rules)

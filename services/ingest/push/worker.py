@@ -18,8 +18,8 @@ from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
 from shared import logs
 from shared.broker import require_topics
-from shared.errors import AdrwatchError
 from shared.keyring import Keys, LiveKeyring
+from shared.listening import listen
 from shared.settings import Settings
 from shared.threads import told_to_stop, work_off
 from shared.vocabulary.drugs import default_lexicon
@@ -51,7 +51,8 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     gone = Gone(settings, sources, stop)
     gone.start()
     desks = {name: desk(name, source, settings, stop, drugs, gone, keyring) for name, source in sources.items()}
-    serve = functools.partial(_serve, desks, listen(settings), stop, settings)
+    listening = listen(settings.push_host, settings.push_port, "ADRWATCH_PUSH", _MOST_CONNECTIONS)
+    serve = functools.partial(_serve, desks, listening, stop, settings)
     work_off(
         {name: one.run for name, one in desks.items()} | {"the endpoint": serve},
         stop, settings, log, "a source still waits for the broker; what was promised waits on disk",
@@ -65,19 +66,6 @@ def desk(
     """The desk of one source, under its policy."""
     batch, names = taken_in(name, source, settings, drugs, keys, gone)
     return Desk(source, names, batch, gone, settings, stop)
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The socket of the settings. Raises AdrwatchError where it cannot be had."""
-    host, port = settings.push_host, settings.push_port
-    try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_MOST_CONNECTIONS
-        )
-    except OSError as error:
-        raise AdrwatchError(
-            f"nobody can listen at {host}:{port}: {error.strerror}", fix="set ADRWATCH_PUSH_HOST and ADRWATCH_PUSH_PORT"
-        ) from None
 
 
 def _serve(desks: Mapping[str, Desk], listening: socket.socket, stop: threading.Event, settings: Settings) -> None:

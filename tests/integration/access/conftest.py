@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import argon2.profiles
 import pytest
+from argon2 import PasswordHasher
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp
 
 from services.cases.audit import Trail
 from services.cases.database import Database
+from services.dashboard.access import passwords
 from services.dashboard.access.guard import needs
 from services.dashboard.access.headers import Headers
 from services.dashboard.access.people import People
@@ -71,6 +74,12 @@ def application(place: settings.Settings) -> FastAPI:
     app.add_middleware(SignIn)
     app.add_middleware(Headers)
     return app
+
+
+@pytest.fixture(autouse=True)
+def passwords_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of a second for each, otherwise. What they cost in earnest: tests/unit/dashboard/test_passwords.py."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher.from_parameters(argon2.profiles.CHEAPEST))
 
 
 @pytest.fixture(scope="session")

@@ -210,7 +210,7 @@ def test_a_database_of_another_version_is_refused_until_it_is_upgraded(place, da
     sql("UPDATE alembic_version SET version_num = '0000'")
     done = adrwatch("cases", "list")
     assert "is of version 0000" in done.exception.message
-    sql("UPDATE alembic_version SET version_num = '0007'")
+    sql("UPDATE alembic_version SET version_num = '0008'")
     assert "is up to date" in adrwatch("cases", "upgrade").stdout
     assert adrwatch("cases", "list").exit_code == 0
 
@@ -222,7 +222,8 @@ def test_cases_of_an_earlier_version_get_the_source_of_their_post(place, databas
     sql("DROP TABLE deleted_posts")
     for table in ("traces", "reviews", "people", "sessions", "tokens", "labels", "saved_views"):
         sql(f"DROP TABLE {table}")
-    sql("DROP INDEX ix_comments_dossier_id")
+    for index in ("ix_comments_dossier_id", "audit_by_actor", "audit_by_action", "audit_by_subject", "audit_by_at"):
+        sql(f"DROP INDEX {index}")
     sql("ALTER TABLE comments RENAME COLUMN dossier_id TO case_id")
     sql("CREATE INDEX ix_comments_case_id ON comments (case_id)")
     sql("UPDATE alembic_version SET version_num = '0001'")

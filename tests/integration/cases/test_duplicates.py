@@ -276,6 +276,8 @@ def test_cases_of_an_earlier_version_are_held_against_each_other_after_the_upgra
     first, second = (book.open(dated(number, MOMENT), (), (), "r") for number in (4, 5))
     for table in ("traces", "people", "sessions", "tokens", "labels", "saved_views"):
         sql(f"DROP TABLE {table}")
+    for index in ("actor", "action", "subject", "at"):
+        sql(f"DROP INDEX audit_by_{index}")
     sql("UPDATE alembic_version SET version_num = '0003'")
     assert adrwatch("cases", "upgrade").exit_code == 0
     assert suspected(adrwatch)[first.id, second.id][0][0] == "similar words"

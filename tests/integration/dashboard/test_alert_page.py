@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 from services.cases.audit import read
 from services.cases.casebook import Casebook
 from services.cases.reviews import Reviews
+from services.cases.said import MOST
 from services.dashboard.desk import Desk
 from shared.errors import DependencyAway
 from shared.events import Alert, Concept, Measure, Table, Terms
@@ -83,7 +85,8 @@ def test_a_signal_goes_its_way_and_what_was_done_is_its_history(client: TestClie
     client.post("/alerts/signal-1/comment", data={"text": "ask <the> factory"}, headers=HTMX)
     history = client.get("/alerts/signal-1/history", headers=HTMX).text
     assert "ask &lt;the&gt; factory" in history
-    assert [action for action, _, _ in trail(client)] == ["open", "read", "state", "assign", "comment"]
+    assert [action for action, _, _ in trail(client)] == ["open", "read", "state", "assign", "comment", "read"]
+    assert trail(client)[-1] == ("read", "signal", "comments")
     plain = client.post("/alerts/signal-1/move", data={"state": "closed", "reason": "known"}, follow_redirects=False)
     assert (plain.status_code, plain.headers["Location"]) == (303, "/alerts/signal-1")
     desk = client.app.state.desk  # type: ignore[attr-defined]
@@ -113,6 +116,8 @@ def test_a_case_is_assessed_form_by_form(opened: TestClient) -> None:
     case = case_of(opened)
     assert case.valid == "met"
     assert case.serious is True
+    [listed] = opened.get("/api/v1/alerts", params={"serious": "confirmed"}).json()["items"]
+    assert listed["serious"] == {"word": "yes", "criteria": ["death"], "posts": None}
     assert case.situations == ("pregnancy", "overdose")
     assert (case.who_umc, case.listedness, case.naranjo[:4]) == (
         "possible",
@@ -181,6 +186,27 @@ def test_a_case_leaves_as_a_message_only_when_it_may(opened: TestClient, publish
     refused = opened.post("/alerts/item-3/case.json", data=data)
     assert refused.status_code == 422
     assert "do not allow case exports" in refused.text
+
+
+def test_how_long_a_text_may_be_is_one_limit_on_pages_and_in_the_api(opened: TestClient) -> None:
+    longest = "\U0001f48a" * MOST["narrative"]
+    page = opened.get("/alerts/item-1").text
+    assert f'data-most="{MOST["narrative"]}"' in page
+    form = {name: (None, word) for name, word in {"reason": "x", "narrative": longest}.items()}
+    assert opened.post("/alerts/item-1/assess", files=form, headers=HTMX).status_code == 200
+    assert case_of(opened).narrative == longest
+    long = opened.post("/alerts/item-1/assess", files=form | {"narrative": (None, "a" + longest)}, headers=HTMX)
+    assert (long.status_code, long.headers["X-Field"]) == (422, "narrative")
+    assert "100,000 characters at most" in unquote(long.headers["X-Problem"])
+    assert f'data-most="{MOST["comment"]}"' in opened.get("/alerts/item-1/history", headers=HTMX).text
+    comment = "a" * MOST["comment"]
+    for extra, status in (("", 204), ("b", 422)):
+        answer = opened.post("/api/v1/alerts/item-1/comments", json={"text": comment + extra})
+        assert answer.status_code == status
+        on_list = opened.post("/alerts/comment", data={"ids": ["item-1"], "text": comment + extra}, headers=HTMX)
+        assert on_list.status_code == status
+    assert "4,000 characters at most" in unquote(on_list.headers["X-Problem"])
+    assert "4000 characters" in answer.json()["title"]
 
 
 def test_a_signal_leaves_as_a_listing_without_posts(client: TestClient, publish: Publish) -> None:

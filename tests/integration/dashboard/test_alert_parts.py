@@ -19,7 +19,9 @@ from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.signals.windows import Row, to_ms
 from shared.topics import POSTS
+from tests.integration.cases.items import item
 from tests.integration.dashboard.conftest import Publish
+from tests.integration.dashboard.test_alerts_page import trail
 from tests.integration.dashboard.test_view import World, mention, wait_for
 
 WHEN = now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
@@ -84,6 +86,30 @@ def test_posts_are_shown_with_marks_and_reasons_or_with_why_not(
     assert "Metformin</mark>" not in client.get("/alerts/signal-1/evidence", headers=HTMX).text
 
 
+def test_the_list_and_the_api_say_how_serious_an_alert_is_as_posts_come_and_go(
+    world: World, client: TestClient, publish: Publish
+) -> None:
+    other = msgspec.structs.replace(ALERT, id="signal-2", drug=Concept("DB2", "another"))
+    publish(ALERT, other, item())
+    assert "1 of 3 alerts" in client.get("/alerts?serious=any", headers=HTMX).text
+    fill(world, client, {"own:1": None, "own:2": None, "own:3": None})
+    assert "3 posts: hospitalisation" in client.get("/alerts?serious=any", headers=HTMX).text
+    row = client.get("/alerts/item-1/row", headers=HTMX).text
+    assert "death, medically important" in row
+    world.deletion("own:1")
+    world.producer.flush()
+    view = client.app.state.desk.view  # type: ignore[attr-defined]
+    wait_for(lambda: view.mentions.taken_back("own:1"))
+    assert "2 posts: hospitalisation" in client.get("/alerts/signal-1/row", headers=HTMX).text
+    found = {one["id"]: one["serious"] for one in client.get("/api/v1/alerts").json()["items"]}
+    assert found == {
+        "signal-1": {"word": "suggested", "criteria": ["hospitalisation"], "posts": 2},
+        "signal-2": {"word": "nothing said", "criteria": [], "posts": 0},
+        "item-1": {"word": "suggested", "criteria": ["death", "medically_important"], "posts": None},
+    }
+    assert client.get("/api/v1/alerts", params={"serious": "confirmed"}).json()["items"] == []
+
+
 def test_older_posts_come_page_by_page(world: World, client: TestClient, publish: Publish) -> None:
     publish(ALERT)
     fill(world, client, {f"own:{number}": None for number in range(12)})
@@ -94,6 +120,29 @@ def test_older_posts_come_page_by_page(world: World, client: TestClient, publish
     rest = client.get(older, headers=HTMX).text
     assert rest.count('<article class="post">') == 2
     assert "Show older posts" not in rest
+
+
+def test_the_api_gives_posts_by_policy_page_by_page_and_the_trail_says_who_read_them(
+    world: World, client: TestClient, publish: Publish
+) -> None:
+    publish(ALERT)
+    fill(world, client, {"own:1": None, "own:2": None, "own:3": Terms(aggregates_only=True)})
+    address = "/api/v1/alerts/signal-1/evidence"
+    first = client.get(address, params={"limit": 2})
+    assert first.headers["Cache-Control"] == "no-store"
+    rest = client.get(address, params={"limit": 2, "cursor": first.json()["next"]}).json()
+    assert rest["next"] is None
+    found = {one["post"]: one for one in (*first.json()["items"], *rest["items"])}
+    assert set(found) == {"own:1", "own:2", "own:3"}
+    own = found["own:1"]
+    assert own["text"] == TEXT
+    named = [own["text"][own[span]["start"] : own[span]["end"]] for span in ("drug", "reaction")]
+    assert named == ["Metformin", "vomiting"]
+    assert "one clause" in " ".join(own["why"])
+    assert (found["own:3"]["text"], found["own:3"]["missing"]) == (None, "only aggregates may be kept")
+    assert trail(client)[-2:] == [("read", "signal:signal-1", "evidence")] * 2
+    assert client.get(address, params={"cursor": "WzFd"}).status_code == 404
+    assert len(trail(client)) == 2
 
 
 def test_of_a_single_report_only_its_own_post_is_shown(world: World, client: TestClient, publish: Publish) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import functools
+import html
 import io
+import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,12 @@ from fastapi.testclient import TestClient
 
 from deploy.local.stack import Stack
 from services.dashboard.app import application
-from services.dashboard.view.series import DAY_MS
 from services.dashboard.worker import desk_of
 from shared.settings import Settings
+from shared.signals import wording
 from shared.signals.rules import shipped
+from shared.signals.windows import from_ms
+from shared.topics import DAY_MS
 from tests.integration.dashboard.conftest import Publish
 from tests.integration.dashboard.test_alerts_page import HTMX, SIGNAL
 from tests.integration.dashboard.test_reports import alerting, wait_for
@@ -62,6 +67,34 @@ def test_the_table_is_narrowed_ordered_and_paged_by_its_address(client: TestClie
     assert "/drugs/d2" in narrow
     assert 'value="tic" checked' in narrow
     assert 'value="prr" checked' not in narrow
+
+
+@pytest.mark.parametrize("address", ["/explore?{}&least=1&page=2", "/drugs/d1?{}", "/reactions/r1?{}"])
+def test_a_page_shows_what_there_is_and_asks_for_the_measures_that_take_long(
+    client: TestClient, counted: Any, address: str
+) -> None:
+    first = client.get(address.format(DAYS)).text
+    assert "being computed" in first
+    again = html.unescape(first.split('" hx-trigger="load"')[0].rsplit('hx-get="', 1)[1])
+    part = first.split('hx-select="#')[1].split('"')[0]
+    found = counted.measured(START, END)
+    row = max(found.page(drug="d1", size=999).rows, key=lambda one: one.table.a)
+    whole = client.get(again, headers=HTMX).text
+    assert f'id="{part}"' in whole
+    assert "being computed" not in whole
+    assert (wording.interval(row.measures["ebgm"]) in whole) is ("page=2" not in address)
+    # The same rows, and from then on without waiting.
+    assert first.count("<tr>") == whole.count("<tr>")
+    assert "being computed" not in client.get(address.format(DAYS)).text
+
+
+def test_a_table_without_the_measures_that_take_long_asks_for_nothing_more(client: TestClient, counted: Any) -> None:
+    assert "all-measures" not in client.get(f"/explore?{DAYS}&show=prr,ic").text
+    assert "all-measures" in client.get(f"/explore?{DAYS}&show=prr,ic&sort=eb05").text
+    # What is taken away, and what programs ask for, is whole at once.
+    [pair, *_] = client.get(f"/api/v1/pairs?{DAYS}&least=1&sort=a").json()["items"]
+    assert pair["measures"]["ebgm"]["value"] is not None
+    assert "being computed" not in client.get(f"/explore?{DAYS}").text
 
 
 def test_a_pair_with_an_alert_leads_to_it(client: TestClient, counted: Any, publish: Publish) -> None:
@@ -141,10 +174,73 @@ def test_the_list_of_alerts_shows_the_trend_of_each_pair(client: TestClient, pla
     assert said in client.get("/alerts/signal-1/row", headers=HTMX).text
 
 
+def test_the_chart_of_an_old_alert_shows_its_window(client: TestClient, place: Settings, publish: Publish) -> None:
+    posts = [outcome(f"t:{i}", i * HOUR, ("d1", "r1"), author=f"a{i}") for i in range(3)]
+
+    async def work(worker: Alerting) -> None:
+        await worker.count([*posts, *closing(300 * DAY_MS)])
+        await worker.tick()
+
+    alerting(place, work, shipped())
+    wait_for(lambda: (reports(client).now().closed_until_ms or 0) > START + 250 * DAY_MS)
+    end = from_ms(START + DAY_MS)
+    publish(
+        msgspec.structs.replace(SIGNAL, drug=concept("d1"), reaction=concept("r1"), evaluated_at=end, window_hours=24)
+    )
+    trend = client.get("/alerts/signal-1/trend", headers=HTMX).text
+    assert trend.count("<tr data-at") == 200
+    [inside] = re.findall(r'<tr [^>]*data-n="(\d+)"[^>]* data-in>', trend)
+    assert inside == "3"
+
+
 def test_nothing_in_the_usual_days_is_said_in_words(client: TestClient, counted: Any) -> None:
     # The posts are older than the last days before now, as alerting has closed none.
     assert "No pair fits" in client.get("/explore").text
     assert "Nothing was reported in this time" in client.get("/drugs").text
+    assert "No report of this time counts." in client.get("/drugs/d1").text
+
+
+@pytest.mark.parametrize("closed_hours", [60, 72])
+def test_charts_tables_and_answers_of_a_time_add_up(client: TestClient, place: Settings, closed_hours: int) -> None:
+    posts = [outcome(f"t:{i}", i * HOUR, ("d1", "r1"), author=f"a{i}") for i in range(closed_hours + 3)]
+
+    async def work(worker: Alerting) -> None:
+        await worker.count([*posts, *closing(closed_hours * HOUR)])
+        await worker.tick()
+
+    alerting(place, work, shipped())
+    now = reports(client).now
+    wait_for(lambda: len(now().ledger.at) == len(posts) and now().closed_until_ms is not None)
+    last = -(-(now().closed_until_ms - START) // DAY_MS)
+    wanted = sum((last - 2) * 24 <= i < last * 24 for i in range(len(posts)))
+    page = client.get("/drugs/d1?days=2").text
+    assert sum(map(int, re.findall(r'data-n="(\d+)"', page))) == wanted
+    assert re.findall(r'Rash</a></td><td class="n">(\d+)</td>', page) == [str(wanted)]
+    assert f"2025-06-0{last - 1} to 2025-06-0{last}, whole days of UTC" in page
+    assert f"among {wanted} reports" in client.get("/explore?days=2").text
+    [drug] = client.get("/api/v1/drugs?days=2").json()["items"]
+    for step in ("day", "hour"):
+        answer = client.get(f"/api/v1/series?days=2&step={step}&drug=d1").json()
+        assert sum(point["reports"] for point in answer["points"]) == drug["reports"] == wanted
+        assert (answer["start"], answer["end"]) == (f"2025-06-0{last - 1}T00:00:00Z", f"2025-06-0{last + 1}T00:00:00Z")
+
+
+def test_what_is_not_read_yet_is_not_called_nothing(place: Settings) -> None:
+    # It takes connections and says nothing.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = place.model_copy(update={"redis_url": f"redis://127.0.0.1:{silent.getsockname()[1]}/0"})
+        browser = TestClient(application(functools.partial(desk_of, settings)), base_url="http://127.0.0.1:8480")
+        with browser as client:
+            for address in ("/drugs/d1", "/reactions/r1", "/drugs?q=d1", "/explore"):
+                text = client.get(address).text
+                assert "Reports are still being read" in text
+                for nothing in (
+                    "No report of this time counts",
+                    "Nothing was reported",
+                    "othing is reported",
+                    "No pair",
+                ):
+                    assert nothing not in text
 
 
 def test_while_redis_is_away_pages_say_from_when_counts_are(place: Settings, tmp_path: Path) -> None:

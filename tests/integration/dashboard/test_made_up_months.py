@@ -9,10 +9,10 @@ from services.cases.casebook import Casebook
 from services.cases.database import Database
 from services.cases.reviews import Reviews
 from services.dashboard.view.mentions import Wanted
-from services.dashboard.view.series import DAY_MS
 from services.dashboard.view.view import View
 from shared.settings import Settings
 from shared.signals.rules import load_rules
+from shared.topics import DAY_MS
 from tests.benchmarks.dashboard_data import Sizes, fill
 
 PATIENCE = 60.0

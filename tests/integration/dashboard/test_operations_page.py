@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +17,15 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from services.cases.audit import read
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.app import application
+from services.dashboard.operations import letters
 from services.dashboard.worker import desk_of
+from services.ingest.dead_letters import replay
 from shared import settings
 from shared.events import DeadLetter, Outcome, encode, now
+from shared.topics import ALERTS
+from tests.integration.cases.items import item
 from tests.integration.dashboard.conftest import PATIENCE
+from tests.integration.dashboard.test_view import WHEN, World, mention
 
 LETTER = DeadLetter(
     id="x.posts:1:4:screen", reason="schema", detail="not a Post", stage="screen", topic="", partition=1, offset=4,
@@ -69,6 +75,24 @@ def test_the_page_says_what_flows_and_how_each_part_stands(
     part = client.get("/operations/now").text
     assert "<html" not in part
     assert "half within" in part
+
+
+def test_how_long_it_took_from_posts_to_alerts_is_shown_by_source(
+    client: TestClient, kafka: str, place: settings.Settings
+) -> None:
+    assert "No post of the last day" in until(client, "/operations", "No post of the last day")
+    world = World(place, kafka)
+    world.post("own:1")
+    world.producer.flush()
+    world.mentions(mention("own:1"))
+    world.write(ALERTS, "item-1", msgspec.structs.replace(item(), episode=WHEN, evaluated_at=WHEN))
+    world.producer.flush()
+    page = until(client, "/operations/now", "<b>single report</b>")
+    assert "<b>mention</b>" in page
+    assert "<td><b>own</b></td>" in page
+    # Five hours ago it was written; the steps are of 5 %.
+    assert re.search(r'<td class="n">5(\.\d+)? h</td>', page)
+    world.producer.close()
 
 
 def test_what_is_away_is_shown_as_away_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +149,29 @@ def test_a_letter_is_sent_back_once_with_a_reason_and_rows_of_the_audit_trail(
     assert rows[2][0] == "replayed"
     assert '"replayed": 1' in rows[2][2]
     assert "our own words" not in str(rows)
+
+
+def test_letters_are_sent_back_batch_by_batch_and_what_was_done_before_is_not(
+    client: TestClient, bury: Callable[..., DeadLetter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "_BYTES_AT_ONCE", 3 * len(encode(LETTER)))
+    parts: list[int] = []
+
+    def noting(batch: Any, *others: Any) -> Any:
+        parts.append(len(batch))
+        return replay(batch, *others)
+
+    monkeypatch.setattr(letters, "replay", noting)
+    for number in range(7):
+        bury(id=f"x.posts:1:{number}:screen", offset=number)
+    bury(id="x.posts:1:0:screen", offset=0, detail="once more")
+    bury(id="x:line", topic="file.jsonl", partition=-1, stage="ingest", reason="bad-time")
+    done = client.post("/operations/dead-letters/replay", data={"everything": "true", "why": "the reader was mended"})
+    assert "8 chosen: 7 replayed, 7 marked done, 1 skipped, 0 failed" in done.text
+    assert sum(parts) == 8
+    assert max(parts) <= 4
+    again = client.post("/operations/dead-letters/replay", data={"everything": "true", "why": "the reader was mended"})
+    assert "1 chosen: 0 replayed" in again.text
 
 
 def test_who_may_not_see_evidence_sees_no_words_and_who_may_not_replay_does_not(

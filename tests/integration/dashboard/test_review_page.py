@@ -102,3 +102,21 @@ def test_what_is_skipped_does_not_come_again(client: TestClient) -> None:
     assert client.post("/review/label", data={"post": "0" * 20, "said": "1"}).status_code == 422
     assert client.post("/review/undo").status_code == 422
     assert labels(client).all() == []
+
+
+@pytest.mark.usefixtures("waits")
+def test_programs_label_as_people_do(client: TestClient) -> None:
+    waiting = client.get("/api/v1/labels/next")
+    assert waiting.headers["Cache-Control"] == "no-store"
+    assert waiting.json() == {"post": NAME, "text": TEXT, "language": None, "probability": 0.5, "left": 1}
+    mark = {"start": 25, "end": 28, "type": "reaction"}
+    outside = client.put(f"/api/v1/labels/{NAME}", json={"label": True, "spans": [mark | {"end": 99}]})
+    assert outside.status_code == 409
+    assert "outside the text" in outside.json()["title"]
+    assert client.put(f"/api/v1/labels/{NAME}", json={"label": True, "spans": [mark]}).status_code == 204
+    [said] = client.get("/api/v1/labels").json()["items"]
+    assert (said["post"], said["label"], said["spans"], said["sampled"]) == (NAME, True, [mark], 1.0)
+    assert TEXT not in str(said)
+    assert client.get("/api/v1/labels", params={"assessor": "another"}).json()["items"] == []
+    assert client.get("/api/v1/labels/next").json()["post"] is None
+    assert client.put(f"/api/v1/labels/{'0' * 20}", json={"label": False}).status_code == 409

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
+from services.dashboard.view.file import FILE
 from services.dashboard.view.follow import Follower
-from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted
+from services.dashboard.view.mentions import Found, Mentions, Read, Wanted
 from services.dashboard.view.texts import Missing, Texts
-from shared.events import Concept, Deletion, Event, Mention, Post, Span, Terms, encode, now
+from shared.events import Alert, Concept, Deletion, Event, Mention, Post, Span, Terms, encode, now
 from shared.settings import Settings
-from shared.topics import DELETION_HEADER, DELETIONS, MENTIONS, POSTS, Topic, partition_of
+from shared.signals.windows import to_ms
+from shared.topics import ALERTS, DELETION_HEADER, DELETIONS, MENTIONS, POSTS, VERSION_HEADER, Topic, partition_of
 from tests import topics
 
 PATIENCE = 60.0
@@ -40,10 +42,12 @@ class World:
         self.settings = settings
         self.producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
 
-    def write(self, topic: Topic, key: str, event: Event | None, *headers: tuple[str, bytes]) -> None:
+    def write(
+        self, topic: Topic, key: str, event: Event | None, *headers: tuple[str, bytes], at: int | None = None
+    ) -> None:
         name, partition = topic.name(self.settings.topic_prefix), partition_of(key, topic.partitions)
         value = None if event is None else encode(event)
-        self.producer.send(name, value, key.encode(), list(headers), partition)
+        self.producer.send(name, value, key.encode(), list(headers), partition, at)
 
     def post(self, post: str) -> None:
         text = f"DrugOne gave me a rash, says {post}"
@@ -52,6 +56,11 @@ class World:
     def mentions(self, *found: Mention) -> None:
         for one in found:
             self.write(MENTIONS, one.id, one)
+
+    def version(self, found: Mention, version: int, partition: int = 0) -> None:
+        """A mention of the version of its post that was written then, however late the pipeline writes it."""
+        name, header = MENTIONS.name(self.settings.topic_prefix), (VERSION_HEADER, str(version).encode())
+        self.producer.send(name, encode(found), found.id.encode(), [header], partition)
 
     def deletion(self, post: str) -> None:
         deletion = Deletion(id=post, deleted_at=now())
@@ -126,6 +135,46 @@ def test_evidence_and_texts_are_there_and_go_when_posts_are_taken_back(world: Wo
         texts.close()
 
 
+@pytest.mark.parametrize("deletion_first", [True, False])
+def test_an_edit_takes_what_was_before_it_and_no_more_in_whatever_order_topics_are_read(
+    world: World, deletion_first: bool
+) -> None:
+    edited_at = to_ms(WHEN)
+    before, after = edited_at - 1, edited_at + 1
+    deletion = Deletion(id="own:1", deleted_at=WHEN, requested_at=WHEN, edited=True)
+
+    def edit() -> None:
+        world.write(DELETIONS, "own:1", deletion, at=edited_at)
+
+    def write() -> None:
+        world.version(mention("own:1", name="old"), before)
+        world.version(mention("own:1", name="new"), after)
+        # As a pipeline writes it that says no version.
+        world.write(MENTIONS, "unsaid", mention("own:1", name="unsaid"), at=before)
+        # The same places in both versions, in partitions that are read in any order.
+        world.version(mention("own:1", 7, name="both"), after, partition=1)
+        world.version(mention("own:1", 3, name="both"), before, partition=2)
+
+    def last(name: str) -> None:
+        world.mentions(mention(f"own:{name}", name=name))
+        world.producer.flush()
+        wait_for(lambda: name in names(mentions) and follower.state.behind == 0)
+
+    with followed(world.settings) as (mentions, follower):
+        for step, do in enumerate((edit, write) if deletion_first else (write, edit)):
+            do()
+            last(f"step-{step}")
+        wait_for(lambda: {one.id for one in mentions.of_post("own:1")} == {"new", "both"})
+        # What is read late of the old version does not come back.
+        write()
+        last("late")
+        assert {one.id for one in mentions.of_post("own:1")} == {"new", "both"}
+        both = mentions.get("both")
+        assert both is not None
+        assert both.created_at == WHEN + timedelta(minutes=7)
+        assert not mentions.taken_back("own:1")
+
+
 def test_it_goes_on_where_it_was_and_a_crash_repeats_and_loses_nothing(world: World) -> None:
     world.mentions(mention("own:1"))
     world.producer.flush()
@@ -134,7 +183,7 @@ def test_it_goes_on_where_it_was_and_a_crash_repeats_and_loses_nothing(world: Wo
     # What only this file knows shows that it was not made anew.
     mentions = Mentions(world.settings.data_dir)
     mark = mention("own:mark")
-    mentions.take(Read(mentions=[(0, 0, mark.id, mark)]))
+    mentions.take(Read(mentions=[Found(0, 0, mark.id, 0, mark)]))
 
     class KilledError(Exception):
         pass
@@ -144,7 +193,7 @@ def test_it_goes_on_where_it_was_and_a_crash_repeats_and_loses_nothing(world: Wo
         raise KilledError
 
     before, late = mentions.positions(), mention("own:2")
-    broken = Read(mentions=[(0, 1, late.id, late)])
+    broken = Read(mentions=[Found(0, 1, late.id, 0, late)])
     object.__setattr__(broken, "positions", rows())
     with pytest.raises(KilledError):
         mentions.take(broken)
@@ -156,6 +205,30 @@ def test_it_goes_on_where_it_was_and_a_crash_repeats_and_loses_nothing(world: Wo
     with followed(world.settings) as (mentions, _):
         wait_for(lambda: mentions.get(late.id) is not None)
         assert {"m-own:1", "m-own:2", "m-own:mark"} == set(names(mentions))
+
+
+def test_how_long_posts_took_is_known_from_their_records_and_again_once_the_file_is_gone(world: World) -> None:
+    world.post("own:1")
+    world.producer.flush()
+    world.mentions(mention("own:1"), mention("own:1", name="m-again"))
+    alert = Alert(
+        id="signal", kind="disproportionality", drug=Concept("DB1", "Drug one"), reaction=Concept("HP:1", "Rash"), episode=WHEN,
+        evaluated_at=WHEN, rules=("evans",), rule_version="1", examples=("own:1",), window_hours=24,
+    )  # fmt: skip
+    world.write(ALERTS, alert.id, alert)
+    world.write(ALERTS, alert.id, alert)
+    world.producer.flush()
+
+    def told(mentions: Mentions) -> dict[tuple[str, str], int]:
+        return {(one.until, one.since): one.n for one in mentions.delays(0) if one.source == "own"}
+
+    wanted = {(until, since): 1 for until in ("mention", "disproportionality") for since in ("written", "arrived")}
+    for _ in range(2):
+        with followed(world.settings) as (mentions, _follower):
+            wait_for(lambda found=mentions: told(found) == wanted)  # type: ignore[misc]
+            # They were written, and taken in, five hours ago.
+            assert all(5 * 3600 <= one.p50 <= 5.5 * 3600 for one in mentions.delays(0))
+        (world.settings.data_dir / FILE).unlink()
 
 
 def test_it_is_made_anew_for_other_topics_and_for_a_file_that_is_none(world: World, kafka: str) -> None:

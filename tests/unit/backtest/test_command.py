@@ -250,6 +250,8 @@ def test_results_can_be_evaluated_again_without_models_and_give_the_same_alerts(
     assert later == [alert for alert in first["alerts"] if alert["evaluated_at"] >= "2026-06-01T12:00"] != []
     earlier = json.loads(run("found", "--rules", easy, "--json", "--to", "2026-06-01T12:00Z")[1])
     assert earlier["account"]["posts"] == 12
+    day = ("--from", "2026-06-01", "--to", "2026-06-01")
+    assert json.loads(run("found", "--rules", easy, "--json", *day)[1])["account"]["posts"] == 24
     assert Path("page.html").read_text().count("<svg") == 3
     code, _, err = run("found", "--report", "page.html")
     assert (code, "--report" in err) == (2, True)
@@ -284,7 +286,8 @@ def command(*words: str) -> str:
         ([], "either files or a topic"),
         (["posts.jsonl", "--topic", "posts"], "either files or a topic"),
         (["posts.jsonl", "--from", "2026-06-01"], "--from and --to are for topics"),
-        (["--topic", "outcomes", "--from", "soon"], "--from 'soon' is no time"),
+        (["--topic", "outcomes", "--from", "soon"], "--from 'soon' is no day or time"),
+        (["--topic", "outcomes", "--from", "2026-06-02", "--to", "2026-06-01"], "--to is not after --from"),
         (["--topic", "outcomes", "--against-models", "1"], "decided by their models already"),
         (["--topic", "posts", "--limit", "1"], "--limit is for files"),
         (["posts.jsonl", "--against-models", "nothing"], "nothing is no version"),

@@ -10,8 +10,9 @@ from scipy.stats import nbinom
 
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.heat import heat
+from services.dashboard.view.measured import MEASURES, SLOW
 from services.dashboard.view.movers import movers
-from services.dashboard.view.series import DAY_MS, series, trends
+from services.dashboard.view.series import series, trends
 from shared.errors import AdrwatchError
 from shared.events import UNMAPPED
 from shared.signals.findings import look_at
@@ -19,6 +20,7 @@ from shared.signals.reports import row_of
 from shared.signals.rules import shipped
 from shared.signals.window_measures import WindowMeasures
 from shared.signals.windows import Row
+from shared.topics import DAY_MS
 from tests.unit.alerting.world import LABELS, START, several_days, small_rules
 from tests.unit.signals.signal_rows import HOUR, ledger_of, row
 
@@ -75,6 +77,25 @@ def test_pairs_come_in_any_order_and_page_by_page(days: Counted) -> None:
     assert "eb05" in raised.value.fix
     with pytest.raises(AdrwatchError, match="whole number of hours"):
         days.measured(START + 1, END)
+
+
+def test_what_takes_long_is_absent_until_somebody_asked_for_it_and_all_else_is_there(days: Counted) -> None:
+    fresh = Counted(days.ledger, RULES, LABELS)
+    first = fresh.at_once(START, END)
+    assert first.computing == SLOW
+    assert fresh.at_once(START, END) is first
+    whole = fresh.measured(START, END)
+    assert fresh.at_once(START, END) is whole
+    assert (whole.computing, whole.columns.keys()) == ((), first.columns.keys())
+    slow = {column for name in SLOW for column in MEASURES[name]}
+    for name, values in first.columns.items():
+        if name in slow:
+            assert np.isnan(values).all()
+            assert np.isfinite(whole.columns[name]).any()
+        else:
+            np.testing.assert_array_equal(values, whole.columns[name])
+    with pytest.raises(AdrwatchError, match="whole number of hours"):
+        fresh.at_once(START + 1, END)
 
 
 def test_a_window_in_which_nothing_changed_is_not_measured_again(days: Counted) -> None:

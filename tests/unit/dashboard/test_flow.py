@@ -101,7 +101,7 @@ def test_a_disk_without_room_is_told() -> None:
 
 def test_letters_are_chosen_by_id_stage_and_reason() -> None:
     lines = [
-        Line(name, now(), stage, reason, "", "adr.posts", 0, 1, 1, 0, 0)
+        Line(name, now(), stage, reason, "", "adr.posts", 0, 1, 1, 0, 0, 0)
         for name, stage, reason in (("a", "screen", "schema"), ("b", "screen", "poison"), ("c", "classify", "schema"))
     ]
     assert [one.id for one in chosen(lines, (), "", "schema")] == ["a", "c"]

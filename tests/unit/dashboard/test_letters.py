@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 
 from services.dashboard.access.rights import Person, Role, rights_of
-from services.dashboard.operations import letters
+from services.dashboard.operations import letters, tail
 from services.dashboard.operations.letters import Letters
 from services.dashboard.pages import operations
 from services.ingest.dead_letters import open_inbox
@@ -32,7 +32,7 @@ def stored(name: str, offset: int) -> Stored:
 class Reader:
     """A topic of three letters, of which one is done."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         pass
 
     def __enter__(self) -> Self:
@@ -55,6 +55,7 @@ def test_one_letter_is_read_without_the_others(monkeypatch: pytest.MonkeyPatch) 
         return open_inbox(kept)
 
     monkeypatch.setattr(letters, "TopicReader", Reader)
+    monkeypatch.setattr(tail, "TopicReader", Reader)
     monkeypatch.setattr(letters, "open_inbox", noting)
     there = Letters(current())
     assert there.one("b").letter.payload == b"b"
@@ -76,7 +77,9 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
 def desk(send_back: Any) -> Any:
     lines = [letters._line(held) for held in open_inbox(stored(name, 0) for name in "ab").letters.values()]
     inbox = SimpleNamespace(lines=lambda: lines, send_back=send_back)
-    return SimpleNamespace(operations=SimpleNamespace(letters=inbox), trail=None, database=None)
+    return SimpleNamespace(
+        operations=SimpleNamespace(letters=inbox), trail=None, database=None, needs_kafka=lambda: None
+    )
 
 
 def test_the_trail_names_what_is_there_and_that_a_replay_failed(rows: list[tuple[str, str, str]]) -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from services.dashboard.view import follow
 from services.dashboard.view import state as states
-from services.dashboard.view.mentions import FILE, Mentions, Read, Wanted, key_of
+from services.dashboard.view.file import FILE
+from services.dashboard.view.mentions import Found, Mentions, Read, Wanted, key_of
 from services.dashboard.view.state import State
 from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway
@@ -37,7 +38,7 @@ def mention(name: str, post: str, minutes: int = 0, drug: str = "d1", reaction: 
 
 
 def read(*found: Mention, at: int = 0, **fields: Any) -> Read:
-    return Read(mentions=[(0, at + i, one.id, one) for i, one in enumerate(found)], **fields)
+    return Read(mentions=[Found(0, at + i, one.id, at + i, one) for i, one in enumerate(found)], **fields)
 
 
 @pytest.fixture
@@ -206,10 +207,10 @@ def test_a_later_version_of_an_edited_post_appears(file: Mentions) -> None:
     edited = Read()
     value = encode(deletion)
     tombstone = SimpleNamespace(key=b"x:1", value=None, offset=4, headers=[(DELETION_HEADER, value)])
-    follow._take(DELETIONS.suffix, SimpleNamespace(key=b"x:1", value=value), edited)
+    follow._take(DELETIONS.suffix, SimpleNamespace(key=b"x:1", value=value, timestamp=3), edited)
     follow._take(POSTS.suffix, tombstone, edited)
     file.take(edited)
     assert (file.of_post("x:1"), file.place("x:1"), file.taken_back("x:1")) == ([], None, False)
-    file.take(read(mention("n", "x:1"), posts=[("x:1", 5)]))
+    file.take(read(mention("n", "x:1"), at=5, posts=[("x:1", 5)]))
     assert [one.id for one in file.of_post("x:1")] == ["n"]
     assert file.place("x:1") is not None

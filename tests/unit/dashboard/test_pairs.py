@@ -17,9 +17,9 @@ from services.dashboard.pairs import PAGE, Query, export, page
 from services.dashboard.spans import span
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.measured import MEASURES
-from services.dashboard.view.series import DAY_MS
 from shared.errors import AdrwatchError
 from shared.signals.reports import row_of
+from shared.topics import DAY_MS
 from tests.unit.alerting.world import LABELS, START, several_days, small_rules
 from tests.unit.signals.signal_rows import ledger_of
 

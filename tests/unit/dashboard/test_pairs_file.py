@@ -10,8 +10,8 @@ import duckdb
 
 from services.dashboard.pairs import Query, export
 from services.dashboard.view.counted import Counted
-from services.dashboard.view.series import DAY_MS
 from shared.signals.reports import row_of
+from shared.topics import DAY_MS
 from tests.unit.alerting.world import LABELS, START, several_days, small_rules
 from tests.unit.signals.signal_rows import ledger_of
 

@@ -6,6 +6,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import argon2
+import argon2.profiles
 import pytest
 
 from services.dashboard.access import passwords
@@ -30,6 +32,16 @@ class Slow:
 
     def verify(self, hashed: str, _: str) -> bool:
         return bool(self.hash(hashed))
+
+
+def test_a_password_is_kept_by_argon2id_with_what_rfc_9106_wants_of_little_memory() -> None:
+    hashed = passwords.kept("correct horse battery staple")
+    assert argon2.extract_parameters(hashed) == argon2.profiles.RFC_9106_LOW_MEMORY
+    assert hashed.startswith("$argon2id$")
+    assert passwords.fits(hashed, "correct horse battery staple")
+    assert not passwords.fits(hashed, "correct horse battery stable")
+    assert not passwords.outdated(hashed)
+    assert passwords.outdated(argon2.PasswordHasher(time_cost=1).hash("correct horse battery staple"))
 
 
 @pytest.fixture

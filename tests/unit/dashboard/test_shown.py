@@ -34,6 +34,9 @@ class Desk:
         self.database, self.trail = Database.opened(self.settings), Trail.of(self.settings)
         self.review = self.view = self.texts = self
 
+    def needs_kafka(self) -> None:
+        """It is there."""
+
     def all(self) -> list[Drawn]:
         """What waits for review."""
         return [Drawn(POST.id, derived_id(POST.id), 0.5, 1.0, 0.1)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.spans import last_day, span
+from services.dashboard.spans import span
 from shared.errors import AdrwatchError
-from shared.signals.rules import HOUR_MS
 from shared.signals.windows import to_ms
+from shared.topics import DAY_MS
 
 CLOSED = to_ms(datetime(2026, 3, 10, 14, tzinfo=UTC))
 
@@ -20,33 +20,34 @@ def at(day: int, month: int = 3) -> datetime:
     return datetime(2026, month, day, tzinfo=UTC)
 
 
-def test_the_last_days_end_where_alerting_has_closed() -> None:
+def test_the_last_days_are_whole_and_end_with_the_one_that_alerting_has_come_to() -> None:
     usual = span({}, CLOSED)
-    assert (usual.end_ms, usual.days, usual.words) == (CLOSED, 28, {})
-    assert usual.end_ms - usual.start_ms == 28 * 24 * HOUR_MS
+    assert (usual.end, usual.days, usual.words) == (at(11), 28, {})
+    assert usual.end_ms - usual.start_ms == 28 * DAY_MS
     week = span({"days": "7"}, CLOSED)
-    assert (week.start, week.words) == (datetime(2026, 3, 3, 14, tzinfo=UTC), {"days": "7"})
-    first, last = week.whole_days
-    assert (first, last) == (to_ms(at(3)), to_ms(at(11)))
+    assert (week.start, week.end, week.last, week.words) == (at(4), at(11), date(2026, 3, 10), {"days": "7"})
+    # Of the next day nothing is closed yet.
+    assert span({"days": "7"}, to_ms(at(11))) == week
+    assert span({"days": "7"}, to_ms(at(11)) + 1).last == date(2026, 3, 11)
 
 
 def test_days_are_whole_and_the_last_one_is_in_it() -> None:
     both = span({"from": "2026-03-01", "to": "2026-03-04"}, CLOSED)
     assert (both.start, both.end, both.days) == (at(1), at(5), None)
-    assert last_day(both) == date(2026, 3, 4)
+    assert both.last == date(2026, 3, 4)
     assert both.words == {"from": "2026-03-01", "to": "2026-03-04"}
     since = span({"from": "2026-03-01"}, CLOSED)
-    assert (since.start, since.end_ms) == (at(1), CLOSED)
+    assert (since.start, since.end) == (at(1), at(11))
     until = span({"to": "2026-03-04"}, CLOSED, 7)
     assert (until.start, until.end) == (at(26, 2), at(5))
     # Days before numbers of days: an address with both was typed in.
     assert span({"from": "2026-03-01", "to": "2026-03-04", "days": "7"}, CLOSED) == both
 
 
-def test_before_anything_was_closed_it_ends_at_the_hour() -> None:
-    now = span({}, None)
-    assert now.end_ms % HOUR_MS == 0
-    assert now.start < datetime.now(UTC)
+def test_before_anything_was_closed_it_ends_with_today() -> None:
+    found = span({}, None)
+    assert found.start < datetime.now(UTC) - timedelta(days=27)
+    assert datetime.now(UTC) - timedelta(days=1) < found.end
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,11 @@ def test_a_wrong_word_is_named_with_what_to_write(words: dict[str, str], named: 
 
 
 @given(st.dictionaries(st.sampled_from(["from", "to", "days"]), st.text(max_size=12) | st.dates().map(str)))
-def test_any_words_are_whole_hours_whose_own_words_mean_the_same_or_a_mendable_error(words: dict[str, str]) -> None:
+def test_any_words_are_whole_days_whose_own_words_mean_the_same_or_a_mendable_error(words: dict[str, str]) -> None:
     try:
         found = span(words, CLOSED)
     except AdrwatchError:
         return
     assert found.start_ms < found.end_ms
-    assert found.start_ms % HOUR_MS == found.end_ms % HOUR_MS == 0
+    assert found.start_ms % DAY_MS == found.end_ms % DAY_MS == 0
     assert span(found.words, CLOSED) == found

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.triage import PAGE, SORTS, Line, Query, chosen, paged
+from services.dashboard.triage import PAGE, SORTS, Line, Ordered, Query, chosen, paged
+from services.dashboard.view.serious import NONE, Tally
 from shared.cases.model import Case
 from shared.cases.review import review_of
 from shared.errors import AdrwatchError
@@ -26,7 +27,13 @@ def line(name: str = "one", drug: str = "sertraline", **changes: Any) -> Line:
         episode=NOON, evaluated_at=NOON, rules=("evans",), rule_version="1", examples=(), table=Table(5, 4, 3, 99), authors=5,
         measures=changes.pop("measures", {}), lane=changes.pop("lane", "signal"),
     )  # fmt: skip
-    return Line(alert, changes.pop("since", NOON), changes.pop("dossier", None), changes.pop("listed", None))
+    return Line(
+        alert,
+        changes.pop("since", NOON),
+        changes.pop("dossier", None),
+        changes.pop("listed", None),
+        changes.pop("posts", NONE),
+    )
 
 
 def names(lines: list[Line]) -> list[str]:
@@ -35,9 +42,9 @@ def names(lines: list[Line]) -> list[str]:
 
 def test_search_looks_into_names_without_case_and_knows_ids() -> None:
     lines = [line("a", "Sertraline"), line("b", "metformin")]
-    assert names(chosen(lines, Query(q="SERTRA"), "me")) == ["a"]
-    assert names(chosen(lines, Query(q="insom"), "me")) == ["a", "b"]
-    assert names(chosen(lines, Query(q="b"), "me")) == ["b"]
+    assert names(chosen(Ordered(lines), Query(q="SERTRA"), "me")) == ["a"]
+    assert names(chosen(Ordered(lines), Query(q="insom"), "me")) == ["a", "b"]
+    assert names(chosen(Ordered(lines), Query(q="b"), "me")) == ["b"]
 
 
 def test_mine_nobody_s_and_somebody_s_are_told_apart() -> None:
@@ -45,9 +52,9 @@ def test_mine_nobody_s_and_somebody_s_are_told_apart() -> None:
         line(name, dossier=review_with(name, assignee)) for name, assignee in (("a", "me myself"), ("b", "you"))
     )
     lines = [mine, other, line("c")]
-    assert names(chosen(lines, Query(assignee="me"), "me myself")) == ["a"]
-    assert names(chosen(lines, Query(assignee="nobody"), "me myself")) == ["c"]
-    assert names(chosen(lines, Query(assignee="you"), "me myself")) == ["b"]
+    assert names(chosen(Ordered(lines), Query(assignee="me"), "me myself")) == ["a"]
+    assert names(chosen(Ordered(lines), Query(assignee="nobody"), "me myself")) == ["c"]
+    assert names(chosen(Ordered(lines), Query(assignee="you"), "me myself")) == ["b"]
 
 
 def review_with(name: str, assignee: str | None, state: str = "new") -> Any:
@@ -60,8 +67,8 @@ def test_open_are_all_that_are_not_closed() -> None:
         line("b", dossier=review_with("b", None, "closed")),
         line("c", dossier=review_with("c", None, "triaged")),
     ]
-    assert names(chosen(lines, Query(state="open"), "me")) == ["a", "c"]
-    assert names(chosen(lines, Query(state="closed"), "me")) == ["b"]
+    assert names(chosen(Ordered(lines), Query(state="open"), "me")) == ["a", "c"]
+    assert names(chosen(Ordered(lines), Query(state="closed"), "me")) == ["b"]
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -70,7 +77,7 @@ def test_those_without_the_measure_stand_last_in_both_orders(order: str) -> None
         line("none"), line("absent", measures={"ebgm": Measure(None)}), line("low", measures={"ebgm": Measure(3.0, 1.0, 9.0)}),
         line("high", measures={"ebgm": Measure(2.5, 2.0, 3.0)}),
     ]  # fmt: skip
-    found = names(chosen(lines, Query(sort="ebgm", order=order), "me"))
+    found = names(chosen(Ordered(lines), Query(sort="ebgm", order=order), "me"))
     assert found[:2] == (["low", "high"] if order == "asc" else ["high", "low"])
     assert set(found[2:]) == {"none", "absent"}
 
@@ -84,11 +91,33 @@ def test_the_earliest_deadline_is_the_first_that_is_due() -> None:
         )  # fmt: skip
         return line(name, dossier=there)
 
-    assert names(chosen([case("late", 5), line("none"), case("soon", 1)], Query(sort="due"), "me")) == [
+    assert names(chosen(Ordered([case("late", 5), line("none"), case("soon", 1)]), Query(sort="due"), "me")) == [
         "soon",
         "late",
         "none",
     ]
+
+
+def test_what_a_person_confirmed_comes_before_what_many_posts_suggest_and_that_before_what_was_rejected() -> None:
+    def case(name: str, **seriousness: Any) -> Line:
+        there = Case(
+            id=name, opened_at=NOON, opened_by="me", drug=Concept("DB:1", "x"), reaction=Concept("HP:1", "y"),
+            seriousness=seriousness,
+        )  # fmt: skip
+        return line(name, dossier=there)
+
+    lines = [
+        line("nothing"), line("one", posts=Tally(1, {"death": 1})), line("many", posts=Tally(7, {"disability": 5, "death": 3})),
+        case("no", death="rejected"), case("yes", death="rejected", disability="confirmed"), case("unjudged"),
+        case("suggested", death="rejected", hospitalisation="suggested"),
+    ]  # fmt: skip
+    ordered = ["yes", "many", "one", "suggested", "unjudged", "no", "nothing"]
+    assert names(chosen(Ordered(lines), Query(sort="serious"), "me")) == ordered
+    assert names(chosen(Ordered(lines), Query(serious="any", sort="serious"), "me")) == ordered[:4]
+    assert names(chosen(Ordered(lines), Query(serious="confirmed"), "me")) == ["yes"]
+    assert {one.alert.id: one.criteria for one in lines if one.criteria} == {
+        "one": ("death",), "many": ("disability", "death"), "yes": ("disability",), "suggested": ("hospitalisation",),
+    }  # fmt: skip
 
 
 @given(st.lists(st.integers(0, 400), max_size=6), st.integers(-3, 20))
@@ -111,6 +140,7 @@ def test_an_address_says_what_differs_and_another_order_begins_at_the_first_page
 @pytest.mark.parametrize(
     ("given", "named"),
     [({"page": "-1"}, "page"), ({"page": "٣"}, "page"), ({"sort": "x"}, "sort"), ({"lane": "fast"}, "lane"),
+     ({"serious": "very"}, "serious"),
      ({"reports": "1e9"}, "reports")],
 )  # fmt: skip
 def test_a_word_that_is_none_is_named(given: dict[str, str], named: str) -> None:
@@ -120,4 +150,4 @@ def test_a_word_that_is_none_is_named(given: dict[str, str], named: str) -> None
 
 def test_every_column_sorts_a_line_of_which_little_is_known() -> None:
     for sort in SORTS:
-        assert names(chosen([line(since=None)], Query(sort=sort), "me")) == ["one"]
+        assert names(chosen(Ordered([line(since=None)]), Query(sort=sort), "me")) == ["one"]

@@ -11,8 +11,8 @@ from fastapi import HTTPException
 
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.api import models
+from services.dashboard.listing import seen_by
 from services.dashboard.opened import found
-from services.dashboard.pages.alerts import seen_by
 from services.dashboard.triage import Line
 from shared.cases.model import Case
 from shared.events import Alert, Concept

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import structs
 
@@ -22,14 +23,14 @@ from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
 from shared.text.clean import fingerprint
-from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, partition_of
+from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def record(value: bytes | None, offset: int = 0, partition: int = 2) -> Record:
-    return Record("adr.posts", partition, offset, b"k", value)
+    return Record("adr.posts", partition, offset, b"k", value, written_ms=1_000 + offset)
 
 
 def post(name: str, text: str) -> bytes:
@@ -79,6 +80,11 @@ async def test_twins_of_one_id_are_treated_alike_in_one_batch_and_in_two(handler
     together = await handler.handle([first, second])
     apart = [*(await handler.handle([first])).outputs, *(await handler.handle([second])).outputs]
     assert {output.value for output in together.outputs} == {output.value for output in apart}
+    # Each mention says of which of the two it is.
+    mentions = {decode(one.value, Mention).reaction.label: one.headers for one in of(together.outputs, MENTIONS)}
+    assert mentions == {
+        "Vomiting": ((VERSION_HEADER, b"1000"),), "Diarrhea": ((VERSION_HEADER, b"1001"),),
+    }  # fmt: skip
 
 
 async def test_without_gates_every_post_has_a_probability_and_the_same_is_reported(
@@ -163,6 +169,7 @@ async def test_where_only_aggregates_may_be_kept_the_counts_stay_and_the_post_go
         )
         for found in (open_, shut)
     )
+    assert {one.headers for one in of(shut.outputs, MENTIONS)} == {()}
     # What is counted is the same.
     assert after[1].pairs == before[1].pairs != ()
     assert {(one.drug, one.reaction) for one in after[0]} == {(one.drug, one.reaction) for one in before[0]}
@@ -250,6 +257,24 @@ async def test_screened_posts_are_counted_by_reason(handler: PostHandler) -> Non
     before = counted.get()
     await handler.handle([record(post("1", "nothing here")), record(post("2", "nothing there"))])
     assert counted.get() == before + 2
+
+
+async def test_the_time_from_a_post_to_its_outcome_is_noted_unless_it_was_replayed(handler: PostHandler) -> None:
+    def noted() -> list[tuple[float, float]]:
+        found = [metrics.POST_SECONDS.labels(since) for since in ("written", "arrived")]
+        return [(one._sum.get(), sum(bucket.get() for bucket in one._buckets)) for one in found]
+
+    def came(written: timedelta, arrived: timedelta) -> bytes:
+        times = {"created_at": now() - written, "ingested_at": now() - arrived}
+        return encode(Post(id="test:1", source="test", text="nothing here", **times))
+
+    before = noted()
+    replayed = came(timedelta(days=9), timedelta(seconds=20))
+    ahead = came(timedelta(seconds=-60), timedelta(days=2))
+    await handler.handle([record(came(timedelta(hours=1), timedelta(seconds=30))), record(replayed), record(ahead)])
+    (written, n), (arrived, m) = np.subtract(noted(), before).tolist()
+    assert (written, n) == (pytest.approx(3600, abs=30), 2)
+    assert (arrived, m) == (pytest.approx(50, abs=30), 2)
 
 
 def test_a_worker_whose_advert_model_cannot_be_read_does_not_start(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from shared.text import parse
+from shared.text import spacy_parser
+from shared.text.parse import default_parser
 
 POST = "since i started lipitor my legs ache all night."
 
 
 def test_the_parser_forgets_the_words_of_earlier_posts_and_parses_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse, "_RELOAD_AFTER", 40)
-    parser = parse.SpacyParser()
+    monkeypatch.setattr(spacy_parser, "_RELOAD_AFTER", 40)
+    parser = spacy_parser.SpacyParser()
     first = parser.parse([POST])
     loaded = parser._nlp
     for start in range(0, 40, 10):
@@ -23,7 +24,7 @@ def test_the_parser_forgets_the_words_of_earlier_posts_and_parses_as_before(monk
 
 
 def test_a_post_has_a_token_for_each_word_and_every_head_lies_in_the_post() -> None:
-    (found,) = parse.default_parser().parse([POST])
+    (found,) = default_parser().parse([POST])
     words = [POST[token.start : token.end] for token in found.tokens]
     assert words == [*POST.removesuffix(".").split(), "."]
     assert all(0 <= token.head < len(words) for token in found.tokens)

