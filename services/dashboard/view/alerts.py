@@ -65,6 +65,11 @@ class LiveAlerts:
         """End."""
         self._stop.set()
 
+    @property
+    def version(self) -> int:
+        """A number that rises with every change."""
+        return self._version
+
     def all(self) -> list[Alert]:
         """All of them, the latest first. The list is shared: leave it as it is."""
         with self._lock:
