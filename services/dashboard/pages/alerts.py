@@ -36,7 +36,7 @@ def begin(_: Reader) -> Response:
 @router.get("/alerts")
 def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
     """The list, as the address wants it. A script gets the list without the page around it."""
-    query = Query.of(request.query_params)
+    query, version = Query.of(request.query_params), desk.view.alerts.version
     everything = all_lines(desk, who)
     found = chosen(everything, query, who.name)
     shown, pages = paged(found, query)
@@ -45,7 +45,7 @@ def alerts(request: Request, desk: TheDesk, who: Reader) -> Response:
         request, "alerts/page.html" if whole else "alerts/list.html",
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"}, query=query, lines=shown,
         pages=pages, found=len(found), total=len(everything), lanes=LANES, states=list(TRANSITIONS), seriousness=SERIOUS,
-        **_strip(desk),
+        version=version, **_strip(desk),
         loading=not desk.view.alerts.caught_up.is_set(), trends=trends_of(desk, [line.alert for line in shown]),
         views=SavedViews(desk.database, who.name).all() if whole else [], words=query.but(),
     )  # fmt: skip
@@ -59,15 +59,19 @@ def strip(request: Request, desk: TheDesk, _: Reader) -> Response:
 
 @router.get("/alerts/live", response_class=EventSourceResponse)
 async def live(desk: TheDesk, _: Reader) -> AsyncIterator[ServerSentEvent]:
-    """Which alerts have changed, one event each, as they are written; and when Kafka goes away or comes back."""
+    """Which alerts have changed, one event each, as they are written; how it stands at the beginning, and when that changes.
+
+    Each has the version of the alerts: by it a page tells whether it has missed anything.
+    """
+    followed = desk.view.alerts
     yield ServerSentEvent(comment="begins")
-    async for change in desk.view.alerts.changes():
+    async for change in followed.changes():
+        told: dict[str, Any] = {"version": followed.version}
         if change is None:
-            yield ServerSentEvent(event="standing", data={"away": desk.view.alerts.trouble is not None})
+            yield ServerSentEvent(event="standing", data=told | {"away": followed.trouble is not None})
         else:
-            yield ServerSentEvent(
-                event="alert", data={"id": change.id, "new": change.new, "gone": change.alert is None}
-            )
+            named = {"id": change.id, "new": change.new, "gone": change.alert is None}
+            yield ServerSentEvent(event="alert", data=told | named)
 
 
 @router.get("/alerts/{alert_id}/row")

@@ -5,6 +5,8 @@ const rows = () => [...document.querySelectorAll("#list tbody tr")];
 const picked = () => rows().filter((row) => row.querySelector("input[name=ids]").checked).map((row) => row.dataset.id);
 let chosen = null;
 let unseen = new Set();
+// Whether anything has changed of which no event told.
+let missed = false;
 
 function choose(row) {
   for (const one of rows()) one.setAttribute("aria-selected", String(one === row));
@@ -23,13 +25,14 @@ function step(by) {
 
 function showUnseen() {
   const button = document.getElementById("fresh");
-  button.disabled = unseen.size === 0;
-  button.textContent = unseen.size ? `Show ${unseen.size} new` : "Nothing new";
-  button.classList.toggle("primary", unseen.size > 0);
+  button.disabled = !unseen.size && !missed;
+  button.textContent = missed ? "Show what is new" : unseen.size ? `Show ${unseen.size} new` : "Nothing new";
+  button.classList.toggle("primary", !button.disabled);
 }
 
 function refresh() {
   unseen = new Set();
+  missed = false;
   showUnseen();
   fetched(location.pathname + location.search, document.getElementById("list"), "innerHTML");
 }
@@ -94,6 +97,7 @@ async function renew(row) {
 function follow() {
   const events = new EventSource("/alerts/live");
   let waiting = new Map();
+  let version = Number(document.getElementById("list").dataset.version);
   const word = () => {
     const away = document.querySelector("#just-in .away");
     const on = events.readyState === EventSource.OPEN;
@@ -103,14 +107,23 @@ function follow() {
   const strip = () => fetched("/alerts/just-in", document.getElementById("just-in"), "innerHTML").then(word);
   events.onopen = events.onerror = word;
   events.addEventListener("standing", (event) => {
+    const standing = JSON.parse(event.data);
     strip();
+    if (standing.version !== version) {
+      // Between the page and its events, or while the connection was broken.
+      version = standing.version;
+      missed = true;
+      showUnseen();
+      if (!rows().length) refresh();
+    }
     const note = document.getElementById("trouble");
-    if (!note || JSON.parse(event.data).away) return;
+    if (!note || standing.away) return;
     note.className = "done";
     note.textContent = "Alerts are read on, and are shown as they are now.";
   });
   events.addEventListener("alert", (event) => {
     const change = JSON.parse(event.data);
+    version = change.version;
     if (!waiting.size) setTimeout(settle, 300);
     waiting.set(change.id, change);
   });

@@ -65,6 +65,11 @@ class LiveAlerts:
         """End."""
         self._stop.set()
 
+    @property
+    def version(self) -> int:
+        """A number that rises with every change."""
+        return self._version
+
     def all(self) -> list[Alert]:
         """All of them, the latest first. The list is shared: leave it as it is."""
         with self._lock:
@@ -106,9 +111,10 @@ class LiveAlerts:
                 self._listeners.discard(listener)
 
     async def changes(self) -> AsyncIterator[Change | None]:
-        """Every change from now on; None when they cannot be followed any more, or can again."""
+        """Every change from now on; None at the beginning, and when they cannot be followed any more, or can again."""
         loop, waiting = asyncio.get_running_loop(), asyncio.Queue[Change | None]()
         with self.listening(lambda change: loop.call_soon_threadsafe(waiting.put_nowait, change)):
+            yield None
             while True:
                 yield await waiting.get()
 
