@@ -143,8 +143,9 @@ def seen_after(settings: Settings, address: str, seconds: float) -> list[float]:
         with httpx.stream("GET", f"{address}/alerts/live", timeout=_PATIENCE) as events:
             for line in events.iter_lines():
                 follows.set()
-                if line.startswith("data:"):
-                    heard.setdefault(json.loads(line.removeprefix("data:"))["id"], time.monotonic())
+                # Some tell of no alert, but of how the stream itself stands.
+                if line.startswith("data:") and (name := json.loads(line.removeprefix("data:")).get("id")):
+                    heard.setdefault(name, time.monotonic())
                     if over.is_set() and written.keys() <= heard.keys():
                         return
 
