@@ -43,6 +43,8 @@ Assessor = Annotated[Person, needs(Right.SEE_EVIDENCE)]
 def alert(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Response:
     """One alert. The parameters are those of the list that one came from, for what stands before and after it there."""
     opened = found(desk, alert_id, who)
+    # As the list was that one came from: the look may change it.
+    around = _neighbours(request, desk, who, alert_id)
     try:
         opened, comments = looked_at(desk, who, opened)
     except AdrwatchError as error:
@@ -56,7 +58,7 @@ def alert(request: Request, desk: TheDesk, who: Reader, alert_id: str) -> Respon
         thresholds=thresholds(signal.rules, desk.rules) if signal else [],
         other_rules=bool(signal and signal.rule_version != desk.rules.stamp),
         trouble=desk.view.alerts.trouble, troubled_since=desk.view.alerts.troubled_since,
-        **_neighbours(request, desk, who, alert_id),
+        **around,
     )  # fmt: skip
 
 
