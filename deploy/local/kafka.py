@@ -152,7 +152,9 @@ def round_trip(bootstrap: str, cluster_id: str) -> None:
             admin.create_topics([NewTopic(topic, 1, 1)], wait_for_metadata=True)
             with closing(opened(KafkaProducer, **clients, acks="all")) as producer:
                 producer.send(topic, b"probe").get(30)
-            with closing(opened(KafkaConsumer, **clients, auto_offset_reset="earliest")) as consumer:
+            with closing(
+                opened(KafkaConsumer, **clients, auto_offset_reset="earliest", enable_auto_commit=False)
+            ) as consumer:
                 consumer.assign([TopicPartition(topic, 0)])
                 records = consumer.poll(30_000, max_records=1)
             admin.delete_topics([topic])
