@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import numpy as np
 import pytest
@@ -19,14 +16,6 @@ from tests.unit.dashboard.test_mentions import WHEN, mention
 from tests.unit.dashboard.test_serious import SIGNAL
 
 BEGIN = to_ms(WHEN)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Mentions]:
-    found = Mentions(tmp_path)
-    found.begin("here")
-    yield found
-    found.close()
 
 
 def taken(*found: tuple[Mention, float], arrived: float | None = None) -> Read:

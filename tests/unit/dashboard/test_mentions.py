@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,14 +38,6 @@ def mention(name: str, post: str, minutes: int = 0, drug: str = "d1", reaction: 
 
 def read(*found: Mention, at: int = 0, **fields: Any) -> Read:
     return Read(mentions=[Found(0, at + i, one.id, at + i, one) for i, one in enumerate(found)], **fields)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Mentions]:
-    found = Mentions(tmp_path)
-    found.begin("here")
-    yield found
-    found.close()
 
 
 def test_evidence_comes_newest_first_page_by_page_in_a_time_range(file: Mentions) -> None:

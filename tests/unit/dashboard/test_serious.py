@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +16,6 @@ SIGNAL = Alert(
     id="s", kind="disproportionality", drug=Concept("d1", "one"), reaction=Concept("r1", "Rash"), episode=WHEN,
     evaluated_at=WHEN + timedelta(minutes=30), rules=("evans",), rule_version="1", examples=(), window_hours=1,
 )  # fmt: skip
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Mentions]:
-    found = Mentions(tmp_path)
-    found.begin("here")
-    yield found
-    found.close()
 
 
 def test_posts_of_the_pair_in_the_window_are_counted_once_each_with_their_criteria(file: Mentions) -> None:
