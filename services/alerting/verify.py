@@ -19,7 +19,7 @@ from shared.settings import Settings
 from shared.signals.reports import row_of
 from shared.signals.rules import Rules
 from shared.signals.windows import Row, to_ms
-from shared.topics import DELETIONS, OUTCOMES
+from shared.topics import DELETIONS, OUTCOMES, Topic
 
 _SHOWN = 10
 
@@ -46,12 +46,14 @@ class _Topics:
 
 
 def compare(settings: Settings, rules: Rules) -> Compared:
-    """Read the topics and Redis and compare. Posts that alerting has not read yet, or their deletion, are left out, and counted.
+    """Compare Redis with the topics, on a system at work. Posts that may still be on their way to Redis are left out, and counted.
 
-    Raises DependencyAway, AdrwatchError.
+    What alerting has committed is asked for first, then Redis, and the topics are read last: Redis then holds all that was
+    committed, and nothing that the topics do not have. Raises DependencyAway, AdrwatchError.
     """
-    wanted = _of_topics(settings)
+    read = {topic: committed(settings, topic) for topic in (OUTCOMES, DELETIONS)}
     held, kept_from = asyncio.run(_of_redis(settings, rules))
+    wanted = _of_topics(settings, read)
     expected = {post: row for post, row in wanted.rows.items() if kept_from is None or row.at_ms >= kept_from}
     kinds: Tally[str] = Tally()
     examples: list[str] = []
@@ -65,10 +67,9 @@ def compare(settings: Settings, rules: Rules) -> Compared:
     return Compared(len(expected), len(held), len(wanted.unread), dict(kinds), examples)
 
 
-def _of_topics(settings: Settings) -> _Topics:
-    """The last outcome of each post as far as alerting has read, but for deleted posts."""
+def _of_topics(settings: Settings, read: dict[Topic, dict[int, int]]) -> _Topics:
+    """The last outcome of each post as far as alerting had read, but for deleted posts."""
     found = _Topics()
-    read = committed(settings, OUTCOMES)
     with TopicReader(settings, OUTCOMES) as reader:
         for stored in reader.to_end():
             try:
@@ -76,20 +77,19 @@ def _of_topics(settings: Settings) -> _Topics:
             except BadMessage:
                 continue
             # Alerting refuses a post from the future, and takes one whose time has come by when it is read.
-            if stored.offset >= read.get(stored.partition, 0) or _from_the_future(outcome, stored, settings):
+            if stored.offset >= read[OUTCOMES].get(stored.partition, 0) or _from_the_future(outcome, stored, settings):
                 found.unread.add(outcome.post_id)
                 continue
             found.rows.pop(outcome.post_id, None)
             if (row := row_of(outcome)) is not None:
                 found.rows[outcome.post_id] = row
-    read = committed(settings, DELETIONS)
     with TopicReader(settings, DELETIONS) as reader:
         for stored in reader.to_end():
             try:
                 post = decode(stored.value or b"", Deletion).id
             except BadMessage:
                 continue
-            if stored.offset >= read.get(stored.partition, 0):
+            if stored.offset >= read[DELETIONS].get(stored.partition, 0):
                 found.unread.add(post)
             else:
                 found.rows.pop(post, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +154,28 @@ def test_verify_names_what_differs_and_rebuild_mends_it(
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert json.loads(rebuilt.stdout)["outcomes"] == 65
     assert verified(instance)["kinds"] == {}
+
+
+def test_verify_finds_no_difference_while_posts_are_counted(instance: Instance) -> None:
+    instance.start(1)
+    posts = several_days(days=2, posts=1200)
+    instance.outcomes(posts[:40])
+    settled(instance)
+    enough = threading.Event()
+
+    def flow() -> None:
+        for post in posts[40:]:
+            instance.outcomes([post])
+            if enough.wait(0.01):
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        flowing = pool.submit(flow)
+        found = [compare(instance.settings, small_rules()) for _ in range(8)]
+        enough.set()
+        flowing.result()
+    assert len({one.held for one in found}) > 2, "nothing was counted meanwhile"
+    assert [one for one in found if not one.alike] == []
 
 
 def test_a_rebuild_that_is_cut_off_begins_anew(instance: Instance, server: Any) -> None:
