@@ -164,11 +164,13 @@ class FakeX:
         with self.more:
             found = [one for one in self._tweets if int(one["id"]) > since and one["id"] not in self.gone]
         found = sorted((one for one in found if matches(query["query"], one)), key=lambda one: -int(one["id"]))
-        begin = int(query.get("next_token", "0"))
-        page = found[begin : begin + min(self.page, int(query["max_results"]))]
+        # A page begins behind the post that ended the one before, whatever came or went meanwhile.
+        if token := query.get("next_token"):
+            found = [one for one in found if int(one["id"]) < int(token)]
+        page = found[: min(self.page, int(query["max_results"]))]
         meta: dict[str, Any] = {"result_count": len(page)}
-        if begin + len(page) < len(found):
-            meta["next_token"] = str(begin + len(page))
+        if len(page) < len(found):
+            meta["next_token"] = page[-1]["id"]
         fields = query.get("tweet.fields", "").split(",")
         return 200, {"meta": meta} | ({"data": [shown(one, fields) for one in page]} if page else {}), {}
 
