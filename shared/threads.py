@@ -28,6 +28,13 @@ def told_to_stop() -> threading.Event:
     return stop
 
 
+def keep_what_is_loaded() -> None:
+    """What is loaded by now stays until the end: nobody need look through it for rubbish, while all threads stand still."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+
+
 def work(
     threads: Sequence[threading.Thread], stop: threading.Event, settings: Settings, log: BoundLogger, **words: object
 ) -> bool:
@@ -35,10 +42,7 @@ def work(
 
     Metrics are served meanwhile. `words` go into the log's line of the start.
     """
-    # What is loaded by now stays until the end: nobody need look through it for rubbish.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+    keep_what_is_loaded()
     for thread in threads:
         thread.start()
     metrics.serve(settings.metrics_port)

@@ -13,7 +13,7 @@ from services.dashboard.access.sign_in import check_access
 from services.dashboard.app import application
 from services.dashboard.desk import Desk
 from services.dashboard.view.view import View
-from services.dashboard.warming import warm_up
+from services.dashboard.warming import settle, warm_up
 from shared import logs, metrics
 from shared.listening import listen
 from shared.settings import Settings
@@ -48,10 +48,16 @@ def run(settings: Settings) -> None:
 def config_of(settings: Settings) -> uvicorn.Config:
     """How it is served. Where a proxy of the settings asks, the address of a client is the one that the proxy tells."""
     return uvicorn.Config(
-        application(functools.partial(desk_of, settings)), log_config=None, log_level="warning", access_log=False,
+        application(functools.partial(_settling, settings)), log_config=None, log_level="warning", access_log=False,
         ws="none", server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS, forwarded_allow_ips=settings.dashboard_proxies,
     )  # fmt: skip
+
+
+def _settling(settings: Settings) -> Desk:
+    desk = desk_of(settings)
+    settle(desk.view)
+    return desk
 
 
 def desk_of(settings: Settings) -> Desk:
