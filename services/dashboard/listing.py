@@ -13,6 +13,9 @@ from services.dashboard.view.serious import NONE, SeriousPosts, Tally
 from shared.cases.model import Case
 from shared.events import Alert
 
+# Where more has changed, orders are made anew.
+_MANY = 100
+
 
 class Listing:
     """Lines of all alerts, with cases and without. Any thread may ask."""
@@ -32,22 +35,41 @@ class Listing:
             # Before it is asked: what it learns meanwhile comes at the next time.
             serious = self._serious.version
             if self._made_of[0] is not alerts or self._made_of[1] is not dossiers or self._made_of[2] != serious:
-                posts = self._serious.of(alerts)
-                self._lines = {one.id: self._line(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in alerts}
-                self._made_of, self._seen = (alerts, dossiers, serious), {}
+                self._take_in(alerts, dossiers, everywhere=self._made_of[2] != serious)
+                self._made_of = (alerts, dossiers, serious)
             if sees_cases not in self._seen:
-                self._seen[sees_cases] = Ordered(seen_by(who, self._lines.values()))
+                self._seen[sees_cases] = Ordered(seen_by(self._lines.values(), sees_cases=sees_cases))
             return self._seen[sees_cases]
 
-    def _line(self, alert: Alert, dossier: Dossier | None, posts: Tally) -> Line:
-        known = self._lines.get(alert.id)
-        if known is not None and known.alert is alert and known.dossier is dossier and known.posts == posts:
-            return known
-        return self._make(alert, dossier, posts)
+    def _take_in(self, alerts: Sequence[Alert], dossiers: Mapping[str, Dossier], *, everywhere: bool) -> None:
+        """Make the lines that are new or others than before. `everywhere`: any signal may have got other posts."""
+        lines = self._lines
+        changed = [
+            one
+            for one in alerts
+            if (known := lines.get(one.id)) is None
+            or known.alert is not one
+            or known.dossier is not dossiers.get(one.id)
+        ]
+        posts = self._serious.of(alerts if everywhere else changed)
+        if everywhere:
+            there = {one.id for one in changed}
+            changed += [one for one in alerts if one.id not in there and lines[one.id].posts != posts.get(one.id, NONE)]
+        made = {one.id: self._make(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in changed}
+        gone = lines.keys() - {one.id for one in alerts} if len(lines.keys() | made.keys()) != len(alerts) else set()
+        self._lines = {name: line for name, line in (lines | made).items() if name not in gone}
+        self._seen = (
+            {
+                sees_cases: ordered.but(gone, seen_by(made.values(), sees_cases=sees_cases))
+                for sees_cases, ordered in self._seen.items()
+            }
+            if len(made) + len(gone) <= _MANY
+            else {}
+        )
 
 
-def seen_by(who: Person, lines: Iterable[Line]) -> list[Line]:
-    """Lines as a person may see them: whoever may see no case gets those of single reports as if there were none."""
-    if who.may(Right.SEE_CASES):
+def seen_by(lines: Iterable[Line], *, sees_cases: bool) -> list[Line]:
+    """Lines as people may see them: whoever may see no case gets those of single reports as if there were none."""
+    if sees_cases:
         return list(lines)
     return [replace(line, dossier=None) if isinstance(line.dossier, Case) else line for line in lines]

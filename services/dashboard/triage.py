@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
@@ -194,10 +194,10 @@ SORTS: dict[str, Callable[[Line], Any]] = {
 
 
 class Ordered:
-    """Lines in each order that was asked for so far. Any thread may ask."""
+    """Lines in each order that was asked for so far; those that are alike in it by the ids of their alerts. Any thread may ask."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        self._lines = sorted(lines, key=lambda line: line.alert.id)
+        self._lines = sorted(lines, key=_id)
         self._orders: dict[tuple[str, str], list[Line]] = {}
 
     def __len__(self) -> int:
@@ -212,6 +212,39 @@ class Ordered:
             found = known + [line for line in self._lines if line.key(sort) is None]
             self._orders[sort, order] = found
         return found
+
+    def but(self, gone: Collection[str], lines: Collection[Line]) -> Ordered:
+        """The same without the alerts `gone`, and with other lines: each takes the place of its alert's, or is new."""
+        away = {*gone, *(line.alert.id for line in lines)}
+        old = {id(line) for line in self._lines if line.alert.id in away}
+        new = Ordered(())
+        new._lines = sorted([*(line for line in self._lines if id(line) not in old), *lines], key=_id)
+        for (sort, order), found in tuple(self._orders.items()):
+            kept = [line for line in found if id(line) not in old]
+            for line in lines:
+                _put(line, kept, sort, order)
+            new._orders[sort, order] = kept
+        return new
+
+
+def _put(line: Line, lines: list[Line], sort: str, order: str) -> None:
+    """Put a line where it belongs in an order."""
+    key, low, high = line.key(sort), 0, len(lines)
+    while low < high:
+        middle = (low + high) // 2
+        other = lines[middle].key(sort)
+        if key == other:
+            first = line.alert.id < lines[middle].alert.id
+        elif key is None or other is None:
+            first = other is None
+        else:
+            first = key > other if order == "desc" else key < other
+        low, high = (low, middle) if first else (middle + 1, high)
+    lines.insert(low, line)
+
+
+def _id(line: Line) -> str:
+    return line.alert.id
 
 
 def chosen(lines: Ordered, query: Query, me: str) -> list[Line]:

@@ -105,7 +105,8 @@ def lines_of(desk: Desk, who: Person, alerts: Iterable[Alert]) -> list[Line]:
     """Some alerts with what people and posts say of them, as a person may see them."""
     dossiers, wanted = desk.dossiers.by_alert(desk.database, desk.trail), list(alerts)
     posts = desk.view.serious.of(wanted)
-    return seen_by(who, [desk.line(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in wanted])
+    lines = [desk.line(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in wanted]
+    return seen_by(lines, sees_cases=who.may(Right.SEE_CASES))
 
 
 def trends_of(desk: Desk, alerts: list[Alert]) -> dict[str, list[int]]:

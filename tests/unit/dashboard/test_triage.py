@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -151,3 +152,34 @@ def test_a_word_that_is_none_is_named(given: dict[str, str], named: str) -> None
 def test_every_column_sorts_a_line_of_which_little_is_known() -> None:
     for sort in SORTS:
         assert names(chosen(Ordered([line(since=None)]), Query(sort=sort), "me")) == ["one"]
+
+
+_CHANGES = st.dictionaries(
+    st.sampled_from("abcdefgh"), st.one_of(st.none(), st.sampled_from([0.5, 1.0, 2.0, math.nan]))
+)
+
+
+@given(begin=_CHANGES, steps=st.lists(_CHANGES, max_size=4))
+def test_orders_that_are_carried_on_are_those_that_are_made_anew(
+    begin: dict[str, float | None], steps: list[dict[str, float | None]]
+) -> None:
+    def made(name: str, value: float | None) -> Line:
+        known = {} if value is None else {"ebgm": Measure(value, value, value)}
+        return line(name, "ab"[ord(name) % 2], measures=known)
+
+    orders = [(sort, order) for sort in ("ebgm", "drug") for order in ("asc", "desc")]
+    lines = {name: made(name, value) for name, value in begin.items()}
+    ordered = Ordered(lines.values())
+    for step in steps:
+        for sort, order in orders:
+            ordered.by(sort, order)
+        # Every other change without a value takes the alert away.
+        gone = {name for name, value in step.items() if value is None and ord(name) % 2}
+        new = {name: made(name, value) for name, value in step.items() if name not in gone}
+        lines = {name: one for name, one in (lines | new).items() if name not in gone}
+        ordered = ordered.but(gone, new.values())
+        anew = Ordered(lines.values())
+        assert len(ordered) == len(lines)
+        for sort, order in orders:
+            assert names(ordered.by(sort, order)) == names(anew.by(sort, order))
+            assert all(one is lines[one.alert.id] for one in ordered.by(sort, order))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import HTTPException
 
-from services.dashboard.access.rights import Person, Role, rights_of
+from services.dashboard.access.rights import Person, Right, Role, rights_of
 from services.dashboard.api import models
 from services.dashboard.listing import seen_by
 from services.dashboard.opened import found
@@ -42,7 +42,7 @@ def desk(alert: Alert | None) -> Any:
 
 @pytest.mark.parametrize("role", [Role.viewer, Role.operator])
 def test_no_case_and_no_exact_time_without_the_rights(role: Role) -> None:
-    (line,) = seen_by(person(role), [Line(ITEM, AT, CASE, None)])
+    (line,) = seen_by([Line(ITEM, AT, CASE, None)], sees_cases=person(role).may(Right.SEE_CASES))
     sent = models.Alert.of(line, evidence=False)
     assert (sent.state, sent.assignee, sent.due) == ("new", None, None)
     assert sent.episode == sent.evaluated_at == AT.replace(minute=0, second=0)
@@ -53,7 +53,7 @@ def test_no_case_and_no_exact_time_without_the_rights(role: Role) -> None:
 
 
 def test_an_assessor_sees_both() -> None:
-    (line,) = seen_by(person(Role.assessor), [Line(ITEM, AT, CASE, None)])
+    (line,) = seen_by([Line(ITEM, AT, CASE, None)], sees_cases=person(Role.assessor).may(Right.SEE_CASES))
     sent = models.Alert.of(line, evidence=True)
     assert (sent.state, sent.assignee, sent.episode) == ("confirmed", "me", AT)
     assert found(desk(None), "a", person(Role.assessor)).dossier is CASE
