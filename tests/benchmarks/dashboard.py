@@ -53,14 +53,20 @@ class Waits:
     p50: float
     p95: float
     p99: float
+    server_p50: float = float("nan")
+    server_p95: float = float("nan")
+    server_p99: float = float("nan")
 
     @classmethod
-    def of(cls, seconds: Sequence[float], wrong: int = 0) -> Waits:
-        """Of the seconds of each answer: values that occurred, never between two."""
-        if not seconds:
-            return cls(0, wrong, *[float("nan")] * 3)
-        found = np.quantile(seconds, (0.5, 0.95, 0.99), method="inverted_cdf") * 1000
-        return cls(len(seconds), wrong, *map(float, found))
+    def of(cls, seconds: Sequence[float], wrong: int = 0, server: Sequence[float] = ()) -> Waits:
+        """Of the seconds of each answer, and of those of the server: values that occurred, never between two."""
+        return cls(len(seconds), wrong, *_quantiles(seconds), *_quantiles(server))
+
+
+def _quantiles(seconds: Sequence[float]) -> tuple[float, ...]:
+    if not seconds:
+        return (float("nan"),) * 3
+    return tuple(map(float, np.quantile(seconds, (0.5, 0.95, 0.99), method="inverted_cdf") * 1000))
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ def users_at(address: str, users: int, seconds: float, *, think: bool) -> Iterat
         raise AdrwatchError("the users of the dashboard ended without their figures", fix="see what they wrote above")
     waited = Waited(**json.loads(output))
     for page in _NAMES:
-        waits[page] = Waits.of(waited.seconds.get(page, ()), waited.wrong.get(page, 0))
+        waits[page] = Waits.of(waited.seconds.get(page, ()), waited.wrong.get(page, 0), waited.served.get(page, ()))
 
 
 def seen_after(settings: Settings, address: str, seconds: float) -> list[float]:
@@ -190,8 +196,10 @@ def render(found: Found, sizes: Sizes, users: int, seconds: float) -> str:
         "",
         "Made by `make bench-dashboard`; do not edit. One worker of the dashboard over two made-up months; users in a process of",
         "their own on the same machine. Each opens the list of alerts, an alert of it, and what a browser then asks for by itself,",
-        "over and over. Milliseconds from the request to the last byte of the answer. Posts lie in adr.posts in batches of 20, as",
-        "sources that hear some a second write them.",
+        "over and over. Milliseconds at the server, as its header `Server-Timing` says them, from the request to the beginning of",
+        "its answer; and at the client, from the request to the last byte of the answer: there the twenty share one interpreter,",
+        "which reads and takes apart what comes on the same two cores. Posts lie in adr.posts in batches of 20, as sources that",
+        "hear some a second write them.",
         "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, revision {revision()}, {here.processor}, {here.cores} cores, load after the run "
         f"{here.load:.2f}; {sizes.mentions:,} mentions, {sizes.pairs:,} pairs, {sizes.dossiers:,} cases and reviews; "
@@ -219,11 +227,13 @@ def _waits(waits: dict[str, Waits]) -> str:
     rows = [
         (
             _NAMES[page] + (f" (wanted: p95 {_TARGETS[page][0]}, p99 {_TARGETS[page][1]})" if page in _TARGETS else ""),
-            f"{one.served:,}", f"{one.wrong:,}", f"{one.p50:.0f}", f"{one.p95:.0f}", f"{one.p99:.0f}",
+            f"{one.served:,}", f"{one.wrong:,}", f"{one.server_p50:.0f}", f"{one.server_p95:.0f}", f"{one.server_p99:.0f}",
+            f"{one.p50:.0f}", f"{one.p95:.0f}", f"{one.p99:.0f}",
         )
         for page, one in waits.items()
     ]  # fmt: skip
-    return table(("", "answers", "not served", "p50, ms", "p95, ms", "p99, ms"), rows).rstrip()
+    head = ("", "answers", "not served", "server p50, ms", "p95, ms", "p99, ms", "client p50, ms", "p95, ms", "p99, ms")
+    return table(head, rows).rstrip()
 
 
 def bench(

@@ -26,6 +26,7 @@ def test_users_are_served_every_page_and_hear_of_what_is_new(
         assert all(one.served for one in waits.values())
         assert not any(one.wrong for one in waits.values())
         assert all(0 < one.p50 <= one.p95 <= one.p99 for one in waits.values())
+        assert all(0 < one.server_p50 <= one.p50 for one in waits.values())
     assert found.live.served > 1
     assert found.first_load_bytes > 10_000
     page = render(found, sizes, 2, 3)
