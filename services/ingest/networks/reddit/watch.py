@@ -7,7 +7,6 @@ what is older than the place. A reading that breaks off goes on with the page th
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +25,7 @@ _MOST_REMEMBERED = 3 * _PAGE
 class Listing:
     """A listing: its path and parameters, and what errors call it (`r/…` for one of a subreddit).
 
-    `full`: one that ends after so many pages has more than Reddit shows. `began`: when its first page was asked for, by
-    Reddit's clock.
+    `full`: one that ends after so many pages has more than Reddit shows. `began`: when its first page was there, by Reddit's clock.
     """
 
     path: str
@@ -43,11 +41,9 @@ class Listing:
     def read(self, api: Api, session: Session, since: float | None) -> Generator[None, None, Reading]:
         """What it has of after a time, oldest first; None: what its first page has. Raises SourceBroken."""
         while True:
-            asked = time.monotonic()
             page = yield from self._page(api, session)
             if self._pages == 0:
-                # An answer may lie for long before anybody looks at it; Reddit's clock is known only with it.
-                self.began = api.now() - (time.monotonic() - asked)
+                self.began = api.now()
             self._found += page.children
             self._after, self._pages = page.after, self._pages + 1
             oldest = min((one.created_utc for one in self._found if isinstance(one, Thing)), default=self.began)
