@@ -56,7 +56,7 @@ class Listing:
             there = {one.id for one in changed}
             changed += [one for one in alerts if one.id not in there and lines[one.id].posts != posts.get(one.id, NONE)]
         made = {one.id: self._make(one, dossiers.get(one.id), posts.get(one.id, NONE)) for one in changed}
-        gone = lines.keys() - {one.id for one in alerts} if len(lines.keys() | made.keys()) != len(alerts) else set()
+        gone = lines.keys() - {one.id for one in alerts}
         self._lines = {name: line for name, line in (lines | made).items() if name not in gone}
         self._seen = (
             {

@@ -68,7 +68,7 @@ class Records:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="records", daemon=True).start()
+                threading.Thread(target=_run, args=[self._loop], name="records", daemon=True).start()
             return self._loop
 
     async def _close(self) -> None:
@@ -129,6 +129,11 @@ class Records:
             await _stopped(consumer)
             raise
         return consumer
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def _take(records: Sequence[Any], wanted: deque[Place], found: dict[Place, Any]) -> None:
