@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shared.events import Concept
-from shared.vocabulary.ngrams import TfIdf, character_ngrams
+from shared.vocabulary.ngrams import TfIdf, character_ngrams, index_by_ngrams
 
 SHORTEST, LONGEST = 2, 4
 # Known phrases that are compared by Ratcliff and Obershelp, which is slow: those with the nearest n-grams.
@@ -46,7 +46,7 @@ class Near:
 
 
 class PhraseIndex:
-    """Known phrases by their character n-grams. The index is made at the first question: about a second for 36,000 phrases."""
+    """Known phrases by their character n-grams. The index is made at the first question."""
 
     def __init__(self, phrases: Iterable[tuple[str, Concept]]) -> None:
         """Phrases are normal already: `" ".join(words(phrase))`."""
@@ -86,6 +86,4 @@ class PhraseIndex:
     @cached_property
     def _index(self) -> tuple[TfIdf, sparse.csc_array]:
         """The weighting, and the phrases' weights by feature."""
-        documents = [character_ngrams(phrase, SHORTEST, LONGEST) for phrase, _ in self._phrases]
-        weighting = TfIdf.fit(documents)
-        return weighting, weighting.matrix(documents).tocsc()
+        return index_by_ngrams([phrase for phrase, _ in self._phrases], SHORTEST, LONGEST)
