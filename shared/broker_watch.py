@@ -19,13 +19,14 @@ from shared.errors import AdrwatchError
 from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
+from shared.topics import Topic
 
 log = logger("worker")
 
-EVERY_SECONDS = 5.0
-_ANSWER_MS = 5_000
 KAFKA = "kafka"
 KAFKA_FIX = "see that the broker runs and can be reached: ADRWATCH_KAFKA_BOOTSTRAP; nothing is lost meanwhile"
+EVERY_SECONDS = 5.0
+_ANSWER_MS = 5_000
 
 Place = tuple[str, int]
 # First and end offsets, by topic and partition.
@@ -77,11 +78,13 @@ class BrokerWatch:
 
 
 def _bounds(consumer: Any, places: list[Place]) -> Bounds:
-    """Where none is asked about, the broker is asked for the names of its topics instead."""
-    if not places:
-        consumer.topics()
-        return {}
     asked = [TopicPartition(*place) for place in places]
     ends = consumer.end_offsets(asked, timeout_ms=_ANSWER_MS)
     firsts = consumer.beginning_offsets(asked, timeout_ms=_ANSWER_MS)
     return {(one.topic, one.partition): (firsts[one], ends[one]) for one in asked}
+
+
+def watch(settings: Settings, topic: Topic, tell: Callable[[Bounds], None] = lambda _bounds: None) -> None:
+    """Begin to watch the broker by the partitions of one topic, until the process ends."""
+    places = [(topic.name(settings.topic_prefix), partition) for partition in range(topic.partitions)]
+    BrokerWatch(settings, lambda: places, tell).start()

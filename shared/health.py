@@ -6,6 +6,7 @@ work itself, else from one cheap question every few seconds. Who asks here asks 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -96,6 +97,12 @@ class Health:
         """A loop has come to its end."""
         with self._lock:
             self._loops.pop(loop or threading.current_thread().name, None)
+
+    def quiet(self, part: str) -> float:
+        """For how many seconds a part has said nothing; for ever where it was never declared."""
+        with self._lock:
+            heard = self._heard.get(part)
+            return math.inf if heard is None else self._monotonic() - heard.at
 
     def started(self) -> None:
         """The worker has what it needs to begin."""

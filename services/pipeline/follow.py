@@ -13,17 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from services.pipeline.inference import Triton, check_models
+from services.pipeline.inference import TRITON, Triton, check_models
 from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Infer
 from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway
+from shared.health import HEALTH
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
 from shared.stream import BatchResult, Record
 from shared.vocabulary.drugs import DrugLexicon
 
 log = logs.logger("pipeline")
+
+# While no posts come, Triton is asked a canary this often.
+LOOK_SECONDS = 10.0
 
 
 class Handler(Protocol):
@@ -60,10 +64,27 @@ class FollowingHandler:
         # The version that Triton does not serve yet, loaded once, and the stamp for which that was told.
         self._coming: Tools | None = None
         self._told: Stamp | None = None
+        # One at a time: a batch, or a look at what would serve it.
+        self._turn = asyncio.Lock()
         self._use(tools)
 
     async def handle(self, records: list[Record]) -> BatchResult:
         """One micro-batch, as a whole by one version. Raises DependencyAway when Triton is away or has the version no more."""
+        async with self._turn:
+            return await self._handle(records)
+
+    async def look(self) -> None:
+        """While no posts come: go over to the active version, and ask Triton a canary. Raises DependencyAway.
+
+        A batch in hand, and one that was answered just now, say it themselves.
+        """
+        if self._turn.locked() or HEALTH.quiet(TRITON) < LOOK_SECONDS:
+            return
+        async with self._turn:
+            await self._follow()
+            await self._triton.canary()
+
+    async def _handle(self, records: list[Record]) -> BatchResult:
         await self._follow()
         self._take_up_drugs()
         used = self._tools.number
