@@ -7,6 +7,7 @@ still just when people want to know it. So the broker is asked, one small reques
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
@@ -37,24 +38,19 @@ class BrokerWatch:
     """The thread. `places` says which partitions to ask about; `tell` is told their bounds, each time that the broker answers."""
 
     def __init__(
-        self, settings: Settings, places: Callable[[], list[Place]], tell: Callable[[Bounds], None]
+        self, settings: Settings, places: Callable[[], list[Place]], tell: Callable[[Bounds], None], *, needed: bool = True
     ) -> None:
         self._settings = settings
         self._places = places
         self._tell = tell
-        self._stop = threading.Event()
-        HEALTH.needs(KAFKA, KAFKA_FIX)
+        HEALTH.needs(KAFKA, KAFKA_FIX, needed=needed)
 
     def start(self) -> None:
-        """Begin to look; it ends with the process, or with `stop`."""
+        """Begin to look; it ends with the process."""
         threading.Thread(target=self._run, name="broker-watch", daemon=True).start()
 
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while True:
             try:
                 self._look()
             except (KafkaError, AdrwatchError) as error:
@@ -63,7 +59,7 @@ class BrokerWatch:
             except Exception as error:  # noqa: BLE001 - the boundary of the thread: nothing hangs on what it sees
                 log.error("the broker cannot be watched, trying again", error=type(error).__name__)
                 HEALTH.away(KAFKA, f"it could not be asked: {type(error).__name__}")
-            self._stop.wait(EVERY_SECONDS)
+            time.sleep(EVERY_SECONDS)
 
     def _look(self) -> None:
         consumer: Any = connect(
@@ -71,10 +67,10 @@ class BrokerWatch:
             request_timeout_ms=_ANSWER_MS,
         )  # fmt: skip
         with closing(consumer):
-            while not self._stop.is_set():
+            while True:
                 self._tell(_bounds(consumer, self._places()))
                 HEALTH.answered(KAFKA)
-                self._stop.wait(EVERY_SECONDS)
+                time.sleep(EVERY_SECONDS)
 
 
 def _bounds(consumer: Any, places: list[Place]) -> Bounds:
@@ -84,7 +80,9 @@ def _bounds(consumer: Any, places: list[Place]) -> Bounds:
     return {(one.topic, one.partition): (firsts[one], ends[one]) for one in asked}
 
 
-def watch(settings: Settings, topic: Topic, tell: Callable[[Bounds], None] = lambda _bounds: None) -> None:
+def watch(
+    settings: Settings, topic: Topic, tell: Callable[[Bounds], None] = lambda _bounds: None, *, needed: bool = True
+) -> None:
     """Begin to watch the broker by the partitions of one topic, until the process ends."""
     places = [(topic.name(settings.topic_prefix), partition) for partition in range(topic.partitions)]
-    BrokerWatch(settings, lambda: places, tell).start()
+    BrokerWatch(settings, lambda: places, tell, needed=needed).start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -105,10 +105,23 @@ async def check_models(url: str, number: int, expected: Sequence[Metadata]) -> N
             check_served(metadata, number, {key: value.get("string_value", "") for key, value in parameters.items()})
 
 
+async def check_ready(url: str, number: int, models: Iterable[str]) -> None:
+    """Raises DependencyAway while one of the models is not ready in version `number`."""
+    async with InferenceServerClient(url) as client:
+        for model in models:
+            try:
+                ready = await client.is_model_ready(model, str(number), client_timeout=TIMEOUT)
+            except InferenceServerException as error:
+                raise away(url, model, error) from error
+            if not ready:
+                raise away(url, model, InferenceServerException(f"version {number} is not ready"))
+    HEALTH.answered(TRITON)
+
+
 def away(url: str, model: str, error: InferenceServerException) -> DependencyAway:
     """The error to retry when Triton at `url` does not serve a model."""
     code = _code(error)
-    message = f"Triton at {url} does not serve {model}: {code.name if code else error.status()}"
+    message = f"Triton at {url} does not serve {model}: {code.name if code else error.status() or error.message()}"
     HEALTH.away(TRITON, message)
     return DependencyAway(
         message,
