@@ -5,10 +5,9 @@ It is healthy while everything that it needs answers. One that waits for a serve
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
-import urllib.error
-import urllib.request
 from typing import Any
 
 from shared.errors import DependencyAway
@@ -23,13 +22,17 @@ def missing(ready: dict[str, Any]) -> list[str]:
 
 def check(port: int) -> None:
     """Raises DependencyAway, with the reason, where the worker on this machine does not work."""
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=TIMEOUT):
-            return
-    except urllib.error.HTTPError as refused:
-        raise DependencyAway("; ".join(missing(json.load(refused)))) from None
-    except OSError as error:
+        asked.request("GET", "/health/ready")
+        answer = asked.getresponse()
+        ready = json.load(answer)
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise DependencyAway(f"nothing answers at port {port}: the worker has ended, or hangs") from error
+    finally:
+        asked.close()
+    if not ready["ready"]:
+        raise DependencyAway("; ".join(missing(ready)))
 
 
 def main() -> None:

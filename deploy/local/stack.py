@@ -177,6 +177,10 @@ class Stack:
         """Where people look at what runs; None where no dashboard does."""
         return next((part.address for part in self._workers if part.name.startswith("dashboard-")), None)
 
+    def metrics(self) -> dict[str, str]:
+        """Where Prometheus may ask each worker; `/health/ready` at the same port says what it lacks."""
+        return {part.name: part.metrics for part in self._workers if part.metrics is not None}
+
     def rows(self) -> list[Row]:
         """All parts, for a status table."""
         given = [
@@ -201,7 +205,8 @@ class Stack:
         return [*self._servers, *self._workers]
 
     def _write_up_file(self) -> None:
-        content = {"pid": os.getpid(), **self.addresses, "parts": [asdict(row) for row in self.rows()]}
+        parts = [asdict(row) for row in self.rows()]
+        content = {"pid": os.getpid(), **self.addresses, "parts": parts, "metrics": self.metrics()}
         with tempfile.NamedTemporaryFile("w", dir=self.context.data_dir, delete=False) as file:
             json.dump(content, file)
         Path(file.name).replace(self.context.data_dir / UP_FILE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,7 +85,7 @@ class WorkerPart:
         self._context = context
         self._worker = worker
         self._env = {**env, **worker.env, **variables}
-        self._health = f"http://{HOST}:{port}/health"
+        self._port = port
         self._grace = grace
 
     def restart(self) -> None:
@@ -109,13 +108,15 @@ class WorkerPart:
 
     def _ask(self, question: str) -> tuple[int, dict[str, Any]]:
         """Status and answer; 0 and nothing where nobody answers."""
+        asked = http.client.HTTPConnection(HOST, self._port, timeout=_ANSWER_SECONDS)
         try:
-            with urllib.request.urlopen(f"{self._health}/{question}", timeout=_ANSWER_SECONDS) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
-        except OSError:
+            asked.request("GET", f"/health/{question}")
+            answer = asked.getresponse()
+            return answer.status, json.load(answer)
+        except (OSError, http.client.HTTPException, ValueError):
             return 0, {}
+        finally:
+            asked.close()
 
     def check(self) -> None:
         """Raise DependencyAway where one of its loops hangs. A server that is away it waits for by itself, and it ends when it cannot."""
