@@ -211,6 +211,12 @@ class Settings(BaseSettings):
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
     # No character has more than four bytes: the longest post fits into a message with its outcome.
     max_post_chars: int = Field(20_000, ge=280, le=200_000, description="longer posts are rejected at ingest")
+    drift_window: int = Field(
+        2000,
+        ge=500,
+        le=100_000,
+        description="so many last posts of a pipeline worker are held against the reference of the model (docs/drift.md)",
+    )
     policy: str = Field(
         "balanced",
         pattern="^(recall|balanced|precision)$",

@@ -121,15 +121,15 @@ class Watch:
         words = self._totals["words"]
         metrics.PIECES.labels("window").set(self._totals["pieces"] / words if told and words else math.nan)
         metrics.PIECES.labels("reference").set(reference.pieces_per_word if reference else math.nan)
-        shown = {name for name, posts in self._posts.most_common(_MOST_SOURCES) if posts >= FEWEST_OF_A_SOURCE}
+        enough_of = {name for name, posts in self._posts.most_common(_MOST_SOURCES) if posts >= FEWEST_OF_A_SOURCE}
+        shown = enough_of if told else set()
         for name in self._told - shown:
             for of in ("window", "reference"):
                 metrics.POSITIVE_SHARE.remove(name, of)
-        self._told = shown if told else set()
-        for name in self._told:
-            assert reference is not None  # noqa: S101
+        self._told = shown
+        for name in shown if told else ():
             metrics.POSITIVE_SHARE.labels(name, "window").set(self._positive[name] / self._posts[name])
-            metrics.POSITIVE_SHARE.labels(name, "reference").set(reference.of_source(name).share)
+            metrics.POSITIVE_SHARE.labels(name, "reference").set(told.of_source(name).share)
 
 
 class Collector(Watch):
