@@ -130,10 +130,9 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
         gated=tools.gated,
         designated=tools.vocabularies.designated_names,
     )
-    classified = documents
     documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version, tools.sketch_key)
-    tools.watch.note(classified)
+    tools.watch.note(documents)
     return reported, failed + unfilled + unattributed + unnamed
