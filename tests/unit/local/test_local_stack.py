@@ -198,3 +198,25 @@ def test_sources_that_are_read_and_those_that_are_pushed_have_a_worker_each(
     file.write_text("".join(f'[sources.s{number}]\ntype = "{one}"\n' for number, one in enumerate(types or [])))
     chosen = settings.model_copy(update={"sources_file": None if types is None else file})
     assert [worker.name for worker in service_workers(sources=sources(chosen), push=push(chosen))] == workers
+
+
+HANGING = """
+import time
+from shared import health_port
+from shared.health import HEALTH
+from shared.settings import load
+health_port.serve("test", load())
+HEALTH.turning(0.01, "event loop")
+HEALTH.started()
+time.sleep(600)
+"""
+
+
+def test_a_worker_whose_loop_hangs_is_told_from_one_that_waits(settings: Settings) -> None:
+    with Stack(settings, servers=[], workers=[Worker("hanging", (sys.executable, "-c", HANGING), metrics=True)]) as stack:
+        (part,) = stack._workers
+        with pytest.raises(DependencyAway, match="hanging hangs: event loop"):
+            for _ in range(1000):
+                part.check()
+        assert stack.metrics().keys() == {"hanging"}
+        assert stack.metrics()["hanging"].endswith("/metrics")
