@@ -60,7 +60,11 @@ def _unknown(node: Any, grouped: set[str], known: dict[str, set[str]]) -> Iterat
             yield from _unknown(node.expr, own, known)
         case "BinaryExpr":
             yield from _unknown(node.lhs, grouped, known)
-            yield from _unknown(node.rhs, grouped, known)
+            # The right side of these only says which series of the left are kept.
+            kept = str(node.op) in ("and", "unless")
+            matching = node.modifier.matching if node.modifier else None
+            on = set(matching.labels) if matching else set()
+            yield from _unknown(node.rhs, on if kept else grouped, known)
         case "Call":
             # The quantile of a histogram uses up its buckets.
             needed = grouped | {"le"} if node.func.name == "histogram_quantile" else grouped

@@ -127,7 +127,9 @@ class Watch:
             for of in ("window", "reference"):
                 metrics.POSITIVE_SHARE.remove(name, of)
         self._told = shown
-        for name in shown if told else ():
+        if told is None:
+            return
+        for name in shown:
             metrics.POSITIVE_SHARE.labels(name, "window").set(self._positive[name] / self._posts[name])
             metrics.POSITIVE_SHARE.labels(name, "reference").set(told.of_source(name).share)
 
