@@ -201,7 +201,7 @@ class Settings(BaseSettings):
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )
-    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's metrics and health; 0 for none")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
 
     batch_size: int = Field(128, ge=1, le=1024, description="posts in a micro-batch")
