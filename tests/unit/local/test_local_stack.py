@@ -14,7 +14,7 @@ from deploy.local import kafka, shared_memory, triton
 from deploy.local import redis as redis_module
 from deploy.local.processes import Context
 from deploy.local.redis import RedisServer
-from deploy.local.stack import Row, Stack, lock_data_dir
+from deploy.local.stack import TARGETS_FILE, Row, Stack, lock_data_dir
 from deploy.local.triton import TritonServer
 from deploy.local.up import forget_dead_instance, notify, push, sources, status_table
 from deploy.local.workers import Worker, environment, service_workers
@@ -213,10 +213,13 @@ time.sleep(600)
 
 
 def test_a_worker_whose_loop_hangs_is_told_from_one_that_waits(settings: Settings) -> None:
-    with Stack(settings, servers=[], workers=[Worker("hanging", (sys.executable, "-c", HANGING), metrics=True)]) as stack:
+    with Stack(settings, servers=[], workers=[Worker("hanging-1", (sys.executable, "-c", HANGING), metrics=True)]) as stack:
         (part,) = stack._workers
-        with pytest.raises(DependencyAway, match="hanging hangs: event loop"):
+        with pytest.raises(DependencyAway, match="hanging-1 hangs: event loop"):
             for _ in range(1000):
                 part.check()
-        assert stack.metrics().keys() == {"hanging"}
-        assert stack.metrics()["hanging"].endswith("/metrics")
+        assert stack.metrics().keys() == {"hanging-1"}
+        (target,) = json.loads((settings.data_dir / TARGETS_FILE).read_text())
+        assert target["labels"] == {"service": "hanging"}
+        assert stack.metrics()["hanging-1"] == f"http://{target['targets'][0]}/metrics"
+    assert not (settings.data_dir / TARGETS_FILE).exists()

@@ -11,7 +11,7 @@ import yaml
 from deploy.observe import dashboards
 from deploy.observe.panels import PAGES, Page
 from shared.settings import PACKAGE_ROOT
-from tests.promql import registry, unknown
+from tests.promql import unknown
 from tests.unit.docker.compose import services
 
 GRAFANA = PACKAGE_ROOT / "deploy" / "observe" / "grafana"
@@ -31,12 +31,6 @@ def test_there_is_no_other_file() -> None:
 def test_every_query_names_only_what_workers_and_prometheus_tell() -> None:
     wrong = {f"{page.name}: {panel.title}": found for page, panel, query in QUERIES if (found := unknown(query.expr))}
     assert wrong == {}
-
-
-def test_every_metric_of_adrwatch_is_on_some_dashboard() -> None:
-    asked = " ".join(query.expr for _, _, query in QUERIES)
-    families = {name.removesuffix("_bucket") for name in registry() if not name.endswith(("_sum", "_count"))}
-    assert [name for name in sorted(families) if name not in asked] == []
 
 
 def test_legends_name_labels_that_their_query_keeps() -> None:
