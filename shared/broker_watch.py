@@ -38,7 +38,12 @@ class BrokerWatch:
     """The thread. `places` says which partitions to ask about; `tell` is told their bounds, each time that the broker answers."""
 
     def __init__(
-        self, settings: Settings, places: Callable[[], list[Place]], tell: Callable[[Bounds], None], *, needed: bool = True
+        self,
+        settings: Settings,
+        places: Callable[[], list[Place]],
+        tell: Callable[[Bounds], None],
+        *,
+        needed: bool = True,
     ) -> None:
         self._settings = settings
         self._places = places

@@ -1,4 +1,4 @@
-"""Whether this process lives and has what it needs: its parts say so as they work, and whoever runs it asks at the port of its metrics.
+"""Whether this process lives and has what it needs: said by its parts as they work, asked for at the port of its metrics.
 
 Loops say that they turn, and by when they will have turned again. What a worker needs says that it answered, or did not: from the
 work itself, else from one cheap question every few seconds. Who asks here asks nobody else, however often.
@@ -66,7 +66,9 @@ class Health:
     def needs(self, part: str, fix: str, *, needed: bool = True) -> None:
         """Declare a part; it is missing until it answers. `fix`: what helps where it does not."""
         with self._lock:
-            self._heard[part] = _Heard(Part(part, False, now(), "it has not answered yet", fix, needed), self._monotonic())
+            self._heard[part] = _Heard(
+                Part(part, False, now(), "it has not answered yet", fix, needed), self._monotonic()
+            )
         metrics.PART_UP.labels(part).set_function(lambda: float(self._standing(part).ok))
 
     def answered(self, part: str) -> None:
@@ -121,7 +123,9 @@ class Health:
             names, started = list(self._heard), self._started
         parts = [self._standing(name) for name in names]
         if not started:
-            parts.append(Part(START, False, _BEGAN, "the worker is still starting", "see its log for what it waits for"))
+            parts.append(
+                Part(START, False, _BEGAN, "the worker is still starting", "see its log for what it waits for")
+            )
         parts.sort(key=lambda part: (part.ok, not part.needed))
         return Ready(all(part.ok or not part.needed for part in parts), started, parts)
 

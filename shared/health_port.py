@@ -1,7 +1,7 @@
 """The port at which a worker answers: `/metrics` for Prometheus, `/health/live` and `/health/ready` for whoever runs it.
 
-    /health/live    200 while every loop turns, 503 where one hangs: start the worker again
-    /health/ready   200 when everything needed answers, else 503 that names what is missing: send it nothing, but leave it be
+/health/live    200 while every loop turns, 503 where one hangs: start the worker again
+/health/ready   200 when everything needed answers, else 503 that names what is missing: send it nothing, but leave it be
 """
 
 from __future__ import annotations

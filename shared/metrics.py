@@ -34,7 +34,9 @@ PART_UP = Gauge("adrwatch_part_up", "whether a part answers", ["part"])
 # fewer records. Only the worker that owns the partition has it.
 LAG = Gauge("adrwatch_lag_records", "offsets not handled yet", ["stage", "partition"])
 # For how long a stage has committed nothing although something lies in the partition; 0 where all is committed.
-COMMIT_AGE = Gauge("adrwatch_commit_age_seconds", "time since the last commit while something waits", ["stage", "partition"])
+COMMIT_AGE = Gauge(
+    "adrwatch_commit_age_seconds", "time since the last commit while something waits", ["stage", "partition"]
+)
 # Micro-batches that a stage has in hand.
 BATCHES = Gauge("adrwatch_batches_in_flight", "batches in hand", ["stage"])
 # What became of posts: screened by reason, negative, mentions, dead.
@@ -135,4 +137,3 @@ def passed(histogram: Histogram, since: datetime, *labels: str) -> None:
     if seconds <= _DAY_SECONDS:
         # Clocks of networks may be ahead of ours.
         histogram.labels(*labels).observe(max(0.0, seconds))
-

@@ -28,7 +28,11 @@ def registry() -> dict[str, set[str]]:
         if family.type == "counter":
             found[f"{family.name}_total"] = labels
         elif family.type == "histogram":
-            found |= {f"{family.name}_sum": labels, f"{family.name}_count": labels, f"{family.name}_bucket": labels | {"le"}}
+            found |= {
+                f"{family.name}_sum": labels,
+                f"{family.name}_count": labels,
+                f"{family.name}_bucket": labels | {"le"},
+            }
         else:
             found[family.name] = labels
     return found
@@ -61,7 +65,7 @@ def _unknown(node: Any, grouped: set[str], known: dict[str, set[str]]) -> Iterat
         case "BinaryExpr":
             yield from _unknown(node.lhs, grouped, known)
             # The right side of these only says which series of the left are kept.
-            kept = str(node.op) in ("and", "unless")
+            kept = str(node.op).split()[0] in ("and", "unless")
             matching = node.modifier.matching if node.modifier else None
             on = set(matching.labels) if matching else set()
             yield from _unknown(node.rhs, on if kept else grouped, known)

@@ -20,7 +20,9 @@ NAME = "promtool"
 # Of the Prometheus in docker-compose.yml: its modules are numbered 0.300 and on.
 MODULE = "github.com/prometheus/prometheus/cmd/promtool@v0.305.0"
 _LONGEST_SECONDS = 900
-_FIX = f"install one (Debian, Ubuntu: apt-get install prometheus), or with Go: go install {MODULE}; then have it on PATH"
+_FIX = (
+    f"install one (Debian, Ubuntu: apt-get install prometheus), or with Go: go install {MODULE}; then have it on PATH"
+)
 
 
 def promtool() -> Path:

@@ -1,6 +1,6 @@
 """Whether a worker in a container works. Docker asks with `python -m deploy.docker.worker_health PORT`, the port of its metrics.
 
-It is healthy while everything that it needs answers. One that waits for a server needs no restart: it goes on when the server is back.
+It is healthy while everything that it needs answers. One that waits for a server needs no restart: it goes on by itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ TIMEOUT = 5.0  # seconds
 
 def missing(ready: dict[str, Any]) -> list[str]:
     """What a worker lacks by its own words, the answer of /health/ready: each part with its error."""
-    return [f"{part['part']}: {part['error']}" for part in ready["parts"] if not part["ok"] and part.get("needed", True)]
+    return [
+        f"{part['part']}: {part['error']}" for part in ready["parts"] if not part["ok"] and part.get("needed", True)
+    ]
 
 
 def check(port: int) -> None:

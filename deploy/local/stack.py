@@ -211,7 +211,10 @@ class Stack:
         content = {"pid": os.getpid(), **self.addresses, "parts": parts, "metrics": self.metrics()}
         self._write(UP_FILE, content)
         targets = [
-            {"targets": [address.removeprefix("http://").removesuffix("/metrics")], "labels": {"service": name.rpartition("-")[0]}}
+            {
+                "targets": [address.removeprefix("http://").removesuffix("/metrics")],
+                "labels": {"service": name.rpartition("-")[0]},
+            }
             for name, address in self.metrics().items()
         ]
         self._write(TARGETS_FILE, targets)

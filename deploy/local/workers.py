@@ -119,7 +119,7 @@ class WorkerPart:
             asked.close()
 
     def check(self) -> None:
-        """Raise DependencyAway where one of its loops hangs. A server that is away it waits for by itself, and it ends when it cannot."""
+        """Raise DependencyAway where one of its loops hangs. It waits by itself for what is away, and ends when it cannot."""
         if not self._worker.metrics:
             return
         status, said = self._ask("live")

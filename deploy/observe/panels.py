@@ -1,4 +1,4 @@
-"""What the dashboards show: every panel with its question, its queries and its unit. `dashboards.py` makes Grafana's files of it."""
+"""What the dashboards show: every panel with its question, queries and unit. `dashboards.py` makes Grafana's files of it."""
 
 from __future__ import annotations
 
@@ -199,7 +199,8 @@ ALERTS = Page(
             Panel("Firing", "Which, and since when?",
                   (Query('max by (alertname, severity) (ALERTS{alertname=~"Adrwatch.+", alertstate="firing"})',
                          "{{alertname}} ({{severity}})"),), kind="states", width=16),
-            Panel("Workers", "Who answers?", (Query('min by (service, instance) (up{job="adrwatch"})', "{{service}} {{instance}}"),),
+            Panel("Workers", "Who answers?",
+                  (Query('min by (service, instance) (up{job="adrwatch"})', "{{service}} {{instance}}"),),
                   kind="states", width=24),
         )),
         ("For safety teams", (

@@ -34,7 +34,9 @@ def reference(
     source_name: reading.SourceName = "replay",
     limit: reading.Limit = None,
     version: Annotated[str, typer.Option(help="Number of a version, or its name; none: the active one.")] = "",
-    repository: Annotated[Path | None, typer.Option(help="Model repository [default: ADRWATCH_MODEL_REPOSITORY].")] = None,
+    repository: Annotated[
+        Path | None, typer.Option(help="Model repository [default: ADRWATCH_MODEL_REPOSITORY].")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written.")] = False,
 ) -> None:
     """Take a stream through the pipeline in this process, and keep counts of what the classifier made of it as its reference.

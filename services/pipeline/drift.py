@@ -1,7 +1,7 @@
 """Watches whether posts are still what the classifier was made for: the last ones, held against the reference of its version.
 
-Two things are looked at, of posts that the screen let through. The classifier's probabilities: they move when people write otherwise, of
-other things, or when something before the model broke. And word pieces per word: a word that the model does not know is cut into
+Two things are looked at, of posts that the screen let through. The classifier's probabilities: they move when people write otherwise,
+of other things, or when something before the model broke. And word pieces per word: a word that the model does not know is cut into
 many pieces, so they rise with new names, other languages and broken encodings, before anybody has labelled a post. The share of [UNK],
 the tokenizer's own word for what it does not know, would not do: it has a piece for every letter, so a new name or another language
 in the same letters has none.
@@ -151,7 +151,8 @@ class Collector(Watch):
         found = self._all
         if len(found) < FEWEST:
             raise AdrwatchError(
-                f"the screen let {len(found)} posts through, a reference needs {FEWEST}", fix="give a larger file, or more files"
+                f"the screen let {len(found)} posts through, a reference needs {FEWEST}",
+                fix="give a larger file, or more files",
             )
         posts, positive = Counter(one.source for one in found), Counter(one.source for one in found if one.positive)
         metadata = self._features.metadata

@@ -78,8 +78,8 @@ class FollowingHandler:
     async def look(self) -> None:
         """While no posts come, ask Triton a canary, over a connection of its own. Raises DependencyAway.
 
-        A batch in hand, and one that was answered just now, say it themselves. Where another version was activated meanwhile, the next
-        batch goes over to it: Triton is only asked whether it has that.
+        A batch in hand, and one that was answered just now, say it themselves. Where another version was activated meanwhile,
+        the next batch goes over to it: Triton is only asked whether it has that.
         """
         if self._in_hand or HEALTH.quiet(TRITON) < LOOK_SECONDS:
             return

@@ -1,9 +1,10 @@
 """What a version of the classifier saw when it was released, in counts, and how far posts of today are from that.
 
-The distance is the population stability index, the symmetrised Kullback–Leibler divergence of binned shares (N. Siddiqi, Credit Risk
-Scorecards, Wiley 2006, which also has the usual reading: below .1 little, from .25 on a shift). Bins are tenths of the reference, so that
-each says as much as the others. Without any drift the index is about (bins - 1) * (1 / posts now + 1 / posts then) (B. Yurdakul and
-J. Naranjo, J. Risk Model Validation 14(4), 2020): with 500 posts or more it stays far below .25.
+The distance is the population stability index, the symmetrised Kullback–Leibler divergence of binned shares (N. Siddiqi, Credit
+Risk Scorecards, Wiley 2006, which also has the usual reading: below .1 little, from .25 on a shift). Bins are tenths of the
+reference, so that each says as much as the others. Without any drift the index is about
+(bins - 1) * (1 / posts now + 1 / posts then) (B. Yurdakul and J. Naranjo, J. Risk Model Validation 14(4), 2020): with 500 posts
+or more it stays far below .25.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ class Standing:
     """
 
     def __init__(
-        self, stages: Mapping[str, str], progress: Callable[[Place], Progress], clock: Callable[[], float] = time.monotonic
+        self,
+        stages: Mapping[str, str],
+        progress: Callable[[Place], Progress],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stages = stages
         self._progress = progress

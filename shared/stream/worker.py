@@ -160,7 +160,9 @@ class Worker:
             HEALTH.turning(LOOP_SECONDS, LOOP)
 
         async def assigned(_app: object, partitions: Any, **_: object) -> None:
-            self._standing.assigned(frozenset((one.topic, one.partition) for one in partitions if one.topic in self._stages))
+            self._standing.assigned(
+                frozenset((one.topic, one.partition) for one in partitions if one.topic in self._stages)
+            )
 
         async def revoked(_app: object, _partitions: object, **_: object) -> None:
             self._standing.revoked()

@@ -96,7 +96,13 @@ def test_a_pipeline_that_waits_for_triton_says_so_and_goes_on(
     settings = settings_of(worker.environment)
     topics.apply(settings)
     posts = [
-        Post(id=f"own:{n}", source="own", text=f"day {n} on metformin and i feel fine", created_at=now(), ingested_at=now())
+        Post(
+            id=f"own:{n}",
+            source="own",
+            text=f"day {n} on metformin and i feel fine",
+            created_at=now(),
+            ingested_at=now(),
+        )
         for n in range(40)
     ]
     with Writer(settings, 15.0) as writer:
@@ -111,7 +117,9 @@ def test_a_pipeline_that_waits_for_triton_says_so_and_goes_on(
         assert {part["part"] for part in worker.ready()["parts"]} == {"kafka", "partitions", "triton"}
 
 
-def test_alerting_names_redis_while_it_is_away_and_is_ready_before(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_alerting_names_redis_while_it_is_away_and_is_ready_before(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
     with Stack(load(data_dir=tmp_path / "redis"), servers=["redis"]) as stack:
         worker = Worker("alerting", tmp_path, kafka_bootstrap=kafka, redis_url=stack.addresses["redis_url"],
                         topic_prefix=topic_prefix)  # fmt: skip

@@ -85,9 +85,7 @@ def command(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ]
         file = tmp_path / "posts.jsonl"
         file.write_text("\n".join(lines) + "\n")
-        return CliRunner().invoke(
-            build(), ["models", "reference", str(file), "--repository", str(repository), *words]
-        )
+        return CliRunner().invoke(build(), ["models", "reference", str(file), "--repository", str(repository), *words])
 
     yield run
     settings.current.cache_clear()
@@ -148,7 +146,9 @@ def test_the_command_writes_counts_beside_the_model_and_nothing_of_any_post(
     assert "throwing" not in text
 
 
-async def test_posts_like_those_of_the_reference_are_near_it(tools: Tools, repository: Path, reference: Reference) -> None:
+async def test_posts_like_those_of_the_reference_are_near_it(
+    tools: Tools, repository: Path, reference: Reference
+) -> None:
     pipeline = Pipeline(tools, repository, reference, 300)
     await pipeline.take(posts(PLAIN, 400, seed=2))
     assert drift("scores") < 0.1

@@ -55,7 +55,6 @@ def test_a_worker_that_does_not_answer_is_not_healthy() -> None:
         worker_health.check(1)
 
 
-
 class FakeTriton:
     """Two models; `faults` are what inferences of a model raise until it is loaded again."""
 

@@ -15,7 +15,9 @@ from tests.promql import unknown
 from tests.unit.docker.compose import services
 
 GRAFANA = PACKAGE_ROOT / "deploy" / "observe" / "grafana"
-QUERIES = [(page, panel, query) for page in PAGES for _, panels in page.rows for panel in panels for query in panel.queries]
+QUERIES = [
+    (page, panel, query) for page in PAGES for _, panels in page.rows for panel in panels for query in panel.queries
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -75,7 +75,9 @@ def test_an_expression_that_asks_for_what_nobody_tells_is_found(expression: str,
 
 
 def test_prometheus_asks_every_worker_of_the_compose_file_at_its_port() -> None:
-    asked = {one["job_name"]: one for one in yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]}
+    asked = {
+        one["job_name"]: one for one in yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]
+    }
     (names,) = asked["adrwatch"]["dns_sd_configs"]
     workers = {name: spec for name, spec in services().items() if spec.get("command", [""])[0] == "worker"}
     assert set(names["names"]) == set(workers)

@@ -48,7 +48,13 @@ def test_lag_is_what_lies_ahead_of_what_was_handled_also_where_nothing_was_commi
 def test_a_commit_ages_while_something_waits_and_not_where_all_is_committed(world: World) -> None:
     place = (TOPIC, 0)
     world.standing.assigned(frozenset({place}))
-    for now, committed, end, age in ((0, 10, 10, 0), (60, 10, 10, 0), (65, 10, 30, 5), (90, 10, 30, 30), (95, 20, 30, 0)):
+    for now, committed, end, age in (
+        (0, 10, 10, 0),
+        (60, 10, 10, 0),
+        (65, 10, 30, 5),
+        (90, 10, 30, 30),
+        (95, 20, 30, 0),
+    ):
         world.now, world.progress = now, {place: Progress(None, committed)}
         world.standing.tell({place: (0, end)})
         assert world.measured("commit_age_seconds", 0) == age
