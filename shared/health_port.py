@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LIVE, READY = "/health/live", "/health/ready"
-_JSON = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
+_JSON = (("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store"))
 _TROUBLE = "503 Service Unavailable"
 
 
@@ -73,11 +73,11 @@ def application(health: Health) -> WSGIApplication:
         path = environ.get("PATH_INFO", "")
         if path == LIVE:
             hanging = health.hanging()
-            start(_TROUBLE if hanging else "200 OK", _JSON)
+            start(_TROUBLE if hanging else "200 OK", list(_JSON))
             return [msgspec.json.encode({"live": not hanging, "hanging": hanging})]
         if path == READY:
             found = health.ready()
-            start("200 OK" if found.ready else _TROUBLE, _JSON)
+            start("200 OK" if found.ready else _TROUBLE, list(_JSON))
             return [msgspec.json.encode(found)]
         return of_metrics(environ, start)
 

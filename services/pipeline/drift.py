@@ -1,10 +1,10 @@
 """Watches whether posts are still what the classifier was made for: the last ones, held against the reference of its version.
 
-Two things are looked at, of posts that the screen let through. The classifier's probabilities: they move when people write otherwise,
-of other things, or when something before the model broke. And word pieces per word: a word that the model does not know is cut into
-many pieces, so they rise with new names, other languages and broken encodings, before anybody has labelled a post. The share of [UNK],
-the tokenizer's own word for what it does not know, would not do: it has a piece for every letter, so a new name or another language
-in the same letters has none.
+Two things are looked at, of posts that the screen let through. The classifier's probabilities move when people write otherwise, of
+other things, or when something before the model broke. Word pieces per word rise with new names, other languages and broken
+encodings, for a word that the model does not know is cut into many, and they do so before anybody has labelled a post. The share of
+[UNK], the tokenizer's own word for what it does not know, would not do: it has a piece for every letter, so a new name, or another
+language in the same letters, has none.
 """
 
 from __future__ import annotations
