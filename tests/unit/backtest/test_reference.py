@@ -41,10 +41,10 @@ PLAIN = (
 )
 # Other words for the same things, which the model has never seen.
 DRIFTED = (
-    "{drug} zxqvrt glmphk {n}x brrzkt vvyqlm hqqst dkrrt",
-    "wkrrd {drug} jjzzkl pqrstv {n} mmphgl xyzzyq trrbl",
-    "grmblfx {drug} qqwrty zzkpl bvvnm {n} hjklqw rtyzx",
-    "{n} plvrg {drug} krxxt dwzzq fnbbl mqqrs tvwxyz",
+    "my {drug} is gvng me such brrzkty zzbloops and my mmphgl is all krxxty for {n} hrz now",
+    "took {drug} for {n} dayz and the flibberwozzle in my snorgleblat is the wurstest eva",
+    "anyone on {drug} with skwibblefrunk and glorpensnitz? it has been {n} weekz of this",
+    "the {drug} makes my wibblethorpe so kaflooey that i cant zorpl or gribnax at all",
 )
 WHEN = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -85,7 +85,7 @@ def command(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ]
         file = tmp_path / "posts.jsonl"
         file.write_text("\n".join(lines) + "\n")
-        return CliRunner().invoke(build(), ["models", "reference", str(file), "--repository", str(repository), *words])
+        return CliRunner().invoke(build(), ["models", "reference", str(file), "--repository", str(repository), "--source", "source", *words])
 
     yield run
     settings.current.cache_clear()
@@ -132,13 +132,13 @@ def share(source: str, of: str) -> float | None:
 def test_the_command_writes_counts_beside_the_model_and_nothing_of_any_post(
     command: Any, repository: Path, tools: Tools
 ) -> None:
-    done = command(posts(PLAIN, 600, seed=1), "--json")
+    done = command(posts(PLAIN, 520, seed=1), "--json")
     assert done.exit_code == 0, done.output
     file = repository / classifier.NAME / "1" / REFERENCE
     made = read_reference(file.parent, tools.classifier.metadata.version)
     assert made is not None
-    assert (made.posts, made.policy, made.sources.keys()) == (600, "balanced", {"forum"})
-    assert sum(made.scores.counts) == sum(made.pieces.counts) == 600
+    assert (made.posts, made.policy, made.sources.keys()) == (520, "balanced", {"forum"})
+    assert sum(made.scores.counts) == sum(made.pieces.counts) == 520
     assert 0 < made.positives.share < 1
     assert made.pieces_per_word > 1
     text = file.read_text()
@@ -149,8 +149,8 @@ def test_the_command_writes_counts_beside_the_model_and_nothing_of_any_post(
 async def test_posts_like_those_of_the_reference_are_near_it(
     tools: Tools, repository: Path, reference: Reference
 ) -> None:
-    pipeline = Pipeline(tools, repository, reference, 300)
-    await pipeline.take(posts(PLAIN, 400, seed=2))
+    pipeline = Pipeline(tools, repository, reference, 250)
+    await pipeline.take(posts(PLAIN, 300, seed=2))
     assert drift("scores") < 0.1
     assert drift("pieces") < 0.1
     assert share("forum", "window") == pytest.approx(reference.positives.share, abs=0.1)
@@ -176,21 +176,21 @@ async def test_posts_in_other_words_drift_away_and_the_gauge_comes_back_with_the
 async def test_a_source_that_is_new_is_held_against_all_posts_and_goes_when_it_has_gone(
     tools: Tools, repository: Path, reference: Reference
 ) -> None:
-    pipeline = Pipeline(tools, repository, reference, 250)
-    await pipeline.take(posts(PLAIN[:2], 250, seed=6, source="patients"))
+    pipeline = Pipeline(tools, repository, reference, 200)
+    await pipeline.take(posts(PLAIN[:2], 200, seed=6, source="patients"))
     assert share("patients", "reference") == reference.positives.share
     found = share("patients", "window")
     assert found is not None
     assert found > 2 * reference.positives.share
-    await pipeline.take(posts(PLAIN, 250, seed=7))
+    await pipeline.take(posts(PLAIN, 200, seed=7))
     assert share("patients", "window") is None
 
 
 async def test_too_few_posts_and_no_reference_say_nothing(tools: Tools, repository: Path, reference: Reference) -> None:
     pipeline = Pipeline(tools, repository, reference, 1000)
-    await pipeline.take(posts(DRIFTED, 100, seed=8))
+    await pipeline.take(posts(DRIFTED, 30, seed=8))
     assert math.isnan(drift("scores"))
-    await Pipeline(tools, repository, None, 100).take(posts(DRIFTED, 100, seed=9))
+    await Pipeline(tools, repository, None, 30).take(posts(DRIFTED, 30, seed=9))
     assert math.isnan(drift("pieces"))
 
 
