@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,24 +71,20 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def command(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def command(repository: Path, folder: Path, chosen: Sequence[Post], *words: str) -> Any:
     """Runs `adrwatch models reference` on posts."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ADRWATCH_DATA_DIR", str(tmp_path))
+    lines = [
+        json.dumps({"id": one.id, "source": one.source, "text": one.text, "created_at": "2026-06-01T00:00:00Z"})
+        for one in chosen
+    ]
+    file = folder / "posts.jsonl"
+    file.write_text("\n".join(lines) + "\n")
     settings.current.cache_clear()
-
-    def run(chosen: Sequence[Post], *words: str) -> Any:
-        lines = [
-            json.dumps({"id": one.id, "source": one.source, "text": one.text, "created_at": "2026-06-01T00:00:00Z"})
-            for one in chosen
-        ]
-        file = tmp_path / "posts.jsonl"
-        file.write_text("\n".join(lines) + "\n")
-        return CliRunner().invoke(build(), ["models", "reference", str(file), "--repository", str(repository), "--source", "source", *words])
-
-    yield run
-    settings.current.cache_clear()
+    given = ["models", "reference", str(file), "--repository", str(repository), "--source", "source", *words]
+    try:
+        return CliRunner().invoke(build(), given, env={"ADRWATCH_DATA_DIR": str(folder)})
+    finally:
+        settings.current.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +93,10 @@ def tools(repository: Path) -> Tools:
 
 
 @pytest.fixture(scope="module")
-def reference(tools: Tools, repository: Path) -> Reference:
-    """What the command wrote; the first test of this file runs it."""
+def reference(tools: Tools, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """What the command writes."""
+    done = command(repository, tmp_path_factory.mktemp("posts"), posts(PLAIN, 520, seed=1))
+    assert done.exit_code == 0, done.output
     found = read_reference(repository / classifier.NAME / "1", tools.classifier.metadata.version)
     assert found is not None
     return found
@@ -130,18 +128,13 @@ def share(source: str, of: str) -> float | None:
 
 
 def test_the_command_writes_counts_beside_the_model_and_nothing_of_any_post(
-    command: Any, repository: Path, tools: Tools
+    repository: Path, reference: Reference
 ) -> None:
-    done = command(posts(PLAIN, 520, seed=1), "--json")
-    assert done.exit_code == 0, done.output
-    file = repository / classifier.NAME / "1" / REFERENCE
-    made = read_reference(file.parent, tools.classifier.metadata.version)
-    assert made is not None
-    assert (made.posts, made.policy, made.sources.keys()) == (520, "balanced", {"forum"})
-    assert sum(made.scores.counts) == sum(made.pieces.counts) == 520
-    assert 0 < made.positives.share < 1
-    assert made.pieces_per_word > 1
-    text = file.read_text()
+    assert (reference.posts, reference.policy, reference.sources.keys()) == (520, "balanced", {"forum"})
+    assert sum(reference.scores.counts) == sum(reference.pieces.counts) == 520
+    assert 0 < reference.positives.share < 1
+    assert reference.pieces_per_word > 1
+    text = (repository / classifier.NAME / "1" / REFERENCE).read_text()
     assert not any(drug in text for drug in DRUGS)
     assert "throwing" not in text
 
@@ -194,8 +187,8 @@ async def test_too_few_posts_and_no_reference_say_nothing(tools: Tools, reposito
     assert math.isnan(drift("pieces"))
 
 
-def test_a_file_with_too_few_posts_makes_no_reference(command: Any) -> None:
-    done = command(posts(PLAIN, 20, seed=10))
+def test_a_file_with_too_few_posts_makes_no_reference(repository: Path, tmp_path: Path) -> None:
+    done = command(repository, tmp_path, posts(PLAIN, 20, seed=10))
     assert isinstance(done.exception, AdrwatchError)
     assert "20 posts" in done.exception.message
 
