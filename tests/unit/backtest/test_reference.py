@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from services.cli import build
+from services.pipeline import drift as drift_module
 from services.pipeline.drift import Watch
 from services.pipeline.process import Tools, process
 from shared import settings
@@ -142,40 +143,41 @@ def test_the_command_writes_counts_beside_the_model_and_nothing_of_any_post(
 async def test_posts_like_those_of_the_reference_are_near_it(
     tools: Tools, repository: Path, reference: Reference
 ) -> None:
-    pipeline = Pipeline(tools, repository, reference, 250)
-    await pipeline.take(posts(PLAIN, 300, seed=2))
+    pipeline = Pipeline(tools, repository, reference, 200)
+    await pipeline.take(posts(PLAIN, 220, seed=2))
     assert drift("scores") < 0.1
     assert drift("pieces") < 0.1
-    assert share("forum", "window") == pytest.approx(reference.positives.share, abs=0.1)
+    assert share("forum", "window") == pytest.approx(reference.positives.share, abs=0.15)
 
 
 async def test_posts_in_other_words_drift_away_and_the_gauge_comes_back_with_the_old_ones(
     tools: Tools, repository: Path, reference: Reference
 ) -> None:
-    pipeline = Pipeline(tools, repository, reference, 200)
-    await pipeline.take(posts(PLAIN, 200, seed=3))
+    pipeline = Pipeline(tools, repository, reference, 120)
+    await pipeline.take(posts(PLAIN, 120, seed=3))
     before = drift("pieces"), drift("scores")
-    await pipeline.take(posts(DRIFTED, 200, seed=4))
+    await pipeline.take(posts(DRIFTED, 120, seed=4))
     assert drift("pieces") > 0.25 > before[0]
     assert drift("scores") > 0.25 > before[1]
     pieces = REGISTRY.get_sample_value("adrwatch_model_pieces_per_word", {"of": "window"})
     assert pieces is not None
     assert pieces > 1.5 * reference.pieces_per_word
-    await pipeline.take(posts(PLAIN, 200, seed=5))
+    await pipeline.take(posts(PLAIN, 120, seed=5))
     assert drift("pieces") < 0.25
     assert drift("scores") < 0.25
 
 
 async def test_a_source_that_is_new_is_held_against_all_posts_and_goes_when_it_has_gone(
-    tools: Tools, repository: Path, reference: Reference
+    tools: Tools, repository: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = Pipeline(tools, repository, reference, 200)
-    await pipeline.take(posts(PLAIN[:2], 200, seed=6, source="patients"))
+    monkeypatch.setattr(drift_module, "FEWEST_OF_A_SOURCE", 80)
+    pipeline = Pipeline(tools, repository, reference, 80)
+    await pipeline.take(posts(PLAIN[:2], 80, seed=6, source="patients"))
     assert share("patients", "reference") == reference.positives.share
     found = share("patients", "window")
     assert found is not None
     assert found > 2 * reference.positives.share
-    await pipeline.take(posts(PLAIN, 200, seed=7))
+    await pipeline.take(posts(PLAIN, 80, seed=7))
     assert share("patients", "window") is None
 
 
