@@ -16,7 +16,7 @@ from tests.promtool import promtool
 from tests.unit.docker.compose import services
 
 PROMETHEUS = PACKAGE_ROOT / "deploy" / "observe" / "prometheus"
-CASES = Path(__file__).with_name("rules_test.yml")
+CASES = [Path(__file__).with_name(name) for name in ("rules_test.yml", "rules_days_test.yml")]
 ALERTS: list[dict[str, Any]] = [
     rule for group in yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"] for rule in group["rules"]
 ]
@@ -36,11 +36,12 @@ def test_prometheus_reads_its_configuration_and_the_rules() -> None:
 
 
 def test_every_alert_fires_when_it_should_and_is_silent_before() -> None:
-    assert "SUCCESS" in told("test", "rules", str(CASES))
+    assert "SUCCESS" in told("test", "rules", *map(str, CASES))
 
 
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
-    cases = [one for test in yaml.safe_load(CASES.read_text())["tests"] for one in test["alert_rule_test"]]
+    tests = [test for file in CASES for test in yaml.safe_load(file.read_text())["tests"]]
+    cases = [one for test in tests for one in test["alert_rule_test"]]
     names = {rule["alert"] for rule in ALERTS}
     assert {one["alertname"] for one in cases if one["exp_alerts"]} == names
     assert {one["alertname"] for one in cases if not one["exp_alerts"]} == names
