@@ -5,6 +5,8 @@ Needs the extra `dev`: the builders are those of Grafana's own SDK, so that the 
 
 from __future__ import annotations
 
+import itertools
+import string
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +39,11 @@ def written(page: Page) -> str:
         .timezone("utc")
         .link(dashboard.DashboardLink("adrwatch").type("dashboards").tags(["adrwatch"]))
     )
+    numbers = itertools.count(1)
     for heading, panels in page.rows:
-        made = made.with_row(dashboard.Row(heading))
+        made = made.with_row(dashboard.Row(heading).id(next(numbers)))
         for panel in panels:
-            made = made.with_panel(_panel(panel))
+            made = made.with_panel(_panel(panel).id(next(numbers)))
     return JSONEncoder(sort_keys=True, indent=1).encode(made.build()) + "\n"
 
 
@@ -54,8 +57,8 @@ def _panel(panel: Panel) -> Any:
         .span(panel.width)
         .height(_HEIGHT)
     )
-    for query in panel.queries:
-        made = made.with_target(_query(query, panel.kind))
+    for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
+        made = made.with_target(_query(query, panel.kind).ref_id(letter))
     return made
 
 

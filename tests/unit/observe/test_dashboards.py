@@ -55,6 +55,8 @@ def test_panels_lie_side_by_side_and_ask_the_source_that_is_provisioned() -> Non
         for panel in shown:
             assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
             assert all(target["datasource"]["uid"] == source["uid"] for target in panel["targets"])
+            assert len({target["refId"] for target in panel["targets"]} - {""}) == len(panel["targets"])
+        assert len({panel["id"] for panel in file["panels"]}) == len(file["panels"])
         taken = [
             (x, y) for one in shown
             for x in range(one["gridPos"]["x"], one["gridPos"]["x"] + one["gridPos"]["w"])
