@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from services.pipeline.steps.document import Document
 from shared import metrics
 from shared.errors import AdrwatchError
@@ -47,6 +49,16 @@ class Seen(NamedTuple):
         return self.pieces / self.words if self.words else 1.0
 
 
+class Distance(msgspec.Struct, frozen=True):
+    """How far `posts` are from a reference: NaN, and no shares, where they are too few to say. `positive_share` is by source."""
+
+    posts: int
+    scores: float = math.nan
+    pieces: float = math.nan
+    pieces_per_word: float = math.nan
+    positive_share: dict[str, float] = {}
+
+
 def seen(documents: Sequence[Document], digest: str) -> list[Seen]:
     """Of the documents that the screen let through and the classifier, with features of this digest, was asked about."""
     return [
@@ -74,6 +86,8 @@ class Watch:
         self._posts: Counter[str] = Counter()
         self._positive: Counter[str] = Counter()
         self._told: set[str] = set()
+        # Of the version before.
+        metrics.POSITIVE_SHARE.clear()
         self._tell()
 
     @classmethod
@@ -113,25 +127,34 @@ class Watch:
         self._posts[one.source] += sign
         self._positive[one.source] += sign * one.positive
 
+    def distance(self) -> Distance:
+        """How far the last posts are from the reference, once they are enough to say so."""
+        posts, words = len(self._last), self._totals["words"]
+        if self._reference is None or posts < min(FEWEST, self._window):
+            return Distance(posts)
+        return Distance(
+            posts,
+            self._reference.scores.drift(self._scores),
+            self._reference.pieces.drift(self._pieces),
+            self._totals["pieces"] / max(1, words),
+            {name: self._positive[name] / count for name, count in self._posts.most_common(_MOST_SOURCES)
+             if count >= FEWEST_OF_A_SOURCE},
+        )  # fmt: skip
+
     def _tell(self) -> None:
-        reference, enough = self._reference, len(self._last) >= min(FEWEST, self._window)
-        told = reference if enough else None
-        metrics.DRIFT.labels("scores").set(told.scores.drift(self._scores) if told else math.nan)
-        metrics.DRIFT.labels("pieces").set(told.pieces.drift(self._pieces) if told else math.nan)
-        words = self._totals["words"]
-        metrics.PIECES.labels("window").set(self._totals["pieces"] / words if told and words else math.nan)
-        metrics.PIECES.labels("reference").set(reference.pieces_per_word if reference else math.nan)
-        enough_of = {name for name, posts in self._posts.most_common(_MOST_SOURCES) if posts >= FEWEST_OF_A_SOURCE}
-        shown = enough_of if told else set()
-        for name in self._told - shown:
+        found = self.distance()
+        metrics.DRIFT.labels("scores").set(found.scores)
+        metrics.DRIFT.labels("pieces").set(found.pieces)
+        metrics.PIECES.labels("window").set(found.pieces_per_word)
+        metrics.PIECES.labels("reference").set(self._reference.pieces_per_word if self._reference else math.nan)
+        for name in self._told - found.positive_share.keys():
             for of in ("window", "reference"):
                 metrics.POSITIVE_SHARE.remove(name, of)
-        self._told = shown
-        if told is None:
-            return
-        for name in shown:
-            metrics.POSITIVE_SHARE.labels(name, "window").set(self._positive[name] / self._posts[name])
-            metrics.POSITIVE_SHARE.labels(name, "reference").set(told.of_source(name).share)
+        self._told = set(found.positive_share)
+        for name, share in found.positive_share.items():
+            metrics.POSITIVE_SHARE.labels(name, "window").set(share)
+            if self._reference is not None:
+                metrics.POSITIVE_SHARE.labels(name, "reference").set(self._reference.of_source(name).share)
 
 
 class Collector(Watch):

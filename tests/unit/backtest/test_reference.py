@@ -23,6 +23,7 @@ from shared import settings
 from shared.errors import AdrwatchError
 from shared.events import Post
 from shared.models import classifier
+from shared.models import reference as reference_module
 from shared.models.reference import REFERENCE, Binned, Reference, read_reference
 from shared.models.repository import Active, write_active
 from shared.models.session import OnnxModel
@@ -72,8 +73,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(repository: Path, folder: Path, chosen: Sequence[Post], *words: str) -> Any:
-    """Runs `adrwatch models reference` on posts."""
+def command(repository: Path, folder: Path, chosen: Sequence[Post], *words: str, name: str = "reference") -> Any:
+    """Runs `adrwatch models reference`, or another command of its kind, on posts."""
     lines = [
         json.dumps({"id": one.id, "source": one.source, "text": one.text, "created_at": "2026-06-01T00:00:00Z"})
         for one in chosen
@@ -81,7 +82,7 @@ def command(repository: Path, folder: Path, chosen: Sequence[Post], *words: str)
     file = folder / "posts.jsonl"
     file.write_text("\n".join(lines) + "\n")
     settings.current.cache_clear()
-    given = ["models", "reference", str(file), "--repository", str(repository), "--source", "source", *words]
+    given = ["models", name, str(file), "--repository", str(repository), "--source", "source", *words]
     try:
         return CliRunner().invoke(build(), given, env={"ADRWATCH_DATA_DIR": str(folder)})
     finally:
@@ -187,6 +188,18 @@ async def test_too_few_posts_and_no_reference_say_nothing(tools: Tools, reposito
     assert math.isnan(drift("scores"))
     await Pipeline(tools, repository, None, 30).take(posts(DRIFTED, 30, seed=9))
     assert math.isnan(drift("pieces"))
+
+
+def test_a_file_is_held_against_the_reference_by_a_command(
+    repository: Path, tmp_path: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (reference_module, drift_module):
+        monkeypatch.setattr(module, "FEWEST", 60)
+    done = command(repository, tmp_path, posts(DRIFTED, 80, seed=11), "--json", name="drift")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["posts"] == 80
+    assert found["pieces"] > 0.25
 
 
 def test_a_file_with_too_few_posts_makes_no_reference(repository: Path, tmp_path: Path) -> None:
