@@ -67,7 +67,7 @@ def serve(service: str, settings: Settings, health: Health = HEALTH) -> Callable
 
 def application(health: Health) -> WSGIApplication:
     """What answers."""
-    of_metrics = make_wsgi_app()
+    of_metrics: WSGIApplication = make_wsgi_app()
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")

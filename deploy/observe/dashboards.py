@@ -12,7 +12,7 @@ from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard, heatmap, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from deploy.observe.panels import PAGES, Page, Panel, Query
@@ -37,7 +37,7 @@ def written(page: Page) -> str:
         .refresh("30s")
         .time("now-6h", "now")
         .timezone("utc")
-        .link(dashboard.DashboardLink("adrwatch").type("dashboards").tags(["adrwatch"]))
+        .link(dashboard.DashboardLink("adrwatch").type(DashboardLinkType.DASHBOARDS).tags(["adrwatch"]))
     )
     numbers = itertools.count(1)
     for heading, panels in page.rows:
