@@ -44,7 +44,8 @@ def written(page: Page) -> str:
         made = made.with_row(dashboard.Row(heading).id(next(numbers)))
         for panel in panels:
             made = made.with_panel(_panel(panel).id(next(numbers)))
-    return JSONEncoder(sort_keys=True, indent=1).encode(made.build()) + "\n"
+    encoded: str = JSONEncoder(sort_keys=True, indent=1).encode(made.build())
+    return encoded + "\n"
 
 
 def _panel(panel: Panel) -> Any:
