@@ -57,6 +57,7 @@ COMMANDS: tuple[str, ...] = (
     "services.vocabulary.drugs_cli",
     "services.evaluation.cli",
     "services.models.cli",
+    "services.backtest.reference_cli",
     "services.training.cli",
 )
 

@@ -22,7 +22,7 @@ METRICS_HEAD = """# Metrics
 
 Made by `adrwatch reference metrics`. A worker answers Prometheus at `ADRWATCH_METRICS_PORT` (0, the default: nowhere). A counter
 only rises while its worker lives and starts at 0 with it; a histogram has `_bucket`, `_sum` and `_count`. What to watch, and what
-to do about it: [operators' guide](guides/operators.md#what-to-watch).
+to do about it: [operators' guide](guides/operators.md#what-to-watch); rules and dashboards: [observe](observe.md).
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import socket
 
+import uvicorn
+
 from shared.errors import AdrwatchError
+from shared.health import HEALTH, LOOP_SECONDS
+
+LOOP = "HTTP server"
+
+
+class Server(uvicorn.Server):
+    """Says that its event loop turns, ten times a second."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn; whether it is to end."""
+        HEALTH.turning(LOOP_SECONDS, LOOP)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn: answer what is under way, and end."""
+        await super().shutdown(sockets)
+        HEALTH.ended(LOOP)
 
 
 def listen(host: str, port: int, settings: str, backlog: int | None = None) -> socket.socket:

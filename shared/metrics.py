@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
-
-from shared.errors import AdrwatchError
+from prometheus_client import Counter, Gauge, Histogram
 
 _DAY_SECONDS = 86_400
 _FROM_POSTS = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 7200, 21_600, _DAY_SECONDS)
@@ -18,6 +16,10 @@ RECORDS_IN = Counter("adrwatch_records_in_total", "records read", ["stage", "top
 RECORDS_OUT = Counter("adrwatch_records_out_total", "records written and acknowledged", ["stage", "topic"])
 # Records that went to the dead letters, by the reason that stands in them.
 DEAD_LETTERS = Counter("adrwatch_dead_letters_total", "records sent to the dead letters", ["stage", "reason"])
+# 1 while a stage stands still at a partition for its dead letters, until somebody lets it go on.
+STAGE_PAUSED = Gauge(
+    "adrwatch_stage_paused", "whether a stage stands still for its dead letters", ["stage", "partition"]
+)
 # Size of the micro-batches as they were handled.
 BATCH_SIZE = Histogram(
     "adrwatch_batch_size", "records in a micro-batch", ["stage"], buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -28,6 +30,19 @@ BATCH_SECONDS = Histogram("adrwatch_batch_seconds", "time to handle a micro-batc
 RETRIES = Counter("adrwatch_retries_total", "batches tried again because a dependency was away", ["stage"])
 # 1 while the last call of a stage found its dependency, 0 while it is away.
 DEPENDENCY_UP = Gauge("adrwatch_dependency_up", "whether the stage's dependencies answered last time", ["stage"])
+# 1 for each worker that runs: which service, which of its workers, and the version of adrwatch.
+WORKER_INFO = Gauge("adrwatch_worker_info", "a worker and its version", ["service", "worker", "version"])
+# 1 while what the worker needs answers (kafka, partitions, triton, redis, database), as /health/ready tells it.
+PART_UP = Gauge("adrwatch_part_up", "whether a part answers", ["part"])
+# Offsets of a partition that lie ahead of what a stage has handled, by the broker's own word every few seconds; of compacted topics
+# fewer records. Only the worker that owns the partition has it.
+LAG = Gauge("adrwatch_lag_records", "offsets not handled yet", ["stage", "partition"])
+# For how long a stage has committed nothing although something lies in the partition; 0 where all is committed.
+COMMIT_AGE = Gauge(
+    "adrwatch_commit_age_seconds", "time since the last commit while something waits", ["stage", "partition"]
+)
+# Micro-batches that a stage has in hand.
+BATCHES = Gauge("adrwatch_batches_in_flight", "batches in hand", ["stage"])
 # What became of posts: screened by reason, negative, mentions, dead.
 OUTCOMES = Counter("adrwatch_outcomes_total", "posts by outcome", ["outcome"])
 # Of the screened ones, why; redelivered ones count again. `adrwatch screen counts` tells the same of distinct posts.
@@ -36,6 +51,17 @@ SCREENED = Counter("adrwatch_screened_total", "posts that the screen stopped", [
 INFERENCE_SECONDS = Histogram("adrwatch_inference_seconds", "time of one inference request", ["model"])
 # Number of the version of both models that a pipeline worker asks: differs between workers only while they go over.
 MODEL_VERSION = Gauge("adrwatch_model_version", "number of the model version in use")
+# What the classifier thinks of the posts that the screen let through: its calibrated probability.
+SCORES = Histogram("adrwatch_model_score", "probability of a report", buckets=[number / 20 for number in range(1, 21)])
+# How far the last posts (ADRWATCH_DRIFT_WINDOW) are from the reference of the model's version: population stability index of the
+# classifier's probabilities (scores), and of word pieces per word, which rise with words that the model does not know (pieces).
+# NaN while there are fewer than 500 posts, or no reference.
+DRIFT = Gauge("adrwatch_model_drift", "population stability index against the reference", ["of"])
+# Word pieces per word, in the last posts (window) and in the reference.
+PIECES = Gauge("adrwatch_model_pieces_per_word", "word pieces per word", ["of"])
+# Share of posts that the classifier takes for reports, by source with 200 of the last posts or more (window), and in the
+# reference, where that does not know the source of all sources.
+POSITIVE_SHARE = Gauge("adrwatch_positive_share", "share of posts taken for reports", ["source", "of"])
 # Names of the team's own drug list that a worker goes by: the same in all workers some seconds after a change.
 OWN_DRUG_NAMES = Gauge("adrwatch_own_drug_names", "names of the team's own drug list in use")
 # Posts with a pair that alerting wrote into the windows; redelivered ones count again.
@@ -115,16 +141,3 @@ def passed(histogram: Histogram, since: datetime, *labels: str) -> None:
     if seconds <= _DAY_SECONDS:
         # Clocks of networks may be ahead of ours.
         histogram.labels(*labels).observe(max(0.0, seconds))
-
-
-def serve(port: int) -> None:
-    """Answer Prometheus at a port; 0 for none. Raises AdrwatchError where the port is taken."""
-    if not port:
-        return
-    try:
-        start_http_server(port)
-    except OSError as error:
-        raise AdrwatchError(
-            f"the metrics port {port} is taken: {error.strerror}",
-            fix="set ADRWATCH_METRICS_PORT to another, or to 0 for none",
-        ) from error

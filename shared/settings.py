@@ -201,7 +201,7 @@ class Settings(BaseSettings):
     worker_id: str = Field(
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )
-    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's metrics and health; 0 for none")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
 
     batch_size: int = Field(128, ge=1, le=1024, description="posts in a micro-batch")
@@ -211,6 +211,12 @@ class Settings(BaseSettings):
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
     # No character has more than four bytes: the longest post fits into a message with its outcome.
     max_post_chars: int = Field(20_000, ge=280, le=200_000, description="longer posts are rejected at ingest")
+    drift_window: int = Field(
+        2000,
+        ge=500,
+        le=100_000,
+        description="so many last posts of a pipeline worker are held against the reference of the model (docs/drift.md)",
+    )
     policy: str = Field(
         "balanced",
         pattern="^(recall|balanced|precision)$",

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from structlog.stdlib import BoundLogger
 
-from shared import metrics
 from shared.errors import AdrwatchError
+from shared.health import HEALTH, LOOP_SECONDS
 from shared.settings import Settings
 
 # Records on their way to Kafka are hundreds of objects each, and none of them rubbish: with Python's own numbers (700, 10, 10) a
@@ -40,17 +40,18 @@ def work(
 ) -> bool:
     """Run daemon threads until `stop` is set; whether all ended within the grace of the settings after that.
 
-    Metrics are served meanwhile. `words` go into the log's line of the start.
+    `words` go into the log's line of the start.
     """
     keep_what_is_loaded()
     for thread in threads:
         thread.start()
-    metrics.serve(settings.metrics_port)
+    HEALTH.started()
     log.info("worker starts", **words)
     # A wait without an end would not let the signal's handler run.
     while not stop.wait(1.0):
-        pass
+        HEALTH.turning(LOOP_SECONDS)
     log.info("worker stops")
+    HEALTH.turning(settings.stop_grace + LOOP_SECONDS)
     deadline = time.monotonic() + settings.stop_grace
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))

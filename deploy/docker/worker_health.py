@@ -1,45 +1,40 @@
 """Whether a worker in a container works. Docker asks with `python -m deploy.docker.worker_health PORT`, the port of its metrics.
 
-A worker opens that port once it has found its topics and its models. From then on it is healthy while no stage waits for a
-server that is away; such a worker needs no restart, it goes on when the server is back.
+It is healthy while everything that it needs answers. One that waits for a server needs no restart: it goes on by itself.
 """
 
 from __future__ import annotations
 
+import http.client
+import json
 import sys
-import urllib.request
-
-from prometheus_client.parser import text_string_to_metric_families
+from typing import Any
 
 from shared.errors import DependencyAway
-from shared.metrics import DEPENDENCY_UP
 
 TIMEOUT = 5.0  # seconds
-_DEPENDENCY_UP = next(iter(DEPENDENCY_UP.collect())).name
 
 
-def waiting_stages(metrics: str) -> list[str]:
-    """The stages whose last call did not find its server, from metrics in Prometheus's text format."""
-    return sorted(
-        sample.labels["stage"]
-        for family in text_string_to_metric_families(metrics)
-        if family.name == _DEPENDENCY_UP
-        for sample in family.samples
-        if sample.value == 0
-    )
+def missing(ready: dict[str, Any]) -> list[str]:
+    """What a worker lacks by its own words, the answer of /health/ready: each part with its error."""
+    return [
+        f"{part['part']}: {part['error']}" for part in ready["parts"] if not part["ok"] and part.get("needed", True)
+    ]
 
 
 def check(port: int) -> None:
     """Raises DependencyAway, with the reason, where the worker on this machine does not work."""
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT) as answer:
-            metrics = answer.read().decode()
-    except OSError as error:
-        raise DependencyAway(
-            f"no metrics at port {port}: the worker has ended or still looks for its servers"
-        ) from error
-    if waiting := waiting_stages(metrics):
-        raise DependencyAway(f"waiting for a server that does not answer: {', '.join(waiting)}")
+        asked.request("GET", "/health/ready")
+        answer = asked.getresponse()
+        ready = json.load(answer)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise DependencyAway(f"nothing answers at port {port}: the worker has ended, or hangs") from error
+    finally:
+        asked.close()
+    if not ready["ready"]:
+        raise DependencyAway("; ".join(missing(ready)))
 
 
 def main() -> None:

@@ -26,6 +26,8 @@ from shared.errors import AdrwatchError
 from shared.settings import UP_FILE, Settings, plain_address
 
 SERVERS = ("kafka", "redis", "triton")
+# What Prometheus reads of an instance: `file_sd_configs`.
+TARGETS_FILE = "prometheus.json"
 SETTINGS = {"kafka": "kafka_bootstrap", "redis": "redis_url", "triton": "triton_url"}
 _CHECKS: Mapping[str, Callable[[str, Settings], str]] = {
     "kafka": lambda address, settings: kafka.check_address(address, client_options(settings)),
@@ -177,6 +179,10 @@ class Stack:
         """Where people look at what runs; None where no dashboard does."""
         return next((part.address for part in self._workers if part.name.startswith("dashboard-")), None)
 
+    def metrics(self) -> dict[str, str]:
+        """Where Prometheus may ask each worker; `/health/ready` at the same port says what it lacks."""
+        return {part.name: part.metrics for part in self._workers if part.metrics is not None}
+
     def rows(self) -> list[Row]:
         """All parts, for a status table."""
         given = [
@@ -201,10 +207,23 @@ class Stack:
         return [*self._servers, *self._workers]
 
     def _write_up_file(self) -> None:
-        content = {"pid": os.getpid(), **self.addresses, "parts": [asdict(row) for row in self.rows()]}
+        parts = [asdict(row) for row in self.rows()]
+        content = {"pid": os.getpid(), **self.addresses, "parts": parts, "metrics": self.metrics()}
+        self._write(UP_FILE, content)
+        targets = [
+            {
+                "targets": [address.removeprefix("http://").removesuffix("/metrics")],
+                "labels": {"service": name.rpartition("-")[0]},
+            }
+            for name, address in self.metrics().items()
+        ]
+        self._write(TARGETS_FILE, targets)
+
+    def _write(self, name: str, content: object) -> None:
+        """A file of the data folder, whole or not at all."""
         with tempfile.NamedTemporaryFile("w", dir=self.context.data_dir, delete=False) as file:
             json.dump(content, file)
-        Path(file.name).replace(self.context.data_dir / UP_FILE)
+        Path(file.name).replace(self.context.data_dir / name)
 
     def stop(self) -> None:
         """Stop workers, then Triton, Redis and Kafka; servers that were given are left alone. May be called again."""
@@ -218,7 +237,8 @@ class Stack:
             for server in sorted(self._servers, key=lambda server: SERVERS.index(server.name), reverse=True):
                 server.stop()
             if self._lock:
-                (self.context.data_dir / UP_FILE).unlink(missing_ok=True)
+                for name in (UP_FILE, TARGETS_FILE):
+                    (self.context.data_dir / name).unlink(missing_ok=True)
                 self._lock.close()
                 self._lock = None
 

@@ -111,9 +111,12 @@ def show(stack: Stack, progress: Console, *, as_json: bool) -> None:
     """Say that it is ready, and where its parts are."""
     if as_json:
         parts = [asdict(row) for row in stack.rows()]
-        print(json.dumps({"pid": os.getpid(), **stack.addresses, "parts": parts}), flush=True)
+        told = {"pid": os.getpid(), **stack.addresses, "parts": parts, "metrics": stack.metrics()}
+        print(json.dumps(told), flush=True)
     else:
         progress.print(status_table(stack.rows()))
+        for name, address in stack.metrics().items():
+            say(progress, f"metrics of {name}: {address}")
         if (pages := stack.pages()) is not None:
             say(progress, f"the dashboard is at {pages}{sign_in(stack.settings)}")
         say(progress, f"ready; logs in {stack.context.data_dir / 'logs'}; Ctrl-C stops everything")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import socket
+import http.client
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import SecretStr
 
 from deploy.local.processes import HOST, Context, Process, choose_port, telling_line
 from deploy.local.servers import ServerDiedError
-from shared.errors import AdrwatchError
+from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 
 READY_TIMEOUT = 120.0
+_ANSWER_SECONDS = 2.0
+_HANGS = 503
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A command to keep running. With `metrics`, it is told a port in ADRWATCH_METRICS_PORT and is ready when it listens.
+    """A command to keep running. With `metrics`, it is told a port in ADRWATCH_METRICS_PORT and says there how it is.
 
     `pages` is the variable with the port at which people look at it, where there is one.
     """
@@ -72,6 +76,7 @@ class WorkerPart:
         self.process: Process | None = None
         self.version = ""
         self.address = f"{HOST}:{port}" if worker.metrics else ""
+        self.metrics = f"http://{HOST}:{port}/metrics" if worker.metrics else None
         variables = {"ADRWATCH_METRICS_PORT": str(port)} if worker.metrics else {}
         if worker.pages:
             free = choose_port(context, worker.name, int(env[worker.pages]))
@@ -84,11 +89,11 @@ class WorkerPart:
         self._grace = grace
 
     def restart(self) -> None:
-        """Start it, and wait until it listens or, if it has no port, until it runs."""
+        """Start it, and wait until it has begun or, if it has no port, until it runs."""
         self.stop()
         self.process = Process(self.name, self._worker.command, self.log, self._env)
         waited = 0.0
-        while self._worker.metrics and not self._listens():
+        while self._worker.metrics and not self._began():
             if self.process.poll() is not None:
                 raise ServerDiedError(self.name, self.process, telling_line(self.process.output()))
             if waited > READY_TIMEOUT:
@@ -97,15 +102,29 @@ class WorkerPart:
             self._context.sleep(0.1)
             waited += 0.1
 
-    def _listens(self) -> bool:
+    def _began(self) -> bool:
+        _, said = self._ask("ready")
+        return bool(said.get("started"))
+
+    def _ask(self, question: str) -> tuple[int, dict[str, Any]]:
+        """Status and answer; 0 and nothing where nobody answers."""
+        asked = http.client.HTTPConnection(HOST, self._port, timeout=_ANSWER_SECONDS)
         try:
-            socket.create_connection((HOST, self._port), 1).close()
-        except OSError:
-            return False
-        return True
+            asked.request("GET", f"/health/{question}")
+            answer = asked.getresponse()
+            return answer.status, json.load(answer)
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0, {}
+        finally:
+            asked.close()
 
     def check(self) -> None:
-        """A worker answers for itself: it retries while a server is away, and ends when it cannot go on."""
+        """Raise DependencyAway where one of its loops hangs. It waits by itself for what is away, and ends when it cannot."""
+        if not self._worker.metrics:
+            return
+        status, said = self._ask("live")
+        if status == _HANGS:
+            raise DependencyAway(f"{self.name} hangs: {', '.join(said['hanging'])}")
 
     def stop(self) -> None:
         """Let it finish the batch in flight, then end it."""

@@ -46,9 +46,11 @@ def run_worker() -> None:
     Example: ADRWATCH_WORKER_ID=2 adrwatch worker alerting
     """
     from services.alerting.worker import build
-    from shared import settings
+    from shared import health_port, settings
 
-    build(settings.current()).run()
+    current = settings.current()
+    health_port.serve("alerting", current)
+    build(current).run()
 
 
 @alerts.command("list")

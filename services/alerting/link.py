@@ -13,6 +13,7 @@ from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.lock import Lock
 
 from shared.errors import DependencyAway
+from shared.health import HEALTH
 
 # Errors that another try can mend: the server is away, starting, failing over or full.
 AWAY = (
@@ -27,6 +28,8 @@ AWAY = (
     exceptions.MasterDownError,
 )
 TIMEOUT = 10.0
+REDIS = "redis"
+REDIS_FIX = "see that it runs, and ADRWATCH_REDIS_URL; counting waits meanwhile, and nothing is lost"
 _SCANNED = 1000
 _POLL_SECONDS = 1.0
 
@@ -126,11 +129,13 @@ class HeldLock:
 def _answering() -> Iterator[None]:
     try:
         yield
+        HEALTH.answered(REDIS)
     except exceptions.LockError as error:
         raise DependencyAway(
             "another process has taken the lock in Redis", fix="wait until it is done, then try again"
         ) from error
     except AWAY as error:
+        HEALTH.away(REDIS, f"no answer: {type(error).__name__}")
         raise DependencyAway(
             f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
         ) from error

@@ -10,13 +10,14 @@ from services.alerting.close import Closer
 from services.alerting.count import Counter
 from services.alerting.evaluate import Evaluator
 from services.alerting.forget import Forgetter
-from services.alerting.link import RedisLink
+from services.alerting.link import REDIS, REDIS_FIX, RedisLink
 from services.alerting.rebuild import recover
 from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.upstream import PipelineProgress
 from services.alerting.watermark import Idleness
 from shared.errors import DependencyAway
+from shared.health import HEALTH
 from shared.logs import configure, logger
 from shared.redis_keys import Keys
 from shared.settings import Settings
@@ -33,6 +34,7 @@ def build(settings: Settings) -> Worker:
     Raises AdrwatchError for wrong rules or a missing address.
     """
     rules = load_rules(settings.rules_file)
+    HEALTH.needs(REDIS, REDIS_FIX)
     _recover(settings, rules)
     link = RedisLink(settings.require("redis_url"))
     worker = Worker("alerting", settings)

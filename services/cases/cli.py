@@ -43,16 +43,19 @@ def run_worker() -> None:
     from services.cases.audit import Trail
     from services.cases.book import MACHINE
     from services.cases.casebook import Casebook
-    from services.cases.database import Database
+    from services.cases.database import DATABASE, DATABASE_FIX, Database
     from services.cases.forget import CaseForgetter
     from services.cases.lookup import hold_new_against_others
     from services.cases.receipts import Receipts
     from services.cases.reviews import Reviews
-    from shared import settings
+    from shared import health_port, settings
+    from shared.health import HEALTH
     from shared.stream.worker import Worker
     from shared.topics import DELETIONS, FORGOTTEN
 
     current = settings.current()
+    health_port.serve("cases", current)
+    HEALTH.needs(DATABASE, DATABASE_FIX)
     database, trail = Database.opened(current), Trail.of(current)
     book, reviews = Casebook(database, trail, MACHINE), Reviews(database, trail, MACHINE)
     receipts = Receipts(database, trail)

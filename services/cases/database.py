@@ -18,9 +18,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from shared.errors import AdrwatchError, DependencyAway
+from shared.health import HEALTH
 from shared.settings import Settings, plain_address
 
 FILE = "cases.sqlite3"
+DATABASE = "database"
+DATABASE_FIX = "see that it runs, and ADRWATCH_DATABASE_URL; cases cannot be read or written meanwhile"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # SQLite waits so long for another writer.
 _PATIENCE_SECONDS = 30
@@ -128,11 +131,13 @@ class Database:
     def _answering(self) -> Iterator[None]:
         try:
             yield
+            HEALTH.answered(DATABASE)
         except sa.exc.DBAPIError as error:
             why = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
             away = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
             # SQLite says so of tables, too.
             if away and not _FOREIGN.search(why):
+                HEALTH.away(DATABASE, why)
                 raise DependencyAway(
                     f"the database {self.address} does not answer: {why}",
                     fix="start it, or mend ADRWATCH_DATABASE_URL",

@@ -7,18 +7,23 @@ import sys
 
 import uvicorn
 
+from services.alerting.link import REDIS, REDIS_FIX
 from services.cases.audit import Trail
+from services.cases.database import DATABASE, DATABASE_FIX
 from services.cases.reference_safety import ReferenceSafety
 from services.dashboard.access.sign_in import check_access
 from services.dashboard.app import application
 from services.dashboard.desk import Desk
 from services.dashboard.view.view import View
 from services.dashboard.warming import settle, warm_up
-from shared import logs, metrics
-from shared.listening import listen
+from shared import health_port, logs
+from shared.broker_watch import watch
+from shared.health import HEALTH
+from shared.listening import Server, listen
 from shared.settings import Settings
 from shared.signals.rules import load_rules
 from shared.threads import told_to_stop
+from shared.topics import ALERTS
 
 log = logs.logger("dashboard")
 
@@ -31,6 +36,7 @@ _LAST_ANSWERS_SECONDS = 3
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AdrwatchError for wrong rules, secrets or settings, or an address that is taken."""
     logs.configure("dashboard", settings.log_level)
+    health_port.serve("dashboard", settings)
     check_access(settings)
     # A request changes threads some times, and each time may wait so long for the interpreter; 5 ms are usual.
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -38,8 +44,12 @@ def run(settings: Settings) -> None:
     told_to_stop()
     listening = listen(settings.dashboard_host, settings.dashboard_port, "ADRWATCH_DASHBOARD")
     warm_up()
-    server = uvicorn.Server(config_of(settings))
-    metrics.serve(settings.metrics_port)
+    # People sign in by the database; without the others pages show what was last read, and say so.
+    HEALTH.needs(DATABASE, DATABASE_FIX)
+    HEALTH.needs(REDIS, REDIS_FIX, needed=False)
+    watch(settings, ALERTS, needed=False)
+    server = Server(config_of(settings))
+    HEALTH.started()
     log.info("worker starts", address=settings.dashboard_address, access=settings.dashboard_access)
     server.run(sockets=[listening])
     log.info("worker stops")

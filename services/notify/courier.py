@@ -34,6 +34,7 @@ from shared import metrics
 from shared.broker import SESSION_SECONDS, TopicReader, connect
 from shared.errors import BadMessage, DependencyAway
 from shared.events import ChannelState, now
+from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Record
@@ -72,6 +73,8 @@ class Courier:
         self._assigned = False
         self._owns = False
         self._digested: int | None = None
+        # Offset of the first alert that was not looked at yet.
+        self._next: int | None = None
         self._pause = settings.retry_first
 
     def run(self) -> None:
@@ -91,6 +94,7 @@ class Courier:
                 self._patience.note(f"error:{type(error).__name__}")
             self._stop.wait(self._pause)
             self._pause = min(self._pause * 2, self._settings.retry_most)
+        HEALTH.ended()
         self._carrier.close()
 
     def _follow(self) -> None:
@@ -105,6 +109,7 @@ class Courier:
         try:
             consumer.subscribe([self._place.topic], listener=_Listener(self))
             while not self._stop.is_set():
+                HEALTH.turning()
                 records = [
                     one for batch in consumer.poll(_POLL_MS, max_records=_MOST_RECORDS).values() for one in batch
                 ]
@@ -122,6 +127,11 @@ class Courier:
             with suppress(KafkaError):
                 consumer.close()
 
+    def note_lag(self, end: int) -> None:
+        """Note how many alerts wait, by the offset after the last; also while the channel waits for its receiver."""
+        if self._owns and self._next is not None:
+            metrics.NOTIFY_LAG.labels(self.name).set(max(0, end - self._next))
+
     def assigned(self) -> None:
         """Told by the group whenever partitions were shared out."""
         self._assigned = True
@@ -136,6 +146,7 @@ class Courier:
             state = replace(state, digest_from=position)
         self._ledger.write(state)
         consumer.seek(self._place, position)
+        self._next = position
         self._digested = None
         self._pause = self._settings.retry_first
         metrics.DEPENDENCY_UP.labels(self._patience.stage).set(1)
@@ -144,12 +155,12 @@ class Courier:
     def _handle(self, consumer: Any, records: list[Any]) -> None:
         self._ledger.catch_up()
         for record in records:
-            metrics.NOTIFY_LAG.labels(self.name).set((consumer.highwater(self._place) or 0) - record.offset)
             if self._tell(record) or record is records[-1]:
                 consumer.commit({self._place: OffsetAndMetadata(record.offset + 1)}, timeout_ms=_CALL_MS)
+            self._next = record.offset + 1
             if self._stop.is_set():
                 return
-        metrics.NOTIFY_LAG.labels(self.name).set((consumer.highwater(self._place) or 0) - records[-1].offset - 1)
+        self.note_lag(consumer.highwater(self._place) or 0)
 
     def _tell(self, record: Any) -> bool:
         """Tell one alert, if there is something to tell; whether the ledger was written."""

@@ -14,6 +14,7 @@ from services.notify.ledger import Ledger
 from shared import metrics
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import now
+from shared.health import HEALTH, THREAD_SECONDS
 from shared.logs import logger
 from shared.settings import Settings
 
@@ -60,6 +61,8 @@ class Patience:
     def _note_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         message = error.message if isinstance(error, AdrwatchError) else str(error)
+        # A receiver may ask for hours.
+        HEALTH.turning(THREAD_SECONDS + (state.next_action.sleep if state.next_action else 0.0))
         metrics.RETRIES.labels(self.stage).inc()
         metrics.DEPENDENCY_UP.labels(self.stage).set(0)
         log.warning(

@@ -9,8 +9,9 @@ from services.notify.channels import open_channel
 from services.notify.configuration import Notifiers, load
 from services.notify.courier import Courier
 from services.notify.ledger import Ledger
-from shared import logs
+from shared import health_port, logs
 from shared.broker import TopicReader, require_topics
+from shared.broker_watch import Bounds, watch
 from shared.events import ChannelState
 from shared.settings import Settings
 from shared.threads import told_to_stop, work
@@ -26,6 +27,7 @@ def run(settings: Settings) -> None:
     uncommitted and will be sent by the next start.
     """
     logs.configure("notify", settings.log_level)
+    health_port.serve("notify", settings)
     notifiers = load(settings)
     require_topics(settings, [ALERTS, NOTIFIED, CHANNELS, DEAD_LETTERS])
     stop = told_to_stop()
@@ -35,6 +37,13 @@ def run(settings: Settings) -> None:
             Courier(name, channel, open_channel(channel, settings), notifiers.link, settings, ledger, stop)
             for name, channel in notifiers.channels.items()
         ]
+
+        def tell(bounds: Bounds) -> None:
+            for _, end in bounds.values():
+                for courier in couriers:
+                    courier.note_lag(end)
+
+        watch(settings, ALERTS, tell)
         threads = [threading.Thread(target=courier.run, name=courier.name, daemon=True) for courier in couriers]
         if not work(threads, stop, settings, log, worker=settings.worker_id, channels=len(threads)):
             log.warning("a channel still waits; leaving its message uncommitted")

@@ -23,7 +23,9 @@ def pipeline() -> None:
     Example: ADRWATCH_WORKER_ID=2 adrwatch worker pipeline
     """
     from services.pipeline.worker import build
+    from shared import health_port
 
     chosen = settings.current()
     logs.configure("pipeline", chosen.log_level)
+    health_port.serve("pipeline", chosen)
     build(chosen).run()

@@ -13,17 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from services.pipeline.inference import Triton, check_models
+from services.pipeline.inference import TRITON, Triton, check_models, check_ready
 from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Infer
 from shared import logs, metrics
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import AdrwatchError, BadMessage, DependencyAway
+from shared.health import HEALTH
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
 from shared.stream import BatchResult, Record
 from shared.vocabulary.drugs import DrugLexicon
 
 log = logs.logger("pipeline")
+
+# While no posts come, Triton is asked a canary this often.
+LOOK_SECONDS = 10.0
 
 
 class Handler(Protocol):
@@ -60,10 +64,39 @@ class FollowingHandler:
         # The version that Triton does not serve yet, loaded once, and the stamp for which that was told.
         self._coming: Tools | None = None
         self._told: Stamp | None = None
+        self._in_hand = 0
         self._use(tools)
 
     async def handle(self, records: list[Record]) -> BatchResult:
         """One micro-batch, as a whole by one version. Raises DependencyAway when Triton is away or has the version no more."""
+        self._in_hand += 1
+        try:
+            return await self._handle(records)
+        finally:
+            self._in_hand -= 1
+
+    async def look(self) -> None:
+        """While no posts come, ask Triton a canary, over a connection of its own. Raises DependencyAway.
+
+        A batch in hand, and one that was answered just now, say it themselves. Where another version was activated meanwhile,
+        the next batch goes over to it: Triton is only asked whether it has that.
+        """
+        if self._in_hand or HEALTH.quiet(TRITON) < LOOK_SECONDS:
+            return
+        try:
+            active = read_active(self._repository).version
+        except AdrwatchError:
+            active = self._tools.number
+        if active != self._tools.number:
+            await check_ready(self._url, active, self._canaries)
+            return
+        asked = Triton(self._url, active, self._canaries)
+        try:
+            await asked.canary()
+        finally:
+            await asked.close()
+
+    async def _handle(self, records: list[Record]) -> BatchResult:
         await self._follow()
         self._take_up_drugs()
         used = self._tools.number
@@ -84,12 +117,12 @@ class FollowingHandler:
 
     def _use(self, tools: Tools) -> None:
         empty = [""], tools.parser.parse([""])
-        canaries = {
+        self._canaries = {
             classifier.NAME: tools.classifier.encode(*empty).batches[0],
             extractor.NAME: tools.extractor.encode(*empty).batches[0],
         }
         self._tools = tools
-        self._triton = Triton(self._url, tools.number, canaries)
+        self._triton = Triton(self._url, tools.number, self._canaries)
         self._handler = self._make(tools, self._triton.infer)
         metrics.MODEL_VERSION.set(tools.number)
 

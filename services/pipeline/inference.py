@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -14,9 +14,12 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from shared import metrics
 from shared.errors import DependencyAway
+from shared.health import HEALTH
 from shared.models.metadata import Metadata, check_served
 
 Arrays = Mapping[str, NDArray[Any]]
+TRITON = "triton"
+TRITON_FIX = "see that it runs and serves the active version: `adrwatch models list`; posts wait meanwhile"
 # Far beyond any batch, so that only a server that hangs is cut off.
 TIMEOUT = 30.0
 # What a server says that is not there, is full, or is just loading the model: the batch is not at fault.
@@ -59,6 +62,14 @@ class Triton:
                 raise away(self._url, model, canary) from error
             raise
 
+    async def canary(self) -> None:
+        """Ask about a harmless post. Raises DependencyAway."""
+        model, inputs = next(iter(self._canaries.items()))
+        try:
+            await self._call(model, inputs)
+        except InferenceServerException as error:
+            raise away(self._url, model, error) from error
+
     async def _call(self, model: str, inputs: Arrays) -> Arrays:
         if self._client is None:
             self._client = InferenceServerClient(self._url)
@@ -69,6 +80,7 @@ class Triton:
             tensors.append(tensor)
         with metrics.INFERENCE_SECONDS.labels(model).time():
             answer = await self._client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT)
+        HEALTH.answered(TRITON)
         return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
 
     async def close(self) -> None:
@@ -93,11 +105,26 @@ async def check_models(url: str, number: int, expected: Sequence[Metadata]) -> N
             check_served(metadata, number, {key: value.get("string_value", "") for key, value in parameters.items()})
 
 
+async def check_ready(url: str, number: int, models: Iterable[str]) -> None:
+    """Raises DependencyAway while one of the models is not ready in version `number`."""
+    async with InferenceServerClient(url) as client:
+        for model in models:
+            try:
+                ready = await client.is_model_ready(model, str(number), client_timeout=TIMEOUT)
+            except InferenceServerException as error:
+                raise away(url, model, error) from error
+            if not ready:
+                raise away(url, model, InferenceServerException(f"version {number} is not ready"))
+    HEALTH.answered(TRITON)
+
+
 def away(url: str, model: str, error: InferenceServerException) -> DependencyAway:
     """The error to retry when Triton at `url` does not serve a model."""
     code = _code(error)
+    message = f"Triton at {url} does not serve {model}: {code.name if code else error.status() or error.message()}"
+    HEALTH.away(TRITON, message)
     return DependencyAway(
-        f"Triton at {url} does not serve {model}: {code.name if code else error.status()}",
+        message,
         fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL",
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from services.pipeline.drift import Watch
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.attribute import attribute
 from services.pipeline.steps.classify import classify
@@ -36,7 +37,9 @@ from shared.vocabulary.terms import ReactionTerms, default_terms
 
 @dataclass(frozen=True)
 class Tools:
-    """What the steps work with. `number`: the version of both models in the repository; `sketch_key`: of reports' sketches."""
+    """What the steps work with. `number`: the version of both models in the repository; `sketch_key`: of reports' sketches;
+    `watch`: what is told of posts that were done.
+    """
 
     classifier: ClassifierFeatures
     extractor: ExtractorFeatures
@@ -46,6 +49,7 @@ class Tools:
     vocabularies: Vocabularies
     number: int
     sketch_key: bytes = field(repr=False)
+    watch: Watch = field(repr=False, compare=False)
     gated: bool = True
 
     @classmethod
@@ -59,14 +63,17 @@ class Tools:
         rules = load_rules(settings.rules_file)
         reactions = ReactionNormaliser.load(settings)
         number = read_active(settings.model_repository).version
+        classifying, extracting = _features(settings.model_repository, number, settings.policy)
         tools = cls(
-            *_features(settings.model_repository, number, settings.policy),
+            classifying,
+            extracting,
             default_parser(),
             lexicon(settings),
             default_terms(),
             Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names),
             number,
             sketch_key(settings),
+            _watch(settings.model_repository, number, classifying, settings.drift_window),
             settings.gated,
         )
         tools._check()
@@ -75,7 +82,8 @@ class Tools:
     def with_version(self, repository: Path, number: int) -> Tools:
         """The same with another version of the models. Raises AdrwatchError where its files do not fit."""
         classifying, extracting = _features(repository, number, self.classifier.policy)
-        tools = replace(self, classifier=classifying, extractor=extracting, number=number)
+        watch = _watch(repository, number, classifying, self.watch.window)
+        tools = replace(self, classifier=classifying, extractor=extracting, number=number, watch=watch)
         tools._check()
         return tools
 
@@ -103,6 +111,10 @@ def _features(repository: Path, number: int, policy: str) -> tuple[ClassifierFea
     )
 
 
+def _watch(repository: Path, number: int, features: ClassifierFeatures, window: int) -> Watch:
+    return Watch.of(repository / classifier.NAME / str(number), features, window)
+
+
 async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[list[Reported], list[Failure]]:
     """Messages of each post, and the posts that a step could not treat. Errors of `infer` leave this function.
 
@@ -122,4 +134,5 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version, tools.sketch_key)
+    tools.watch.note(documents)
     return reported, failed + unfilled + unattributed + unnamed

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
-from services.pipeline.follow import FollowingHandler
-from services.pipeline.inference import check_models
+from services.pipeline.follow import LOOK_SECONDS, FollowingHandler
+from services.pipeline.inference import TRITON, TRITON_FIX, check_models
 from services.pipeline.process import Tools, process
 from services.pipeline.steps.aggregate import minute
 from services.pipeline.steps.ask import Infer
@@ -21,6 +21,7 @@ from shared import logs, metrics
 from shared.errors import BadMessage, DependencyAway
 from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
+from shared.health import HEALTH
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record
 from shared.stream.worker import Worker
@@ -162,15 +163,18 @@ def build(settings: Settings) -> Worker:
     # The list of the topic is the truth here, not a file of some day before.
     tools = Tools.load(settings.model_copy(update={"drugs_file": None}))
     url = settings.require("triton_url")
+    HEALTH.needs(TRITON, TRITON_FIX)
     waiting = Retrying(
         retry=retry_if_exception_type(DependencyAway),
         wait=wait_random_exponential(settings.retry_first, settings.retry_most),
         before_sleep=lambda state: log.warning("waiting for Triton", attempt=state.attempt_number),
     )
     waiting(lambda: asyncio.run(check_models(url, tools.number, tools.metadata)))
+    HEALTH.answered(TRITON)
     drugs = LiveDrugs(settings, shipped(settings), threading.Event())
     drugs.start()
     handler = FollowingHandler(tools, settings.model_repository, url, PostHandler, drugs)
     worker = Worker("pipeline", settings)
     worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
+    worker.every(LOOK_SECONDS, handler.look, name="look")
     return worker

@@ -118,7 +118,7 @@ class BatchRunner:
         """Handle the batch to its end (see the module's order of steps)."""
         metrics.BATCH_SIZE.labels(self.stage).observe(len(records))
         metrics.RECORDS_IN.labels(self.stage, records[0].topic).inc(len(records))
-        with metrics.BATCH_SECONDS.labels(self.stage).time():
+        with metrics.BATCHES.labels(self.stage).track_inprogress(), metrics.BATCH_SECONDS.labels(self.stage).time():
             await self._run(records)
 
     async def _run(self, records: list[Record]) -> None:

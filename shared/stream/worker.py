@@ -18,15 +18,21 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 
-from shared import logs, metrics
+from shared import logs
 from shared.broker import SESSION_SECONDS, require_topics
 from shared.broker_security import faust_credentials
+from shared.broker_watch import BrokerWatch, Place
 from shared.errors import DependencyAway
+from shared.health import HEALTH, LOOP_SECONDS
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
+from shared.stream.standing import Progress, Standing
 from shared.topics import Topic
 
 log = logs.logger("worker")
+
+_TURN_SECONDS = 1.0
+LOOP = "event loop"
 
 
 class Worker:
@@ -36,6 +42,7 @@ class Worker:
         self.settings = settings
         self.service = service
         self._topics: list[Topic] = []
+        self._stages: dict[str, str] = {}
         self._done: dict[tuple[str, int], int] = defaultdict(int)
         group = f"{settings.topic_prefix}.{service}"
         self.app: Any = faust.App(
@@ -63,10 +70,12 @@ class Worker:
             store="memory://",
             datadir=str(settings.data_dir / "faust" / f"{service}-{settings.worker_id}"),
         )
+        self._standing = Standing(self._stages, self._progress)
 
     def batch_agent(self, topic: Topic, handle: BatchHandler, *, stage: str, on_poison: OnPoison = no_more) -> None:
         """Read `topic` in micro-batches of the settings' size and wait, one batch in flight."""
         self._topics.append(topic)
+        self._stages[topic.name(self.settings.topic_prefix)] = stage
         settings = self.settings
         runner = BatchRunner(
             stage,
@@ -143,6 +152,32 @@ class Worker:
             cause = type(error.__cause__ or error).__name__
             raise DependencyAway(f"the broker did not acknowledge: {cause}") from error
 
+    def _watch(self) -> None:
+        """Say how the worker stands, for the port of its metrics."""
+        BrokerWatch(self.settings, self._standing.places, self._standing.tell).start()
+
+        async def turn() -> None:
+            HEALTH.turning(LOOP_SECONDS, LOOP)
+
+        async def assigned(_app: object, partitions: Any, **_: object) -> None:
+            self._standing.assigned(
+                frozenset((one.topic, one.partition) for one in partitions if one.topic in self._stages)
+            )
+
+        async def revoked(_app: object, _partitions: object, **_: object) -> None:
+            self._standing.revoked()
+
+        self.app.timer(_TURN_SECONDS, name=f"{self.service}.turn")(turn)
+        self.app.on_partitions_assigned.connect(assigned)
+        self.app.on_partitions_revoked.connect(revoked)
+
+    def _progress(self, place: Place) -> Progress:
+        """How far the group has come in a partition of this worker."""
+        for tp, committed in list(self.app.consumer._committed_offset.items()):
+            if (tp.topic, tp.partition) == place:
+                return Progress(self._done.get(place), committed)
+        return Progress(self._done.get(place), None)
+
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""
         settings = self.settings
@@ -150,7 +185,8 @@ class Worker:
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
-        metrics.serve(settings.metrics_port)
+        self._watch()
+        HEALTH.started()
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
@@ -178,6 +214,8 @@ class _FaustWorker(faust.Worker):
 
     def _stop_within_grace(self) -> None:
         log.info("worker stops")
+        # Timers end first; the batch in hand may take all of its grace.
+        HEALTH.turning(self.stop_grace + LOOP_SECONDS, LOOP)
         self.loop.call_later(self.stop_grace, self._leave)
         self._on_sigterm()
 

@@ -10,6 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import now
+from shared.health import HEALTH
 from shared.logs import logger
 
 log = logger("operations")
@@ -100,6 +101,10 @@ class Watch(Generic[T]):
         self._end()
 
     def _note(self, word: Word, detail: str, fix: str) -> None:
+        if word == "away":
+            HEALTH.away(self._part.lower(), detail)
+        else:
+            HEALTH.answered(self._part.lower())
         with self._lock:
             self._heard = now()
             since = self._standing.since if self._standing.word == word else self._heard

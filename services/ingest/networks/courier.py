@@ -19,6 +19,7 @@ from services.ingest.publish import STAGE
 from shared import metrics
 from shared.errors import AdrwatchError
 from shared.events import Published, TextsForgotten, encode, now
+from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
@@ -60,6 +61,7 @@ class Courier:
 
     def deliver(self, parcel: Parcel) -> None:
         """Steps 2 to 4. Raises AdrwatchError or KafkaError only while stopping."""
+        HEALTH.turning()
         if parcel.outputs:
             self.insist(lambda: self._writer.write(parcel.outputs))
             metrics.RECORDS_OUT.labels(STAGE, POSTS.suffix).inc(parcel.posts)
@@ -134,6 +136,7 @@ class Courier:
 
     def _note_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        HEALTH.turning()
         metrics.RETRIES.labels(self._stage).inc()
         metrics.DEPENDENCY_UP.labels(self._stage).set(0)
         log.warning(

@@ -39,6 +39,7 @@ from services.ingest.source import Reject, SourceBroken
 from shared import metrics
 from shared.errors import AdrwatchError
 from shared.events import Position, now
+from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
 from shared.topics import PUBLISHED
@@ -121,6 +122,7 @@ class Follower:
             # What was not acknowledged lies in the spool, or after the position, and comes again.
             log.warning("a source stops without the broker", source=self.name, error=type(error).__name__)
         finally:
+            HEALTH.ended()
             # Nobody waits for a broker on behalf of a source that has ended.
             self._stop.set()
             self._outbox.close()
@@ -144,6 +146,7 @@ class Follower:
         before, resumed = self._last.reached, self._last.cursor is not None
         with closing(guarded(self.name, self._network, self._last.cursor)) as items:
             for item in items:
+                HEALTH.turning()
                 if item is not None:
                     self._take(item)
                 if isinstance(item, Passed) and item.seam:
@@ -210,6 +213,7 @@ class Follower:
         """Leave the network alone for so long; the position says all the while that the source lives, and why it waits."""
         until = time.monotonic() + seconds
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            HEALTH.turning()
             self._stop.wait(min(left, _IDLE_SECONDS))
             if time.monotonic() - self._settled > _IDLE_SECONDS:
                 self._settle("waiting", why)

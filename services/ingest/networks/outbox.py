@@ -16,6 +16,7 @@ from typing import Literal
 from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.spool import Spool
 from shared import metrics
+from shared.health import HEALTH
 
 # In memory: one that is being delivered, and one that was read meanwhile.
 _MOST = 2
@@ -72,6 +73,7 @@ class Outbox:
                 if (self._spool or time.monotonic() > late) and self._spool.append([*self._waiting, parcel]):
                     self._waiting.clear()
                     break
+                HEALTH.turning()
                 self._changed.wait(_MOMENT)
             self._changed.notify_all()
             self._note()
@@ -132,6 +134,8 @@ class Outbox:
             with self._changed:
                 self.failure = error
                 self._changed.notify_all()
+        finally:
+            HEALTH.ended()
 
     def _next(self) -> Parcel | None:
         with self._changed:
@@ -142,6 +146,7 @@ class Outbox:
                     return None
                 if (first := self._spool.first()) is not None:
                     return first
+                HEALTH.turning()
                 self._changed.wait(_MOMENT)
 
     def _note(self) -> None:

@@ -35,6 +35,7 @@ from services.ingest.source import RawPost
 from shared import metrics
 from shared.errors import AdrwatchError
 from shared.events import Position, now
+from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
 
@@ -97,6 +98,7 @@ class Desk:
             self.ready.set()
             log.info("a source takes posts", source=self.name)
             while (requests := self._next()) is not None:
+                HEALTH.turning()
                 self._answer(requests)
             self._settle(Counter(), "stopped")
             self._outbox.close()
@@ -107,6 +109,7 @@ class Desk:
                 raise
             log.warning("a source stops without the broker", source=self.name, error=type(error).__name__)
         finally:
+            HEALTH.ended()
             self.ready.clear()
             with self._changed:
                 self._over = True

@@ -16,12 +16,14 @@ from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
-from shared import logs
+from shared import health_port, logs
 from shared.broker import require_topics
+from shared.broker_watch import watch
 from shared.keyring import Keys, LiveKeyring
-from shared.listening import listen
+from shared.listening import Server, listen
 from shared.settings import Settings
 from shared.threads import told_to_stop, work_off
+from shared.topics import POSITIONS
 from shared.vocabulary.drugs import default_lexicon
 from shared.vocabulary.live import LiveDrugs
 
@@ -38,6 +40,8 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     """
     keyring = LiveKeyring(settings)
     logs.configure("push", settings.log_level)
+    health_port.serve("push", settings)
+    watch(settings, POSITIONS)
     for name, source in sources.items():
         keys, wrong = source.signing_keys(f"source {name}")
         for trouble in wrong:
@@ -69,7 +73,7 @@ def desk(
 
 
 def _serve(desks: Mapping[str, Desk], listening: socket.socket, stop: threading.Event, settings: Settings) -> None:
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             application(desks), http=PatientProtocol, log_config=None, log_level="warning", access_log=False, lifespan="off",
             ws="none", server_header=False, limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
@@ -85,6 +89,6 @@ def _serve(desks: Mapping[str, Desk], listening: socket.socket, stop: threading.
             one.close()
 
 
-def _end(server: uvicorn.Server, stop: threading.Event) -> None:
+def _end(server: Server, stop: threading.Event) -> None:
     stop.wait()
     server.should_exit = True

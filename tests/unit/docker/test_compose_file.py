@@ -82,7 +82,7 @@ def test_both_tritons_answer_under_the_name_that_the_services_are_given() -> Non
 def test_every_image_is_pinned_or_built_here(name: str) -> None:
     spec = services()[name]
     tag = spec["image"].rpartition(":")[2]
-    assert re.match(r"\d+\.\d+", tag), f"{spec['image']} has no version"
+    assert re.match(r"v?\d+\.\d+", tag), f"{spec['image']} has no version"
     if "build" in spec:
         assert spec["build"]["target"] in stages()
         assert (ROOT / spec["build"]["dockerfile"]).is_file()

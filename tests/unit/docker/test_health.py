@@ -7,50 +7,51 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server
-from prometheus_client.metrics import Gauge
 from tritonclient.utils import InferenceServerException
 
 from deploy.docker import triton_health, worker_health
 from deploy.local.triton_canary import CanaryError
+from shared import health_port
 from shared.errors import DependencyAway
-
-
-def metrics(**stages: int) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    gauge = Gauge("adrwatch_dependency_up", "…", ["stage"], registry=registry)
-    for stage, value in stages.items():
-        gauge.labels(stage).set(value)
-    return registry
+from shared.health import Health
+from shared.settings import load
+from tests.networks.source import free_port
 
 
 @pytest.fixture
-def worker(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The port of a worker whose stages are the test's parameter."""
-    server, thread = start_http_server(0, addr="127.0.0.1", registry=metrics(**request.param))
-    yield server.server_port
-    server.shutdown()
-    thread.join()
+def health() -> Health:
+    health = Health()
+    health.started()
+    return health
 
 
-def test_stages_that_wait_for_a_server_are_named() -> None:
-    text = generate_latest(metrics(windows=0, deletions=1, pipeline=0)).decode()
-    assert worker_health.waiting_stages(text) == ["pipeline", "windows"]
+@pytest.fixture
+def worker(health: Health) -> Iterator[int]:
+    """The port of a worker."""
+    settings = load(metrics_port=free_port())
+    end = health_port.serve("test", settings, health)
+    yield settings.metrics_port
+    end()
 
 
-@pytest.mark.parametrize("worker", [{}, {"pipeline": 1}], indirect=True)
-def test_a_worker_is_healthy_while_none_of_its_stages_waits(worker: int) -> None:
+def test_a_worker_is_healthy_while_all_that_it_needs_answers(worker: int, health: Health) -> None:
+    worker_health.check(worker)
+    health.needs("redis", "start it")
+    health.answered("redis")
+    health.needs("kafka", "start it", needed=False)
     worker_health.check(worker)
 
 
-@pytest.mark.parametrize("worker", [{"windows": 1, "deletions": 0}], indirect=True)
-def test_a_worker_whose_server_is_away_is_not_healthy_and_says_which_stage_waits(worker: int) -> None:
-    with pytest.raises(DependencyAway, match=r"waiting for a server that does not answer: deletions$"):
+def test_a_worker_whose_servers_are_away_is_not_healthy_and_says_which_and_why(worker: int, health: Health) -> None:
+    for part in ("redis", "kafka"):
+        health.needs(part, "start it")
+        health.away(part, "no answer")
+    with pytest.raises(DependencyAway, match=r"^redis: no answer; kafka: no answer$"):
         worker_health.check(worker)
 
 
-def test_a_worker_without_metrics_is_not_healthy() -> None:
-    with pytest.raises(DependencyAway, match="no metrics at port 1"):
+def test_a_worker_that_does_not_answer_is_not_healthy() -> None:
+    with pytest.raises(DependencyAway, match="nothing answers at port 1"):
         worker_health.check(1)
 
 

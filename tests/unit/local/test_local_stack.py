@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from deploy.local import kafka, shared_memory, triton
 from deploy.local import redis as redis_module
 from deploy.local.processes import Context
 from deploy.local.redis import RedisServer
-from deploy.local.stack import Row, Stack, lock_data_dir
+from deploy.local.stack import TARGETS_FILE, Row, Stack, lock_data_dir
 from deploy.local.triton import TritonServer
 from deploy.local.up import forget_dead_instance, notify, push, sources, status_table
 from deploy.local.workers import Worker, environment, service_workers
@@ -198,3 +199,30 @@ def test_sources_that_are_read_and_those_that_are_pushed_have_a_worker_each(
     file.write_text("".join(f'[sources.s{number}]\ntype = "{one}"\n' for number, one in enumerate(types or [])))
     chosen = settings.model_copy(update={"sources_file": None if types is None else file})
     assert [worker.name for worker in service_workers(sources=sources(chosen), push=push(chosen))] == workers
+
+
+HANGING = """
+import time
+from shared import health_port
+from shared.health import HEALTH
+from shared.settings import load
+health_port.serve("test", load())
+HEALTH.turning(0.01, "event loop")
+HEALTH.started()
+time.sleep(600)
+"""
+
+
+def test_a_worker_whose_loop_hangs_is_told_from_one_that_waits(settings: Settings) -> None:
+    with Stack(
+        settings, servers=[], workers=[Worker("hanging-1", (sys.executable, "-c", HANGING), metrics=True)]
+    ) as stack:
+        (part,) = stack._workers
+        time.sleep(0.05)
+        with pytest.raises(DependencyAway, match="hanging-1 hangs: event loop"):
+            part.check()
+        assert stack.metrics().keys() == {"hanging-1"}
+        (target,) = json.loads((settings.data_dir / TARGETS_FILE).read_text())
+        assert target["labels"] == {"service": "hanging"}
+        assert stack.metrics()["hanging-1"] == f"http://{target['targets'][0]}/metrics"
+    assert not (settings.data_dir / TARGETS_FILE).exists()

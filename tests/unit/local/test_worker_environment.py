@@ -18,7 +18,7 @@ def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
         sketch_secret="a third one of some length", previous_author_secrets="a fourth one of some length",
         meddra_version="27.1", no_case_export="x,reddit", reference_safety=tmp_path / "safety.csv", gated=False, retry_first=0.5,
         notifiers_file=tmp_path / "notifiers.toml", sources_file=tmp_path / "sources.toml",
-        drugs_file=tmp_path / "drugs.csv",
+        drugs_file=tmp_path / "drugs.csv", drift_window=700,
         dashboard_oidc_issuer="https://id.example.org", dashboard_oidc_client_id="adrwatch",
         dashboard_oidc_client_secret="a fifth one", dashboard_oidc_claim="teams", dashboard_oidc_roles="safety=assessor,it=admin",
         dashboard_proxies="10.0.0.0/8,::1",
