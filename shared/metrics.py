@@ -18,6 +18,10 @@ RECORDS_IN = Counter("adrwatch_records_in_total", "records read", ["stage", "top
 RECORDS_OUT = Counter("adrwatch_records_out_total", "records written and acknowledged", ["stage", "topic"])
 # Records that went to the dead letters, by the reason that stands in them.
 DEAD_LETTERS = Counter("adrwatch_dead_letters_total", "records sent to the dead letters", ["stage", "reason"])
+# 1 while a stage stands still at a partition for its dead letters, until somebody lets it go on.
+STAGE_PAUSED = Gauge(
+    "adrwatch_stage_paused", "whether a stage stands still for its dead letters", ["stage", "partition"]
+)
 # Size of the micro-batches as they were handled.
 BATCH_SIZE = Histogram(
     "adrwatch_batch_size", "records in a micro-batch", ["stage"], buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -24,6 +24,7 @@ from shared.broker_security import faust_credentials
 from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
+from shared.stream.gate import Gate, Holds
 from shared.topics import Topic
 
 log = logs.logger("worker")
@@ -36,6 +37,7 @@ class Worker:
         self.settings = settings
         self.service = service
         self._topics: list[Topic] = []
+        self._holds = Holds(settings)
         self._done: dict[tuple[str, int], int] = defaultdict(int)
         group = f"{settings.topic_prefix}.{service}"
         self.app: Any = faust.App(
@@ -68,6 +70,12 @@ class Worker:
         """Read `topic` in micro-batches of the settings' size and wait, one batch in flight."""
         self._topics.append(topic)
         settings = self.settings
+        gate = None
+        if settings.dead_letter_limit:
+            gate = Gate(
+                stage, settings.worker_id, self._holds,
+                limit=settings.dead_letter_limit, window=settings.dead_letter_window,
+            )  # fmt: skip
         runner = BatchRunner(
             stage,
             handle,
@@ -75,6 +83,7 @@ class Worker:
             retry_first=settings.retry_first,
             retry_most=settings.retry_most,
             on_poison=on_poison,
+            gate=gate,
         )
         channel = self.app.topic(
             topic.name(settings.topic_prefix), value_type=bytes, value_serializer="raw", key_serializer="raw"
@@ -149,6 +158,8 @@ class Worker:
         logs.configure(self.service, settings.log_level)
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
+        if settings.dead_letter_limit:
+            self._holds.start()
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         metrics.serve(settings.metrics_port)
         loop = asyncio.new_event_loop()
