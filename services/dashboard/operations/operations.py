@@ -10,12 +10,13 @@ from services.cases.audit import Trail
 from services.cases.database import Database
 from services.cases.receipts import Receipt, Receipts
 from services.dashboard.operations import checks, letters, sources, versions
-from services.dashboard.operations.letters import Letters, Line
+from services.dashboard.operations.letters import Letters
 from services.dashboard.operations.sampler import Sampler
 from services.dashboard.operations.sources import Sources
 from services.dashboard.operations.versions import Versions
 from services.dashboard.operations.watch import Found, Standing, Watch, Word
 from services.dashboard.view.state import Health
+from services.ingest.inbox import Line
 from shared.events import now
 from shared.forgetting import PROMISED_SECONDS
 from shared.settings import Settings
