@@ -21,7 +21,7 @@ from tests.integration.ingest_command import Adrwatch, adrwatch
 
 __all__ = ["adrwatch"]
 
-LIMITS = {"ADRWATCH_DEAD_LETTER_LIMIT": "20", "ADRWATCH_DEAD_LETTER_WINDOW": "100", "ADRWATCH_BATCH_SIZE": "32"}
+LIMITS = {"ADRWATCH_DEAD_LETTER_LIMIT": "40", "ADRWATCH_DEAD_LETTER_WINDOW": "100", "ADRWATCH_BATCH_SIZE": "32"}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_flood_is_stopped_survives_a_kill_goes_on_when_told_and_is_made_good(
     bench: Bench, adrwatch: Adrwatch
 ) -> None:
     # Two partitions have good ones between those that are refused.
-    values = [b"%s-%d" % (b"good" if n % 8 < 2 else b"refused", n) for n in range(800)]
+    values = [b"%s-%d" % (b"good" if n % 8 < 2 else b"refused", n) for n in range(400)]
     bench.produce(values)
     worker = bench.worker(**LIMITS)
     stands_still(bench)
