@@ -99,16 +99,22 @@ class Gate:
     def count(self, records: Sequence[Coming], bad: Sequence[tuple[Coming, BadMessage]]) -> list[Hold]:
         """Take in what becomes of records; the holds that come of it, which are to be written, and waited for by `released`."""
         reasons = {id(record): reason.reason for record, reason in bad}
+        counted = [record for record in records if all(name != ATTEMPT_HEADER for name, _ in record.headers)]
         topics: dict[int, str] = {}
-        for record in records:
-            if all(name != ATTEMPT_HEADER for name, _ in record.headers):
-                self._last[record.partition].append(reasons.get(id(record)))
-                topics[record.partition] = record.topic
-        return [
+        for record in counted:
+            self._last[record.partition].append(reasons.get(id(record)))
+            topics[record.partition] = record.topic
+        holds = [
             hold
             for partition, topic in topics.items()
             if partition not in self._let_go and (hold := self._hold(topic, partition)) is not None
         ]
+        if holds:
+            # All of them are handled anew, and counted then: else a partition within its limit would come above it.
+            for record in counted:
+                if last := self._last[record.partition]:
+                    last.pop()
+        return holds
 
     async def released(self, hold: Hold) -> None:
         """Wait until a person lets the stage go on at the hold's partition."""

@@ -84,6 +84,13 @@ def test_above_the_limit_it_stands_still_and_the_batch_that_waited_passes_whole(
     assert len(desk.passed) == 2
 
 
+def test_a_partition_within_its_limit_is_not_counted_twice_where_its_batch_waited_for_another() -> None:
+    desk = Desk()
+    asyncio.run(desk.runner(3, 10).run(records("bbbb") + records("bbg", 1)))
+    assert [hold.partition for hold in desk.stood] == [0]
+    assert len(desk.letters) == 6
+
+
 def test_poison_counts_as_what_is_refused_does() -> None:
     desk = Desk()
     asyncio.run(desk.runner(3, 10).run(records("pppppg")))
