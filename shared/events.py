@@ -359,6 +359,25 @@ class OwnName(Event, frozen=True, kw_only=True):
     needs_context: bool = False
 
 
+class Hold(Event, frozen=True, kw_only=True):
+    """A stage stands still at one partition of its topic: too many of the records there became dead letters.
+
+    `dead` of the last `read` records did, by `reasons`. It is in force until `released_at`, when a person let the stage go on
+    (`released_why`). Nothing is lost meanwhile: what was read is uncommitted.
+    """
+
+    stage: str
+    topic: str
+    partition: int
+    since: datetime
+    dead: int
+    read: int
+    reasons: dict[str, int]
+    worker: str
+    released_at: datetime | None = None
+    released_why: str = ""
+
+
 class DeadLetter(Event, frozen=True, kw_only=True):
     """A message that could not be processed, whole, so that it can be mended and replayed.
 

@@ -208,6 +208,15 @@ class Settings(BaseSettings):
     batch_wait: float = Field(0.2, gt=0, le=10, description="the longest wait for a batch to fill")
     retry_first: float = Field(0.2, gt=0, le=60, description="first wait when a dependency is away")
     retry_most: float = Field(10.0, gt=0, le=60, description="longest wait when a dependency is away")
+    dead_letter_limit: int = Field(
+        100,
+        ge=0,
+        description="so many of the last records of a partition may become dead letters; with more the stage stands still until "
+        "`adrwatch dead-letters resume`; 0: it never does",
+    )
+    dead_letter_window: int = Field(
+        1000, ge=1, le=100_000, description="how many of the last records of a partition that is"
+    )
     stop_grace: float = Field(20.0, gt=0, le=300, description="how long a stopped worker may finish its batch")
     # No character has more than four bytes: the longest post fits into a message with its outcome.
     max_post_chars: int = Field(20_000, ge=280, le=200_000, description="longer posts are rejected at ingest")

@@ -13,6 +13,7 @@ from shared.events import (
     Deletion,
     Event,
     Forgotten,
+    Hold,
     Mention,
     Notified,
     Outcome,
@@ -24,6 +25,8 @@ from shared.events import (
 
 # Of one message. Kafka takes a mebibyte, envelope and headers included, where nothing else is configured.
 MOST_BYTES = 1_000_000
+# On a message that was sent back from the dead letters; its value says how often.
+ATTEMPT_HEADER = "adrwatch-attempt"
 # On a dead letter that had no room for the whole message; its value is the message's size in bytes.
 CUT_HEADER = "adrwatch-cut"
 # On the tombstone of a post that was taken back; its value is the deletion.
@@ -97,6 +100,10 @@ DEAD_LETTERS = Topic(
     "dead-letters", DeadLetter, 1, 14 * DAY_MS, True,
     "messages that could not be processed", "place of origin; at ingest hashed with the line",
 )  # fmt: skip
+HOLDS = Topic(
+    "holds", Hold, 1, FOREVER_MS, False,
+    "stages that stand still for their dead letters", "stage and partition", latest_only=True,
+)  # fmt: skip
 # Longer than ALERTS, so that an alert that is still there is never told a second time.
 NOTIFIED = Topic(
     "notified", Notified, 1, 400 * DAY_MS, False,
@@ -122,7 +129,7 @@ DRUG_NAMES = Topic(
 
 TOPICS = (
     POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, CLOSURES, DEAD_LETTERS, NOTIFIED, CHANNELS, POSITIONS, PUBLISHED,
-    DRUG_NAMES, FORGOTTEN,
+    DRUG_NAMES, FORGOTTEN, HOLDS,
 )  # fmt: skip
 
 

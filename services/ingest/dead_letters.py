@@ -1,26 +1,24 @@
-"""Working off dead letters: what is there, and sending it back to its topic."""
+"""Working off dead letters: sending them back to their topics, or giving them up."""
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from dataclasses import replace as changed
 from typing import Any
 
-import msgspec
-
+from services.ingest import inbox
 from services.ingest.delivery import Delivery, Message
-from services.ingest.publish import STAGE
-from services.ingest.recipe import RECIPE_HEADER, Recipe, decode_recipe
-from shared.broker import Stored
-from shared.errors import BadMessage
-from shared.events import DeadLetter, decode
-from shared.topics import CUT_HEADER, TOPICS, partition_of
+from services.ingest.inbox import Held, Line, of_a_file
+from services.ingest.producer import delivery
+from shared.broker import require_topics
+from shared.errors import AdrwatchError
+from shared.settings import Settings
+from shared.topics import ATTEMPT_HEADER, DEAD_LETTERS, TOPICS, partition_of
 
-ATTEMPT_HEADER = "adrwatch-attempt"
-_AT_ONCE = 1_000
+# On the tombstone of a dead letter that was given up: why, in somebody's words.
+DISCARDED_HEADER = "adrwatch-discarded"
 # Why letters are not sent back, in words for people.
 SKIPPED = {
     "export": "lines of files are not replayed: `adrwatch dead-letters export FOLDER` writes them for mending",
@@ -28,70 +26,6 @@ SKIPPED = {
     "cut": "some were too large to be kept whole: read them from their topic at the offset that the list names",
     "not-kept": "some come from sources of which only aggregates may be kept, so there is nothing to send back",
 }
-
-
-@dataclass(frozen=True)
-class Held:
-    """A dead letter as it lies in its topic."""
-
-    letter: DeadLetter
-    stored: Stored
-
-    @property
-    def attempts(self) -> int:
-        """How often the message was replayed before it came here again."""
-        value = dict(self.stored.headers).get(ATTEMPT_HEADER, b"0")
-        return int(value) if value.isdigit() else 0
-
-    @property
-    def cut(self) -> bool:
-        """Whether the message was too large to be kept whole."""
-        return any(name == CUT_HEADER for name, _ in self.stored.headers)
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """How the file was read, for a line that ingest refused."""
-        try:
-            return decode_recipe(dict(self.stored.headers)[RECIPE_HEADER])
-        except (KeyError, msgspec.DecodeError):
-            return None
-
-    def tombstone(self, topic: str) -> Message:
-        """The record that makes the dead letter done: the broker forgets it at its next compaction."""
-        return Message(topic, self.stored.key or b"", None, self.stored.partition)
-
-
-@dataclass(frozen=True)
-class Inbox:
-    """The dead letters that are not done, by id in the order they came; `unreadable` counts records that are none."""
-
-    letters: dict[str, Held]
-    unreadable: int
-
-    def chosen(
-        self, ids: Sequence[str] = (), *, stage: str | None = None, reason: str | None = None
-    ) -> tuple[list[Held], list[str]]:
-        """The letters with these ids (all, if none are named) of this stage and reason, and the ids that are not there."""
-        found = [self.letters[name] for name in ids if name in self.letters] if ids else list(self.letters.values())
-        kept = [held for held in found if stage in (None, held.letter.stage) and reason in (None, held.letter.reason)]
-        return kept, [name for name in ids if name not in self.letters]
-
-
-def open_inbox(records: Iterable[Stored]) -> Inbox:
-    """Read the topic's records: the last of a key counts, a tombstone means done."""
-    letters: dict[str, Held] = {}
-    unreadable = 0
-    for record in records:
-        key = (record.key or b"").decode(errors="replace")
-        letters.pop(key, None)
-        if record.value is None:
-            continue
-        try:
-            # Without its value: the letter holds the payload already.
-            letters[key] = Held(decode(record.value, DeadLetter), changed(record, value=None))
-        except BadMessage:
-            unreadable += 1
-    return Inbox(letters, unreadable)
 
 
 @dataclass
@@ -139,19 +73,46 @@ class ReplayAccount:
         }
 
 
-def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) -> ReplayAccount:
-    """Send the original bytes back to their topics, then mark the dead letters in `topic` done.
+Batches = Callable[[Iterable[list[Held]]], Iterable[list[Held]]]
 
-    Order, for every thousand: originals are sent and acknowledged, and only for those the tombstone is sent.
+
+def send_back(
+    settings: Settings,
+    lines: Collection[Line],
+    give_up: float,
+    *,
+    patience: float | None = None,
+    follow: Batches = lambda batches: batches,
+) -> ReplayAccount:
+    """Replay these, batch by batch; what goes through `follow` is seen by whoever waits.
+
+    Raises DependencyAway, AdrwatchError where there are none of them.
+    """
+    if not lines:
+        raise AdrwatchError("none of these dead letters is there any more", fix="look at the list again")
+    require_topics(settings, TOPICS)
+    prefix, account = settings.topic_prefix, ReplayAccount(chosen=len(lines))
+    with delivery(settings, give_up) as outgoing:
+        for batch in follow(inbox.batches(settings, lines, patience)):
+            account.take_in(replay(batch, outgoing, prefix, DEAD_LETTERS.name(prefix)))
+            if outgoing.hopeless:
+                break
+    return account
+
+
+def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) -> ReplayAccount:
+    """Send the original bytes of one batch back to their topics, then mark the dead letters in `topic` done.
+
+    Originals are sent and acknowledged, and only for those the tombstone is sent.
     Skipped: `export` (a line of a file has no topic), `unknown-topic` (not one of this prefix), `cut` (a part of a message
     is not the message) and `not-kept` (the terms of the source let nothing be kept of it).
     """
     account = ReplayAccount(chosen=len(chosen))
     partitions = {declared.name(prefix): declared.partitions for declared in TOPICS}
-    ready: list[tuple[Held, Message]] = []
+    acknowledged: list[Held] = []
     for held in chosen:
         letter = held.letter
-        if letter.stage == STAGE or letter.partition < 0:
+        if of_a_file(letter):
             account.skipped["export"] += 1
         elif letter.topic not in partitions:
             account.skipped["unknown-topic"] += 1
@@ -160,18 +121,24 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
         elif not letter.payload:
             account.skipped["not-kept"] += 1
         else:
-            ready.append((held, _original(held, partitions[letter.topic])))
-    for start in range(0, len(ready), _AT_ONCE):
-        acknowledged: list[Held] = []
-        for held, message in ready[start : start + _AT_ONCE]:
-            delivery.send(message, functools.partial(acknowledged.append, held))
-        delivery.finish()
-        account.replayed += len(acknowledged)
-        account.done += mark_done(acknowledged, delivery, topic)
-        if delivery.hopeless:
-            break
+            delivery.send(_original(held, partitions[letter.topic]), functools.partial(acknowledged.append, held))
+    delivery.finish()
+    account.replayed = len(acknowledged)
+    account.done = mark_done(acknowledged, delivery, topic)
     account.failed = delivery.failed
     return account
+
+
+def discard(settings: Settings, lines: Collection[Line], why: str, give_up: float) -> int:
+    """Give these up: tombstones that say why. Returns how many the broker acknowledged. Raises DependencyAway."""
+    topic = DEAD_LETTERS.name(settings.topic_prefix)
+    done: list[Line] = []
+    with delivery(settings, give_up) as outgoing:
+        for line in lines:
+            tombstone = Message(topic, line.id.encode(), None, 0, [(DISCARDED_HEADER, why.encode())])
+            outgoing.send(tombstone, functools.partial(done.append, line))
+        outgoing.finish()
+    return len(done)
 
 
 def mark_done(letters: Iterable[Held], delivery: Delivery, topic: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from services.ingest.dead_letters import Held
+from services.ingest.inbox import Held
 from services.ingest.publish import STAGE
 from services.ingest.recipe import Recipe
 from shared.errors import AdrwatchError

@@ -2,7 +2,8 @@
 
 Knows no broker: `send` is given. The order of steps for every batch:
 
-1. the handler computes outputs and names the records it refuses;
+1. the handler computes outputs and names the records it refuses; where these are too many, the batch waits for a person
+   and is handled anew (shared.stream.gate);
 2. outputs and dead letters are sent, and the broker's acknowledgement of each is awaited;
 3. what may only be written after that (tombstones of what was read) is sent and acknowledged;
 4. only then does `run` return, and the caller may let the source offsets be committed.
@@ -26,9 +27,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from shared import metrics
 from shared.errors import BadMessage, DependencyAway
-from shared.events import DeadLetter, encode, now
+from shared.events import DeadLetter, Hold, encode, now
 from shared.logs import logger
-from shared.topics import CUT_HEADER, DEAD_LETTERS, MOST_BYTES, Topic
+from shared.stream.gate import Gate, key
+from shared.topics import CUT_HEADER, DEAD_LETTERS, HOLDS, MOST_BYTES, Topic
 
 log = logger("stream")
 
@@ -106,16 +108,20 @@ class BatchRunner:
         retry_first: float,
         retry_most: float,
         on_poison: OnPoison = no_more,
+        gate: Gate | None = None,
     ) -> None:
         self.stage = stage
         self._handle = handle
         self._send = send
         self._on_poison = on_poison
+        self._gate = gate
         self._retry_first = retry_first
         self._retry_most = retry_most
 
     async def run(self, records: list[Record]) -> None:
         """Handle the batch to its end (see the module's order of steps)."""
+        if self._gate is not None:
+            await self._gate.pass_in(records)
         metrics.BATCH_SIZE.labels(self.stage).observe(len(records))
         metrics.RECORDS_IN.labels(self.stage, records[0].topic).inc(len(records))
         with metrics.BATCHES.labels(self.stage).track_inprogress(), metrics.BATCH_SECONDS.labels(self.stage).time():
@@ -132,12 +138,23 @@ class BatchRunner:
                 await self._run(records[middle:])
                 return
             result = self._poison(records[0], error)
+        if self._gate is not None and (holds := self._gate.count(records, result.bad)):
+            await self._stand_still(self._gate, holds)
+            # The cause may be mended by now.
+            await self._run(records)
+            return
         outputs = result.outputs + [dead_letter(self.stage, record, reason) for record, reason in result.bad]
         for step in (outputs, result.after):
             if step:
                 await self._retrying(functools.partial(self._send, step))
         for output in outputs + result.after:
             metrics.RECORDS_OUT.labels(self.stage, output.topic.suffix).inc()
+
+    async def _stand_still(self, gate: Gate, holds: Sequence[Hold]) -> None:
+        outputs = [Output(HOLDS, key(one.stage, one.topic, one.partition), encode(one)) for one in holds]
+        await self._retrying(functools.partial(self._send, outputs))
+        for hold in holds:
+            await gate.released(hold)
 
     def _poison(self, record: Record, error: Exception) -> BatchResult:
         if isinstance(error, BadMessage):

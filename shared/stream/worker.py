@@ -26,6 +26,7 @@ from shared.errors import DependencyAway
 from shared.health import HEALTH, LOOP_SECONDS
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
+from shared.stream.gate import Gate, Holds
 from shared.stream.standing import Progress, Standing
 from shared.topics import Topic
 
@@ -43,6 +44,7 @@ class Worker:
         self.service = service
         self._topics: list[Topic] = []
         self._stages: dict[str, str] = {}
+        self._holds = Holds(settings)
         self._done: dict[tuple[str, int], int] = defaultdict(int)
         group = f"{settings.topic_prefix}.{service}"
         self.app: Any = faust.App(
@@ -77,6 +79,12 @@ class Worker:
         self._topics.append(topic)
         self._stages[topic.name(self.settings.topic_prefix)] = stage
         settings = self.settings
+        gate = None
+        if settings.dead_letter_limit:
+            gate = Gate(
+                stage, settings.worker_id, self._holds,
+                limit=settings.dead_letter_limit, window=settings.dead_letter_window,
+            )  # fmt: skip
         runner = BatchRunner(
             stage,
             handle,
@@ -84,6 +92,7 @@ class Worker:
             retry_first=settings.retry_first,
             retry_most=settings.retry_most,
             on_poison=on_poison,
+            gate=gate,
         )
         channel = self.app.topic(
             topic.name(settings.topic_prefix), value_type=bytes, value_serializer="raw", key_serializer="raw"
@@ -184,6 +193,8 @@ class Worker:
         logs.configure(self.service, settings.log_level)
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
+        if settings.dead_letter_limit:
+            self._holds.start()
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         self._watch()
         HEALTH.started()

@@ -2,8 +2,8 @@
 
 Reads posts as raw bytes and writes each one's value to `outcomes` under the value as key. FLAKY_FAILURES is the share of
 calls that find the dependency away (1 means always), FLAKY_DELAY the seconds a call takes. Values that begin with `poison`
-raise inside the batch; values that begin with `refused` are refused by name. FLAKY_SESSION is how many seconds the broker
-keeps the place of a worker that is gone.
+raise inside the batch; values that begin with `refused` are refused by name; with FLAKY_MENDED both pass. FLAKY_SESSION is
+how many seconds the broker keeps the place of a worker that is gone.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ async def handle(records: list[Record]) -> BatchResult:
     await asyncio.sleep(float(os.environ.get("FLAKY_DELAY", "0")))
     if random.random() < float(os.environ.get("FLAKY_FAILURES", "0")):
         raise DependencyAway("the flaky dependency is away")
-    result = BatchResult()
+    result, mended = BatchResult(), "FLAKY_MENDED" in os.environ
     for record in records:
         value = record.value or b""
-        if value.startswith(b"poison"):
+        if value.startswith(b"poison") and not mended:
             raise ValueError("a poison record raises inside the batch")
-        if value.startswith(b"refused"):
+        if value.startswith(b"refused") and not mended:
             result.bad.append((record, BadMessage("refused", "the handler refuses this record")))
         else:
             result.outputs.append(Output(OUTCOMES, value.decode(), value, record.partition))

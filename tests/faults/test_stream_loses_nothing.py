@@ -17,12 +17,11 @@ SPEED = {"ADRWATCH_RETRY_FIRST": "0.01", "ADRWATCH_RETRY_MOST": "0.05", "ADRWATC
 
 
 class Bench:
-    """A topic prefix of its own on the broker, and the workers started on it."""
+    """A topic prefix on the broker, and the workers started on it."""
 
     def __init__(self, bootstrap: str, prefix: str, folder: Path) -> None:
         self.bootstrap, self.prefix, self.folder = bootstrap, prefix, folder
         self.workers: list[subprocess.Popen[bytes]] = []
-        topics.make_all(bootstrap, prefix)
 
     def produce(self, values: list[bytes]) -> None:
         ledger.produce(self.bootstrap, f"{self.prefix}.posts", values, PARTITIONS)
@@ -60,6 +59,7 @@ class Bench:
 
 @pytest.fixture
 def bench(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Bench]:
+    topics.make_all(kafka, topic_prefix)
     made = Bench(kafka, topic_prefix, tmp_path)
     yield made
     for process in made.workers:

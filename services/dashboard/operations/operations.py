@@ -9,14 +9,16 @@ from typing import Any
 from services.cases.audit import Trail
 from services.cases.database import Database
 from services.cases.receipts import Receipt, Receipts
-from services.dashboard.operations import checks, letters, sources, versions
-from services.dashboard.operations.letters import Letters, Line
+from services.dashboard.operations import checks, letters, sources, stages, versions
+from services.dashboard.operations.letters import Letters
 from services.dashboard.operations.sampler import Sampler
 from services.dashboard.operations.sources import Sources
+from services.dashboard.operations.stages import Stages
 from services.dashboard.operations.versions import Versions
 from services.dashboard.operations.watch import Found, Standing, Watch, Word
 from services.dashboard.view.state import Health
-from shared.events import now
+from services.ingest.inbox import Line
+from shared.events import Hold, now
 from shared.forgetting import PROMISED_SECONDS
 from shared.settings import Settings
 from shared.signals.rules import Rules
@@ -55,12 +57,14 @@ class Operations:
         self._letters: Watch[list[Line]] = Watch(
             "Dead letters", self.letters.lines, _OFTEN_SECONDS, letters.judged, self.letters.close
         )
+        held = Stages(settings)
+        self._stages: Watch[list[Hold]] = Watch("Stages", held.look, _OFTEN_SECONDS, stages.judged, held.close)
         self._receipts: Watch[list[Receipt]] = Watch("Deletions", receipts, _SELDOM_SECONDS / 2, _in_time)
         self._versions: Watch[Versions] = Watch(
             "Versions", lambda: versions.look(settings, rules), _SELDOM_SECONDS, versions.judged
         )
         self._watches: list[Watch[Any]] = [
-            *self._parts, self._sources, self._letters, self._receipts, self._versions,
+            *self._parts, self._sources, self._letters, self._stages, self._receipts, self._versions,
         ]  # fmt: skip
 
     def start(self) -> None:

@@ -15,9 +15,10 @@ from services.dashboard.access.guard import needs
 from services.dashboard.access.rights import Person, Right
 from services.dashboard.desk import Desk, TheDesk
 from services.dashboard.operations import flow
-from services.dashboard.operations.letters import Line, chosen, kinds, of_a_file, recorded
+from services.dashboard.operations.letters import chosen, kinds, recorded
 from services.dashboard.rendering import page
 from services.dashboard.view.delays import DAY_MS, HOUR_MS, SINCE, UNTIL
+from services.ingest.inbox import Line, of_a_file
 from shared.console import printable
 from shared.errors import AdrwatchError
 from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, POSTS

@@ -9,10 +9,11 @@ from typing import Any, Self
 import pytest
 
 from services.dashboard.access.rights import Person, Role, rights_of
-from services.dashboard.operations import letters, tail
+from services.dashboard.operations import tail
 from services.dashboard.operations.letters import Letters
 from services.dashboard.pages import operations
-from services.ingest.dead_letters import open_inbox
+from services.ingest import inbox
+from services.ingest.inbox import held, line_of
 from shared.broker import Stored
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import DeadLetter, encode, now
@@ -49,14 +50,13 @@ class Reader:
 def test_one_letter_is_read_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[bytes | None] = []
 
-    def noting(records: Any) -> Any:
-        kept = list(records)
-        opened.extend(one.key for one in kept)
-        return open_inbox(kept)
+    def noting(record: Stored) -> Any:
+        opened.append(record.key)
+        return held(record)
 
-    monkeypatch.setattr(letters, "TopicReader", Reader)
+    monkeypatch.setattr(inbox, "TopicReader", Reader)
     monkeypatch.setattr(tail, "TopicReader", Reader)
-    monkeypatch.setattr(letters, "open_inbox", noting)
+    monkeypatch.setattr(inbox, "held", noting)
     there = Letters(current())
     assert there.one("b").letter.payload == b"b"
     assert opened == [b"b"]
@@ -75,10 +75,10 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
 
 
 def desk(send_back: Any) -> Any:
-    lines = [letters._line(held) for held in open_inbox(stored(name, 0) for name in "ab").letters.values()]
-    inbox = SimpleNamespace(lines=lambda: lines, send_back=send_back)
+    lines = [line_of(held(stored(name, 0))) for name in "ab"]
+    inbox_ = SimpleNamespace(lines=lambda: lines, send_back=send_back)
     return SimpleNamespace(
-        operations=SimpleNamespace(letters=inbox), trail=None, database=None, needs_kafka=lambda: None
+        operations=SimpleNamespace(letters=inbox_), trail=None, database=None, needs_kafka=lambda: None
     )
 
 

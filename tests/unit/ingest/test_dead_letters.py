@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from msgspec.structs import replace
 
 from services.ingest.columns import Columns
-from services.ingest.dead_letters import ATTEMPT_HEADER, Held, open_inbox, replay
+from services.ingest.dead_letters import replay
 from services.ingest.delete import check_ids
 from services.ingest.delivery import Delivery
 from services.ingest.export import export
+from services.ingest.inbox import Held, Inbox, Wanted
+from services.ingest.inbox import held as read
 from services.ingest.publish import reject_message
 from services.ingest.readers import open_reader
 from services.ingest.recipe import RECIPE_HEADER, Recipe
@@ -18,7 +21,7 @@ from services.ingest.source import Reject
 from shared.broker import Stored
 from shared.errors import AdrwatchError
 from shared.events import DeadLetter, encode
-from shared.topics import CUT_HEADER, POSTS, partition_of
+from shared.topics import ATTEMPT_HEADER, CUT_HEADER, POSTS, partition_of
 from tests.unit.ingest.samples import AT, FakeProducer, hashed, ids
 
 TIME = "2026-03-01T08:00:00Z"
@@ -42,14 +45,21 @@ def held(name: str, headers: tuple[tuple[str, bytes], ...] = (), **fields: objec
     return Held(made, stored(made, headers=headers))
 
 
+def inbox_of(records: list[Stored]) -> Inbox:
+    inbox = Inbox()
+    for record in records:
+        inbox.take(record)
+    return inbox
+
+
 def test_a_tombstone_makes_a_dead_letter_done_and_a_later_one_of_its_id_opens_it_again() -> None:
     gone, again, garbage = letter("gone"), letter("again"), Stored(0, 9, b"x", b"not json", ())
     records = [
         stored(gone), Stored(0, 1, b"gone", None, ()),
         stored(again), Stored(0, 3, b"again", None, ()), stored(again), garbage,
     ]  # fmt: skip
-    inbox = open_inbox(records)
-    assert list(inbox.letters) == ["again"]
+    inbox = inbox_of(records)
+    assert list(inbox.lines) == ["again"]
     assert inbox.unreadable == 1
 
 
@@ -63,12 +73,25 @@ def test_what_may_not_be_kept_is_neither_sent_back_nor_written_to_a_file(tmp_pat
     assert export([Held(refused, stored(refused, headers=recipe))], tmp_path) == ([], 1)
 
 
-def test_letters_are_chosen_by_id_stage_and_reason() -> None:
-    inbox = open_inbox([stored(letter("a")), stored(letter("b", stage="classify"))])
-    assert [held.letter.id for held in inbox.chosen(stage="classify")[0]] == ["b"]
-    assert [held.letter.id for held in inbox.chosen(reason="other")[0]] == []
-    chosen, unknown = inbox.chosen(["b", "c"])
-    assert ([held.letter.id for held in chosen], unknown) == (["b"], ["c"])
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(stage="classify"), "b"),
+        (Wanted(reason="other"), ""),
+        (Wanted(("b", "c")), "b"),
+        (Wanted(("a", "b"), stage="screen"), "a"),
+        (Wanted(topic="posts"), "ab"),
+        (Wanted(topic="test.mentions"), "d"),
+        (Wanted(source="forum"), "ab"),
+        (Wanted(since=AT), "abd"),
+        (Wanted(since=AT + timedelta(seconds=1)), ""),
+        (Wanted(until=AT), ""),
+    ],
+)
+def test_letters_are_chosen_by_all_that_is_given(wanted: Wanted, found: str) -> None:
+    letters = (letter("a"), letter("b", stage="classify"), letter("d", topic="test.mentions", key=b"a hash"))
+    inbox = inbox_of([stored(one) for one in letters])
+    assert [line.id for line in wanted.among(inbox.lines.values())] == list(found)
 
 
 def test_replay_sends_the_original_bytes_back_and_then_marks_the_letter_done() -> None:
@@ -124,7 +147,7 @@ def rejects_of(folder: Path, name: str, content: str) -> list[Held]:
     reader = open_reader(str(path), path.suffix[1:], Columns(), "forum", hashed)
     messages = [reject_message(item, "test") for item in reader if isinstance(item, Reject)]
     records = [Stored(0, at, message.key, message.value, tuple(message.headers)) for at, message in enumerate(messages)]
-    return list(open_inbox(records).letters.values())
+    return [read(record) for record in records]
 
 
 @pytest.mark.parametrize(
