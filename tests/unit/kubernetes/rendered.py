@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import functools
 import shutil
 import subprocess
@@ -76,8 +75,8 @@ def _objects(overlay: str) -> tuple[Thing, ...]:
 
 
 def objects(overlay: str, *kinds: str) -> list[Thing]:
-    """The objects of an overlay, or those of some kinds."""
-    return [copy.deepcopy(one) for one in _objects(overlay) if not kinds or one["kind"] in kinds]
+    """The objects of an overlay, or those of some kinds. They are shared: copy what is to be changed."""
+    return [one for one in _objects(overlay) if not kinds or one["kind"] in kinds]
 
 
 def named(overlay: str, kind: str, name: str) -> Thing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_every_object_is_right_by_the_schema_of_its_kind(overlay: str, version: 
      ("TriggerAuthentication", "kafka", "secretRef")],
 )  # fmt: skip
 def test_a_key_that_there_is_not_would_be_found(kind: str, name: str, key: str) -> None:
-    thing = named(SECURED, kind, name)
+    thing = copy.deepcopy(named(SECURED, kind, name))
     check(thing, KUBERNETES[-1])
     thing["spec"][key] = 1
     with pytest.raises((ValidationError, jsonschema.ValidationError), match=key):

@@ -145,7 +145,7 @@ def test_the_files_of_sources_and_channels_are_right(settings: Any, monkeypatch:
     given = settings({"ADRWATCH_SOURCES_FILE": str(base / "sources.toml"), "ADRWATCH_NOTIFIERS_FILE": str(base / "notifiers.toml")})
     sources, wrong = examine(given)
     assert (list(sources), wrong) == (["bluesky"], [])
-    monkeypatch.setenv("DESK_SECRET", "replace-me")
+    monkeypatch.setenv("DESK_SECRET", LONG_ENOUGH)
     assert list(notifiers(given).channels) == ["desk"]
     assert "DESK_SECRET" in (MANIFESTS / "overlays" / "cpu" / "notify.env.example").read_text()
 
