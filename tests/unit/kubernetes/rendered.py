@@ -124,7 +124,9 @@ def environment(overlay: str, container: Thing) -> dict[str, str]:
 
 
 def _data(overlay: str, source: Thing) -> dict[str, str]:
-    kind, reference = ("ConfigMap", source["configMapRef"]) if "configMapRef" in source else ("Secret", source["secretRef"])
+    kind, reference = (
+        ("ConfigMap", source["configMapRef"]) if "configMapRef" in source else ("Secret", source["secretRef"])
+    )
     for one in objects(overlay, kind):
         if one["metadata"]["name"] == reference["name"]:
             return {name: _plain(kind, value) for name, value in one.get("data", {}).items()}

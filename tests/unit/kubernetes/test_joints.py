@@ -44,7 +44,9 @@ def test_every_stateful_set_has_its_service(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", SCALED)
 def test_an_entrance_leads_to_a_port_of_a_service(overlay: str) -> None:
-    services = {one["metadata"]["name"]: {port["name"] for port in one["spec"]["ports"]} for one in objects(overlay, "Service")}
+    services = {
+        one["metadata"]["name"]: {port["name"] for port in one["spec"]["ports"]} for one in objects(overlay, "Service")
+    }
     for one in objects(overlay, "Ingress"):
         (rule,), (tls,) = one["spec"]["rules"], one["spec"]["tls"]
         assert tls["hosts"] == [rule["host"]]
@@ -127,12 +129,16 @@ def test_a_kafka_with_users_is_spoken_to_alike_by_workers_and_by_what_scales_the
         (container,) = [one for name, _, one in containers("secured") if name == f"secured: {service}/worker"]
         given = environment("secured", container)
         assert (trigger["metadata"]["tls"], given["ADRWATCH_KAFKA_SECURITY"]) == ("enable", "SASL_SSL")
-        assert trigger["metadata"]["sasl"] == given["ADRWATCH_KAFKA_SASL_MECHANISM"].lower().replace("-", "_").replace("sha_", "sha")
+        assert trigger["metadata"]["sasl"] == given["ADRWATCH_KAFKA_SASL_MECHANISM"].lower().replace("-", "_").replace(
+            "sha_", "sha"
+        )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_workers_come_after_everything_else_by_one_label(overlay: str) -> None:
     """The runbook brings up what workers need by the selector !adrwatch/worker."""
     workers = {one.name for one in workloads(overlay) if "adrwatch/worker" in one.labels}
-    labelled = {one["metadata"]["name"] for one in objects(overlay) if "adrwatch/worker" in one["metadata"].get("labels", {})}
+    labelled = {
+        one["metadata"]["name"] for one in objects(overlay) if "adrwatch/worker" in one["metadata"].get("labels", {})
+    }
     assert labelled == workers == {"pipeline", "alerting", "desk", "sources", "push", "notify"}

@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from shared.settings import Settings
-from tests.unit.kubernetes.rendered import OVERLAYS, Thing, Workload, containers, environment, matches, objects, workloads
+from tests.unit.kubernetes.rendered import (
+    OVERLAYS,
+    Thing,
+    Workload,
+    containers,
+    environment,
+    matches,
+    objects,
+    workloads,
+)
 
 NAMESPACE = "adrwatch"
 # What each command asks of others, by the setting that says where it is.
@@ -108,7 +117,9 @@ def test_each_part_reaches_what_its_settings_name_and_nothing_else_of_them(overl
             continue
         given = environment(overlay, container)
         whole = {one for other in workload.pod["containers"] for one in NEEDS[command(other)]}
-        everything = {key: value for _, _, one in containers(overlay) for key, value in environment(overlay, one).items()}
+        everything = {
+            key: value for _, _, one in containers(overlay) for key, value in environment(overlay, one).items()
+        }
         for setting in ADDRESSES:
             value = everything.get(f"ADRWATCH_{setting.upper()}")
             for host, port in places(value) if value else ():
@@ -122,7 +133,9 @@ def reached(overlay: str, workload: Workload, host: str, port: int) -> bool:
     if "." not in host:
         other, inner = served_by(overlay, host, port)
         there = allowed(overlay, workload.labels, "egress", here, other.labels, inner)
-        assert there <= allowed(overlay, other.labels, "ingress", here, workload.labels, inner), f"{host} lets nobody in"
+        assert there <= allowed(overlay, other.labels, "ingress", here, workload.labels, inner), (
+            f"{host} lets nobody in"
+        )
         return there
     _, namespace, kind = host.split(".")
     assert kind == "svc"
@@ -157,14 +170,18 @@ def test_people_senders_and_prometheus_are_let_in_by_the_labels_of_their_namespa
             number = port["containerPort"]
             entered = allowed(overlay, workload.labels, "ingress", ENTRANCE, {}, number)
             watched = allowed(overlay, workload.labels, "ingress", MONITORING, {}, number)
-            assert entered == (port["name"] in {"http", "push"} and workload.name != "triton"), f"{name}: {port['name']}"
+            assert entered == (port["name"] in {"http", "push"} and workload.name != "triton"), (
+                f"{name}: {port['name']}"
+            )
             assert watched == port["name"].startswith("metrics"), f"{name}: {port['name']}"
             assert not allowed(overlay, workload.labels, "ingress", {"some": "other"}, {}, number), name
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_policy_that_names_no_pod_of_the_overlay_would_be_seen(overlay: str) -> None:
-    assert not allowed(overlay, {"app.kubernetes.io/name": "stranger"}, "egress", {"kubernetes.io/metadata.name": "kafka"}, None, 9092)
+    assert not allowed(
+        overlay, {"app.kubernetes.io/name": "stranger"}, "egress", {"kubernetes.io/metadata.name": "kafka"}, None, 9092
+    )
     labelled = {label for one in workloads(overlay) for label in one.labels if re.match("adrwatch/", label)}
     selected = {
         label

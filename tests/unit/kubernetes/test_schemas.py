@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 from pathlib import Path
 
 import jsonschema
@@ -55,11 +56,11 @@ def check(thing: Thing, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_object_is_right_by_the_schema_of_its_kind(overlay: str, version: str) -> None:
-    found = objects(overlay)
-    assert len(found) > 30
-    for thing in found:
+def test_every_object_is_right_by_the_schema_of_its_kind(version: str) -> None:
+    # Most are the same in all overlays.
+    distinct = {json.dumps(thing, sort_keys=True): thing for overlay in OVERLAYS for thing in objects(overlay)}
+    assert len(distinct) > 60
+    for thing in distinct.values():
         check(thing, version)
 
 

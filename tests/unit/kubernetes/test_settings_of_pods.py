@@ -58,7 +58,9 @@ def test_variables_are_settings_with_values_that_are_right(overlay: str, setting
 
 def test_a_secret_that_nobody_has_replaced_is_refused(settings: Any) -> None:
     (variables,) = [
-        environment("small", container) for name, _, container in containers("small") if name.endswith("pipeline/worker")
+        environment("small", container)
+        for name, _, container in containers("small")
+        if name.endswith("pipeline/worker")
     ]
     plain = {name: value for name, value in variables.items() if "KAFKA_" not in name}
     with pytest.raises(AdrwatchError, match="ADRWATCH_SKETCH_SECRET"):
@@ -100,7 +102,9 @@ def test_secrets_are_known_to_those_who_need_them_alone(overlay: str) -> None:
 def test_a_secret_is_given_by_reference_only(overlay: str) -> None:
     secret = re.compile("SECRET|PASSWORD|DATABASE_URL|TOKEN")
     for name, _, container in containers(overlay):
-        assert not [one["name"] for one in container.get("env", []) if "value" in one and secret.search(one["name"])], name
+        assert not [one["name"] for one in container.get("env", []) if "value" in one and secret.search(one["name"])], (
+            name
+        )
     for one in objects(overlay, "ConfigMap"):
         assert not [key for key in one["data"] if secret.search(key)], one["metadata"]["name"]
 
@@ -142,7 +146,9 @@ def test_people_and_the_worker_of_cases_have_the_same_cases_and_the_same_trail()
 
 def test_the_files_of_sources_and_channels_are_right(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     base = MANIFESTS / "base"
-    given = settings({"ADRWATCH_SOURCES_FILE": str(base / "sources.toml"), "ADRWATCH_NOTIFIERS_FILE": str(base / "notifiers.toml")})
+    given = settings(
+        {"ADRWATCH_SOURCES_FILE": str(base / "sources.toml"), "ADRWATCH_NOTIFIERS_FILE": str(base / "notifiers.toml")}
+    )
     sources, wrong = examine(given)
     assert (list(sources), wrong) == (["bluesky"], [])
     monkeypatch.setenv("DESK_SECRET", LONG_ENOUGH)
@@ -151,7 +157,9 @@ def test_the_files_of_sources_and_channels_are_right(settings: Any, monkeypatch:
 
 
 def test_whoever_is_reached_from_outside_listens_on_every_address(settings: Any) -> None:
-    dashboard = {one["name"]: one for one in named("cpu", "StatefulSet", "desk")["spec"]["template"]["spec"]["containers"]}
+    dashboard = {
+        one["name"]: one for one in named("cpu", "StatefulSet", "desk")["spec"]["template"]["spec"]["containers"]
+    }
     found = settings({k: v for k, v in told("cpu", dashboard["worker"]).items() if "KAFKA_" not in k})
-    assert (found.dashboard_host, found.dashboard_access) == ("0.0.0.0", "people")
+    assert (found.dashboard_host, found.dashboard_access) == ("0.0.0.0", "people")  # noqa: S104
     assert found.dashboard_url == "https://" + named("cpu", "Ingress", "dashboard")["spec"]["rules"][0]["host"]
