@@ -1,11 +1,13 @@
 """Whether Triton in a container works: every model answers an inference. Docker asks with `python -m deploy.docker.triton_health`.
 
 A model whose process died is loaded again, as the local launcher does: Triton itself stays ready without it, and Docker
-restarts no container for being unhealthy. Exit status 1, with the reason, where a model still does not answer.
+restarts no container for being unhealthy. Exit status 1, with the reason, where a model still does not answer. Kubernetes, which
+starts such a container again, asks with `--slow-is-alive`: a server that is behind would only be further behind.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from deploy.local.triton_canary import CanaryError, ask, connected, revive, served_models
@@ -14,10 +16,10 @@ from shared.errors import DependencyAway
 ADDRESS = "127.0.0.1:8001"
 
 
-def check(address: str) -> list[str]:
+def check(address: str, slow_is_alive: bool = False) -> list[str]:
     """Ask every model of the server at host:port; the models that had to be loaded again. Raises DependencyAway.
 
-    A model that is only slow has batches in flight and is left alone.
+    A model that is only slow has batches in flight and is left alone; with `slow_is_alive` it is no reason to raise either.
     """
     revived = []
     with connected(address) as client:
@@ -28,6 +30,8 @@ def check(address: str) -> list[str]:
             try:
                 ask(client, model)
             except CanaryError as error:
+                if error.timed_out and slow_is_alive:
+                    continue
                 if error.timed_out:
                     raise
                 revive(client, model)
@@ -36,9 +40,13 @@ def check(address: str) -> list[str]:
 
 
 def main() -> None:
-    """Entry point of the health check; an address other than the usual one may be given."""
+    """Entry point of the health check."""
+    parser = argparse.ArgumentParser(description="Ask every model of Triton for an answer.")
+    parser.add_argument("address", nargs="?", default=ADDRESS, help="host:port of its gRPC")
+    parser.add_argument("--slow-is-alive", action="store_true", help="fail for models only that cannot be mended")
+    given = parser.parse_args()
     try:
-        revived = check(*sys.argv[1:] or [ADDRESS])
+        revived = check(given.address, given.slow_is_alive)
     except DependencyAway as error:
         sys.exit(error.message)
     print(f"loaded again: {', '.join(revived)}" if revived else "every model answers")

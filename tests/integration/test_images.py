@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import redis
+import yaml
 
 from deploy.local.java import find_java
 from deploy.local.kafka import JVM, check_address, new_cluster_id, round_trip
@@ -25,10 +29,11 @@ from deploy.local.shared_memory import REGIONS
 from shared.settings import load
 from shared.topics import MENTIONS, OUTCOMES
 from tests import topics
-from tests.unit.docker.compose import image_environment, options, services, stages
+from tests.unit.docker.compose import ROOT, image_environment, options, services, stages
 from tests.unit.docker.recipe import Images, context
 
 PATIENCE = 120.0
+KUBERNETES = ROOT / "deploy" / "kubernetes"
 # How programs end on SIGTERM: Java says which signal it was, and Triton complains of the process that a test has killed.
 WORKER_ENDS, KAFKA_ENDS, TRITON_ENDS = 0, 143, 1
 POST = {
@@ -86,12 +91,18 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], int]:
 
 
 @pytest.fixture(scope="module")
-def served(images: Images, ports: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """host:port of the Triton image's gRPC."""
+def triton_ports(ports: Callable[[], int]) -> dict[str, int]:
+    return {name: ports() for name in ("grpc", "http", "metrics")}
+
+
+@pytest.fixture(scope="module")
+def served(images: Images, triton_ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of the Triton image's gRPC, with the options that Kubernetes gives it."""
     (entrypoint,) = [command.value for command in stages()["triton"] if command.cmd == "ENTRYPOINT"]
     command = [str(images.here(word, "triton")) for word in entrypoint]
-    chosen = {name: ports() for name in ("grpc", "http", "metrics")}
+    chosen = triton_ports
     command += [f"--{name}-port={port}" for name, port in chosen.items()]
+    command += triton_of_kubernetes()["args"]
     folder = tmp_path_factory.mktemp("triton")
     region = f"adrwatch_test_{os.getpid()}_"
     command.append(f"--backend-config=python,shm-region-prefix-name={region}")
@@ -106,9 +117,16 @@ def served(images: Images, ports: Callable[[], int], tmp_path_factory: pytest.Te
             left.unlink()
 
 
-def triton_health(images: Images, address: str) -> str:
-    """What the health check of the Compose file says of the Triton image."""
-    words = services()["triton"]["healthcheck"]["test"][1:]
+def triton_of_kubernetes() -> dict[str, Any]:
+    """The container of deploy/kubernetes."""
+    deployment, *_ = yaml.safe_load_all((KUBERNETES / "base" / "triton.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def triton_health(images: Images, address: str, *probe: str) -> str:
+    """What the health check of the Compose file, or another, says of the Triton image."""
+    words = probe or services()["triton"]["healthcheck"]["test"][1:]
     env = images.environment(image_environment("triton"), "triton")
     folder = images.here("/opt/adrwatch", "triton")
     asked = subprocess.run([*words, address], cwd=folder, env=env, check=False, capture_output=True, text=True)
@@ -194,6 +212,23 @@ def test_the_triton_image_serves_and_its_health_check_mends(images: Images, serv
     victim.kill()
     until(lambda: "loaded again" in triton_health(images, served))
     assert triton_health(images, served) == "every model answers\n"
+
+
+def test_kubernetes_finds_triton_alive_ready_and_measuring_what_it_is_scaled_by(
+    images: Images, served: str, triton_ports: dict[str, int]
+) -> None:
+    container = triton_of_kubernetes()
+    for probe in ("startupProbe", "livenessProbe"):
+        assert triton_health(images, served, *container[probe]["exec"]["command"]) == "every model answers\n"
+    ready = container["readinessProbe"]["httpGet"]
+    with urllib.request.urlopen(f"http://{HOST}:{triton_ports[ready['port']]}{ready['path']}", timeout=30) as answer:
+        assert answer.status == 200
+    with urllib.request.urlopen(f"http://{HOST}:{triton_ports['metrics']}/metrics", timeout=30) as answer:
+        measured = {line.partition("{")[0] for line in answer.read().decode().splitlines()}
+    scaler = yaml.safe_load((KUBERNETES / "components" / "keda" / "triton.yaml").read_text())
+    wanted = set(re.findall(r"\bnv_\w+", scaler["spec"]["triggers"][0]["metadata"]["query"]))
+    assert wanted
+    assert wanted <= measured
 
 
 def test_a_triton_that_is_away_is_not_healthy(images: Images, ports: Callable[[], int]) -> None:

@@ -111,6 +111,19 @@ def test_a_model_that_is_only_slow_is_not_healthy_and_not_loaded_again(serve: An
     assert server.loaded == []
 
 
+def test_a_model_that_is_only_slow_is_alive_for_whoever_would_start_the_server_again(serve: Any) -> None:
+    server = serve(FakeTriton(first="DEADLINE_EXCEEDED", second="INTERNAL"))
+    assert triton_health.check("host:1", slow_is_alive=True) == ["second"]
+    assert server.loaded == ["second"]
+
+
+def test_a_model_that_cannot_be_mended_is_not_alive(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(FakeTriton(first="UNKNOWN"))
+    monkeypatch.setattr("sys.argv", ["triton_health", "host:1", "--slow-is-alive"])
+    with pytest.raises(SystemExit, match="first"):
+        triton_health.main()
+
+
 def test_a_model_that_does_not_answer_after_loading_either_is_not_healthy(serve: Any) -> None:
     serve(FakeTriton(first="UNKNOWN"))
     with pytest.raises(CanaryError, match="first"):

@@ -52,12 +52,14 @@ def take(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def own(words: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The arguments for adrwatch, also where a container runs it."""
+    """The arguments for adrwatch, also where a container or a pod runs it."""
     if words[:1] == ("adrwatch",):
         return words[1:]
     if words[:3] == ("docker", "compose", "run") and "tar" not in words:
         service = next(place for place, word in enumerate(words) if word in COMPOSE)
         return words[service + 1 :]
+    if words[:2] == ("kubectl", "exec") and words[words.index("--") + 1] == "adrwatch":
+        return words[words.index("--") + 2 :]
     return None
 
 
