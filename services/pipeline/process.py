@@ -5,6 +5,7 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +33,9 @@ from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
 from shared.vocabulary.normaliser import ReactionNormaliser
 from shared.vocabulary.terms import ReactionTerms, default_terms
+
+# Posts whose features are built without a break: enough to fill requests, and few beside a micro-batch.
+_TOGETHER = 32
 
 
 @dataclass(frozen=True)
@@ -110,16 +114,32 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     about every post; what is reported stays the same, and the outcomes of screened posts tell their probability.
     """
     documents, failed = screen([Document(post) for post in posts], tools.lexicon, tools.vocabularies.designated_names)
-    documents = await classify(
-        documents,
-        tools.classifier,
-        tools.parser,
-        infer,
-        gated=tools.gated,
-        designated=tools.vocabularies.designated_names,
-    )
-    documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
+    await _ask_models(documents, tools, infer)
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version, tools.sketch_key)
     return reported, failed + unfilled + unattributed + unnamed
+
+
+async def _ask_models(documents: Sequence[Document], tools: Tools, infer: Infer) -> None:
+    """Set what the models say of the documents. While they answer for some posts, the features of the next are built."""
+    asked = [document for document in documents if document.screened is None or not tools.gated]
+    # A request holds rows of one length.
+    asked.sort(key=lambda document: len(document.post.text))
+
+    async def ask(some: Sequence[Document]) -> None:
+        await classify(
+            some,
+            tools.classifier,
+            tools.parser,
+            infer,
+            gated=tools.gated,
+            designated=tools.vocabularies.designated_names,
+        )
+        await extract(some, tools.extractor, tools.parser, infer, gated=tools.gated)
+
+    parts = [asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER)]
+    # All come to their end before an error leaves: nothing of this batch goes on behind the next.
+    for error in await asyncio.gather(*map(ask, parts), return_exceptions=True):
+        if error is not None:
+            raise error
