@@ -36,6 +36,8 @@ from shared.vocabulary.terms import ReactionTerms, default_terms
 
 # Posts whose features are built without a break: enough to fill requests, and few beside a micro-batch.
 _TOGETHER = 32
+# Turns of the event loop after which a request is on its way: the call is a task, and so is its sending.
+_TURNS = 4
 
 
 @dataclass(frozen=True)
@@ -126,20 +128,18 @@ async def _ask_models(documents: Sequence[Document], tools: Tools, infer: Infer)
     asked = [document for document in documents if document.screened is None or not tools.gated]
     # A request holds rows of one length.
     asked.sort(key=lambda document: len(document.post.text))
+    designated = tools.vocabularies.designated_names
 
     async def ask(some: Sequence[Document]) -> None:
-        await classify(
-            some,
-            tools.classifier,
-            tools.parser,
-            infer,
-            gated=tools.gated,
-            designated=tools.vocabularies.designated_names,
-        )
+        await classify(some, tools.classifier, tools.parser, infer, gated=tools.gated, designated=designated)
         await extract(some, tools.extractor, tools.parser, infer, gated=tools.gated)
 
-    parts = [asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER)]
-    # All come to their end before an error leaves: nothing of this batch goes on behind the next.
-    for error in await asyncio.gather(*map(ask, parts), return_exceptions=True):
-        if error is not None:
-            raise error
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for start in range(0, len(asked), _TOGETHER):
+                tasks.create_task(ask(asked[start : start + _TOGETHER]))
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+    except BaseExceptionGroup as errors:
+        # The others were cancelled: nothing of this batch goes on behind the next.
+        raise errors.exceptions[0] from errors
