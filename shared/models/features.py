@@ -156,8 +156,8 @@ class FeatureBuilder:
         """The pieces of one post and its windows; a post without pieces has one window of [CLS] [SEP]."""
         text = model_text(post[:MAX_CHARACTERS])
         ids, pieces = self.pieces(text)
-        words = self._words(parse)
-        of_piece = _word_of_piece(pieces.starts, words)
+        words = self.words(parse)
+        of_piece = word_of_piece(pieces.starts, words)
         labels, heads = _pairs(pieces, words, of_piece)
         of_pieces = {"char_ids": self.characters(text, pieces, words, of_piece), "dep_labels": labels}
         if self._spec.tags:
@@ -207,7 +207,8 @@ class FeatureBuilder:
         codes = _character_numbers(text)
         return np.where(index < end[:, None], codes[np.minimum(index, len(text))], np.int32(0))
 
-    def _words(self, parse: Parse) -> Words:
+    def words(self, parse: Parse) -> Words:
+        """What the features need of a parse."""
         rows = [(token.start, token.end, token.head, self._labels.get(token.label, 0)) for token in parse.tokens]
         # The last one is no word: index -1, which stands for none, leads to it.
         rows.append((0, 0, 0, 0))
@@ -267,7 +268,7 @@ def _character_numbers(text: str) -> NDArray[np.int32]:
     return numbers
 
 
-def _word_of_piece(starts: NDArray[np.int64], words: Words) -> NDArray[np.int64]:
+def word_of_piece(starts: NDArray[np.int64], words: Words) -> NDArray[np.int64]:
     """Index of the word in which each piece begins, -1 where the parse has none there."""
     index = np.searchsorted(words.starts[:-1], starts, side="right") - 1
     return np.where(starts < words.ends[index], index, -1)
