@@ -29,8 +29,6 @@ from tests.benchmarks.fixed_triton import fixed_triton
 FEATURES, LOOP, FIXED = "features", "loop", "fixed"
 PARTS = (FEATURES, LOOP, FIXED)
 FAUST, BARE = "the worker's loop over Faust", "a bare loop over aiokafka"
-# Larger than the product's: a server that answers in no time is one for which a deployment sets so many.
-_SIZES = (128, 512)
 _LOOPS = "tests.benchmarks.loops"
 _GIVE_UP = 60.0
 _PATIENCE = 300.0
@@ -45,11 +43,12 @@ def ready_row(size: int) -> str:
 
 @dataclass(frozen=True)
 class Amounts:
-    """Posts that each part measures in a round."""
+    """Posts that each part measures in a round, and the sizes of the micro-batches of `fixed`: the product's, and a larger one."""
 
     features: int = 1_000
     loop: int = 40_000
     fixed: int = 20_000
+    sizes: tuple[int, ...] = (128, 512)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Parts:
     def _fixed(self) -> Rates:
         texts = str(files.write_texts(self.folder / "ready.jsonl", self.stream))
         rates = {}
-        for size in _SIZES:
+        for size in self.amounts.sizes:
             with self._topics() as settings, fixed_triton(self._context, settings.model_repository) as address:
                 self._fill(settings, self.amounts.fixed)
                 chosen = settings.model_copy(update={"triton_url": address, "batch_size": size})
