@@ -5,12 +5,11 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from services.pipeline.steps.ask import Infer
+from services.pipeline.steps.ask import Infer, at_once
 from services.pipeline.steps.attribute import attribute
 from services.pipeline.steps.classify import classify
 from services.pipeline.steps.document import Document, Failure
@@ -134,12 +133,5 @@ async def _ask_models(documents: Sequence[Document], tools: Tools, infer: Infer)
         await classify(some, tools.classifier, tools.parser, infer, gated=tools.gated, designated=designated)
         await extract(some, tools.extractor, tools.parser, infer, gated=tools.gated)
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for start in range(0, len(asked), _TOGETHER):
-                tasks.create_task(ask(asked[start : start + _TOGETHER]))
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
-    except BaseExceptionGroup as errors:
-        # The others were cancelled: nothing of this batch goes on behind the next.
-        raise errors.exceptions[0] from errors
+    parts = (asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER))
+    await at_once((ask(part) for part in parts), turns=_TURNS)

@@ -274,9 +274,7 @@ def word_of_piece(starts: NDArray[np.int64], words: Words) -> NDArray[np.int64]:
     return np.where(starts < words.ends[index], index, -1)
 
 
-def _pairs(
-    pieces: Pieces, words: Words, of_piece: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _pairs(pieces: Pieces, words: Words, of_piece: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """For each piece the number of its word's label, and the index of the first piece of the head (-1: none)."""
     known = np.zeros(len(words.starts), dtype=np.bool_)
     known[of_piece] = True

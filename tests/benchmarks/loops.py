@@ -124,7 +124,9 @@ class ReadyBuilder(FeatureBuilder):
     def __init__(self, folder: Path, name: str, texts: Sequence[str], parses: Sequence[Parse]) -> None:
         metadata, tokenizer = load_metadata(folder, name)
         super().__init__(tokenizer, metadata.spec)
-        self._ready = {text: super(ReadyBuilder, self).read(text, parse) for text, parse in zip(texts, parses, strict=True)}
+        self._ready = {
+            text: super(ReadyBuilder, self).read(text, parse) for text, parse in zip(texts, parses, strict=True)
+        }
 
     def read(self, post: str, parse: Parse) -> Reading:
         return self._ready[post]
@@ -146,9 +148,7 @@ def ready(settings: Settings, count: int, texts: Sequence[str]) -> None:
     known = ["", *texts]
     parses = tools.parser.parse(known)
     folder, number = settings.model_repository, str(tools.number)
-    readers = [
-        ReadyBuilder(folder / name / number, name, known, parses) for name in (classifier.NAME, extractor.NAME)
-    ]
+    readers = [ReadyBuilder(folder / name / number, name, known, parses) for name in (classifier.NAME, extractor.NAME)]
     made = replace(
         tools,
         parser=NoParser(tools.parser.version),

@@ -95,7 +95,7 @@ class Parts:
 
     @contextmanager
     def _topics(self) -> Iterator[Settings]:
-        """Settings of a broker with empty topics under a name of their own, which are removed from one that was given by address."""
+        """Settings of a broker with empty topics under a name of their own; from one that was given by address they are removed."""
         name = f"bench-{uuid.uuid4().hex[:8]}"
         changed = {"topic_prefix": name, "redis_prefix": name, "data_dir": self.folder / name}
         settings = self.settings.model_copy(update=changed)

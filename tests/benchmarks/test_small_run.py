@@ -17,7 +17,6 @@ from tests.benchmarks.parts import BARE, FAUST, FEATURES, FIXED, LOOP, Amounts, 
 from tests.benchmarks.results import Part, discord
 from tests.benchmarks.run import SAMPLE
 
-
 AMOUNTS = Amounts(features=20, loop=200, fixed=100, sizes=(32,))
 
 

@@ -117,4 +117,4 @@ def test_figures_lie_beside_the_page_and_show_what_its_tables_do() -> None:
 def test_processor_time_stands_for_each_process_of_the_full_path() -> None:
     page = render(result(runs=(run("c", True, 1, 1.0, processor={"kafka": 0.1, "pipeline": 0.5}),)))
     assert "| pipeline, gated | 5.00 |" in page
-    assert "Processor time" not in render(result())
+    assert "## Processor time" not in render(result())

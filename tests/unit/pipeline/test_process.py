@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from tests.benchmarks.fixed_triton import made_up
 from tests.unit.models.samples import REPOSITORY
 from tests.unit.pipeline.posts import post
 
-POSTS = [post(f"day {day} on zoloft and i have a headache {'again ' * day}", day) for day in range(100)]
+POSTS = [post(f"day {day} on zoloft and i have a headache {'again ' * (day % 12)}", day) for day in range(100)]
 WIDTHS = {classifier.NAME: 1, extractor.NAME: 33}
 
 
@@ -31,7 +32,8 @@ class Watched:
         self.version = tools.parser.version
 
     def parse(self, posts: Sequence[str]) -> list[Parse]:
-        self.seen.append("parsed")
+        if posts:
+            self.seen.append("parsed")
         return self._parser.parse(posts)
 
     async def infer(self, model: str, inputs: Arrays) -> Arrays:
@@ -59,7 +61,7 @@ async def test_requests_are_on_their_way_while_the_features_of_the_next_posts_ar
     assert [one.outcome.post_id for one in reported] == [one.id for one in POSTS]
     assert watched.seen.count("parsed") > 2
     firsts = [place for place, what in enumerate(watched.seen) if what == "parsed"]
-    assert all("sent" in watched.seen[one:other] for one, other in zip(firsts, firsts[1:], strict=False))
+    assert all("sent" in watched.seen[one:other] for one, other in itertools.pairwise(firsts))
 
 
 async def test_a_post_among_many_becomes_what_it_becomes_alone(tools: Tools) -> None:
@@ -78,7 +80,7 @@ async def test_an_error_leaves_as_it_is_and_no_request_goes_on_behind_it(tools: 
         going += 1
         try:
             await asyncio.sleep(0)
-            if inputs["input_ids"].shape[1] > 32:
+            if inputs["input_ids"].shape[1] > 16:
                 raise DependencyAway("Triton does not answer")
             await asyncio.sleep(60)
         finally:
