@@ -5,12 +5,14 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.pipeline.steps.ask import Infer, at_once
-from services.pipeline.steps.attribute import attribute
+from services.pipeline.steps.attribute import DRUG, attribute
 from services.pipeline.steps.classify import classify
 from services.pipeline.steps.document import Document, Failure
 from services.pipeline.steps.extract import extract
@@ -20,6 +22,8 @@ from services.pipeline.steps.screen import screen
 from shared.events import Post
 from shared.models import classifier, extractor
 from shared.models.classifier import ClassifierFeatures
+from shared.models.decode import REACTION
+from shared.models.decode import Span as TypedSpan
 from shared.models.extractor import ExtractorFeatures
 from shared.models.metadata import Metadata, check_parser
 from shared.models.repository import read_active
@@ -37,6 +41,15 @@ from shared.vocabulary.terms import ReactionTerms, default_terms
 _TOGETHER = 32
 # Turns of the event loop after which a request is on its way: the call is a task, and so is its sending.
 _TURNS = 4
+# Its source names no language, so that one has to be found.
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+_FIRST = Post(
+    id="first",
+    source="first",
+    text="Zoloft gives my brother an odd wobbliness in both ears when he gets up",
+    created_at=_MOMENT,
+    ingested_at=_MOMENT,
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,17 @@ class Tools:
         tools = replace(self, classifier=classifying, extractor=extracting, number=number)
         tools._check()
         return tools
+
+    def warm(self) -> None:
+        """Load what is loaded at the first post that needs it, which takes seconds, so that no post waits for it."""
+        document = Document(_FIRST, positive=True, probability=1.0)
+        screen([document], self.lexicon)
+        drug, reaction = (re.search(words, _FIRST.text) for words in ("Zoloft", "odd wobbliness"))
+        document.spans = [
+            TypedSpan(*found.span(), kind, 1.0) for found, kind in ((drug, DRUG), (reaction, REACTION)) if found
+        ]
+        normalise(attribute([document])[0], self.vocabularies, self.model_version, self.sketch_key)
+        self.vocabularies.reactions.match("snorfy wobblegrump")
 
     def _check(self) -> None:
         for metadata in self.metadata:

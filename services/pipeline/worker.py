@@ -169,6 +169,7 @@ def attach(worker: Worker, tools: Tools) -> None:
     """Let a worker treat posts with these tools, until another version of the models is activated. Waits and raises as `build`."""
     settings = worker.settings
     url = settings.require("triton_url")
+    tools.warm()
     waiting = Retrying(
         retry=retry_if_exception_type(DependencyAway),
         wait=wait_random_exponential(settings.retry_first, settings.retry_most),

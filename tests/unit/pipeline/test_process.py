@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from py3langid import langid
 
 from services.pipeline.process import Tools, process
+from services.pipeline.steps import screen
 from services.pipeline.steps.ask import Arrays
 from shared.errors import DependencyAway
 from shared.models import classifier, extractor
 from shared.settings import load
 from shared.text.parse import Parse
+from shared.vocabulary import ngrams
 from tests.benchmarks.fixed_triton import made_up
 from tests.unit.models.samples import REPOSITORY
 from tests.unit.pipeline.posts import post
@@ -51,7 +54,9 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def tools() -> Tools:
-    return Tools.load(load(model_repository=REPOSITORY))
+    loaded = Tools.load(load(model_repository=REPOSITORY))
+    loaded.warm()
+    return loaded
 
 
 async def test_requests_are_on_their_way_while_the_features_of_the_next_posts_are_built(tools: Tools) -> None:
@@ -90,3 +95,15 @@ async def test_an_error_leaves_as_it_is_and_no_request_goes_on_behind_it(tools: 
     with pytest.raises(DependencyAway):
         await process(POSTS, tools, away)
     assert going == 0
+
+
+def test_what_is_loaded_late_is_there_before_the_first_post(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("loaded late")
+
+    monkeypatch.setattr(ngrams.TfIdf, "fit", never)
+    monkeypatch.setattr(langid.LanguageIdentifier, "from_model_file", never)
+    assert screen.reason(
+        "ich nehme seit drei Wochen Zoloft und schlafe jede Nacht schlecht", tools.lexicon.find("zoloft"), None
+    )
+    assert tools.vocabularies.reactions.match("quite another oddity of the elbows").how != "phrase"
