@@ -155,7 +155,8 @@ async def _ask_models(documents: Sequence[Document], tools: Tools, infer: Infer)
 
     async def ask(some: Sequence[Document]) -> None:
         await classify(some, tools.classifier, tools.parser, infer, gated=tools.gated, designated=designated)
-        await extract(some, tools.extractor, tools.parser, infer, gated=tools.gated)
 
     parts = (asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER))
     await at_once((ask(part) for part in parts), turns=_TURNS)
+    # Those that report are few: in one go, for decoding spans costs as much for one post as for a batch.
+    await extract(asked, tools.extractor, tools.parser, infer, gated=tools.gated)
