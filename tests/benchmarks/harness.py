@@ -131,6 +131,7 @@ class Bench:
             posts=len(part),
             seconds=found["seconds"],
             memory={"plain pipeline": (found["memory"],)},
+            processor={"plain pipeline": found["processor"]},
         )
 
     def _steps(self, number: int, part: Sequence[Post], gated: bool) -> Run:
@@ -147,6 +148,7 @@ class Bench:
             outcomes=found["outcomes"],
             passed=found["passed"],
             memory={"steps in process": (found["memory"],)},
+            processor={"steps in process": found["processor"]},
         )
 
     def _child(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:

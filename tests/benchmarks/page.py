@@ -211,12 +211,16 @@ def _part(measured: tuple[str, dict[str, tuple[float, ...]]]) -> str:
 
 
 def _processor(result: Result) -> str:
-    """Which process the time of (c) goes to."""
+    """What a post costs: all processes of each way together, and of the full path each by itself."""
     rows = []
-    for gated in (False, True):
-        spent = processor(run for run in result.runs if (run.part, run.gated) == ("c", gated))
-        rows += [(f"{name}, {'gated' if gated else 'ungated'}", number(value)) for name, value in spent.items()]
-    return f"## Processor time of the full path\n\n{table(('process', 'ms a post'), rows)}" if rows else ""
+    for part, gated in SERIES:
+        spent = processor(run for run in result.runs if (run.part, run.gated) == (part, gated))
+        mode = _mode(part, gated)
+        if spent:
+            rows.append((_WHAT[part].partition(":")[0] + mode, number(sum(spent.values()))))
+        if len(spent) > 1:
+            rows += [(f"· {name}{mode}", number(value)) for name, value in spent.items()]
+    return f"## Processor time\n\n{table(('', 'ms a post'), rows)}" if rows else ""
 
 
 def _memory(result: Result) -> str:

@@ -46,7 +46,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One part over the posts of one round. `memory` holds the peak in bytes of each process, by name.
 
     `outcomes` counts distinct posts by kind of outcome, `passed` those that the classifier let through to the extractor.
-    `processor`: seconds of processor time of the processes of (c), by name.
+    `processor`: seconds of processor time, by process.
     """
 
     part: Part

@@ -114,7 +114,13 @@ def test_figures_lie_beside_the_page_and_show_what_its_tables_do() -> None:
     assert pictures(result(runs=())) == {}
 
 
-def test_processor_time_stands_for_each_process_of_the_full_path() -> None:
-    page = render(result(runs=(run("c", True, 1, 1.0, processor={"kafka": 0.1, "pipeline": 0.5}),)))
-    assert "| pipeline, gated | 5.00 |" in page
+def test_processor_time_stands_for_each_way_and_each_process_of_the_full_path() -> None:
+    runs = (
+        run("a", False, 1, 1.0, processor={"plain pipeline": 2.0}),
+        run("c", True, 1, 1.0, processor={"kafka": 0.1, "pipeline": 0.5}),
+    )
+    page = render(result(runs=runs))
+    assert "| (a) plain pipeline | 20.0 |" in page
+    assert "| (c) full path, gated | 6.00 |" in page
+    assert "| · pipeline, gated | 5.00 |" in page
     assert "## Processor time" not in render(result())
