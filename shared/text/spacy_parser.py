@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import spacy
 import threadpoolctl
@@ -68,7 +69,8 @@ def _load() -> Language:
     (measured: 459 posts/s a core, 690 with NumPy). Products as small as these gain nothing from threads that other processes need.
     """
     nlp = spacy.load(_PACKAGE, disable=["ner", "lemmatizer", "attribute_ruler"])
-    for _, component in nlp.pipeline:
+    components: list[tuple[str, Any]] = nlp.pipeline
+    for _, component in components:
         for layer in component.model.walk():
             layer.ops.use_blis = False
     threadpoolctl.threadpool_limits(1, user_api="blas")
