@@ -152,7 +152,7 @@ class Worker:
         require_topics(settings, self._topics)
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         metrics.serve(settings.metrics_port)
-        # A third more records a second than by asyncio's own loop; the policy, because the consumer's thread makes a loop for itself.
+        # A quarter more records a second than by asyncio's loop. By the policy, for the consumer's thread makes a loop of its own.
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
