@@ -46,8 +46,8 @@ class Amounts:
     """Posts that each part measures in a round, and the sizes of the micro-batches of `fixed`: the product's, and a larger one."""
 
     features: int = 1_000
-    loop: int = 40_000
-    fixed: int = 20_000
+    loop: int = 20_000
+    fixed: int = 12_000
     sizes: tuple[int, ...] = (128, 512)
 
 
