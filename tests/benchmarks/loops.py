@@ -63,7 +63,8 @@ class Meter:
     def tell(self) -> NoReturn:
         """Print the rate and end the process at once: what is left to stop is nobody's measure."""
         rate = (self._done - self._before) / (time.perf_counter() - self._began)
-        print(json.dumps({"rate": rate, "memory": peak(os.getpid())}), flush=True)
+        # Faust leaves a control sequence in the line.
+        print("\n" + json.dumps({"rate": rate, "memory": peak(os.getpid())}), flush=True)
         os._exit(0)
 
 
