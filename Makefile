@@ -70,7 +70,7 @@ $(BASELINE)/.made: $(VENV)/.made pyproject.toml
 	@$(PYTHON) -m venv $(BASELINE)
 	@$(BASELINE)/bin/pip install --quiet --disable-pip-version-check --editable '.[train]' && touch $@
 
-bench: $(VENV)/.run $(BASELINE)/.made ## measure posts/s, latency and memory beside a plain PyTorch pipeline (STREAM=FILE, ARGS="--rounds 1")
+bench: $(VENV)/.run $(BASELINE)/.made ## measure posts/s, latency and memory beside a plain PyTorch pipeline, and by parts (STREAM=FILE, ARGS="--rounds 1 --parts loop,fixed")
 	@$(BIN)/python -m tests.benchmarks.run $(STREAM) --baseline-python $(BASELINE)/bin/python $(ARGS)
 
 $(VIGIPY)/.made: $(VENV)/.made

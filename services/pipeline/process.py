@@ -5,13 +5,15 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.pipeline.drift import Watch
-from services.pipeline.steps.ask import Infer
-from services.pipeline.steps.attribute import attribute
+from services.pipeline.steps.ask import Infer, at_once
+from services.pipeline.steps.attribute import DRUG, attribute
 from services.pipeline.steps.classify import classify
 from services.pipeline.steps.document import Document, Failure
 from services.pipeline.steps.extract import extract
@@ -21,6 +23,8 @@ from services.pipeline.steps.screen import screen
 from shared.events import Post
 from shared.models import classifier, extractor
 from shared.models.classifier import ClassifierFeatures
+from shared.models.decode import REACTION
+from shared.models.decode import Span as TypedSpan
 from shared.models.extractor import ExtractorFeatures
 from shared.models.metadata import Metadata, check_parser
 from shared.models.repository import read_active
@@ -33,6 +37,20 @@ from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
 from shared.vocabulary.normaliser import ReactionNormaliser
 from shared.vocabulary.terms import ReactionTerms, default_terms
+
+# Posts whose features are built without a break: enough to fill requests, and few beside a micro-batch.
+_TOGETHER = 32
+# Turns of the event loop after which a request is on its way: the call is a task, and so is its sending.
+_TURNS = 4
+# Its source names no language, so that one has to be found.
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+_FIRST = Post(
+    id="first",
+    source="first",
+    text="Zoloft gives my brother an odd wobbliness in both ears when he gets up",
+    created_at=_MOMENT,
+    ingested_at=_MOMENT,
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,17 @@ class Tools:
         tools._check()
         return tools
 
+    def warm(self) -> None:
+        """Load what is loaded at the first post that needs it, which takes seconds, so that no post waits for it."""
+        document = Document(_FIRST, positive=True, probability=1.0)
+        screen([document], self.lexicon)
+        drug, reaction = (re.search(words, _FIRST.text) for words in ("Zoloft", "odd wobbliness"))
+        document.spans = [
+            TypedSpan(*found.span(), kind, 1.0) for found, kind in ((drug, DRUG), (reaction, REACTION)) if found
+        ]
+        normalise(attribute([document])[0], self.vocabularies, self.model_version, self.sketch_key)
+        self.vocabularies.reactions.match("snorfy wobblegrump")
+
     def _check(self) -> None:
         for metadata in self.metadata:
             check_parser(metadata, self.parser.version)
@@ -122,17 +151,25 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     about every post; what is reported stays the same, and the outcomes of screened posts tell their probability.
     """
     documents, failed = screen([Document(post) for post in posts], tools.lexicon, tools.vocabularies.designated_names)
-    documents = await classify(
-        documents,
-        tools.classifier,
-        tools.parser,
-        infer,
-        gated=tools.gated,
-        designated=tools.vocabularies.designated_names,
-    )
-    documents = await extract(documents, tools.extractor, tools.parser, infer, gated=tools.gated)
+    await _ask_models(documents, tools, infer)
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
     reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version, tools.sketch_key)
     tools.watch.note(documents)
     return reported, failed + unfilled + unattributed + unnamed
+
+
+async def _ask_models(documents: Sequence[Document], tools: Tools, infer: Infer) -> None:
+    """Set what the models say of the documents. While they answer for some posts, the features of the next are built."""
+    asked = [document for document in documents if document.screened is None or not tools.gated]
+    # A request holds rows of one length.
+    asked.sort(key=lambda document: len(document.post.text))
+    designated = tools.vocabularies.designated_names
+
+    async def ask(some: Sequence[Document]) -> None:
+        await classify(some, tools.classifier, tools.parser, infer, gated=tools.gated, designated=designated)
+
+    parts = (asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER))
+    await at_once((ask(part) for part in parts), turns=_TURNS)
+    # Those that report are few: in one go, for decoding spans costs as much for one post as for a batch.
+    await extract(asked, tools.extractor, tools.parser, infer, gated=tools.gated)

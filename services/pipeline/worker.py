@@ -160,9 +160,17 @@ def build(settings: Settings) -> Worker:
     Waits until Triton serves the active version of both models, and for the drug list. Raises AdrwatchError where the models are
     not those of this program's repository, or the topic of the list is missing.
     """
+    worker = Worker("pipeline", settings)
     # The list of the topic is the truth here, not a file of some day before.
-    tools = Tools.load(settings.model_copy(update={"drugs_file": None}))
+    attach(worker, Tools.load(settings.model_copy(update={"drugs_file": None})))
+    return worker
+
+
+def attach(worker: Worker, tools: Tools) -> None:
+    """Let a worker treat posts with these tools, until another version of the models is activated. Waits and raises as `build`."""
+    settings = worker.settings
     url = settings.require("triton_url")
+    tools.warm()
     HEALTH.needs(TRITON, TRITON_FIX)
     waiting = Retrying(
         retry=retry_if_exception_type(DependencyAway),
@@ -174,7 +182,5 @@ def build(settings: Settings) -> Worker:
     drugs = LiveDrugs(settings, shipped(settings), threading.Event())
     drugs.start()
     handler = FollowingHandler(tools, settings.model_repository, url, PostHandler, drugs)
-    worker = Worker("pipeline", settings)
     worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
     worker.every(LOOK_SECONDS, handler.look, name="look")
-    return worker

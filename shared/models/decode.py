@@ -128,17 +128,18 @@ def viterbi(scores: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[
         inside = np.where(total[:, INSIDE] >= total[:, BEGIN], INSIDE, BEGIN)
         best[:, at, OUTSIDE] = best[:, at, BEGIN] = before
         best[:, at, INSIDE] = inside
-        highest = np.take_along_axis(total, before[:, None], axis=1)[:, 0]
-        within = np.take_along_axis(total, inside[:, None], axis=1)[:, 0]
+        highest = total.max(axis=1)
+        within = np.maximum(total[:, INSIDE], total[:, BEGIN])
         step = scores[:, at] + np.stack([highest, highest, within], axis=1)
         live = at < lengths
         total = np.where(live[:, None], step, total)
         best[:, at][~live] = np.arange(TAGS)
     tags = np.zeros((rows, size), dtype=np.int64)
     tag = total.argmax(axis=1)
+    each = np.arange(rows)
     for at in range(size - 1, -1, -1):
         tags[:, at] = np.where(at < lengths, tag, OUTSIDE)
-        tag = np.take_along_axis(best[:, at], tag[:, None], axis=1)[:, 0]
+        tag = best[each, at, tag]
     return tags
 
 

@@ -37,6 +37,9 @@ MAX_ROWS = 16
 _CHARACTER_IDS = {character: index + 1 for index, character in enumerate(ALPHABET)}
 _CURLY = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
 _CHARACTER_IDS.update({curly: _CHARACTER_IDS[plain] for curly, plain in _CURLY.items()})
+# The same by code point; the last entry stands for all that lie beyond.
+_NUMBERS = np.zeros(max(map(ord, _CHARACTER_IDS)) + 2, dtype=np.int32)
+_NUMBERS[[ord(character) for character in _CHARACTER_IDS]] = list(_CHARACTER_IDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,16 @@ class Pieces:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one parse as arrays [words + 1]: places, index of the head, number of the label. The last stands for none."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    heads: NDArray[np.int64]
+    labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One post made ready: its pieces and its windows. Models of one digest can share it."""
 
@@ -125,6 +138,8 @@ class FeatureBuilder:
         self._tags = {tag: index + 1 for index, tag in enumerate(spec.tags)}
         # BERT's names of the two; MPNet and RoBERTa have others.
         self._cls, self._sep = (_number(tokenizer, names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
+        self._begins = _word_starts(tokenizer)
+        self._view = np.arange(spec.word_characters)
 
     def encode(self, posts: Sequence[str], parses: Sequence[Parse]) -> Encoded:
         """Inputs for all posts, read and arranged."""
@@ -140,16 +155,13 @@ class FeatureBuilder:
     def read(self, post: str, parse: Parse) -> Reading:
         """The pieces of one post and its windows; a post without pieces has one window of [CLS] [SEP]."""
         text = model_text(post[:MAX_CHARACTERS])
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids = np.asarray(encoding.ids, dtype=np.int32)
-        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        begins = np.asarray([not token.startswith("##") for token in encoding.tokens], dtype=np.bool_)
-        pieces = Pieces(offsets[:, 0], offsets[:, 1], begins)
-        words = _word_of_piece(pieces.starts, parse)
-        labels, heads = self._pairs(pieces, parse, words)
-        of_pieces = {"char_ids": self._characters(text, pieces, parse, words), "dep_labels": labels}
+        ids, pieces = self.pieces(text)
+        words = self.words(parse)
+        of_piece = word_of_piece(pieces.starts, words)
+        labels, heads = _pairs(pieces, words, of_piece)
+        of_pieces = {"char_ids": self.characters(text, pieces, words, of_piece), "dep_labels": labels}
         if self._spec.tags:
-            of_pieces |= zip(CLASS_INPUTS, self._classes(text, parse, words), strict=True)
+            of_pieces |= zip(CLASS_INPUTS, self._classes(text, parse, of_piece), strict=True)
         longest = self._spec.buckets[-1] - 2
         step = longest - self._spec.overlap
         cuts = range(0, max(1, len(ids) - self._spec.overlap), step) if len(ids) > longest else range(1)
@@ -158,66 +170,58 @@ class FeatureBuilder:
         ]
         return Reading(pieces, cut)
 
+    def pieces(self, text: str) -> tuple[NDArray[np.int32], Pieces]:
+        """Numbers and places of the word pieces of a model text, without [CLS] and [SEP]."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = np.asarray(encoding.ids, dtype=np.int32)
+        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        return ids, Pieces(offsets[:, 0], offsets[:, 1], self._begins[ids])
+
     def _window(
         self, first: int, last: int, ids: NDArray[np.int32], heads: NDArray[np.int64], of_pieces: Inputs
     ) -> Inputs:
         size = last - first + 2
-        own = np.arange(size)
+        own = np.arange(size, dtype=np.int32)
+        numbers = np.empty(size, dtype=np.int32)
+        numbers[0], numbers[1:-1], numbers[-1] = self._cls, ids[first:last], self._sep
         inside = heads[first:last] - first
-        window: Inputs = {
-            "input_ids": np.concatenate([[self._cls], ids[first:last], [self._sep]]).astype(np.int32),
-            "dep_heads": np.arange(size, dtype=np.int32),
-        }
         # A head outside the window, like a missing one, is replaced by the word itself.
         here = (heads[first:last] >= 0) & (inside >= 0) & (inside < last - first)
-        window["dep_heads"][1:-1] = np.where(here, inside + 1, own[1:-1])
+        pointed = own.copy()
+        pointed[1:-1] = np.where(here, inside + 1, own[1:-1])
+        window: Inputs = {"input_ids": numbers, "dep_heads": pointed}
         for name, values in of_pieces.items():
             window[name] = np.zeros((size, *values.shape[1:]), dtype=np.int32)
             window[name][1:-1] = values[first:last]
         return window
 
-    def _characters(self, text: str, pieces: Pieces, parse: Parse, words: NDArray[np.int64]) -> NDArray[np.int32]:
+    def characters(self, text: str, pieces: Pieces, words: Words, of_piece: NDArray[np.int64]) -> NDArray[np.int32]:
         """Character numbers [pieces, word_characters] of the word around each piece, 0 beyond the word."""
         width = self._spec.word_characters
-        codes = np.asarray([_CHARACTER_IDS.get(character, 0) for character in text] + [0], dtype=np.int32)
-        if not len(words):
-            return np.zeros((0, width), dtype=np.int32)
-        starts = np.asarray([token.start for token in parse.tokens] + [0], dtype=np.int64)
-        ends = np.asarray([token.end for token in parse.tokens] + [0], dtype=np.int64)
-        begin = np.where(words >= 0, starts[words], pieces.starts)
-        end = np.where(words >= 0, ends[words], pieces.ends)
+        known = of_piece >= 0
+        begin = np.where(known, words.starts[of_piece], pieces.starts)
+        end = np.where(known, words.ends[of_piece], pieces.ends)
         # In a word longer than the view, the view moves along with the piece.
         begin = np.maximum(begin, np.minimum(pieces.starts - width // 4, end - width))
-        index = begin[:, None] + np.arange(width)
-        seen: NDArray[np.int32] = np.where(index < end[:, None], codes[np.minimum(index, len(text))], 0).astype(
-            np.int32
-        )
-        return seen
+        index = begin[:, None] + self._view
+        codes = _character_numbers(text)
+        return np.where(index < end[:, None], codes[np.minimum(index, len(text))], np.int32(0))
 
-    def _pairs(
-        self, pieces: Pieces, parse: Parse, words: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """For each piece the number of its word's label, and the index of the first piece of the head (-1: none)."""
-        if not parse.tokens:
-            return np.zeros(len(words), dtype=np.int32), np.full(len(words), -1, dtype=np.int64)
-        numbers = np.asarray([self._labels.get(token.label, 0) for token in parse.tokens], dtype=np.int32)
-        first = np.searchsorted(pieces.starts, [token.start for token in parse.tokens])
-        known = np.zeros(len(parse.tokens), dtype=np.bool_)
-        known[words[words >= 0]] = True
-        head = np.asarray([token.head for token in parse.tokens], dtype=np.int64)
-        head_piece = np.where(known[head], first[head], -1)
-        return (
-            np.where(words >= 0, numbers[words], 0).astype(np.int32),
-            np.where(words >= 0, head_piece[words], -1).astype(np.int64),
-        )
+    def words(self, parse: Parse) -> Words:
+        """What the features need of a parse."""
+        rows = [(token.start, token.end, token.head, self._labels.get(token.label, 0)) for token in parse.tokens]
+        # The last one is no word: index -1, which stands for none, leads to it.
+        rows.append((0, 0, 0, 0))
+        table = np.asarray(rows, dtype=np.int64).T
+        return Words(table[0], table[1], table[2], table[3].astype(np.int32))
 
     def _classes(
-        self, text: str, parse: Parse, words: NDArray[np.int64]
+        self, text: str, parse: Parse, of_piece: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """For each piece the numbers of its word's part of speech and of the way in which the word is written."""
         tags = np.asarray([self._tags.get(token.tag, 0) for token in parse.tokens] + [0], dtype=np.int32)
         shapes = np.asarray([kind(text[token.start : token.end]) for token in parse.tokens] + [0], dtype=np.int32)
-        return tags[words], shapes[words]
+        return tags[of_piece], shapes[of_piece]
 
     def _bucket(self, window: Window) -> int:
         return next(size for size in self._spec.buckets if len(window.arrays["input_ids"]) <= size)
@@ -248,11 +252,34 @@ def pad(group: Sequence[Window], size: int) -> Inputs:
     return batch
 
 
-def _word_of_piece(starts: NDArray[np.int64], parse: Parse) -> NDArray[np.int64]:
-    """Index of the token in which each piece begins, -1 where the parse has none there."""
-    if not parse.tokens:
-        return np.full(len(starts), -1, dtype=np.int64)
-    begin = np.asarray([token.start for token in parse.tokens], dtype=np.int64)
-    end = np.asarray([token.end for token in parse.tokens], dtype=np.int64)
-    index = np.searchsorted(begin, starts, side="right") - 1
-    return np.where((index >= 0) & (starts < end[index]), index, -1).astype(np.int64)
+def _word_starts(tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    """Of each number of the vocabulary whether its piece begins a word."""
+    numbers = tokenizer.get_vocab(with_added_tokens=True)
+    begins = np.ones(max(numbers.values()) + 1, dtype=np.bool_)
+    begins[[number for piece, number in numbers.items() if piece.startswith("##")]] = False
+    return begins
+
+
+def _character_numbers(text: str) -> NDArray[np.int32]:
+    """The number of each character in the alphabet, 0 for any other, and one 0 more behind the last."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    numbers = np.zeros(len(text) + 1, dtype=np.int32)
+    numbers[:-1] = _NUMBERS[np.minimum(points, len(_NUMBERS) - 1)]
+    return numbers
+
+
+def word_of_piece(starts: NDArray[np.int64], words: Words) -> NDArray[np.int64]:
+    """Index of the word in which each piece begins, -1 where the parse has none there."""
+    index = np.searchsorted(words.starts[:-1], starts, side="right") - 1
+    return np.where(starts < words.ends[index], index, -1)
+
+
+def _pairs(pieces: Pieces, words: Words, of_piece: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """For each piece the number of its word's label, and the index of the first piece of the head (-1: none)."""
+    known = np.zeros(len(words.starts), dtype=np.bool_)
+    known[of_piece] = True
+    known[-1] = False
+    head = words.heads
+    head_piece = np.where(known[head], np.searchsorted(pieces.starts, words.starts)[head], -1)
+    head_piece[-1] = -1
+    return words.labels[of_piece], head_piece[of_piece]

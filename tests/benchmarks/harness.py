@@ -21,6 +21,7 @@ from tests.benchmarks import baseline, latency, posts
 from tests.benchmarks.alone import classifier_rate
 from tests.benchmarks.live import Live
 from tests.benchmarks.machine import machine, revision, versions
+from tests.benchmarks.parts import PARTS, Amounts, Parts
 from tests.benchmarks.results import SERIES, Latency, Part, Result, Run, rates
 
 Say = Callable[[str], None]
@@ -28,7 +29,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure: `series` are parts, gated or not. `folder` is for posts, logs and server data; `latency` is in seconds."""
+    """What to measure: `series` are ways of the whole, gated or not; `parts` those of `tests.benchmarks.parts`, with so many posts.
+
+    `folder` is for posts, logs and server data; `latency` is in seconds.
+    """
 
     stream: str
     folder: Path
@@ -36,6 +40,8 @@ class Plan:
     limit: int | None = None
     rounds: int = 3
     series: Collection[tuple[Part, bool]] = SERIES
+    parts: Collection[str] = PARTS
+    amounts: Amounts = field(default_factory=Amounts)
     workers: int = 1
     latency: float = 90.0
     baseline_python: Path = Path(sys.executable)
@@ -51,6 +57,7 @@ def measure(plan: Plan, command: str, say: Say) -> Result:
     bench = Bench(plan, settings, stream, say)
     for number, part in enumerate(posts.cut(stream, plan.rounds), 1):
         bench.round(number, part)
+        bench.measure_parts()
     return Result(
         command=command,
         at=at,
@@ -63,17 +70,19 @@ def measure(plan: Plan, command: str, say: Say) -> Result:
         runs=tuple(bench.runs),
         latency=bench.latency,
         classifier=tuple(bench.classifier),
+        parts={part: {row: tuple(rates) for row, rates in rows.items()} for part, rows in bench.parts.items()},
     )
 
 
 class Bench:
-    """The rounds of one run. `runs`, `versions`, `latency` and `classifier` fill as it goes."""
+    """The rounds of one run. `runs`, `versions`, `latency`, `classifier` and `parts` fill as it goes."""
 
     def __init__(self, plan: Plan, settings: Settings, stream: Sequence[Post], say: Say) -> None:
         self.runs: list[Run] = []
         self.versions: dict[str, str] = {}
         self.latency: Latency | None = None
         self.classifier: list[float] = []
+        self.parts: dict[str, dict[str, list[float]]] = {}
         self._plan = plan
         self._settings = settings
         self._stream = stream
@@ -91,6 +100,15 @@ class Bench:
                 self._note(self._steps(number, part, gated))
             else:
                 self._live(number, part, gated)
+
+    def measure_parts(self) -> None:
+        """Once more of each part of the pipeline that is wanted, over the same posts in every round."""
+        parts = Parts(self._settings, self._plan.folder, self._stream, self._plan.amounts, self._say)
+        for part in PARTS:
+            if part in self._plan.parts:
+                rows = self.parts.setdefault(part, {})
+                for row, rate in parts.measure(part).items():
+                    rows.setdefault(row, []).append(rate)
 
     def _note(self, run: Run) -> None:
         self.runs.append(run)
@@ -113,6 +131,7 @@ class Bench:
             posts=len(part),
             seconds=found["seconds"],
             memory={"plain pipeline": (found["memory"],)},
+            processor={"plain pipeline": found["processor"]},
         )
 
     def _steps(self, number: int, part: Sequence[Post], gated: bool) -> Run:
@@ -129,6 +148,7 @@ class Bench:
             outcomes=found["outcomes"],
             passed=found["passed"],
             memory={"steps in process": (found["memory"],)},
+            processor={"steps in process": found["processor"]},
         )
 
     def _child(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:

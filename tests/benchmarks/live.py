@@ -24,7 +24,7 @@ from shared.events import Post
 from shared.settings import Settings
 from shared.topics import POSTS, TOPICS
 from tests.benchmarks import posts as files
-from tests.benchmarks.memory import peak, peaks
+from tests.benchmarks.memory import peak, peaks, processor_seconds
 from tests.benchmarks.results import Run
 
 WARM_UP = 100
@@ -85,8 +85,10 @@ class Live:
         groups have committed everything. A hundred posts go before, as another source.
         """
         self._replay("warmup", posts[:WARM_UP])
+        before = processor_seconds(self.stack.pids())
         with Beginning(self.settings) as beginning:
             ended, outcomes, ingest = self._replay("bench", posts)
+            after = processor_seconds(self.stack.pids())
             seconds = ended - beginning.first()
         return Run(
             part="c",
@@ -96,6 +98,7 @@ class Live:
             seconds=seconds,
             outcomes=outcomes,
             memory={"ingest replay": (ingest,), **peaks(self.stack.pids())},
+            processor={name: spent - before.get(name, 0.0) for name, spent in after.items()},
         )
 
     def _replay(self, source: str, posts: Sequence[Post]) -> tuple[float, dict[str, int], int]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from services.backtest.figures import Line, lengths
 from tests.benchmarks.baseline import BATCH, ENCODER
+from tests.benchmarks.parts import BARE, FAUST, FEATURES, FIXED, LOOP
 from tests.benchmarks.results import (
     FEW,
     SERIES,
@@ -16,6 +19,7 @@ from tests.benchmarks.results import (
     Result,
     discord,
     peaks,
+    processor,
     rates,
     ratios,
     shares,
@@ -27,6 +31,12 @@ _WHAT: dict[Part, str] = {
     "b": "(b) our steps in one process",
     "c": "(c) full path: Kafka, Faust, Triton, Redis",
 }
+_PARTS = {
+    FEATURES: "Features: posts made ready for the models, one core",
+    LOOP: "The loop over topics",
+    FIXED: "All but the models: one worker, ready features, answers after 5 ms",
+}
+_WHOLE, _OF_PARTS = "throughput.svg", "throughput-parts.svg"
 _NOTHING = "–"
 # Load for each core before the run above which other work takes part in the figures.
 _BUSY = 0.5
@@ -41,9 +51,35 @@ _HOW = Path(__file__).with_name("how.md")
 
 def render(result: Result) -> str:
     """The page as Markdown."""
-    sections = [_HEAD, _facts(result), _speed(result), _decisions(result), _latency(result), _memory(result)]
+    shown = {name: f"![Posts a second]({name})\n" for name in pictures(result)}
+    sections = [_HEAD, _facts(result), _speed(result), shown.get(_WHOLE, ""), _decisions(result), _latency(result)]
+    sections += [*map(_part, result.parts.items()), shown.get(_OF_PARTS, ""), _processor(result), _memory(result)]
     how = _HOW.read_text(encoding="utf-8").format(batch=BATCH, encoder=ENCODER)
     return "\n".join(section for section in [*sections, how] if section)
+
+
+def pictures(result: Result) -> dict[str, str]:
+    """The figures of the page as SVG, by the name of the file beside it: the whole, and parts of the pipeline."""
+    found = {}
+    whole = [
+        _line(_WHAT[part].partition(":")[0] + _mode(part, gated), rates(result.runs, part, gated))
+        for part, gated in SERIES
+        if rates(result.runs, part, gated)
+    ]
+    if whole:
+        found[_WHOLE] = lengths("Posts a second, whole", whole, "posts/s")
+    parts = [_line(row, values) for rows in result.parts.values() for row, values in rows.items()]
+    if parts:
+        found[_OF_PARTS] = lengths("Posts a second, parts", parts, "posts/s")
+    return found
+
+
+def _line(label: str, values: Sequence[float]) -> Line:
+    return Line(label, statistics.median(values), number(statistics.median(values)))
+
+
+def _mode(part: Part, gated: bool) -> str:
+    return "" if part == "a" else ", gated" if gated else ", ungated"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -106,8 +142,7 @@ def _speed(result: Result) -> str:
     for part, gated in SERIES:
         found = rates(result.runs, part, gated)
         if found:
-            mode = "" if part == "a" else ", gated" if gated else ", ungated"
-            rows.append((_WHAT[part] + mode, ranged(found), ranged(ratios(result.runs, part, gated))))
+            rows.append((_WHAT[part] + _mode(part, gated), ranged(found), ranged(ratios(result.runs, part, gated))))
     several = result.rounds > 1
     title = "## Posts a second\n" + (
         f"Median of {result.rounds} rounds, in brackets the least and the most.\n" if several else ""
@@ -163,6 +198,29 @@ def _sent(latency: Latency) -> str:
 def _quantiles(name: str, found: Quantiles) -> tuple[str, ...]:
     few = f" (fewer than {FEW}: p99 says little)" if found.samples < FEW else ""
     return name, f"{found.samples:,}{few}", number(found.p50 * 1000), number(found.p99 * 1000)
+
+
+def _part(measured: tuple[str, dict[str, tuple[float, ...]]]) -> str:
+    """The table of one part of the pipeline."""
+    part, rows = measured
+    shown = [(row, ranged(values)) for row, values in rows.items()]
+    if part == LOOP and {FAUST, BARE} <= rows.keys():
+        ratios_of_rounds = [ours / bare for ours, bare in zip(rows[FAUST], rows[BARE], strict=True)]
+        shown.append(("the worker's loop beside the bare one", ranged(ratios_of_rounds)))
+    return f"## {_PARTS[part]}\n\n{table(('', 'posts/s'), shown)}"
+
+
+def _processor(result: Result) -> str:
+    """What a post costs: all processes of each way together, and of the full path each by itself."""
+    rows = []
+    for part, gated in SERIES:
+        spent = processor(run for run in result.runs if (run.part, run.gated) == (part, gated))
+        mode = _mode(part, gated)
+        if spent:
+            rows.append((_WHAT[part].partition(":")[0] + mode, number(sum(spent.values()))))
+        if len(spent) > 1:
+            rows += [(f"· {name}{mode}", number(value)) for name, value in spent.items()]
+    return f"## Processor time\n\n{table(('', 'ms a post'), rows)}" if rows else ""
 
 
 def _memory(result: Result) -> str:

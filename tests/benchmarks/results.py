@@ -46,6 +46,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One part over the posts of one round. `memory` holds the peak in bytes of each process, by name.
 
     `outcomes` counts distinct posts by kind of outcome, `passed` those that the classifier let through to the extractor.
+    `processor`: seconds of processor time, by process.
     """
 
     part: Part
@@ -56,6 +57,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int] = {}
     passed: int | None = None
     memory: dict[str, tuple[int, ...]] = {}
+    processor: dict[str, float] = {}
 
     @property
     def rate(self) -> float:
@@ -83,7 +85,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run. `versions` go by program, `workers` are the pipeline's, `batch` is the posts of a micro-batch.
 
-    `classifier`: posts a second of the classifier alone, through Triton, round by round.
+    `classifier`: posts a second of the classifier alone, through Triton, round by round. `parts`: posts a second of parts of the
+    pipeline by part and row, round by round.
     """
 
     command: str
@@ -97,6 +100,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...]
     latency: Latency | None = None
     classifier: tuple[float, ...] = ()
+    parts: dict[str, dict[str, tuple[float, ...]]] = {}
 
     @property
     def rounds(self) -> int:
@@ -176,3 +180,12 @@ def shares(runs: Iterable[Run]) -> tuple[int, int, int | None] | None:
         sum(run.outcomes.get("screened", 0) for run in by_round),
         sum(passed) if passed else None,
     )
+
+
+def processor(runs: Iterable[Run]) -> dict[str, float]:
+    """Milliseconds of processor time a post, by process, over these runs; the largest first."""
+    chosen = [run for run in runs if run.processor]
+    posts = sum(run.posts for run in chosen)
+    names = {name for run in chosen for name in run.processor}
+    spent = {name: sum(run.processor.get(name, 0.0) for run in chosen) * 1000 / posts for name in names}
+    return dict(sorted(spent.items(), key=lambda one: -one[1]))

@@ -1,4 +1,4 @@
-"""The benchmark: `make bench`, or `python -m tests.benchmarks.run FILE`. Writes docs/benchmarks/throughput.md."""
+"""The benchmark: `make bench`, or `python -m tests.benchmarks.run FILE`. Writes docs/benchmarks/throughput.md and its figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ def bench(
     time_column: reading.TimeColumn = None,
     limit: reading.Limit = None,
     rounds: Annotated[int, typer.Option(min=1, help="Parts of the stream; each is measured in every way.")] = 3,
-    parts: Annotated[str, typer.Option(help="Which of a (plain pipeline), b (our steps), c (full path).")] = "a,b,c",
+    parts: Annotated[
+        str,
+        typer.Option(
+            help="Which of a (plain pipeline), b (our steps), c (full path), features (made ready on one core), "
+            "loop (Faust beside aiokafka), fixed (all but the models)."
+        ),
+    ] = "a,b,c,features,loop,fixed",
     workers: Annotated[int | None, typer.Option(min=1, help="Pipeline workers of (c); else one a core.")] = None,
     latency: Annotated[float, typer.Option(min=0, help="Seconds of half load to measure latency; 0 for none.")] = 90.0,
     baseline_python: Annotated[Path, typer.Option(help="Python with PyTorch for (a).")] = Path(sys.executable),
@@ -39,7 +45,7 @@ def bench(
     out: Annotated[Path, typer.Option(help="The page to write.")] = PAGE,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file as well.")] = None,
 ) -> None:
-    """Measure posts a second, latency and memory: a plain PyTorch pipeline, our steps, and the full path.
+    """Measure posts a second, latency and memory: a plain PyTorch pipeline, our steps, the full path, and parts of it.
 
     Start it on a machine that does nothing else. Progress goes to standard error. Servers that have an address
     (ADRWATCH_KAFKA_BOOTSTRAP and so on) are used, the others are started here.
@@ -52,13 +58,16 @@ def bench(
     from services.ingest.columns import Columns
     from tests.benchmarks.harness import Plan, measure
     from tests.benchmarks.machine import command
-    from tests.benchmarks.page import render
+    from tests.benchmarks.page import pictures, render
+    from tests.benchmarks.parts import PARTS
     from tests.benchmarks.results import SERIES
 
     wanted = parts.split(",")
-    if not set(wanted) <= {"a", "b", "c"}:
+    known = ("a", "b", "c", *PARTS)
+    if not set(wanted) <= set(known):
         raise AdrwatchError(
-            f"--parts {parts} names no parts", fix="give some of a, b, c with commas between, such as b,c"
+            f"--parts {parts} names no parts",
+            fix=f"give some of {', '.join(known)} with commas between, such as b,c",
         )
     with _folder(folder) as place:
         plan = Plan(
@@ -67,6 +76,7 @@ def bench(
             limit=limit,
             rounds=rounds,
             series=[one for one in SERIES if one[0] in wanted],
+            parts=[one for one in PARTS if one in wanted],
             workers=workers or len(os.sched_getaffinity(0)),
             latency=latency,
             baseline_python=baseline_python,
@@ -74,6 +84,8 @@ def bench(
         )
         result = measure(plan, command(sys.argv[1:]), lambda text: typer.echo(text, err=True))
     _write(out, render(result).encode())
+    for name, picture in pictures(result).items():
+        _write(out.with_name(name), picture.encode())
     if json_file is not None:
         _write(json_file, msgspec.json.format(msgspec.json.encode(result)))
 

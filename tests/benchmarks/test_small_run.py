@@ -10,10 +10,14 @@ from kafka import KafkaAdminClient
 
 from shared.settings import load
 from tests.benchmarks import posts
+from tests.benchmarks.features import ALL, BATCHES, CHARACTERS, PARSE, READING, TOKENS
 from tests.benchmarks.harness import Plan, measure
 from tests.benchmarks.page import render
+from tests.benchmarks.parts import BARE, FAUST, FEATURES, FIXED, LOOP, Amounts, ready_row
 from tests.benchmarks.results import Part, discord
 from tests.benchmarks.run import SAMPLE
+
+AMOUNTS = Amounts(features=20, loop=200, fixed=100, sizes=(32,))
 
 
 def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_nothing_is_left_behind(
@@ -26,7 +30,7 @@ def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_noth
     # Posts of all kinds stand in its last two weeks.
     some = tmp_path / "some.jsonl"
     some.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[-479:]))
-    plan = Plan(str(some), tmp_path, limit=40, rounds=1, series=series, workers=1, latency=2)
+    plan = Plan(str(some), tmp_path, limit=40, rounds=1, series=series, workers=1, latency=2, amounts=AMOUNTS)
     result = measure(plan, "the command", said.append)
 
     assert [(run.part, run.gated) for run in result.runs] == series
@@ -42,6 +46,14 @@ def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_noth
     assert result.latency.outcome.samples == result.latency.sent
     assert 0 < result.latency.mention.samples <= result.latency.sent
     assert 0 < result.latency.outcome.p50 <= result.latency.outcome.p99
+
+    assert live.processor["pipeline"] > 0
+    assert {part: set(rows) for part, rows in result.parts.items()} == {
+        FEATURES: {PARSE, TOKENS, CHARACTERS, READING, BATCHES, ALL},
+        LOOP: {FAUST, BARE},
+        FIXED: {ready_row(32)},
+    }
+    assert all(rate > 0 for rows in result.parts.values() for rates in rows.values() for rate in rates)
 
     texts = [post.text for post in posts.read(load(data_dir=tmp_path), plan.stream, plan.columns, plan.limit)]
     public = "\n".join([render(result), msgspec.json.encode(result).decode(), *said])

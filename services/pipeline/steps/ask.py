@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -13,7 +13,8 @@ from shared.models.features import Encoded, Reading
 from shared.text.parse import Parse, Parser
 
 Arrays = Mapping[str, NDArray[Any]]
-Infer = Callable[[str, Arrays], Awaitable[Arrays]]
+Infer = Callable[[str, Arrays], Coroutine[Any, Any, Arrays]]
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -37,7 +38,24 @@ async def ask(
     parses = _parses(documents, parser)
     encoded = features.arrange([_reading(*each, features) for each in zip(documents, parses, strict=True)])
     # All at once: the server's instances share them out.
-    return encoded, await asyncio.gather(*(infer(model, batch) for batch in encoded.batches))
+    return encoded, await at_once(infer(model, batch) for batch in encoded.batches)
+
+
+async def at_once(calls: Iterable[Coroutine[Any, Any, T]], turns: int = 0) -> list[T]:
+    """What all calls give, in their order. The first error cancels the others and leaves as it is: nothing goes on behind it.
+
+    `turns` of the event loop go by between the beginning of one and of the next.
+    """
+    tasks = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            for call in calls:
+                tasks.append(group.create_task(call))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+    return [task.result() for task in tasks]
 
 
 def _parses(documents: Sequence[Document], parser: Parser) -> list[Parse]:

@@ -74,13 +74,15 @@ def own_words(text: str, drugs: Sequence[DrugMention]) -> tuple[str, list[str]]:
 
 def foreign(text: str, drugs: Sequence[DrugMention], language: str | None, fewest: int = LETTERS) -> bool:
     """Whether a post is surely not English. One of fewer letters than `fewest` never is."""
+    stated = (language or "").lower().split("-")[0]
+    if stated == "en" and text.isascii():
+        return False
     words, letters = own_words(text, drugs)
     if len(letters) < fewest:
         return False
     # Plain ASCII is Latin: only other posts are counted letter by letter.
-    if not words.isascii() and sum(1 for letter in letters if _LATIN.match(letter)) < _OTHER_SCRIPT * len(letters):
+    if not words.isascii() and len(_LATIN.findall("".join(letters))) < _OTHER_SCRIPT * len(letters):
         return True
-    stated = (language or "").lower().split("-")[0]
     if stated == "en":
         return False
     found, probability = _identifier().classify(words.lower())

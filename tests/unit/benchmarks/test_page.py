@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.benchmarks.page import number, ranged, render
+from tests.benchmarks.page import number, pictures, ranged, render
+from tests.benchmarks.parts import BARE, FAUST, FIXED, LOOP, ready_row
 from tests.benchmarks.results import Quantiles
 from tests.unit.benchmarks.made_up import LATENCY, OUTCOMES, RUNS, result, run
 
@@ -92,3 +93,34 @@ def test_numbers_have_three_digits_that_count(value: float, shown: str) -> None:
 
 def test_nothing_measured_is_a_dash() -> None:
     assert ranged([]) == number(float("nan")) == "–"
+
+
+def test_parts_have_a_table_each_and_the_loop_its_ratio_within_each_round() -> None:
+    parts = {LOOP: {FAUST: (8_000.0, 9_000.0), BARE: (16_000.0, 12_000.0)}, FIXED: {ready_row(128): (5_000.0, 5_200.0)}}
+    page = render(result(parts=parts))
+    assert "| the worker's loop over Faust | 8,500 (8,000–9,000) |" in page
+    assert "| the worker's loop beside the bare one | 0.625 (0.500–0.750) |" in page
+    assert "| one worker, micro-batches of 128 posts | 5,100 (5,000–5,200) |" in page
+    assert "## Features" not in page
+
+
+def test_figures_lie_beside_the_page_and_show_what_its_tables_do() -> None:
+    measured = result(parts={FIXED: {ready_row(128): (5_000.0,)}})
+    found = pictures(measured)
+    assert all(f"]({name})" in render(measured) for name in found)
+    assert "(c) full path, gated" in found["throughput.svg"]
+    assert ">225<" in found["throughput.svg"]
+    assert ">5,000<" in found["throughput-parts.svg"]
+    assert pictures(result(runs=())) == {}
+
+
+def test_processor_time_stands_for_each_way_and_each_process_of_the_full_path() -> None:
+    runs = (
+        run("a", False, 1, 1.0, processor={"plain pipeline": 2.0}),
+        run("c", True, 1, 1.0, processor={"kafka": 0.1, "pipeline": 0.5}),
+    )
+    page = render(result(runs=runs))
+    assert "| (a) plain pipeline | 20.0 |" in page
+    assert "| (c) full path, gated | 6.00 |" in page
+    assert "| · pipeline, gated | 5.00 |" in page
+    assert "## Processor time" not in render(result())

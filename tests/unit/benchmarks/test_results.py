@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.benchmarks.results import Quantiles, Spread, discord, peaks, quantiles, rates, ratios, shares, spread
+from tests.benchmarks.results import (
+    Quantiles,
+    Spread,
+    discord,
+    peaks,
+    processor,
+    quantiles,
+    rates,
+    ratios,
+    shares,
+    spread,
+)
 from tests.unit.benchmarks.made_up import MIB, OUTCOMES, RUNS, run
 
 
@@ -75,3 +86,12 @@ def test_shares_without_the_steps_in_process_do_not_know_what_the_classifier_pas
 
 def test_a_rate_needs_no_whole_seconds() -> None:
     assert run("b", True, 1, 0.3, posts=33).rate == pytest.approx(110)
+
+
+def test_processor_time_is_milliseconds_a_post_over_all_rounds_the_largest_first() -> None:
+    rounds = [
+        run("c", True, 1, 1.0, processor={"kafka": 0.1, "pipeline": 0.5}),
+        run("c", True, 2, 1.0, processor={"kafka": 0.3, "pipeline": 0.7}),
+    ]
+    assert list(processor(rounds).items()) == [("pipeline", pytest.approx(6.0)), ("kafka", pytest.approx(2.0))]
+    assert processor(RUNS) == {}

@@ -6,6 +6,7 @@ import pytest
 
 from shared.text import spacy_parser
 from shared.text.parse import default_parser
+from tests.unit.models.samples import POSTS
 
 POST = "since i started lipitor my legs ache all night."
 
@@ -29,3 +30,17 @@ def test_a_post_has_a_token_for_each_word_and_every_head_lies_in_the_post() -> N
     assert words == [*POST.removesuffix(".").split(), "."]
     assert all(0 <= token.head < len(words) for token in found.tokens)
     assert "nsubj" in {token.label for token in found.tokens}
+
+
+def test_products_by_numpy_give_the_parses_that_products_by_blis_give() -> None:
+    parser = spacy_parser.SpacyParser()
+    used = {layer.ops for _, component in parser._nlp.pipeline for layer in component.model.walk()}
+    assert not any(ops.use_blis for ops in used)
+    ours = parser.parse(POSTS)
+    for ops in used:
+        ops.use_blis = True
+    try:
+        assert parser.parse(POSTS) == ours
+    finally:
+        for ops in used:
+            ops.use_blis = False
