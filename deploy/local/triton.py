@@ -19,7 +19,8 @@ from deploy.local.processes import HOST, CommandError, Context, Process, choose_
 from deploy.local.servers import Server
 from deploy.local.shared_memory import clean, own_prefix
 from deploy.local.triton_canary import CanaryError, ask, connected, revive, served_models
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AccessRefused, AdrwatchError, DependencyAway
+from shared.triton_security import TritonAddress
 
 WHEEL = "nvidia-pytriton==0.7.0"
 # numpy 2 ends the backend's process at the first BYTES tensor.
@@ -199,15 +200,17 @@ def _interpreter_libraries() -> list[str]:
     return found
 
 
-def check_address(address: str) -> str:
+def check_address(triton: TritonAddress) -> str:
     """Version and models of a running server. Raises DependencyAway, naming the address, when it does not answer."""
     try:
-        with connected(address) as client:
+        with connected(triton.url, triton.options) as client:
             metadata = client.get_server_metadata(client_timeout=10)
             models = served_models(client)
     except DependencyAway as error:
+        if isinstance(found := triton.away("does not answer"), AccessRefused):
+            raise found from error
         raise DependencyAway(
-            f"no Triton answers at {address}: {error.message}",
+            f"no Triton answers at {triton.url}: {error.message}",
             fix="correct ADRWATCH_TRITON_URL (host:port of gRPC), or unset it to start one here",
         ) from error
     return f"Triton {metadata.version}, models: {', '.join(models) or 'none'}"

@@ -21,6 +21,7 @@ from shared.errors import BadMessage, DependencyAway
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
 from shared.stream import BatchResult, Record
+from shared.triton_security import TritonAddress
 from shared.vocabulary.drugs import DrugLexicon
 
 log = logs.logger("pipeline")
@@ -47,13 +48,13 @@ class FollowingHandler:
         self,
         tools: Tools,
         repository: Path,
-        url: str,
+        server: TritonAddress,
         make: Callable[[Tools, Infer], Handler],
         drugs: Callable[[], DrugLexicon],
     ) -> None:
         self._drugs = drugs
         self._repository = repository
-        self._url = url
+        self._server = server
         self._make = make
         # Another version may have been activated since `tools` was loaded.
         self._seen: Stamp | None = None
@@ -89,7 +90,7 @@ class FollowingHandler:
             extractor.NAME: tools.extractor.encode(*empty).batches[0],
         }
         self._tools = tools
-        self._triton = Triton(self._url, tools.number, canaries)
+        self._triton = Triton(self._server, tools.number, canaries)
         self._handler = self._make(tools, self._triton.infer)
         metrics.MODEL_VERSION.set(tools.number)
 
@@ -124,7 +125,7 @@ class FollowingHandler:
         if self._coming is None or self._coming.number != number:
             self._coming = await asyncio.to_thread(self._tools.with_version, self._repository, number)
         tools = self._coming
-        await check_models(self._url, number, tools.metadata)
+        await check_models(self._server, number, tools.metadata)
         self._coming = None
         before, connection = self._tools, self._triton
         self._use(tools)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, wait_random_exponential
 
 from services.pipeline.follow import FollowingHandler
 from services.pipeline.inference import check_models
@@ -18,13 +18,14 @@ from services.pipeline.steps.aggregate import minute
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import BadMessage, passes
 from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record
 from shared.stream.worker import Worker
 from shared.topics import DELETION_HEADER, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
+from shared.triton_security import TritonAddress
 from shared.vocabulary.atc import shipped
 from shared.vocabulary.live import LiveDrugs
 
@@ -161,16 +162,18 @@ def build(settings: Settings) -> Worker:
     """
     # The list of the topic is the truth here, not a file of some day before.
     tools = Tools.load(settings.model_copy(update={"drugs_file": None}))
-    url = settings.require("triton_url")
+    triton = TritonAddress.of(settings)
     waiting = Retrying(
-        retry=retry_if_exception_type(DependencyAway),
+        retry=retry_if_exception(passes),
         wait=wait_random_exponential(settings.retry_first, settings.retry_most),
-        before_sleep=lambda state: log.warning("waiting for Triton", attempt=state.attempt_number),
+        before_sleep=lambda state: log.warning(
+            "waiting for Triton", attempt=state.attempt_number, error=str(state.outcome and state.outcome.exception())
+        ),
     )
-    waiting(lambda: asyncio.run(check_models(url, tools.number, tools.metadata)))
+    waiting(lambda: asyncio.run(check_models(triton, tools.number, tools.metadata)))
     drugs = LiveDrugs(settings, shipped(settings), threading.Event())
     drugs.start()
-    handler = FollowingHandler(tools, settings.model_repository, url, PostHandler, drugs)
+    handler = FollowingHandler(tools, settings.model_repository, triton, PostHandler, drugs)
     worker = Worker("pipeline", settings)
     worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
     return worker

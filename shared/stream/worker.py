@@ -18,9 +18,9 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 
-from shared import logs, metrics
+from shared import logs, metrics, rights
 from shared.broker import SESSION_SECONDS, require_topics
-from shared.broker_security import faust_credentials
+from shared.broker_security import faust_credentials, unacknowledged
 from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
@@ -102,7 +102,7 @@ class Worker:
             try:
                 await task()
             except DependencyAway as error:
-                log.warning("dependency away, trying again", task=name, error=error.message)
+                log.warning("dependency away, trying again", task=name, error=str(error))
 
         self.app.timer(seconds, name=f"{self.service}.{name}")(tick)
 
@@ -140,8 +140,7 @@ class Worker:
             ]
             await asyncio.gather(*waiting)
         except (KafkaError, faust.exceptions.FaustError, OSError) as error:
-            cause = type(error.__cause__ or error).__name__
-            raise DependencyAway(f"the broker did not acknowledge: {cause}") from error
+            raise unacknowledged(error.__cause__ or error) from error
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""
@@ -149,6 +148,7 @@ class Worker:
         logs.configure(self.service, settings.log_level)
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
+        rights.check(settings, self.service)
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         metrics.serve(settings.metrics_port)
         loop = asyncio.new_event_loop()

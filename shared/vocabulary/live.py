@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 
 from shared import logs, metrics
 from shared.broker import TopicReader
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import BadMessage, DependencyAway, passes
 from shared.events import OwnName
 from shared.settings import Settings
 from shared.topics import DRUG_NAMES
@@ -55,11 +55,13 @@ class LiveDrugs:
         Raises DependencyAway where it is told to stop before the broker answers.
         """
         insisting = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(DependencyAway),
+            retry=tenacity.retry_if_exception(passes),
             wait=tenacity.wait_random_exponential(self._settings.retry_first, self._settings.retry_most),
             sleep=tenacity.sleep_using_event(self._stop),
             stop=tenacity.stop_when_event_set(self._stop),
-            before_sleep=lambda state: log.warning("waiting for the drug list", attempt=state.attempt_number),
+            before_sleep=lambda state: log.warning(
+                "waiting for the drug list", attempt=state.attempt_number, error=str(state.outcome and state.outcome.exception())
+            ),
             reraise=True,
         )
         self._use(insisting(read_names, self._settings))
