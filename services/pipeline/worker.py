@@ -21,6 +21,7 @@ from shared import logs, metrics
 from shared.errors import BadMessage, passes
 from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
+from shared.not_json import NOT_JSON
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record
 from shared.stream.worker import Worker
@@ -141,7 +142,7 @@ def _aggregates_only(value: bytes) -> _Marked | None:
     """The mark of a post that is no Post of this version, where only aggregates may be kept of it; else None."""
     try:
         marked = msgspec.json.decode(value, type=_Marked)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
     return marked if marked.terms.get("aggregates_only") else None
 

@@ -6,6 +6,7 @@ Sources: docs.joinmastodon.org/spec/activitypub (which elements and classes ther
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 from shared.text.clean import HANDLE_MASK
@@ -25,6 +26,9 @@ _VOID = frozenset(
 # a hashtag is a mention as well in the fediverse, and stays).
 _QUOTES = frozenset({"quote", "onebox", "quote-inline"})
 _MENTIONS = frozenset({"mention", "mention-group"})
+# So many characters are read. Python's parser looks for the end of each tag that is not closed, to the end of all: what somebody
+# makes of that to hold us up takes a second at most. A post with as much HTML is refused for its length anyway.
+_MOST = 1 << 18
 _BLANKS = re.compile(r"[ \t\r\f\v\u00a0]+")
 
 
@@ -34,12 +38,13 @@ class _Reader(HTMLParser):
         self.parts: list[str] = []
         # Tags that are open inside of what is left out, the outermost first.
         self._skipped: list[str] = []
+        self._open: Counter[str] = Counter()
         self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._skipped:
             if tag not in _VOID:
-                self._skipped.append(tag)
+                self._skip(tag)
             return
         classes = frozenset((dict(attrs).get("class") or "").split())
         if tag in _LEFT_OUT or classes & _QUOTES:
@@ -51,17 +56,23 @@ class _Reader(HTMLParser):
             self._break(tag)
             return
         if tag not in _VOID:
-            self._skipped.append(tag)
+            self._skip(tag)
+
+    def _skip(self, tag: str) -> None:
+        self._skipped.append(tag)
+        self._open[tag] += 1
 
     def handle_endtag(self, tag: str) -> None:
         if not self._skipped:
             if tag in _PARAGRAPHS:
                 self._preformatted -= tag == "pre" and self._preformatted > 0
                 self._break(tag)
-        elif tag in self._skipped:
+        elif self._open[tag]:
             # What was not closed inside of it ends with it.
-            while self._skipped.pop() != tag:
-                pass
+            ended = ""
+            while ended != tag:
+                ended = self._skipped.pop()
+                self._open[ended] -= 1
 
     def handle_data(self, data: str) -> None:
         if not self._skipped:
@@ -81,7 +92,7 @@ def words_of(html: str) -> str:
     for its line breaks, which HTML takes for blanks.
     """
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(html[:_MOST])
     reader.close()
     lines = [_BLANKS.sub(" ", line).strip() for line in "".join(reader.parts).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

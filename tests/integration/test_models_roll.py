@@ -186,9 +186,9 @@ def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by
     # What this process does not see, the server still does.
     monkeypatch.setattr(roll, "verify", lambda *_: iter(()))
     with pytest.raises(DependencyAway, match="load failed"):
-        roll.activate(live.repository, BROKEN, [live.triton], 0, print)
+        roll.activate(live.repository, BROKEN, [TritonAddress(live.triton)], 0, print)
     with pytest.raises(Refused, match="answers otherwise than was recorded"):
-        roll.activate(live.repository, CONTRARY, [live.triton], 0, print)
+        roll.activate(live.repository, CONTRARY, [TritonAddress(live.triton)], 0, print)
     assert read_active(live.repository) == Active(NEW, (1,))
     ledger.wait_for(
         lambda: reachable(TritonAddress(live.triton)) == {model: {NEW} for model in MODELS}, "the refused versions to be let go of"

@@ -18,6 +18,7 @@ from shared.errors import AdrwatchError
 from shared.models.configuration import MODELS
 from shared.models.metadata import METADATA, load_metadata
 from shared.models.repository import Active, read_active, replace_file
+from shared.triton_security import TritonAddress
 from tests.versions import SHIPPED, add_version, break_graph, copy_of, new_repository, turn_answers
 
 

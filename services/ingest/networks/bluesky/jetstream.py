@@ -14,6 +14,7 @@ import msgspec
 
 from services.ingest.times import parse_time
 from services.ingest.veil import Pseudonym, veil_line
+from shared.not_json import NOT_JSON
 from shared.text.clean import HANDLE_MASK
 
 # Matters of servers. In any other state that is not active (deleted, takendown, suspended, deactivated), nobody is to redistribute
@@ -78,7 +79,7 @@ def decoded(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise ValueError(f"no event of Jetstream: {str(error).partition(' - at ')[0]}") from None
-    except (msgspec.DecodeError, UnicodeError):
+    except NOT_JSON:
         raise ValueError("no JSON") from None
 
 

@@ -34,6 +34,7 @@ from services.ingest.networks.clocks import server_time
 from services.ingest.networks.reddit.configuration import Reddit
 from services.ingest.source import SourceBroken
 from shared import retry_after
+from shared.not_json import NOT_JSON
 from shared.errors import AdrwatchError
 
 _MOMENT = 0.2
@@ -236,7 +237,7 @@ class Session:
 def _said(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError):
+    except NOT_JSON:
         return {}
 
 
