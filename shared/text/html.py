@@ -5,6 +5,7 @@ Sources: docs.joinmastodon.org/spec/activitypub (which elements and classes ther
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -30,6 +31,10 @@ _MENTIONS = frozenset({"mention", "mention-group"})
 # makes of that to hold us up takes a second at most. A post with as much HTML is refused for its length anyway.
 _MOST = 1 << 18
 _BLANKS = re.compile(r"[ \t\r\f\v\u00a0]+")
+
+
+# Python refuses to read a number of so many digits, which names no character anyway.
+_NO_CHARACTER = re.compile(r"&#\d{10,};?")
 
 
 class _Reader(HTMLParser):
@@ -85,14 +90,19 @@ class _Reader(HTMLParser):
             self.parts.append("\n")
 
 
-def words_of(html: str) -> str:
+def unescaped(text: str) -> str:
+    """A text without HTML's escapes of characters; numbers that name none become the sign for that."""
+    return html.unescape(_NO_CHARACTER.sub("\ufffd", text))
+
+
+def words_of(markup: str) -> str:
     """The text of a piece of HTML: paragraphs apart by a blank line, list items and rows by a line break.
 
     Quotes are left out, for they are another's words; mentions of people become `@USER`. Text without markup stays as it is, but
     for its line breaks, which HTML takes for blanks.
     """
     reader = _Reader()
-    reader.feed(html[:_MOST])
+    reader.feed(_NO_CHARACTER.sub("\ufffd", markup[:_MOST]))
     reader.close()
     lines = [_BLANKS.sub(" ", line).strip() for line in "".join(reader.parts).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

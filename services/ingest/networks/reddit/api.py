@@ -34,8 +34,8 @@ from services.ingest.networks.clocks import server_time
 from services.ingest.networks.reddit.configuration import Reddit
 from services.ingest.source import SourceBroken
 from shared import retry_after
-from shared.not_json import NOT_JSON
 from shared.errors import AdrwatchError
+from shared.not_json import NOT_JSON
 
 _MOMENT = 0.2
 _LIMIT_SECONDS = 60.0

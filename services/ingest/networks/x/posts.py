@@ -6,7 +6,6 @@ Sources: docs.x.com, the data dictionary of posts, "Post edits", and "X IDs": an
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import UTC, datetime
 
@@ -14,6 +13,7 @@ import msgspec
 
 from services.ingest.veil import Pseudonym, veil_line
 from shared.not_json import NOT_JSON
+from shared.text.html import unescaped
 
 _EPOCH_MS = 1_288_834_974_657
 _SHIFT = 22
@@ -55,7 +55,7 @@ class Tweet(msgspec.Struct, frozen=True):
     @property
     def whole_text(self) -> str:
         """What was written, without X's escapes of `&`, `<` and `>`."""
-        return html.unescape(self.note_tweet.text if self.note_tweet and self.note_tweet.text else self.text)
+        return unescaped(self.note_tweet.text if self.note_tweet and self.note_tweet.text else self.text)
 
     @property
     def language(self) -> str | None:
