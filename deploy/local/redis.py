@@ -26,6 +26,8 @@ class RedisServer(Server):
     """One loopback server that appends every write to disk and never evicts a key."""
 
     name = "redis"
+    # Options of the clients, for a server that has users.
+    security: Mapping[str, Any] = {}
     _binary = ""
     _port = 0
 
@@ -62,7 +64,12 @@ class RedisServer(Server):
 
     def launch(self) -> Process:
         """Start it in the foreground with its data in its own folder."""
-        options = {
+        arguments = [word for name, value in self.options().items() for word in (f"--{name}", value)]
+        return Process(self.name, [self._binary, *arguments], self.log)
+
+    def options(self) -> dict[str, str]:
+        """Its configuration."""
+        return {
             "bind": "127.0.0.1",
             "port": str(self._port),
             "dir": str(self.folder),
@@ -73,12 +80,10 @@ class RedisServer(Server):
             # An evicted window would silently lose reports: a full server must refuse writes instead.
             "maxmemory-policy": "noeviction",
         }
-        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-        return Process(self.name, [self._binary, *arguments], self.log)
 
     def probe(self) -> None:
         """PING and a write, on the process that was started and no other."""
-        with redis.Redis.from_url(self.address, socket_timeout=5) as client:
+        with redis.Redis.from_url(self.address, socket_timeout=5, **self.security) as client:
             try:
                 if self.process is not None and client.info("server")["process_id"] != self.process.pid:
                     raise DependencyAway(f"another server answers on {self.address}")
@@ -88,7 +93,7 @@ class RedisServer(Server):
 
     def check(self) -> None:
         """PING."""
-        check_address(self.address)
+        check_address(self.address, self.security)
 
 
 def check_address(url: str, options: Mapping[str, Any] | None = None) -> str:
