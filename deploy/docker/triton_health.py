@@ -14,13 +14,16 @@ from shared.errors import DependencyAway
 ADDRESS = "127.0.0.1:8001"
 
 
-def check(address: str) -> list[str]:
+def check(address: str, authorities: str | None = None) -> list[str]:
     """Ask every model of the server at host:port; the models that had to be loaded again. Raises DependencyAway.
+
+    `authorities`: the file of those who vouch for a server that encrypts.
 
     A model that is only slow has batches in flight and is left alone.
     """
     revived = []
-    with connected(address) as client:
+    options = {"ssl": True, "root_certificates": authorities} if authorities else {}
+    with connected(address, options) as client:
         models = served_models(client)
         if not models:
             raise DependencyAway("the server has no model")
@@ -36,7 +39,7 @@ def check(address: str) -> list[str]:
 
 
 def main() -> None:
-    """Entry point of the health check; an address other than the usual one may be given."""
+    """Entry point of the health check; another address, and a file of authorities, may be given."""
     try:
         revived = check(*sys.argv[1:] or [ADDRESS])
     except DependencyAway as error:
