@@ -11,9 +11,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import UserScramCredentialUpsertion
 from kafka.admin._users import ScramMechanism
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from deploy.demo import sample
@@ -35,13 +37,14 @@ from services.dashboard.view.mentions import Place
 from services.dashboard.view.records import Records
 from services.models.server import connected
 from services.pipeline.inference import check_models
-from shared import rights
+from shared import metrics, rights
 from shared.broker import TopicReader, admin, committed
 from shared.errors import AccessRefused, AdrwatchError, DependencyAway
 from shared.latest_alerts import latest_alerts
 from shared.models.repository import read_active
 from shared.settings import PACKAGE_ROOT, Settings, load
-from shared.stream import Output
+from shared.stream import BatchResult, Output, Record
+from shared.stream.batches import BatchRunner
 from shared.topics import ALERTS, MENTIONS, OUTCOMES, POSTS, TOPICS
 from shared.triton_security import TritonAddress
 from shared.writer import Writer
@@ -148,8 +151,6 @@ def printed(*words: str) -> str:
 
 
 def until(holds: Callable[[], object], processes: Mapping[str, Process]) -> None:
-    import time
-
     deadline = time.monotonic() + PATIENCE
     while not holds():
         for process in processes.values():
@@ -233,9 +234,7 @@ def test_every_client_goes_by_the_same_settings(secured: Secured, replayed: list
     assert not of_triton(settings).trouble
     records = Records(settings, MENTIONS.name(PREFIX))
     try:
-        import time
-
-        with TopicReader(settings, MENTIONS) as reader:
+            with TopicReader(settings, MENTIONS) as reader:
             partition = max(reader.ends(), key=reader.ends().__getitem__)
         place = Place(partition, 0)
         assert records.at([place], time.monotonic() + 20)[place].value
@@ -331,8 +330,6 @@ def test_a_certificate_that_has_run_out_is_said_to_have(secured: Secured, tmp_pa
 
 
 def ask_until_it_listens(settings: Settings) -> None:
-    import time
-
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -389,8 +386,6 @@ def test_a_worker_that_is_refused_ends_with_what_to_mend(
 
 
 def replace_secret(value: str) -> Any:
-    from pydantic import SecretStr
-
     return SecretStr(value)
 
 
@@ -399,3 +394,33 @@ def test_rights_are_given_for_every_topic_that_exists() -> None:
     written = {topic for one in rights.WORKERS.values() for topic in one.writes}
     assert read >= set(TOPICS)
     assert written >= set(TOPICS) - {next(topic for topic in TOPICS if topic.suffix == "drug-names")}
+
+
+async def test_a_right_that_is_taken_away_makes_a_worker_wait_and_costs_no_record(secured: Secured) -> None:
+    link, sent = RedisLink.of(secured.settings("alerting")), list[Output]()
+
+    async def handle(_records: list[Record]) -> BatchResult:
+        await link.run(lambda pipe: pipe.set("adrwatch:a-key-of-this-test", "1"))
+        return BatchResult()
+
+    async def send(outputs: Sequence[Output]) -> None:
+        sent.extend(outputs)
+
+    runner = BatchRunner("a-stage-of-this-test", handle, send, retry_first=0.05, retry_most=0.1)
+    operator = RedisLink.of(secured.settings())
+    user = rights.user("alerting")
+    await operator.run(lambda pipe: pipe.execute_command("ACL", "SETUSER", user, "-set"))
+    waiting = asyncio.create_task(runner.run([Record("adr.outcomes", 0, number, b"k", b"{}") for number in range(3)]))
+    try:
+        retries = metrics.RETRIES.labels(runner.stage)
+        async with asyncio.timeout(30):
+            while retries._value.get() < 3:
+                await asyncio.sleep(0.05)
+        assert not waiting.done()
+    finally:
+        await operator.run(lambda pipe: pipe.execute_command("ACL", "SETUSER", user, "+set"))
+    async with asyncio.timeout(30):
+        await waiting
+    assert sent == []
+    await link.close()
+    await operator.close()
