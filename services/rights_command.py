@@ -86,12 +86,11 @@ def table() -> None:
 def page() -> str:
     """The page: a line for each worker."""
     from shared.rights import WORKERS, user
-    from shared.topics import TOPICS
 
     lines = []
     for name, rights in WORKERS.items():
         topics = [
-            "all" if kind == TOPICS else ", ".join(f"`{topic.suffix}`" for topic in kind)
+            ", ".join(f"`{topic.suffix}`" for topic in kind)
             for kind in (rights.reads, rights.writes, rights.looks)
         ]
         groups = [", ".join(f"`{one}`" for one in kind) for kind in (rights.groups, rights.asks)]

@@ -30,7 +30,6 @@ from shared.topics import (
     POSITIONS,
     POSTS,
     PUBLISHED,
-    TOPICS,
     Topic,
 )
 
@@ -94,7 +93,8 @@ WORKERS: dict[str, Rights] = {
     ),
     # It sends dead letters back to the topics from which they came.
     "dashboard": Rights(
-        reads=TOPICS,
+        reads=(POSTS, DELETIONS, OUTCOMES, MENTIONS, ALERTS, DEAD_LETTERS, POSITIONS),
+        looks=(CLOSURES, NOTIFIED, CHANNELS, PUBLISHED, DRUG_NAMES, FORGOTTEN),
         writes=(CLOSURES, DEAD_LETTERS, POSTS, OUTCOMES, MENTIONS, DELETIONS, FORGOTTEN),
         asks=(ALL,),
         redis=(*_CONNECT, *_CLUSTER, *_READ),

@@ -10,6 +10,7 @@ from services.notify.configuration import Notifiers, load
 from services.notify.courier import Courier
 from services.notify.ledger import Ledger
 from shared import logs
+from shared import rights
 from shared.broker import TopicReader, require_topics
 from shared.events import ChannelState
 from shared.settings import Settings
@@ -28,6 +29,7 @@ def run(settings: Settings) -> None:
     logs.configure("notify", settings.log_level)
     notifiers = load(settings)
     require_topics(settings, [ALERTS, NOTIFIED, CHANNELS, DEAD_LETTERS])
+    rights.check(settings, "notify")
     stop = told_to_stop()
     with Ledger(settings) as ledger:
         begin(settings, notifiers, ledger)

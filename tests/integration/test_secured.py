@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from kafka import KafkaAdminClient
@@ -27,7 +28,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from deploy.demo import sample
-from deploy.local.processes import Context, Process
+from deploy.local.processes import Context, Process, choose_port
 from deploy.local.stack import Stack
 from deploy.local.workers import environment
 from services.alerting.link import RedisLink
@@ -57,9 +58,11 @@ from tests.integration.secure_redis import SecureRedis
 from tests.integration.secure_triton import SecureTriton
 
 PREFIX = "adr"
-WORKERS = ("pipeline", "alerting")
+WORKERS = ("pipeline", "alerting", "cases", "dashboard")
 TRUTH = sample.load()
 PATIENCE = 180.0
+# What the page of operations says when Redis, Triton and Kafka answer.
+WELL = ("noeviction", "ready: adr_classifier", "What each group of workers has not read yet")
 
 
 def password(worker: str) -> str:
@@ -76,6 +79,7 @@ class Secured:
     redis: SecureRedis
     triton: SecureTriton
     client: Pair
+    port: int
 
     def settings(self, worker: str | None = None, **more: Any) -> Settings:
         """Those of a worker's user, or of the operator."""
@@ -121,6 +125,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     made = Secured(
         folder, authority, SecureKafka(context, authority), SecureRedis(context, authority, users),
         SecureTriton(context, PACKAGE_ROOT / "triton_models", authority, client), client,
+        choose_port(context, "dashboard", None),
     )  # fmt: skip
     servers = (made.kafka, made.redis, made.triton)
     try:
@@ -166,7 +171,8 @@ def replayed(secured: Secured) -> Iterator[list[Path]]:
     lines: list[str] = []
     try:
         for worker in WORKERS:
-            environment = secured.environment(secured.settings(worker))
+            own = {"dashboard_access": "development", "dashboard_port": secured.port, "data_dir": secured.folder / worker}
+            environment = secured.environment(secured.settings(worker, **own))
             command = [sys.executable, "-m", "services.cli", "worker", worker]
             processes[worker] = Process(worker, command, secured.folder / f"{worker}.log", environment)
         replay = [sys.executable, "-m", "services.cli", "ingest", "replay", str(sample.POSTS), "--source-name", sample.SOURCE]
@@ -182,11 +188,22 @@ def replayed(secured: Secured) -> Iterator[list[Path]]:
             return verdict.single_report_found and not verdict.missing
 
         until(found, processes)
+        pages = f"http://127.0.0.1:{secured.port}"
+        until(lambda: len(alerts_of(pages)) == len(latest_alerts(secured.settings()).all()), processes)
+        until(lambda: all(words in httpx.get(f"{pages}/operations").text for words in WELL), processes)
         (secured.folder / "processes.log").write_text("\n".join(dict.fromkeys(lines)))
     finally:
         for process in processes.values():
             process.stop(30)
     yield [*secured.folder.glob("*.log"), *(secured.folder / "logs").glob("*.log")]
+
+
+def alerts_of(pages: str) -> list[Any]:
+    try:
+        answer = httpx.get(f"{pages}/api/v1/alerts", params={"limit": 500})
+        return list(answer.json()["items"]) if answer.status_code == 200 else []
+    except httpx.TransportError:
+        return []
 
 
 def command_lines(processes: Mapping[str, Process]) -> list[str]:
@@ -387,6 +404,11 @@ def test_a_worker_that_is_refused_ends_with_what_to_mend(
 
 def replace_secret(value: str) -> Any:
     return SecretStr(value)
+
+
+def test_every_worker_has_all_rights_that_it_looks_for_as_it_starts(secured: Secured) -> None:
+    for worker in rights.WORKERS:
+        rights.check(secured.settings(worker), worker)
 
 
 def test_rights_are_given_for_every_topic_that_exists() -> None:

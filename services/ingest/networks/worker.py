@@ -14,6 +14,7 @@ from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
 from shared import logs
+from shared import rights
 from shared.broker import require_topics
 from shared.events import now
 from shared.keyring import Keys, LiveKeyring, keyring
@@ -39,6 +40,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     keys = LiveKeyring(settings)
     logs.configure("sources", settings.log_level)
     require_topics(settings, TOPICS)
+    rights.check(settings, "sources")
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()

@@ -17,6 +17,7 @@ from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
 from shared import logs
+from shared import rights
 from shared.broker import require_topics
 from shared.keyring import Keys, LiveKeyring
 from shared.listening import listen
@@ -45,6 +46,7 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
         if not keys:
             raise wrong[0]
     require_topics(settings, TOPICS)
+    rights.check(settings, "push")
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()
