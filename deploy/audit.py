@@ -80,10 +80,14 @@ def main() -> None:
     try:
         report = json.loads(done.stdout)
     except ValueError:
-        raise AdrwatchError(f"pip-audit ended with {done.returncode}: {done.stderr.strip()[-500:]}", fix="try again") from None
+        raise AdrwatchError(
+            f"pip-audit ended with {done.returncode}: {done.stderr.strip()[-500:]}", fix="try again"
+        ) from None
     found = weaknesses(report, accepted)
     looked_at = sum(1 for package in report["dependencies"] if "skip_reason" not in package)
-    print(f"{looked_at} packages were asked about, {len(found)} weaknesses, {len(accepted)} accepted (deploy/audit.toml)")
+    print(
+        f"{looked_at} packages were asked about, {len(found)} weaknesses, {len(accepted)} accepted (deploy/audit.toml)"
+    )
     print("\n".join(found))
     sys.exit(WEAK if found else 0)
 

@@ -1,8 +1,8 @@
 """What adrwatch is made of, as a CycloneDX document: `make sbom`, or `python -m deploy.sbom FILE`.
 
-Python packages are those of the environment that this runs in, as `cyclonedx-py` lists them, and only what adrwatch needs to run. To
-them come what no Python tool knows: the jars of Kafka with the digests by which they are checked, the servers from wheels, libraries
-of others that the dashboard serves, and the models.
+Python packages are those of the environment that this runs in, as `cyclonedx-py` lists them, without what only developers need. To
+them come what no Python tool knows: the jars of Kafka with the digests by which they are checked, the servers from wheels,
+libraries of others that the dashboard serves, and the models.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def _libraries() -> Iterator[Component]:
                 hashes=[_hash(VENDORED / file)],
             )  # fmt: skip
     if unnamed := {path.name for path in VENDORED.iterdir() if path.suffix in (".js", ".css")} - named:
-        raise AdrwatchError(f"{', '.join(sorted(unnamed))}: nobody says whose", fix=f"write it into {VENDORED / 'README.md'}")
+        raise AdrwatchError(
+            f"{', '.join(sorted(unnamed))}: nobody says whose", fix=f"write it into {VENDORED / 'README.md'}"
+        )
 
 
 def _models() -> Iterator[Component]:

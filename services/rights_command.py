@@ -11,16 +11,16 @@ from shared.errors import AdrwatchError
 
 HEAD = """# Rights of the workers
 
-Made by `adrwatch rights table`, from the table in `shared/rights.py` by which a worker looks at its rights as it starts. How they
-are given: [security](runbooks/security.md). Names of topics, groups and keys follow the prefixes of your settings; `*` stands for all that
-begin so. A topic that is *looked at* is asked for its ends only.
+Made by `adrwatch rights table`, from the table in `shared/rights.py` by which a worker looks at its rights as it starts.
+How they are given: [security](runbooks/security.md). Names of topics, groups and keys follow the prefixes of your settings; `*` stands
+for all that begin so. A topic that is *looked at* is asked for its ends only.
 
 | worker | user | reads | writes | looks at | reads in the groups | asks after the groups | Redis |
 |---|---|---|---|---|---|---|---|
 """
 TAIL = """
-Commands that people run (`adrwatch ingest replay`, `topics apply`, `delete`, `dead-letters`, `reconcile` …) run as the operator's user:
-all operations on topics and groups that begin with the prefix, and on Redis the commands of `alerting`.
+Commands that people run (`adrwatch ingest replay`, `topics apply`, `delete`, `dead-letters`, `reconcile` …) run as the
+operator's user: all operations on topics and groups that begin with the prefix, and on Redis the commands of `alerting`.
 """
 
 group = typer.Typer(help="What each worker may do at Kafka and Redis (docs/rights.md).", no_args_is_help=True)
@@ -42,7 +42,9 @@ def kafka(worker: Worker = None) -> None:
     from shared.settings import load
 
     prefix = load().topic_prefix
-    typer.echo("#!/bin/sh\n# Usage: rights.sh --bootstrap-server HOST:PORT --command-config operator.properties\nset -eu")
+    typer.echo(
+        "#!/bin/sh\n# Usage: rights.sh --bootstrap-server HOST:PORT --command-config operator.properties\nset -eu"
+    )
     for name in _chosen(worker):
         for line in kafka_commands(name, prefix):
             typer.echo(line)
@@ -90,8 +92,7 @@ def page() -> str:
     lines = []
     for name, rights in WORKERS.items():
         topics = [
-            ", ".join(f"`{topic.suffix}`" for topic in kind)
-            for kind in (rights.reads, rights.writes, rights.looks)
+            ", ".join(f"`{topic.suffix}`" for topic in kind) for kind in (rights.reads, rights.writes, rights.looks)
         ]
         groups = [", ".join(f"`{one}`" for one in kind) for kind in (rights.groups, rights.asks)]
         cells = (f"`{name}`", f"`{user(name)}`", *topics, *groups, " ".join(f"`{one}`" for one in rights.redis))

@@ -66,7 +66,9 @@ def refusal(settings: Settings, unproven: bool) -> AccessRefused | None:
     if _encrypted(settings):
         for address in settings.require("kafka_bootstrap").split(","):
             if complaint := Tls.of(settings, "KAFKA").complaint(address):
-                return AccessRefused(f"{at}: {complaint}", fix="docs/runbooks/security.md says how certificates are made")
+                return AccessRefused(
+                    f"{at}: {complaint}", fix="docs/runbooks/security.md says how certificates are made"
+                )
     return None
 
 

@@ -41,5 +41,5 @@ def passes(error: BaseException) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """What a log says of an error that is not raised on: the words of ours, and of others the kind, for theirs may hold anything."""
+    """What a log says of an error that ends there: the words of ours, and of others the kind, for theirs may hold anything."""
     return str(error) if isinstance(error, AdrwatchError) else type(error).__name__

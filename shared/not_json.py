@@ -1,4 +1,4 @@
-"""What msgspec raises for bytes that are not the JSON that was asked for: each is an answer of whoever sent them, no fault of ours."""
+"""What msgspec raises for bytes that are not the JSON that was asked for: a fault of whoever sent them, and none of ours."""
 
 from __future__ import annotations
 

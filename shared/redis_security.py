@@ -36,7 +36,9 @@ AWAY = (
     exceptions.MasterDownError,
     *REFUSED,
 )
-_RIGHT = re.compile(r"no permissions to (?:run the '([\w|-]+)' command|access (?:one of the |a )?(keys?|channels?))", re.I)
+_RIGHT = re.compile(
+    r"no permissions to (?:run the '([\w|-]+)' command|access (?:one of the |a )?(keys?|channels?))", re.I
+)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -72,5 +74,10 @@ def away(url: str, error: Exception) -> DependencyAway:
             fix="mend ADRWATCH_REDIS_USERNAME, ADRWATCH_REDIS_PASSWORD or ADRWATCH_REDIS_URL",
         )
     if (broken := found_in(error)) is not None:
-        return AccessRefused(f"{at}: {Tls('REDIS').reason(broken)}", fix="docs/runbooks/security.md says how certificates are made")
-    return DependencyAway(f"Redis does not answer at {plain_address(url)}: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL")
+        return AccessRefused(
+            f"{at}: {Tls('REDIS').reason(broken)}", fix="docs/runbooks/security.md says how certificates are made"
+        )
+    return DependencyAway(
+        f"Redis does not answer at {plain_address(url)}: {type(error).__name__}",
+        fix="start it, or mend ADRWATCH_REDIS_URL",
+    )

@@ -1,4 +1,4 @@
-"""What each worker may do at Kafka and at Redis, and no more: by this the rights are given, and a worker looks at them as it starts.
+"""What each worker may do at Kafka and at Redis, and no more. By this rights are given, and a worker looks at them as it starts.
 
 `adrwatch rights` prints the table, and the commands that give them.
 """
@@ -108,7 +108,7 @@ def user(worker: str) -> str:
 
 
 def check(settings: Settings, worker: str) -> None:
-    """Raise AccessRefused where the user of the settings has not the rights at Kafka that a worker needs; DependencyAway without a broker.
+    """Raise AccessRefused where the user of the settings lacks a right at Kafka that a worker needs; DependencyAway without a broker.
 
     A broker without users gives them to all.
     """

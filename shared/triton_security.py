@@ -39,7 +39,9 @@ class TritonAddress:
     def away(self, why: str) -> DependencyAway:
         """The error where no answer comes, for this reason. Looks at an encrypted line first: blocks for some seconds."""
         if self.tls is not None and (complaint := self.tls.complaint(self.url)):
-            return AccessRefused(f"Triton at {self.url}: {complaint}", fix="docs/runbooks/security.md says how certificates are made")
+            return AccessRefused(
+                f"Triton at {self.url}: {complaint}", fix="docs/runbooks/security.md says how certificates are made"
+            )
         return DependencyAway(
             f"Triton at {self.url} {why}", fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL"
         )

@@ -31,7 +31,11 @@ class RedisLink:
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self._url = url
-        self._options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, **(options or {})}
+        self._options: dict[str, Any] = {
+            "socket_timeout": TIMEOUT,
+            "socket_connect_timeout": TIMEOUT,
+            **(options or {}),
+        }
         self._client: Redis | RedisCluster | None = None
         self._connecting = asyncio.Lock()
 

@@ -9,8 +9,7 @@ from services.notify.channels import open_channel
 from services.notify.configuration import Notifiers, load
 from services.notify.courier import Courier
 from services.notify.ledger import Ledger
-from shared import logs
-from shared import rights
+from shared import logs, rights
 from shared.broker import TopicReader, require_topics
 from shared.events import ChannelState
 from shared.settings import Settings

@@ -60,7 +60,9 @@ class LiveDrugs:
             sleep=tenacity.sleep_using_event(self._stop),
             stop=tenacity.stop_when_event_set(self._stop),
             before_sleep=lambda state: log.warning(
-                "waiting for the drug list", attempt=state.attempt_number, error=str(state.outcome and state.outcome.exception())
+                "waiting for the drug list",
+                attempt=state.attempt_number,
+                error=str(state.outcome and state.outcome.exception()),
             ),
             reraise=True,
         )

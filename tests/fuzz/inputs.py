@@ -20,7 +20,8 @@ _LONG = 100_000
 HEAVY = tuple(
     (part * (_LONG // len(part)))[:_LONG]
     for part in (
-        "a", "a-", "a.", "@a.", "@", "a@", "1 ", "1/1", "00", "+1 ", ".bsky.social a-", "https://", "&", "&#", "&#9", "<", "</b>", "<!--",
+        "a", "a-", "a.", "@a.", "@", "a@", "1 ", "1/1", "00", "+1 ", ".bsky.social a-", "https://", "&", "&#", "&#9", "<", "</b>",
+        "<!--",
         "<blockquote><a></b>", "<![", "u/", "http", "call 1-", '"', '","', "\\u", "did:a:", "2026-", "\ud7ff", "é",
     )
 )  # fmt: skip
@@ -55,7 +56,9 @@ def retyped(draw: st.DrawFn, sample: bytes) -> bytes:
         places = list(_places(document))
         if places:
             within, key = draw(st.sampled_from(places))
-            within[key] = draw(_leaves | st.lists(_leaves, max_size=3) | st.dictionaries(st.text(max_size=5), _leaves, max_size=3))
+            within[key] = draw(
+                _leaves | st.lists(_leaves, max_size=3) | st.dictionaries(st.text(max_size=5), _leaves, max_size=3)
+            )
     return json.dumps(document).encode()
 
 

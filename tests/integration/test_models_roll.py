@@ -191,7 +191,8 @@ def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by
         roll.activate(live.repository, CONTRARY, [TritonAddress(live.triton)], 0, print)
     assert read_active(live.repository) == Active(NEW, (1,))
     ledger.wait_for(
-        lambda: reachable(TritonAddress(live.triton)) == {model: {NEW} for model in MODELS}, "the refused versions to be let go of"
+        lambda: reachable(TritonAddress(live.triton)) == {model: {NEW} for model in MODELS},
+        "the refused versions to be let go of",
     )
     live.await_outcomes(live.outcomes() + 100)
 

@@ -1,4 +1,4 @@
-"""The whole product over encrypted lines, each worker as a user with the rights of `adrwatch rights` and no more; and who is refused.
+"""The whole product over encrypted lines, each worker as a user with the rights of `adrwatch rights` alone; and who is refused.
 
 One Kafka, one Redis and one Triton serve all tests of this file.
 """
@@ -165,17 +165,30 @@ def until(holds: Callable[[], object], processes: Mapping[str, Process]) -> None
 
 
 @pytest.fixture(scope="module")
-def replayed(secured: Secured) -> Iterator[list[Path]]:
+def replayed(secured: Secured) -> list[Path]:
     """The sample went through pipeline and alerting; gives the logs. Every process was looked at for secrets meanwhile."""
     processes: dict[str, Process] = {}
     lines: list[str] = []
     try:
         for worker in WORKERS:
-            own = {"dashboard_access": "development", "dashboard_port": secured.port, "data_dir": secured.folder / worker}
+            own = {
+                "dashboard_access": "development",
+                "dashboard_port": secured.port,
+                "data_dir": secured.folder / worker,
+            }
             environment = secured.environment(secured.settings(worker, **own))
             command = [sys.executable, "-m", "services.cli", "worker", worker]
             processes[worker] = Process(worker, command, secured.folder / f"{worker}.log", environment)
-        replay = [sys.executable, "-m", "services.cli", "ingest", "replay", str(sample.POSTS), "--source-name", sample.SOURCE]
+        replay = [
+            sys.executable,
+            "-m",
+            "services.cli",
+            "ingest",
+            "replay",
+            str(sample.POSTS),
+            "--source-name",
+            sample.SOURCE,
+        ]
         done = subprocess.run(
             replay, env=secured.environment(secured.settings()), capture_output=True, text=True, timeout=PATIENCE
         )
@@ -195,7 +208,7 @@ def replayed(secured: Secured) -> Iterator[list[Path]]:
     finally:
         for process in processes.values():
             process.stop(30)
-    yield [*secured.folder.glob("*.log"), *(secured.folder / "logs").glob("*.log")]
+    return [*secured.folder.glob("*.log"), *(secured.folder / "logs").glob("*.log")]
 
 
 def alerts_of(pages: str) -> list[Any]:
@@ -251,7 +264,7 @@ def test_every_client_goes_by_the_same_settings(secured: Secured, replayed: list
     assert not of_triton(settings).trouble
     records = Records(settings, MENTIONS.name(PREFIX))
     try:
-            with TopicReader(settings, MENTIONS) as reader:
+        with TopicReader(settings, MENTIONS) as reader:
             partition = max(reader.ends(), key=reader.ends().__getitem__)
         place = Place(partition, 0)
         assert records.at([place], time.monotonic() + 20)[place].value
@@ -278,7 +291,14 @@ def test_no_secret_is_in_a_log_a_command_line_or_an_answer_of_a_command(secured:
         secure_kafka.PASSWORD, secure_redis.PASSWORD, "a secret of the authors", *map(password, rights.WORKERS),
         secured.client.key.read_text().splitlines()[1],
     }  # fmt: skip
-    assert {path.name for path in replayed} >= {"pipeline.log", "alerting.log", "replay.log", "processes.log", "kafka.log", "triton.log"}
+    assert {path.name for path in replayed} >= {
+        "pipeline.log",
+        "alerting.log",
+        "replay.log",
+        "processes.log",
+        "kafka.log",
+        "triton.log",
+    }
     told = {path.name: path.read_text(errors="replace") for path in replayed} | {"settings": settings}
     # Redis's own operator stands in its file of users, which is no log.
     assert [(name, secret) for name, text in told.items() for secret in secrets if secret in text] == []
@@ -308,9 +328,19 @@ def ask_triton(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("wrong", "ask", "said", "fix"),
     [
-        ({"kafka_password": "hush hush"}, ask_kafka, "does not know the user adrwatch-alerting", "ADRWATCH_KAFKA_PASSWORD"),
+        (
+            {"kafka_password": "hush hush"},
+            ask_kafka,
+            "does not know the user adrwatch-alerting",
+            "ADRWATCH_KAFKA_PASSWORD",
+        ),
         ({"redis_password": "hush hush"}, ask_redis, "does not know this user", "ADRWATCH_REDIS_PASSWORD"),
-        ({"redis_username": "default", "redis_password": "hush hush"}, ask_redis, "does not know this user", "ADRWATCH_REDIS_USERNAME"),
+        (
+            {"redis_username": "default", "redis_password": "hush hush"},
+            ask_redis,
+            "does not know this user",
+            "ADRWATCH_REDIS_USERNAME",
+        ),
     ],
 )
 def test_a_wrong_password_is_said_with_the_setting_and_is_not_repeated(
@@ -360,7 +390,7 @@ def ask_until_it_listens(settings: Settings) -> None:
 
 def test_a_triton_that_wants_a_certificate_gets_none_from_who_has_none(secured: Secured) -> None:
     settings = secured.settings().model_copy(update={"triton_cert_file": None, "triton_key_file": None})
-    with pytest.raises(AccessRefused, match="does not accept ours .*ADRWATCH_TRITON_CERT_FILE"):
+    with pytest.raises(AccessRefused, match=r"does not accept ours .*ADRWATCH_TRITON_CERT_FILE"):
         ask_triton(settings)
 
 
@@ -382,7 +412,10 @@ def test_a_broker_knows_a_client_by_its_certificate(secured: Secured, quick: Non
 @pytest.mark.parametrize(
     ("worker", "wrong", "said"),
     [
-        ("alerting", {"kafka_username": "adrwatch-notify", "kafka_password": password("notify")}, "give it the rights that `adrwatch rights kafka alerting`"),
+        (
+            "alerting", {"kafka_username": "adrwatch-notify", "kafka_password": password("notify")},
+            "give it the rights that `adrwatch rights kafka alerting`",
+        ),
         ("alerting", {"redis_username": "adrwatch-dashboard", "redis_password": password("dashboard")}, "adrwatch rights redis"),
         ("pipeline", {"triton_ca_file": None}, "ADRWATCH_TRITON_CA_FILE"),
     ],
@@ -436,7 +469,7 @@ async def test_a_right_that_is_taken_away_makes_a_worker_wait_and_costs_no_recor
     try:
         retries = metrics.RETRIES.labels(runner.stage)
         async with asyncio.timeout(30):
-            while retries._value.get() < 3:
+            while retries._value.get() < 3:  # noqa: ASYNC110 - a counter tells nobody
                 await asyncio.sleep(0.05)
         assert not waiting.done()
     finally:

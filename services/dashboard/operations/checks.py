@@ -42,7 +42,9 @@ def of_redis(settings: Settings) -> Found:
     """Memory of every node, and what Redis does when it is full: it must keep what it has."""
     url, options = settings.require("redis_url"), client_options(settings)
     try:
-        with closing(redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, **options)) as single:
+        with closing(
+            redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, **options)
+        ) as single:
             if not single.info("cluster").get("cluster_enabled"):
                 return judged([single.info("memory")])
         with closing(RedisCluster.from_url(url, socket_timeout=_TIMEOUT, **options)) as cluster:

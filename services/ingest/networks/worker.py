@@ -13,8 +13,7 @@ from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
-from shared import logs
-from shared import rights
+from shared import logs, rights
 from shared.broker import require_topics
 from shared.events import now
 from shared.keyring import Keys, LiveKeyring, keyring

@@ -16,8 +16,7 @@ from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
-from shared import logs
-from shared import rights
+from shared import logs, rights
 from shared.broker import require_topics
 from shared.keyring import Keys, LiveKeyring
 from shared.listening import listen

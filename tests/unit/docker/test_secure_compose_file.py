@@ -99,7 +99,9 @@ def test_redis_has_no_open_port_and_what_it_had_before() -> None:
 
 
 def test_what_is_bound_from_outside_cannot_be_written_and_git_leaves_it_out() -> None:
-    bound = [one for service in over()["services"].values() for one in service.get("volumes", []) if isinstance(one, dict)]
+    bound = [
+        one for service in over()["services"].values() for one in service.get("volumes", []) if isinstance(one, dict)
+    ]
     assert bound
     assert all(one["read_only"] and one["bind"] == {"create_host_path": False} for one in bound)
     assert "security/" in (ROOT / "deploy" / "docker" / ".gitignore").read_text().splitlines()

@@ -58,7 +58,11 @@ def test_addresses_of_a_killed_launcher_are_forgotten(settings: Settings) -> Non
 @pytest.mark.parametrize(
     ("server", "secure", "variable"),
     [
-        ("kafka", {"kafka_security": "SASL_SSL", "kafka_username": "desk", "kafka_password": "open sesame"}, "KAFKA_BOOTSTRAP"),
+        (
+            "kafka",
+            {"kafka_security": "SASL_SSL", "kafka_username": "desk", "kafka_password": "open sesame"},
+            "KAFKA_BOOTSTRAP",
+        ),
         ("redis", {"redis_username": "desk"}, "REDIS_URL"),
         ("triton", {"triton_security": "SSL"}, "TRITON_URL"),
     ],

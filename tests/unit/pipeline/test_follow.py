@@ -78,7 +78,9 @@ def following(loaded: Tools, repository: Path, server: Server, monkeypatch: pyte
     def make(tools: Tools, infer: Infer) -> Handler:
         return Handler(tools, server)
 
-    return FollowingHandler(loaded.with_version(repository, 1), repository, TritonAddress("127.0.0.1:1"), make, lambda: loaded.lexicon)
+    return FollowingHandler(
+        loaded.with_version(repository, 1), repository, TritonAddress("127.0.0.1:1"), make, lambda: loaded.lexicon
+    )
 
 
 async def versions(handler: FollowingHandler) -> set[str]:

@@ -17,14 +17,36 @@ from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import metrics
 from shared.errors import AdrwatchError, BadMessage
-from shared.events import DeadLetter, Deletion, Forgotten, Mention, Outcome, Post, Span, Terms, decode, derived_id, encode, now
+from shared.events import (
+    DeadLetter,
+    Deletion,
+    Forgotten,
+    Mention,
+    Outcome,
+    Post,
+    Span,
+    Terms,
+    decode,
+    derived_id,
+    encode,
+    now,
+)
 from shared.models.session import OnnxModel
 from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
 from shared.stream.batches import BatchRunner
 from shared.text.clean import fingerprint
-from shared.topics import DEAD_LETTERS, DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
+from shared.topics import (
+    DEAD_LETTERS,
+    DELETION_HEADER,
+    FORGOTTEN,
+    MENTIONS,
+    OUTCOMES,
+    POSTS,
+    VERSION_HEADER,
+    partition_of,
+)
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -295,7 +317,9 @@ async def test_a_post_that_is_nested_too_deeply_is_a_dead_letter_and_the_batch_g
     async def send(outputs: Sequence[Output]) -> None:
         letters.extend(outputs)
 
-    runner = BatchRunner("pipeline", handler.handle, send, retry_first=0.01, retry_most=0.01, on_poison=handler.on_poison)
+    runner = BatchRunner(
+        "pipeline", handler.handle, send, retry_first=0.01, retry_most=0.01, on_poison=handler.on_poison
+    )
     await runner.run([record(deep), record(post("right", "the bus was late"), 1)])
     assert [decode(one.value, Outcome).post_id for one in of(letters, OUTCOMES)] == ["test:right"]
     assert [decode(one.value, DeadLetter).reason for one in of(letters, DEAD_LETTERS)] == ["not-json"]

@@ -33,7 +33,9 @@ def test_a_weakness_is_named_with_its_mend_unless_it_is_accepted_by_any_of_its_n
     assert audit.weaknesses(REPORT, []) == [
         "weak 2.0: PYSEC-2026-7, mended in 2.1", "weak 2.0: PYSEC-2026-8, mended in no release",
     ]  # fmt: skip
-    assert audit.weaknesses(REPORT, audit.exceptions(ACCEPTED, TODAY)) == ["weak 2.0: PYSEC-2026-8, mended in no release"]
+    assert audit.weaknesses(REPORT, audit.exceptions(ACCEPTED, TODAY)) == [
+        "weak 2.0: PYSEC-2026-8, mended in no release"
+    ]
 
 
 @pytest.mark.parametrize("text", [ACCEPTED.replace("no such call", " "), ACCEPTED.replace("2027-01-31", "2026-11-28")])
@@ -57,7 +59,10 @@ def test_the_exceptions_of_this_project_are_right() -> None:
     ],
 )
 def test_where_nobody_tells_of_weaknesses_it_is_said_and_is_no_pass(
-    answer: httpx.Response | Exception, said: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    answer: httpx.Response | Exception,
+    said: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def get(*_: object, **__: object) -> httpx.Response:
         if isinstance(answer, Exception):

@@ -48,7 +48,16 @@ def test_every_package_that_adrwatch_needs_is_in_it_and_no_tool_of_its_developer
     names = {one["name"].lower().replace("_", "-") for one in components().values()}
 
     def wanted(requirement: str) -> str:
-        return requirement.split(";")[0].split("[")[0].split(">")[0].split("=")[0].split("<")[0].strip().lower().replace("_", "-")
+        return (
+            requirement.split(";")[0]
+            .split("[")[0]
+            .split(">")[0]
+            .split("=")[0]
+            .split("<")[0]
+            .strip()
+            .lower()
+            .replace("_", "-")
+        )
 
     assert {wanted(one) for one in declared["dependencies"]} <= names
     assert not {"pytest", "mypy", "hypothesis", "cyclonedx-bom"} & names

@@ -26,7 +26,9 @@ def authority(tmp_path: Path) -> Authority:
 def test_a_key_that_others_can_read_or_that_is_of_another_certificate_is_named(authority: Authority) -> None:
     one, other = authority.client("one"), authority.client("other")
     settings = load(redis_ca_file=authority.file, redis_cert_file=one.cert, redis_key_file=other.key)
-    with pytest.raises(AdrwatchError, match=r"ADRWATCH_REDIS_CERT_FILE .* and ADRWATCH_REDIS_KEY_FILE .* cannot be used"):
+    with pytest.raises(
+        AdrwatchError, match=r"ADRWATCH_REDIS_CERT_FILE .* and ADRWATCH_REDIS_KEY_FILE .* cannot be used"
+    ):
         Tls.of(settings, "REDIS")
     one.key.chmod(0o644)
     with pytest.raises(AdrwatchError, match=r"ADRWATCH_REDIS_KEY_FILE .* is open to other users"):
@@ -92,7 +94,9 @@ def test_a_foreign_or_old_certificate_and_one_that_is_asked_for_are_said(authori
         assert "no encrypted line" in str(Tls("KAFKA", authority.file).complaint(address))
 
 
-def test_a_triton_that_is_away_is_waited_for_and_one_that_is_not_believed_is_not(authority: Authority, tmp_path: Path) -> None:
+def test_a_triton_that_is_away_is_waited_for_and_one_that_is_not_believed_is_not(
+    authority: Authority, tmp_path: Path
+) -> None:
     found = TritonAddress("127.0.0.1:1", Tls("TRITON", authority.file)).away("does not answer")
     assert type(found) is DependencyAway
     with listening(context_of(authority)) as address:
