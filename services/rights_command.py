@@ -11,9 +11,9 @@ from shared.errors import AdrwatchError
 
 HEAD = """# Rights of the workers
 
-Made by `adrwatch rights table`, from the table in `shared/rights.py` by which a worker looks at its rights as it starts.
-How they are given: [security](runbooks/security.md). Names of topics, groups and keys follow the prefixes of your settings; `*` stands
-for all that begin so. A topic that is *looked at* is asked for its ends only.
+Made by `adrwatch rights table`, from the table in `shared/rights.py` by which a worker looks at its rights as it
+starts. How they are given: [security](runbooks/security.md). Names of topics, groups and keys follow the prefixes of your
+settings; `*` stands for all that begin so. A topic that is *looked at* is asked for its ends only.
 
 | worker | user | reads | writes | looks at | reads in the groups | asks after the groups | Redis |
 |---|---|---|---|---|---|---|---|

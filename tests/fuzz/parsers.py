@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import json
@@ -82,6 +83,22 @@ def _answered(made: Any, body: bytes, status: int = 200) -> Any:
     return made
 
 
+# Making one takes a tenth of a second, for it reads the authorities of the system.
+@functools.cache
+def _asked_of_bluesky() -> Shown:
+    return Shown("https://api.example.org", "https://plc.example.org", private=True)
+
+
+@functools.cache
+def _asked_of_jetstream() -> Archive:
+    return Archive("wss://jetstream.example.org", ["app.bsky.feed.post"])
+
+
+@functools.cache
+def _asked_of_discourse() -> Forum:
+    return Forum(Discourse(forum="https://forum.example.org", pause_seconds=0), "a key")
+
+
 def _words(data: bytes) -> str:
     return data.decode(errors="replace")
 
@@ -111,21 +128,20 @@ def _block(data: bytes) -> None:
 
 
 def _shown(data: bytes) -> None:
-    for status in (200, 404, 500):
-        asked = Shown("https://api.example.org", "https://plc.example.org", private=True)
-        _answered(asked, data, status).many([f"{_DID}/app.bsky.feed.post/3k"])
+    asked = _asked_of_bluesky()
+    with contextlib.suppress(SourceBroken):
+        _answered(asked, data, 404).many([f"{_DID}/app.bsky.feed.post/3k"])
+    _answered(asked, data).many([f"{_DID}/app.bsky.feed.post/3k"])
 
 
 def _one_shown(data: bytes) -> None:
-    asked = Shown("https://api.example.org", "https://plc.example.org", private=True)
-    _answered(asked, data).one(f"{_DID}/app.bsky.feed.post/3k")
+    _answered(_asked_of_bluesky(), data).one(f"{_DID}/app.bsky.feed.post/3k")
 
 
 def _archive(data: bytes) -> None:
-    archive = _answered(Archive("wss://jetstream.example.org", ["app.bsky.feed.post"]), data)
+    archive = _answered(_asked_of_jetstream(), data)
     for _, _segment in zip(range(20), archive._segments(), strict=False):
         pass
-    list(archive._read(data))
 
 
 def _x(data: bytes) -> None:
@@ -174,11 +190,12 @@ def _reddit(data: bytes) -> None:
 
 
 def _forum(data: bytes) -> None:
-    for status in (200, 429):
-        forum = _answered(Forum(Discourse(forum="https://forum.example.org", pause_seconds=0), "a key"), data, status)
-        for one in forum.latest():
-            words_of(one.cooked)
-            _ = one.gone, one.written(NOW), one.edited_since(NOW, NOW)
+    forum = _asked_of_discourse()
+    with contextlib.suppress(SourceBroken):
+        _answered(forum, data, 429).latest()
+    for one in _answered(forum, data).latest():
+        words_of(one.cooked)
+        _ = one.gone, one.written(NOW), one.edited_since(NOW, NOW)
 
 
 def _push(data: bytes) -> None:
@@ -249,7 +266,7 @@ _SECOND = {
     },
 }  # fmt: skip
 _THING = {
-    "kind": "t1", "data": {"name": "t1_abc", "created_utc": 1772443800.0, "author": "anna", "body": "dizzy", "body_html": "<p>a</p>"},
+    "kind": "t1", "data": {"name": "t1_abc", "created_utc": 1772443800.0, "author": "anna", "body": "a", "body_html": "<p>a</p>"},
 }  # fmt: skip
 _FORUM = {
     "latest_posts": [

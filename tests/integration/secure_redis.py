@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-
-from tests.integration.redis_with_tls import redis_with_tls
 
 from deploy.local.processes import Context, Process
 from deploy.local.redis import RedisServer
 from tests.integration.certificates import Authority
+from tests.integration.redis_with_tls import redis_with_tls
 
 OPERATOR, PASSWORD = "operator", "another password of the operator"
 
@@ -35,7 +35,8 @@ class SecureRedis(RedisServer):
 
     def launch(self) -> Process:
         """With its file of users."""
-        (self.folder / "users.acl").write_text(f"user {OPERATOR} on >{PASSWORD} ~* &* +@all\n{self._users}")
+        secret = hashlib.sha256(PASSWORD.encode()).hexdigest()
+        (self.folder / "users.acl").write_text(f"user {OPERATOR} on #{secret} ~* &* +@all\n{self._users}")
         return super().launch()
 
     def options(self) -> dict[str, str]:
