@@ -20,8 +20,9 @@ _LONG = 100_000
 HEAVY = tuple(
     (part * (_LONG // len(part)))[:_LONG]
     for part in (
-        "a", "a-", "a.", "@a.", "@", "a@", "1 ", "1/1", "00", "+1 ", ".bsky.social a-", "https://", "&", "&#", "&#9", "<", "</b>",
-        "<!--",
+        "a", "a-", "a.", "@a.", "@", "a@", "1 ", "1/1", "00", "+1 ", ".bsky.social a-", "https://", "&", "&#", "&#9", "<",
+        "</b>", "<a ", "<a b='", "<a b=c>",
+        "<?", "<!a", "<script>", "<!--",
         "<blockquote><a></b>", "<![", "u/", "http", "call 1-", '"', '","', "\\u", "did:a:", "2026-", "\ud7ff", "é",
     )
 )  # fmt: skip
@@ -71,7 +72,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def swollen(sample: bytes, heavy: str) -> Iterator[bytes]:
-    """The heavy text by itself, and the sample with it in the place of each of its texts."""
+    """The heavy text by itself, and the sample with it in the place of all its texts."""
     yield heavy.encode()
     try:
         document = json.loads(sample)
@@ -79,9 +80,8 @@ def swollen(sample: bytes, heavy: str) -> Iterator[bytes]:
         return
     for within, key in _places(document):
         if isinstance(within[key], str):
-            within[key], before = heavy, within[key]
-            yield json.dumps(document).encode()
-            within[key] = before
+            within[key] = heavy
+    yield json.dumps(document).encode()
 
 
 def anything(samples: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
