@@ -15,7 +15,7 @@ NASTY = (
     b"0001-01-01T00:00:00+23:59", b"\xd8\x1c", b"\xc1\x80",
 )  # fmt: skip
 DEEP = (b"[" * 100_000, b'{"a":' * 100_000, b"\x81" * 100_000, b"<a>" * 60_000)
-_LONG = 100_000
+_LONG = 50_000
 # What makes an expression search, or a list grow, with the square of its length.
 HEAVY = tuple(
     (part * (_LONG // len(part)))[:_LONG]

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
+import itertools
 import lzma
 import signal
 import tracemalloc
@@ -26,6 +28,8 @@ from tests.fuzz.parsers import PARSERS, Parser
 # So long nothing takes that grows with the length of its input; what grows with its square takes hours.
 _SECONDS = 60
 _MIB = 1 << 20
+# What one step of unfolding brings shows in the first of them.
+_LINES = 50_000
 
 
 def parse(parser: Parser, data: bytes) -> None:
@@ -85,7 +89,7 @@ def test_what_is_made_to_hold_a_parser_up_does_not(name: str) -> None:
                     parse(parser, data)
 
 
-PACKERS = {"gzip": gzip.compress, "xz": lzma.compress, "zstd": zstandard.ZstdCompressor(level=19).compress}
+PACKERS = {"gzip": gzip.compress, "xz": functools.partial(lzma.compress, preset=0), "zstd": zstandard.compress}
 
 
 @pytest.mark.parametrize("line", [b"a" * _MIB, b"ab\n" * (_MIB // 3), b"\n" * _MIB])
@@ -94,19 +98,19 @@ def test_an_archive_that_unfolds_to_a_thousand_times_its_size_is_read_in_little_
     packer: str, line: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "posts.jsonl"
-    path.write_bytes(PACKERS[packer](line * 256))
+    path.write_bytes(PACKERS[packer](line * 64))
     tracemalloc.start()
     try:
-        size = sum(1 for one in LineFile(str(path)).lines())
+        size = sum(1 for _ in itertools.islice(LineFile(str(path)).lines(), _LINES))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert size
-    assert peak < 64 * _MIB, f"{peak / _MIB:.0f} MiB of an archive of {path.stat().st_size} bytes"
+    assert peak < 48 * _MIB, f"{peak / _MIB:.0f} MiB of an archive of {path.stat().st_size} bytes"
 
 
 def test_an_answer_that_unfolds_to_gigabytes_is_left_in_the_middle() -> None:
-    bomb = gzip.compress(b"a" * (512 * _MIB))
+    bomb = gzip.compress(b"a" * (128 * _MIB))
     tracemalloc.start()
     try:
         taken = 0
