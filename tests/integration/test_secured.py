@@ -60,7 +60,7 @@ from tests.integration.secure_triton import SecureTriton
 PREFIX = "adr"
 WORKERS = ("pipeline", "alerting", "cases", "dashboard")
 TRUTH = sample.load()
-PATIENCE = 180.0
+PATIENCE = 420.0
 # What the page of operations says when Redis, Triton and Kafka answer.
 WELL = ("noeviction", "ready: adr_classifier", "What each group of workers has not read yet")
 
@@ -160,7 +160,7 @@ def until(holds: Callable[[], object], processes: Mapping[str, Process]) -> None
     while not holds():
         for process in processes.values():
             assert process.poll() is None, process.output()
-        assert time.monotonic() < deadline, {name: one.output()[-3000:] for name, one in processes.items()}
+        assert time.monotonic() < deadline, {name: one.output()[-800:] for name, one in processes.items()}
         time.sleep(0.2)
 
 
