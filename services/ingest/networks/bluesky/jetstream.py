@@ -25,7 +25,7 @@ _MENTION = "app.bsky.richtext.facet#mention"
 _DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
 # Handles are names of hosts: `@jane-doe.example.org`; without the sign only those of the largest host are told from addresses.
 _HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HANDLE = re.compile(rf"(?<![\w.@-])@{_HOST}|\b[a-z0-9-]{1, 63}\.bsky\.social\b", re.IGNORECASE)
+_HANDLE = re.compile(rf"(?<![\w.@-])@{_HOST}|\b[a-z0-9-]{{1,63}}\.bsky\.social\b", re.IGNORECASE)
 
 
 class Commit(msgspec.Struct, frozen=True):
