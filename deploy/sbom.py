@@ -1,6 +1,6 @@
 """What adrwatch is made of, as a CycloneDX document: `make sbom`, or `python -m deploy.sbom FILE`.
 
-Python packages are those of the environment that this runs in, as `cyclonedx-py` lists them, without what only developers need. To
+Python packages are those of the environment that this runs in, without what only developers need. To
 them come what no Python tool knows: the jars of Kafka with the digests by which they are checked, the servers from wheels,
 libraries of others that the dashboard serves, and the models.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 from cyclonedx.model import HashAlgorithm, HashType
@@ -21,6 +22,8 @@ from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from deploy.local import kafka_jars, redis, triton
 from deploy.local.cache import sha256
@@ -47,24 +50,43 @@ def document() -> str:
 
 
 def _python_packages() -> Bom:
-    """Those that the environment has, without what only developers need."""
-    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-format", "JSON", "--spec-version", "1.6",
-               "--pyproject", str(PACKAGE_ROOT / "pyproject.toml"), "--mc-type", "application"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise AdrwatchError(f"cyclonedx-py ended with {done.returncode}: {done.stderr.strip()}", fix="make sbom")
-    bom: Bom = Bom.from_json(json.loads(done.stdout))  # type: ignore[attr-defined]
-    needs = {one.ref: {inner.ref for inner in one.dependencies} for one in bom.dependencies}
-    root = bom.metadata.component
-    wanted, looked_at = set(), [root.bom_ref] if root is not None else []
-    while looked_at:
-        ref = looked_at.pop()
-        if ref not in wanted:
-            wanted.add(ref)
-            looked_at += needs.get(ref, ())
-    bom.components = [one for one in bom.components if one.bom_ref in wanted]
-    bom.dependencies = [one for one in bom.dependencies if one.ref in wanted]
+    """What adrwatch needs to run, and what that needs in turn, as installed. Raises AdrwatchError for what is not installed."""
+    with (PACKAGE_ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    root = Component(
+        name=project["name"], version=project["version"], type=ComponentType.APPLICATION, bom_ref=project["name"]
+    )
+    bom = Bom()
+    bom.metadata.component = root
+    found: dict[str, Component] = {}
+    _add(bom, root, [Requirement(one) for one in project["dependencies"]], frozenset(), found)
     return bom
+
+
+def _add(
+    bom: Bom, whose: Component, wanted: Iterable[Requirement], extras: frozenset[str], found: dict[str, Component]
+) -> None:
+    """The packages that one needs in this environment, with these extras of it, and in turn what they need."""
+    needed = []
+    for requirement in wanted:
+        if requirement.marker and not any(requirement.marker.evaluate({"extra": one}) for one in (*extras, "")):
+            continue
+        name = canonicalize_name(requirement.name)
+        key = f"{name}[{','.join(sorted(requirement.extras))}]"
+        if key not in found:
+            try:
+                package = metadata.distribution(name)
+            except metadata.PackageNotFoundError:
+                raise AdrwatchError(f"{name} is not installed here", fix="make sbom") from None
+            purl = PackageURL("pypi", None, name, package.version)
+            found[key] = next((one for one in bom.components if one.bom_ref.value == str(purl)), None) or Component(
+                name=name, version=package.version, type=ComponentType.LIBRARY, purl=purl, bom_ref=str(purl)
+            )
+            bom.components.add(found[key])
+            own = [Requirement(one) for one in package.requires or ()]
+            _add(bom, found[key], own, frozenset(requirement.extras), found)
+        needed.append(found[key])
+    bom.register_dependency(whose, needed)
 
 
 def _jars() -> Iterator[Component]:
