@@ -44,7 +44,7 @@ _READ = (
     "scan",
 )  # fmt: skip
 _WRITE = (
-    "del", "eval", "evalsha", "hdel", "hset", "incr", "pexpire", "sadd", "script|load", "set", "srem", "unlink", "zadd",
+    "del", "eval", "evalsha", "hdel", "hset", "incr", "incrby", "pexpire", "sadd", "script|load", "set", "srem", "unlink", "zadd",
     "zrem",
 )  # fmt: skip
 
