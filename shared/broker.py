@@ -45,7 +45,7 @@ _SILENCE_SECONDS = 20.0
 _COORDINATOR_TO_COME = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 # A broker that is stopped or cut off: it does not answer, which is no refusal.
 _SILENT = (KafkaTimeoutError, RequestTimedOutError, KafkaConnectionError)
-_ALLOW = "whoever runs the broker gives the right: docs/analysts.md"
+_ALLOW = "whoever runs the broker gives the right: docs/analysts.md, and for workers `adrwatch rights kafka`"
 T = TypeVar("T")
 
 
@@ -81,21 +81,38 @@ def opened(client: Callable[..., T], **options: Any) -> T:
     to close it by. It is ended here.
     """
     networks: list[Any] = []
+    told: list[BaseException] = []
 
     def network(**given: Any) -> Any:
         networks.append(KafkaNetClient(**given))
+        _watch(networks[-1]._manager, told)
         return networks[-1]
 
     try:
-        return client(kafka_client=network, **options)
+        made = client(kafka_client=network, **options)
     except BaseException as error:
-        told = [why for one in networks for why in one._manager._auth_failures.values()]
         for one in networks:
             one.close()
-        if told and isinstance(error, KafkaError):
+        refused = [one for one in told if isinstance(one, SaslAuthenticationFailedError)]
+        if refused and isinstance(error, KafkaError):
             # It tries on where a broker refuses the user, and then says only that its time was over.
-            raise told[0] from error
+            raise refused[0] from error
         raise
+    for one in networks:
+        del one._manager.get_connection
+    return made
+
+
+def _watch(manager: Any, told: list[BaseException]) -> None:
+    """Note why connections do not come about: kafka-python 3.0 keeps it to itself."""
+    get = manager.get_connection
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        connection = get(*arguments, **options)
+        connection.init_future.add_errback(told.append)
+        return connection
+
+    manager.get_connection = watched
 
 
 def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:

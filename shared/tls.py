@@ -76,11 +76,17 @@ class Tls:
             with socket.create_connection((host.strip("[]"), int(port)), _ASK_SECONDS) as plain:
                 with context.wrap_socket(plain, server_hostname=host.strip("[]")) as line:
                     line.settimeout(_HEAR_SECONDS)
-                    line.recv(1)
+                    ended = line.recv(1) == b""
         except ssl.SSLError as error:
             return self.reason(error)
+        except ConnectionResetError:
+            ended = True
         except OSError:
             return None
+        if ended and self.cert_file is None:
+            # Not every server says so by an alert.
+            wanted = f"{self._setting('CERT')} and {self._setting('KEY')}"
+            return f"it ends the line at once, as one does that wants a certificate: set {wanted}"
         return None
 
     def reason(self, error: ssl.SSLError) -> str:

@@ -260,8 +260,8 @@ async def on_redis(settings: Settings, stage: Callable[[Any], None]) -> Any:
 
 def test_every_client_goes_by_the_same_settings(secured: Secured, replayed: list[Path], tmp_path: Path) -> None:
     settings = secured.settings("dashboard")
-    assert not of_redis(settings).trouble
-    assert not of_triton(settings).trouble
+    assert not of_redis(settings).wrong
+    assert not of_triton(settings).wrong
     records = Records(settings, MENTIONS.name(PREFIX))
     try:
         with TopicReader(settings, MENTIONS) as reader:
@@ -390,7 +390,7 @@ def ask_until_it_listens(settings: Settings) -> None:
 
 def test_a_triton_that_wants_a_certificate_gets_none_from_who_has_none(secured: Secured) -> None:
     settings = secured.settings().model_copy(update={"triton_cert_file": None, "triton_key_file": None})
-    with pytest.raises(AccessRefused, match=r"does not accept ours .*ADRWATCH_TRITON_CERT_FILE"):
+    with pytest.raises(AccessRefused, match="ADRWATCH_TRITON_CERT_FILE"):
         ask_triton(settings)
 
 
@@ -414,9 +414,9 @@ def test_a_broker_knows_a_client_by_its_certificate(secured: Secured, quick: Non
     [
         (
             "alerting", {"kafka_username": "adrwatch-notify", "kafka_password": password("notify")},
-            "give it the rights that `adrwatch rights kafka alerting`",
+            "adrwatch rights kafka",
         ),
-        ("alerting", {"redis_username": "adrwatch-dashboard", "redis_password": password("dashboard")}, "adrwatch rights redis"),
+        ("alerting", {"redis_password": "hush hush"}, "ADRWATCH_REDIS_PASSWORD"),
         ("pipeline", {"triton_ca_file": None}, "ADRWATCH_TRITON_CA_FILE"),
     ],
 )  # fmt: skip
