@@ -14,8 +14,8 @@ NASTY = (
     b"&#" + b"9" * 5_000 + b";", b"<!--", b"<![CDATA[", b'"', b"\r", b"\n", b"true", b"-0", b"99999-12-31T00:00:00Z",
     b"0001-01-01T00:00:00+23:59", b"\xd8\x1c", b"\xc1\x80",
 )  # fmt: skip
-DEEP = (b"[" * 100_000, b'{"a":' * 100_000, b"\x81" * 100_000, b"<a>" * 60_000)
-_LONG = 50_000
+DEEP = (b"[" * 50_000, b'{"a":' * 50_000, b"\x81" * 50_000, b"<a>" * 10_000)
+_LONG = 30_000
 # What makes an expression search, or a list grow, with the square of its length.
 HEAVY = tuple(
     (part * (_LONG // len(part)))[:_LONG]
