@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASELINE := .venv-baseline
 VIGIPY := .venv-vigipy
+AUDIT := .venv-audit
 REPORT := docs/models/report
 # So many processes run the tests, each with servers of its own: most of a test is waiting.
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard pictures models-report clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard pictures models-report audit sbom fuzz clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -108,5 +109,18 @@ models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the se
 	    --save $(REPORT)/normalise-$$part > /dev/null || exit 1; done
 	@for study in ablation recognisers balance; do $(BASELINE)/bin/adrwatch train table docs/models/$$study > $(REPORT)/$$study.md || exit 1; done
 
+$(AUDIT)/.made: $(VENV)/.made
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' && touch $@
+
+audit: $(VENV)/.run $(AUDIT)/.made ## ask the registry which known weaknesses the installed packages have (needs a registry that tells)
+	@$(BIN)/python -m deploy.audit $(AUDIT)/bin/pip-audit
+
+sbom: $(VENV)/.dev ## list what adrwatch is made of, as CycloneDX, in dist/adrwatch.cdx.json
+	@$(BIN)/python -m deploy.sbom dist/adrwatch.cdx.json
+
+fuzz: $(VENV)/.dev ## look for inputs that break a parser (MINUTES=10)
+	@$(BIN)/python -m tests.fuzz.longer $(or $(MINUTES),10)
+
 clean: ## remove the environment and everything that `adrwatch up` left in this folder
-	rm -rf $(VENV) $(BASELINE) $(VIGIPY) .adrwatch .adrwatch-site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BASELINE) $(VIGIPY) $(AUDIT) .adrwatch .adrwatch-site .mypy_cache .ruff_cache .pytest_cache

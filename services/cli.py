@@ -52,6 +52,7 @@ COMMANDS: tuple[str, ...] = (
     "services.backtest.cli",
     "services.backtest.compare_cli",
     "services.settings_command",
+    "services.rights_command",
     "services.reference_command",
     "services.vocabulary.cli",
     "services.vocabulary.drugs_cli",

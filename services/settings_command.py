@@ -14,7 +14,8 @@ MARKDOWN_HEAD = """# Settings
 
 Made by `adrwatch settings --markdown`. Each can be an environment variable or a key of `adrwatch.toml` in the working directory
 (lower case, without the prefix); the environment goes first. A wrong value stops every command with the variable's name and what
-was expected.
+was expected. A secret, and an address that may hold one, can lie in a file: `ADRWATCH_KAFKA_PASSWORD_FILE` names it in place of
+`ADRWATCH_KAFKA_PASSWORD` ([security](runbooks/security.md#secrets)).
 
 | variable | default | meaning |
 |---|---|---|

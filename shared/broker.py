@@ -25,11 +25,12 @@ from kafka.errors import (
     KafkaTimeoutError,
     NotCoordinatorError,
     RequestTimedOutError,
+    SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
-from shared.broker_security import OPEN, client_options
+from shared.broker_security import OPEN, client_options, refusal
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
 from shared.topics import Topic
@@ -44,7 +45,7 @@ _SILENCE_SECONDS = 20.0
 _COORDINATOR_TO_COME = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 # A broker that is stopped or cut off: it does not answer, which is no refusal.
 _SILENT = (KafkaTimeoutError, RequestTimedOutError, KafkaConnectionError)
-_ALLOW = "whoever runs the broker gives the right: docs/analysts.md"
+_ALLOW = "whoever runs the broker gives the right: docs/analysts.md, and for workers `adrwatch rights kafka`"
 T = TypeVar("T")
 
 
@@ -80,17 +81,38 @@ def opened(client: Callable[..., T], **options: Any) -> T:
     to close it by. It is ended here.
     """
     networks: list[Any] = []
+    told: list[BaseException] = []
 
     def network(**given: Any) -> Any:
         networks.append(KafkaNetClient(**given))
+        _watch(networks[-1]._manager, told)
         return networks[-1]
 
     try:
-        return client(kafka_client=network, **options)
-    except BaseException:
+        made = client(kafka_client=network, **options)
+    except BaseException as error:
         for one in networks:
             one.close()
+        refused = [one for one in told if isinstance(one, SaslAuthenticationFailedError)]
+        if refused and isinstance(error, KafkaError):
+            # It tries on where a broker refuses the user, and then says only that its time was over.
+            raise refused[0] from error
         raise
+    for one in networks:
+        del one._manager.get_connection
+    return made
+
+
+def _watch(manager: Any, told: list[BaseException]) -> None:
+    """Note why connections do not come about: kafka-python 3.0 keeps it to itself."""
+    get = manager.get_connection
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        connection = get(*arguments, **options)
+        connection.init_future.add_errback(told.append)
+        return connection
+
+    manager.get_connection = watched
 
 
 def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
@@ -112,12 +134,13 @@ def connect(settings: Settings, client: Callable[..., T], **options: Any) -> T:
 
 
 def _no_answer(settings: Settings, error: Exception) -> DependencyAway:
-    """kafka-python tries on where a broker refuses the user or the line, and then says only that its time was over."""
     if settings.kafka_security == OPEN:
         return DependencyAway(
             f"no Kafka broker answers at {settings.kafka_bootstrap}: {type(error).__name__}",
             fix="start one with `adrwatch up`, or mend ADRWATCH_KAFKA_BOOTSTRAP (one that has users: docs/analysts.md)",
         )
+    if (refused := refusal(settings, isinstance(error, SaslAuthenticationFailedError))) is not None:
+        return refused
     user = f" as {settings.kafka_username}" if settings.kafka_username else ""
     return DependencyAway(
         f"no Kafka broker at {settings.kafka_bootstrap} lets us in{user} by {settings.kafka_security}: {type(error).__name__}",

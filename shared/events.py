@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.errors import BadMessage
+from shared.not_json import NOT_JSON
 
 SCHEMA_VERSION = 1
 UNMAPPED = "unmapped"
@@ -418,7 +419,7 @@ def decode(payload: bytes | None, kind: type[E_]) -> E_:
         event = msgspec.json.decode(payload, type=kind)
     except msgspec.ValidationError as error:
         raise BadMessage("schema", f"not a {kind.__name__}: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise BadMessage("not-json", f"not JSON: {error}") from error
     if event.schema_version > SCHEMA_VERSION:
         raise BadMessage(

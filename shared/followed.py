@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 
 from shared import logs
 from shared.broker import TopicReader
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import BadMessage, DependencyAway, passes
 from shared.settings import Settings
 from shared.topics import Topic
 
@@ -61,11 +61,16 @@ class Followed(Generic[T]):
         """
         name = self._topic.suffix
         insisting = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(DependencyAway),
+            retry=tenacity.retry_if_exception(passes),
             wait=tenacity.wait_random_exponential(self._settings.retry_first, self._settings.retry_most),
             sleep=tenacity.sleep_using_event(self._stop),
             stop=tenacity.stop_when_event_set(self._stop),
-            before_sleep=lambda state: log.warning("waiting for a topic", topic=name, attempt=state.attempt_number),
+            before_sleep=lambda state: log.warning(
+                "waiting for a topic",
+                topic=name,
+                attempt=state.attempt_number,
+                error=str(state.outcome and state.outcome.exception()),
+            ),
             reraise=True,
         )
         self._use(insisting(read, self._settings, self._topic, self._take))

@@ -17,6 +17,8 @@ from pydantic import SecretStr
 from shared.errors import AdrwatchError
 
 LEAST = 16
+# Rights that a file may not give that is handed out: to write for its group, and any for others.
+_NEITHER = 0o027
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,28 @@ def kept(secret: Secret, given: SecretStr | None, path: Path) -> str:
     return found
 
 
-def read(name: str, path: Path, fix: str) -> str:
-    """What a file of a secret called `name` holds. Raises AdrwatchError if others can read it, or nobody can."""
+def handed_out(name: str, path: Path) -> str:
+    """What a file holds that whoever runs adrwatch hands out: its group may read it, as Kubernetes mounts it for one.
+
+    Raises AdrwatchError if it is empty, others can read it, or nobody can.
+    """
+    found = read(name, path, "give a file that adrwatch can read", _NEITHER)
+    if not found:
+        raise AdrwatchError(f"the {name} {path} is empty", fix="put the secret into it")
+    return found
+
+
+def read(name: str, path: Path, fix: str, forbidden: int = 0o077) -> str:
+    """What a file of a secret called `name` holds. Raises AdrwatchError if others can read it, or nobody can.
+
+    `forbidden`: rights that it may not give.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         found = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(name, path, error, fix) from error
-    if mode & 0o077:
+    if mode & forbidden:
         raise AdrwatchError(f"the {name} {path} is open to other users", fix=f"chmod 600 {path}")
     return found
 

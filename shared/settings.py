@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.errors import AdrwatchError
+from shared.secret_settings import SecretFiles, variables
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 UP_FILE = "up.json"
@@ -57,10 +58,45 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(
         None, description="certificates (PEM) of those who vouch for your Kafka; unset, those that the system trusts"
     )
+    kafka_cert_file: Path | None = Field(
+        None, description="certificate (PEM) that adrwatch shows to Kafka, where the broker asks for one"
+    )
+    kafka_key_file: Path | None = Field(
+        None, validate_default=True, description="key (PEM) of that certificate, which nobody else may read"
+    )
     redis_url: str | None = Field(
-        None, pattern=r"^(rediss?://[^/\s]+(/\d*)?(\?\S*)?|unix://\S+)$", description="redis://host:port/0"
+        None,
+        pattern=r"^(rediss?://[^/\s]+(/\d*)?(\?\S*)?|unix://\S+)$",
+        description="redis://host:port/0; rediss:// for an encrypted line",
+    )
+    redis_username: str | None = Field(
+        None, min_length=1, description="user at Redis, where it does not stand in the URL; unset, `default`"
+    )
+    redis_password: SecretStr | None = Field(
+        None, min_length=1, description="password at Redis, where it does not stand in the URL"
+    )
+    redis_ca_file: Path | None = Field(
+        None, description="certificates (PEM) of those who vouch for your Redis; unset, those that the system trusts"
+    )
+    redis_cert_file: Path | None = Field(
+        None, description="certificate (PEM) that adrwatch shows to Redis, where it asks for one"
+    )
+    redis_key_file: Path | None = Field(
+        None, validate_default=True, description="key (PEM) of that certificate, which nobody else may read"
     )
     triton_url: str | None = Field(None, pattern=r"^[^\s/:]+:\d+$", description="host:port of Triton's gRPC")
+    triton_security: str = Field(
+        "PLAINTEXT", pattern="^(PLAINTEXT|SSL)$", description="the line to Triton: PLAINTEXT, or SSL (encrypted)"
+    )
+    triton_ca_file: Path | None = Field(
+        None, description="certificates (PEM) of those who vouch for your Triton; unset, those that gRPC trusts"
+    )
+    triton_cert_file: Path | None = Field(
+        None, description="certificate (PEM) that adrwatch shows to Triton, where it asks for one"
+    )
+    triton_key_file: Path | None = Field(
+        None, validate_default=True, description="key (PEM) of that certificate, which nobody else may read"
+    )
     topic_prefix: str = Field(
         "adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="topics are named PREFIX.posts and so on"
     )
@@ -265,6 +301,14 @@ class Settings(BaseSettings):
             raise ValueError(f"ADRWATCH_KAFKA_SECURITY={protocol} {'uses none' if value is not None else 'needs one'}")
         return value
 
+    @field_validator("kafka_key_file", "redis_key_file", "triton_key_file")
+    @classmethod
+    def _check_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = str(info.field_name).replace("key", "cert")
+        if (value is None) != (info.data.get(certificate) is None):
+            raise ValueError(f"it goes together with ADRWATCH_{certificate.upper()}: give both or none")
+        return value
+
     @field_validator("previous_author_secrets")
     @classmethod
     def _check_previous(cls, value: SecretStr | None) -> SecretStr | None:
@@ -282,8 +326,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, environment, then the TOML file of the working directory."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Arguments, environment, files of secrets that it names, then the TOML file of the working directory."""
+        files = SecretFiles(settings_cls, os.environ)
+        return init_settings, env_settings, files, TomlConfigSettingsSource(settings_cls)
 
     @property
     def push_url(self) -> str:
@@ -336,7 +381,7 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
 
     Others that begin with ADRWATCH_ are let be: Kubernetes sets such names for every service called adrwatch-something.
     """
-    known = {f"ADRWATCH_{name.upper()}" for name in Settings.model_fields}
+    known = {f"ADRWATCH_{name.upper()}" for name in Settings.model_fields} | variables(Settings).keys()
     for name in environment:
         if name.startswith("ADRWATCH_") and name not in known:
             meant = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
@@ -348,7 +393,8 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
 
 def plain_address(url: object) -> str:
     """An address without its password, for people to read."""
-    return re.sub(r"(?<=://)([^/@]*?):[^/]*@", r"\1:***@", str(url))
+    hidden = re.sub(r"(?<=://)([^/@]*?):[^/]*@", r"\1:***@", str(url))
+    return re.sub(r"([?&](?:password|sslpassword)=)[^&]*", r"\1***", hidden)
 
 
 def _hint(name: str) -> str:

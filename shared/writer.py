@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from shared.broker import connect
-from shared.errors import DependencyAway
+from shared.broker_security import unacknowledged
 from shared.settings import Settings
 from shared.stream import Output
 
@@ -72,7 +72,7 @@ class Writer:
                 if not one.succeeded():
                     one.get(timeout=self._patience)
         except KafkaError as error:
-            raise DependencyAway(f"the broker did not acknowledge: {type(error).__name__}") from error
+            raise unacknowledged(error) from error
 
     def write_to(self, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
         """Write one message to any topic. Raises DependencyAway where no broker answers, KafkaError for what this one says."""

@@ -19,6 +19,8 @@ from shared.settings import PACKAGE_ROOT, load
 
 # Machines differ in speed and tests share them: a slow example is no failure.
 hypothesis.settings.register_profile("adrwatch", deadline=None)
+# `make fuzz` asks for it.
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("adrwatch")
 
 # The library readline, which the processes of pytest-xdist load, sets the width of a terminal that is not there.

@@ -17,6 +17,7 @@ from deploy.reconcile.topics import Results
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert
 from shared.redis_keys import Keys
+from shared.redis_security import client_options
 from shared.settings import Settings
 from shared.signals.rule_parts import TimeRules
 from shared.signals.rules import load_rules
@@ -56,7 +57,7 @@ class Follower:
         self._rows = rows
         self._rules = load_rules(settings.rules_file).time
         self._evaluated_until = Keys(settings.redis_prefix).evaluated_until
-        self._redis: Any = redis.Redis.from_url(settings.require("redis_url"))
+        self._redis: Any = redis.Redis.from_url(settings.require("redis_url"), **client_options(settings))
         self._results = Results(settings)
         self._moved = time.monotonic()
         self._last: State | None = None

@@ -16,13 +16,16 @@ from shared.errors import DependencyAway
 ADDRESS = "127.0.0.1:8001"
 
 
-def check(address: str, slow_is_alive: bool = False) -> list[str]:
+def check(address: str, slow_is_alive: bool = False, authorities: str | None = None) -> list[str]:
     """Ask every model of the server at host:port; the models that had to be loaded again. Raises DependencyAway.
+
+    `authorities`: the file of those who vouch for a server that encrypts.
 
     A model that is only slow has batches in flight and is left alone; with `slow_is_alive` it is no reason to raise either.
     """
     revived = []
-    with connected(address) as client:
+    options = {"ssl": True, "root_certificates": authorities} if authorities else {}
+    with connected(address, options) as client:
         models = served_models(client)
         if not models:
             raise DependencyAway("the server has no model")
@@ -43,10 +46,11 @@ def main() -> None:
     """Entry point of the health check."""
     parser = argparse.ArgumentParser(description="Ask every model of Triton for an answer.")
     parser.add_argument("address", nargs="?", default=ADDRESS, help="host:port of its gRPC")
+    parser.add_argument("authorities", nargs="?", help="file of those who vouch for a server that encrypts")
     parser.add_argument("--slow-is-alive", action="store_true", help="fail for models only that cannot be mended")
     given = parser.parse_args()
     try:
-        revived = check(given.address, given.slow_is_alive)
+        revived = check(given.address, given.slow_is_alive, given.authorities)
     except DependencyAway as error:
         sys.exit(error.message)
     print(f"loaded again: {', '.join(revived)}" if revived else "every model answers")

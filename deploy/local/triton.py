@@ -9,6 +9,7 @@ import shutil
 import sys
 import sysconfig
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from deploy.local.processes import HOST, CommandError, Context, Process, choose_
 from deploy.local.servers import Server
 from deploy.local.shared_memory import clean, own_prefix
 from deploy.local.triton_canary import CanaryError, ask, connected, revive, served_models
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AccessRefused, AdrwatchError, DependencyAway
+from shared.triton_security import TritonAddress
 
 WHEEL = "nvidia-pytriton==0.7.0"
 # numpy 2 ends the backend's process at the first BYTES tensor.
@@ -40,6 +42,9 @@ class TritonServer(Server):
     """One server with explicit model control, so that a model whose process died can be loaded again."""
 
     name = "triton"
+    # Of a server that encrypts: its own options, and those of its clients.
+    options: tuple[str, ...] = ()
+    security: Mapping[str, Any] = {}
 
     def __init__(self, context: Context, model_repository: Path) -> None:
         super().__init__(context)
@@ -105,6 +110,7 @@ class TritonServer(Server):
             # The workers are stopped first: nobody waits for an answer. Unloading the models would take seconds.
             "--exit-timeout-secs=1",
             *(f"--{kind}-address={HOST}" for kind in ("grpc", "http", "metrics")),
+            *self.options,
             f"--grpc-port={grpc_port}",
             f"--http-port={http_port}",
             f"--metrics-port={metrics_port}",
@@ -121,7 +127,7 @@ class TritonServer(Server):
 
     def probe(self) -> None:
         """An answer from every model of the server that was started here."""
-        with connected(self.address) as client:
+        with connected(self.address, self.security) as client:
             found = client.get_server_metadata(client_timeout=5).name
             if found != self._region:
                 raise DependencyAway(f"another server ({found}) answers at {self.address}")
@@ -130,7 +136,7 @@ class TritonServer(Server):
 
     def check(self) -> None:
         """Ask every model; load those again whose process died. Raises DependencyAway if that does not help."""
-        with connected(self.address) as client:
+        with connected(self.address, self.security) as client:
             # A canary may reach another instance of the same model, so dead processes are looked for as well.
             dead = self._models_with_a_dead_process()
             for model in served_models(client):
@@ -199,15 +205,17 @@ def _interpreter_libraries() -> list[str]:
     return found
 
 
-def check_address(address: str) -> str:
+def check_address(triton: TritonAddress) -> str:
     """Version and models of a running server. Raises DependencyAway, naming the address, when it does not answer."""
     try:
-        with connected(address) as client:
+        with connected(triton.url, triton.options) as client:
             metadata = client.get_server_metadata(client_timeout=10)
             models = served_models(client)
     except DependencyAway as error:
+        if isinstance(found := triton.away("does not answer"), AccessRefused):
+            raise found from error
         raise DependencyAway(
-            f"no Triton answers at {address}: {error.message}",
+            f"no Triton answers at {triton.url}: {error.message}",
             fix="correct ADRWATCH_TRITON_URL (host:port of gRPC), or unset it to start one here",
         ) from error
     return f"Triton {metadata.version}, models: {', '.join(models) or 'none'}"

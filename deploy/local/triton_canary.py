@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,9 +27,9 @@ class CanaryError(DependencyAway):
 
 
 @contextmanager
-def connected(address: str) -> Iterator[grpc.InferenceServerClient]:
-    """A gRPC client of the server at host:port. Server errors become DependencyAway."""
-    client = grpc.InferenceServerClient(address)
+def connected(address: str, options: Mapping[str, Any] | None = None) -> Iterator[grpc.InferenceServerClient]:
+    """A gRPC client of the server at host:port. Server errors become DependencyAway. `options` say how it is encrypted."""
+    client = grpc.InferenceServerClient(address, **(options or {}))
     try:
         yield client
     except InferenceServerException as error:

@@ -193,7 +193,7 @@ def _report(ledger: Ledger, told: Told, items: Mapping[str, str]) -> Report:
 
 async def _ledger(settings: Settings, rules: Rules, pairs: Collection[Pair], start: int, end: int) -> Ledger:
     """The rows in Redis that have any of the pairs, and those with the same words; enough to count the pairs as the windows do."""
-    link = RedisLink(settings.require("redis_url"))
+    link = RedisLink.of(settings)
     store = RowStore(link, Keys(settings.redis_prefix), rules)
     length = rules.time.bucket_ms
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -14,19 +14,9 @@ from redis.asyncio.lock import Lock
 
 from shared.errors import DependencyAway
 from shared.health import HEALTH
+from shared.redis_security import AWAY, away, client_options
+from shared.settings import Settings
 
-# Errors that another try can mend: the server is away, starting, failing over or full.
-AWAY = (
-    OSError,
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,
-    exceptions.OutOfMemoryError,
-    exceptions.ClusterDownError,
-    exceptions.TryAgainError,
-    exceptions.MasterDownError,
-)
 TIMEOUT = 10.0
 REDIS = "redis"
 REDIS_FIX = "see that it runs, and ADRWATCH_REDIS_URL; counting waits meanwhile, and nothing is lost"
@@ -37,12 +27,25 @@ Stage = Callable[[Any], None]
 
 
 class RedisLink:
-    """Runs commands in stages. Connects when first used, from the event loop that uses it."""
+    """Runs commands in stages. Connects when first used, from the event loop that uses it.
 
-    def __init__(self, url: str) -> None:
+    `options` are those of `shared.redis_security`.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self._url = url
+        self._options: dict[str, Any] = {
+            "socket_timeout": TIMEOUT,
+            "socket_connect_timeout": TIMEOUT,
+            **(options or {}),
+        }
         self._client: Redis | RedisCluster | None = None
         self._connecting = asyncio.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """To the Redis of the settings. Raises AdrwatchError where none is set, or a file of certificates cannot be used."""
+        return cls(settings.require("redis_url"), client_options(settings))
 
     async def run(self, *stages: Stage) -> list[list[Any]]:
         """Run the commands that each stage puts on the pipeline it is given; the replies, a list for each stage.
@@ -50,7 +53,7 @@ class RedisLink:
         A stage's effects are there before the next one's: on a single server all travel as one pipeline in this order;
         a cluster, whose nodes work side by side, gets one pipeline a stage. Raises DependencyAway.
         """
-        with _answering():
+        with _answering(self._url):
             client = await self._connected()
             if isinstance(client, RedisCluster):
                 return [await self._execute(client.pipeline(), stage) for stage in stages]
@@ -58,16 +61,16 @@ class RedisLink:
 
     async def names(self, pattern: str) -> AsyncIterator[bytes]:
         """The names of all keys that fit a pattern, of every node. Raises DependencyAway."""
-        with _answering():
+        with _answering(self._url):
             client = await self._connected()
             async for name in client.scan_iter(match=pattern, count=_SCANNED):
                 yield name
 
     async def lock(self, name: str, seconds: float) -> HeldLock:
         """A lock that nobody has taken yet; it goes by itself when its holder has not renewed it for so long."""
-        with _answering():
+        with _answering(self._url):
             client = await self._connected()
-            return HeldLock(client.lock(name, timeout=seconds, sleep=_POLL_SECONDS, thread_local=False))
+            return HeldLock(self._url, client.lock(name, timeout=seconds, sleep=_POLL_SECONDS, thread_local=False))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,12 +80,11 @@ class RedisLink:
     async def _connected(self) -> Redis | RedisCluster:
         async with self._connecting:
             if self._client is None:
-                options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
-                single = Redis.from_url(self._url, **options)
+                single = Redis.from_url(self._url, **self._options)
                 information: dict[str, Any] = await single.info("cluster")
                 if information.get("cluster_enabled"):
                     await single.aclose()
-                    self._client = RedisCluster.from_url(self._url, **options)
+                    self._client = RedisCluster.from_url(self._url, **self._options)
                 else:
                     self._client = single
             return self._client
@@ -105,28 +107,29 @@ class RedisLink:
 class HeldLock:
     """One process at a time, by a key in Redis. All methods raise DependencyAway."""
 
-    def __init__(self, lock: Lock) -> None:
+    def __init__(self, url: str, lock: Lock) -> None:
+        self._url = url
         self._lock = lock
 
     async def take(self, wait: bool) -> bool:
         """Take it, and wait for it if told so; False where another process has it."""
-        with _answering():
+        with _answering(self._url):
             return bool(await self._lock.acquire(blocking=wait))
 
     async def renew(self) -> None:
         """Keep it for its full time from now on; an error where another process has taken it since."""
-        with _answering():
+        with _answering(self._url):
             await self._lock.reacquire()
 
     async def release(self) -> None:
         """Let it go, if it is still ours."""
-        with _answering():
+        with _answering(self._url):
             if await self._lock.owned():
                 await self._lock.release()
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _answering(url: str) -> Iterator[None]:
     try:
         yield
         HEALTH.answered(REDIS)
@@ -135,7 +138,6 @@ def _answering() -> Iterator[None]:
             "another process has taken the lock in Redis", fix="wait until it is done, then try again"
         ) from error
     except AWAY as error:
-        HEALTH.away(REDIS, f"no answer: {type(error).__name__}")
-        raise DependencyAway(
-            f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
-        ) from error
+        said = away(url, error)
+        HEALTH.away(REDIS, said.message)
+        raise said from error

@@ -99,7 +99,7 @@ def recover(settings: Settings, rules: Rules, say: Say) -> Rebuilt | None:
 
 def _lost(settings: Settings, rules: Rules) -> bool:
     async def look() -> bool:
-        link = RedisLink(settings.require("redis_url"))
+        link = RedisLink.of(settings)
         try:
             return await RowStore(link, Keys(settings.redis_prefix), rules).lost()
         finally:
@@ -111,7 +111,7 @@ def _lost(settings: Settings, rules: Rules) -> bool:
 @asynccontextmanager
 async def _alone(settings: Settings, rules: Rules, say: Say) -> AsyncIterator[_Parts]:
     """What the steps need, while no other process does them."""
-    link, keys = RedisLink(settings.require("redis_url")), Keys(settings.redis_prefix)
+    link, keys = RedisLink.of(settings), Keys(settings.redis_prefix)
     try:
         lock = await link.lock(keys.rebuilding, _LOCK_SECONDS)
         if not await lock.take(wait=False):

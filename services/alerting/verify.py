@@ -102,7 +102,7 @@ def _from_the_future(outcome: Outcome, stored: Stored, settings: Settings) -> bo
 
 async def _of_redis(settings: Settings, rules: Rules) -> tuple[dict[str, Row], int | None]:
     """All rows by post, and the start of the first bucket that is kept (None: nothing was let go yet)."""
-    link, keys = RedisLink(settings.require("redis_url")), Keys(settings.redis_prefix)
+    link, keys = RedisLink.of(settings), Keys(settings.redis_prefix)
     try:
         store = RowStore(link, keys, rules)
         rows = await store.read(await store.versions(0, 1 << 40))

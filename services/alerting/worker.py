@@ -16,7 +16,7 @@ from services.alerting.rows import RowStore
 from services.alerting.singles import SingleReports
 from services.alerting.upstream import PipelineProgress
 from services.alerting.watermark import Idleness
-from shared.errors import DependencyAway
+from shared.errors import passes
 from shared.health import HEALTH
 from shared.logs import configure, logger
 from shared.redis_keys import Keys
@@ -36,7 +36,7 @@ def build(settings: Settings) -> Worker:
     rules = load_rules(settings.rules_file)
     HEALTH.needs(REDIS, REDIS_FIX)
     _recover(settings, rules)
-    link = RedisLink(settings.require("redis_url"))
+    link = RedisLink.of(settings)
     worker = Worker("alerting", settings)
     store = RowStore(link, Keys(settings.redis_prefix), rules)
     idleness = Idleness(rules.time.idle_seconds.value)
@@ -57,9 +57,11 @@ def _recover(settings: Settings, rules: Rules) -> None:
     """Wait for Redis and the broker, and make the windows anew if Redis has lost them."""
     configure("alerting", settings.log_level)
     again = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(DependencyAway),
+        retry=tenacity.retry_if_exception(passes),
         wait=tenacity.wait_exponential_jitter(settings.retry_first, settings.retry_most),
-        before_sleep=lambda _: log.warning("Redis or the broker is away, trying again"),
+        before_sleep=lambda state: log.warning(
+            "Redis or the broker is away, trying again", error=str(state.outcome and state.outcome.exception())
+        ),
     )
     for attempt in again:
         with attempt:

@@ -19,8 +19,11 @@ from shared.errors import AdrwatchError
 STDIN = "-"
 MAX_LINE = 1 << 20
 _SAMPLE = 1 << 16
-# Small pieces bound what one step of decompression can unfold to.
 _PIECE = 1 << 12
+# Small pieces bound what one step of decompression can unfold to: of zstd, four bytes may stand for 128 KiB.
+_STEP = 1 << 9
+# What is unfolded is looked at by pieces of this size.
+_UNFOLDED = 1 << 16
 _UTF8_BOM = b"\xef\xbb\xbf"
 _DECODERS: tuple[tuple[bytes, Callable[[], Any]], ...] = (
     (b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
@@ -161,8 +164,11 @@ def _inflate(pieces: Iterator[bytes], new: Callable[[], Any]) -> Iterator[bytes]
                 if not data:
                     break
                 decoder = new()
-            yield decoder.decompress(data)
-            data = decoder.unused_data if decoder.eof else b""
+            step, later = data[:_STEP], data[_STEP:]
+            found = decoder.decompress(step)
+            for at in range(0, len(found), _UNFOLDED):
+                yield found[at : at + _UNFOLDED]
+            data = decoder.unused_data + later if decoder.eof else later
     if not decoder.eof:
         raise EOFError
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.groups import models
 from shared.errors import AdrwatchError
 from shared.settings import load
+
+if TYPE_CHECKING:
+    from shared.triton_security import TritonAddress
 
 Repository = Annotated[Path | None, typer.Option(help="Model repository [default: ADRWATCH_MODEL_REPOSITORY].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -47,10 +50,14 @@ def list_versions(repository: Repository = None, servers: Servers = None, as_jso
     from services.models.server import reachable
     from services.models.versions import all_versions
     from shared.models.repository import read_active
+    from shared.triton_security import TritonAddress
 
     settings, folder = load(), _folder(repository)
     active = read_active(folder)
-    ready = {address: reachable(address) for address in servers or filter(None, [settings.triton_url])}
+    ready = {
+        address: reachable(TritonAddress.of(settings, address))
+        for address in servers or filter(None, [settings.triton_url])
+    }
     rows: list[dict[str, Any]] = [
         {
             "number": version.number,
@@ -167,12 +174,15 @@ def _folder(given: Path | None) -> Path:
     return given or load().model_repository
 
 
-def _addresses(given: list[str] | None, offline: bool) -> list[str]:
+def _addresses(given: list[str] | None, offline: bool) -> list[TritonAddress]:
+    from shared.triton_security import TritonAddress
+
     if offline:
         if given:
             raise AdrwatchError("--offline asks no server, but --server names one", fix="leave one of them out")
         return []
-    return given or [load().require("triton_url")]
+    settings = load()
+    return [TritonAddress.of(settings, address) for address in given or [settings.require("triton_url")]]
 
 
 def _scores(given: list[str], names: tuple[str, ...]) -> dict[str, dict[str, float]]:

@@ -25,6 +25,7 @@ from services.models.versions import load
 from shared.errors import AdrwatchError, DependencyAway
 from shared.models.configuration import MODELS, Features, touch_configuration, write_configuration
 from shared.models.repository import Active, locked, read_active, write_active
+from shared.triton_security import TritonAddress
 
 # Seconds without a request after which a version is taken to be let go of.
 QUIET = 2.0
@@ -38,17 +39,17 @@ class Refused(AdrwatchError):
     """The version was not activated; the one before goes on."""
 
 
-def activate(repository: Path, number: int, servers: Sequence[str], drain: float, say: Say) -> None:
+def activate(repository: Path, number: int, servers: Sequence[TritonAddress], drain: float, say: Say) -> None:
     """Make `number` the active version. Raises Refused where a check fails, DependencyAway where a server does not answer.
 
-    `servers`: host:port of every Triton that serves this repository; none: only the files are changed. `drain`: seconds that the
+    `servers`: every Triton that serves this repository; none: only the files are changed. `drain`: seconds that the
     version before is kept at most, once workers are told to go over.
     """
     with locked(repository):
         _go(repository, read_active(repository).then(number), servers, drain, say)
 
 
-def roll_back(repository: Path, servers: Sequence[str], drain: float, say: Say) -> int:
+def roll_back(repository: Path, servers: Sequence[TritonAddress], drain: float, say: Say) -> int:
     """Make the version active that was before this one; returns it. Raises as `activate`."""
     with locked(repository):
         wanted = read_active(repository).back()
@@ -56,7 +57,7 @@ def roll_back(repository: Path, servers: Sequence[str], drain: float, say: Say) 
         return wanted.version
 
 
-def _go(repository: Path, wanted: Active, addresses: Sequence[str], drain: float, say: Say) -> None:
+def _go(repository: Path, wanted: Active, addresses: Sequence[TritonAddress], drain: float, say: Say) -> None:
     new, old = wanted.version, read_active(repository).version
     _verified(repository, new, say)
     # A version that cannot be read any more is left for another without standing beside it.

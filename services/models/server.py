@@ -13,11 +13,12 @@ import tritonclient.grpc as grpc
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AdrwatchError
 from shared.models.configuration import MODELS, Features, parameters
 from shared.models.features import Inputs
 from shared.models.release import answers, differences, read_release
 from shared.text.parse import default_parser
+from shared.triton_security import TritonAddress
 
 # Seconds. Loading builds the graph once for each instance; TensorRT may take minutes for it.
 LOAD_TIMEOUT = 600.0
@@ -25,10 +26,11 @@ _TIMEOUT = 30.0
 
 
 class Server:
-    """One server at `host:port`. Every method raises DependencyAway where it does not answer or refuses."""
+    """One server. Every method raises DependencyAway where it does not answer or refuses."""
 
-    def __init__(self, address: str, client: grpc.InferenceServerClient) -> None:
-        self.address = address
+    def __init__(self, triton: TritonAddress, client: grpc.InferenceServerClient) -> None:
+        self.address = triton.url
+        self._triton = triton
         self._client = client
 
     def loaded(self, model: str) -> set[int]:
@@ -81,11 +83,8 @@ class Server:
         try:
             yield
         except InferenceServerException as error:
-            reason = str(error.message()).splitlines()[0]
-            raise DependencyAway(
-                f"Triton at {self.address}: {reason}",
-                fix="start it (`adrwatch up`) or mend ADRWATCH_TRITON_URL; --offline changes files only",
-            ) from error
+            found = self._triton.away(f"does not answer: {str(error.message()).splitlines()[0]}")
+            raise type(found)(found.message, fix=f"{found.fix}; --offline changes files only") from error
 
 
 def _tensors(inputs: Inputs) -> list[grpc.InferInput]:
@@ -98,19 +97,19 @@ def _tensors(inputs: Inputs) -> list[grpc.InferInput]:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Server]:
-    """The server at `host:port`."""
-    client = grpc.InferenceServerClient(address)
+def connected(triton: TritonAddress) -> Iterator[Server]:
+    """The server there."""
+    client = grpc.InferenceServerClient(triton.url, **triton.options)
     try:
-        yield Server(address, client)
+        yield Server(triton, client)
     finally:
         client.close()
 
 
-def reachable(address: str) -> dict[str, set[int]] | None:
+def reachable(triton: TritonAddress) -> dict[str, set[int]] | None:
     """The versions that are ready by model, or None where no server answers."""
     try:
-        with connected(address) as server:
+        with connected(triton) as server:
             return {model: server.loaded(model) for model in MODELS}
     except AdrwatchError:
         return None

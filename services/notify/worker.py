@@ -9,7 +9,7 @@ from services.notify.channels import open_channel
 from services.notify.configuration import Notifiers, load
 from services.notify.courier import Courier
 from services.notify.ledger import Ledger
-from shared import health_port, logs
+from shared import health_port, logs, rights
 from shared.broker import TopicReader, require_topics
 from shared.broker_watch import Bounds, watch
 from shared.events import ChannelState
@@ -30,6 +30,7 @@ def run(settings: Settings) -> None:
     health_port.serve("notify", settings)
     notifiers = load(settings)
     require_topics(settings, [ALERTS, NOTIFIED, CHANNELS, DEAD_LETTERS])
+    rights.check(settings, "notify")
     stop = told_to_stop()
     with Ledger(settings) as ledger:
         begin(settings, notifiers, ledger)

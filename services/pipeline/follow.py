@@ -22,6 +22,7 @@ from shared.health import HEALTH
 from shared.models import classifier, extractor
 from shared.models.repository import Stamp, read_active, stamp_of_active
 from shared.stream import BatchResult, Record
+from shared.triton_security import TritonAddress
 from shared.vocabulary.drugs import DrugLexicon
 
 log = logs.logger("pipeline")
@@ -51,13 +52,13 @@ class FollowingHandler:
         self,
         tools: Tools,
         repository: Path,
-        url: str,
+        server: TritonAddress,
         make: Callable[[Tools, Infer], Handler],
         drugs: Callable[[], DrugLexicon],
     ) -> None:
         self._drugs = drugs
         self._repository = repository
-        self._url = url
+        self._server = server
         self._make = make
         # Another version may have been activated since `tools` was loaded.
         self._seen: Stamp | None = None
@@ -88,9 +89,9 @@ class FollowingHandler:
         except AdrwatchError:
             active = self._tools.number
         if active != self._tools.number:
-            await check_ready(self._url, active, self._canaries)
+            await check_ready(self._server, active, self._canaries)
             return
-        asked = Triton(self._url, active, self._canaries)
+        asked = Triton(self._server, active, self._canaries)
         try:
             await asked.canary()
         finally:
@@ -122,7 +123,7 @@ class FollowingHandler:
             extractor.NAME: tools.extractor.encode(*empty).batches[0],
         }
         self._tools = tools
-        self._triton = Triton(self._url, tools.number, self._canaries)
+        self._triton = Triton(self._server, tools.number, self._canaries)
         self._handler = self._make(tools, self._triton.infer)
         metrics.MODEL_VERSION.set(tools.number)
 
@@ -157,7 +158,7 @@ class FollowingHandler:
         if self._coming is None or self._coming.number != number:
             self._coming = await asyncio.to_thread(self._tools.with_version, self._repository, number)
         tools = self._coming
-        await check_models(self._url, number, tools.metadata)
+        await check_models(self._server, number, tools.metadata)
         self._coming = None
         before, connection = self._tools, self._triton
         self._use(tools)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from shared import metrics
 from shared.errors import DependencyAway
 from shared.health import HEALTH
 from shared.models.metadata import Metadata, check_served
+from shared.triton_security import TritonAddress
 
 Arrays = Mapping[str, NDArray[Any]]
 TRITON = "triton"
@@ -33,14 +35,14 @@ _AWAY = {
 
 
 class Triton:
-    """A connection to one version of the models that Triton at `host:port` serves, for one event loop.
+    """A connection to one version of the models that a Triton serves, for one event loop.
 
     A failed call leaves open whether the server or the batch is at fault (a backend process that was killed answers like a bad
     request). A canary decides: `canaries` holds per model the inputs of a harmless post; if they fail too, the server is away.
     """
 
-    def __init__(self, url: str, number: int, canaries: Mapping[str, Arrays]) -> None:
-        self._url = url
+    def __init__(self, server: TritonAddress, number: int, canaries: Mapping[str, Arrays]) -> None:
+        self._server = server
         self._number = number
         self._canaries = canaries
         self._client: InferenceServerClient | None = None
@@ -55,11 +57,11 @@ class Triton:
             return await self._call(model, inputs)
         except InferenceServerException as error:
             if _code(error) in _AWAY:
-                raise away(self._url, model, error) from error
+                raise await away(self._server, model, error) from error
             try:
                 await self._call(model, self._canaries[model])
             except InferenceServerException as canary:
-                raise away(self._url, model, canary) from error
+                raise await away(self._server, model, canary) from error
             raise
 
     async def canary(self) -> None:
@@ -68,11 +70,11 @@ class Triton:
         try:
             await self._call(model, inputs)
         except InferenceServerException as error:
-            raise away(self._url, model, error) from error
+            raise await away(self._server, model, error) from error
 
     async def _call(self, model: str, inputs: Arrays) -> Arrays:
         if self._client is None:
-            self._client = InferenceServerClient(self._url)
+            self._client = InferenceServerClient(self._server.url, **self._server.options)
         tensors = []
         for name, array in inputs.items():
             tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
@@ -90,43 +92,41 @@ class Triton:
             self._client = None
 
 
-async def check_models(url: str, number: int, expected: Sequence[Metadata]) -> None:
+async def check_models(server: TritonAddress, number: int, expected: Sequence[Metadata]) -> None:
     """Compare version `number` of the models that Triton serves with the metadata of this program's repository.
 
     Raises DependencyAway while a model is not served in this version, ModelMismatch where it is another one.
     """
-    async with InferenceServerClient(url) as client:
+    async with InferenceServerClient(server.url, **server.options) as client:
         for metadata in expected:
             try:
                 answer = await client.get_model_config(metadata.name, str(number), as_json=True, client_timeout=TIMEOUT)
             except InferenceServerException as error:
-                raise away(url, metadata.name, error) from error
+                raise await away(server, metadata.name, error) from error
             parameters = answer["config"].get("parameters", {})
             check_served(metadata, number, {key: value.get("string_value", "") for key, value in parameters.items()})
 
 
-async def check_ready(url: str, number: int, models: Iterable[str]) -> None:
+async def check_ready(server: TritonAddress, number: int, models: Iterable[str]) -> None:
     """Raises DependencyAway while one of the models is not ready in version `number`."""
-    async with InferenceServerClient(url) as client:
+    async with InferenceServerClient(server.url, **server.options) as client:
         for model in models:
             try:
                 ready = await client.is_model_ready(model, str(number), client_timeout=TIMEOUT)
             except InferenceServerException as error:
-                raise away(url, model, error) from error
+                raise await away(server, model, error) from error
             if not ready:
-                raise away(url, model, InferenceServerException(f"version {number} is not ready"))
+                raise await away(server, model, InferenceServerException(f"version {number} is not ready"))
     HEALTH.answered(TRITON)
 
 
-def away(url: str, model: str, error: InferenceServerException) -> DependencyAway:
-    """The error to retry when Triton at `url` does not serve a model."""
+async def away(server: TritonAddress, model: str, error: InferenceServerException) -> DependencyAway:
+    """The error to retry when Triton does not serve a model, or lets nobody in."""
     code = _code(error)
-    message = f"Triton at {url} does not serve {model}: {code.name if code else error.status() or error.message()}"
-    HEALTH.away(TRITON, message)
-    return DependencyAway(
-        message,
-        fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL",
-    )
+    why = f"does not serve {model}: {code.name if code else error.status() or error.message()}"
+    said = await asyncio.to_thread(server.away, why)
+    HEALTH.away(TRITON, said.message)
+    return said
 
 
 def _code(error: InferenceServerException) -> grpc.StatusCode | None:

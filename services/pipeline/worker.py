@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, wait_random_exponential
 
 from services.pipeline.follow import LOOK_SECONDS, FollowingHandler
 from services.pipeline.inference import TRITON, TRITON_FIX, check_models
@@ -18,14 +18,16 @@ from services.pipeline.steps.aggregate import minute
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
 from shared import logs, metrics
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import BadMessage, passes
 from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
 from shared.health import HEALTH
+from shared.not_json import NOT_JSON
 from shared.settings import Settings
 from shared.stream import BatchResult, Output, Record
 from shared.stream.worker import Worker
 from shared.topics import DELETION_HEADER, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
+from shared.triton_security import TritonAddress
 from shared.vocabulary.atc import shipped
 from shared.vocabulary.live import LiveDrugs
 
@@ -141,7 +143,7 @@ def _aggregates_only(value: bytes) -> _Marked | None:
     """The mark of a post that is no Post of this version, where only aggregates may be kept of it; else None."""
     try:
         marked = msgspec.json.decode(value, type=_Marked)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
     return marked if marked.terms.get("aggregates_only") else None
 
@@ -169,18 +171,20 @@ def build(settings: Settings) -> Worker:
 def attach(worker: Worker, tools: Tools) -> None:
     """Let a worker treat posts with these tools, until another version of the models is activated. Waits and raises as `build`."""
     settings = worker.settings
-    url = settings.require("triton_url")
+    triton = TritonAddress.of(settings)
     tools.warm()
     HEALTH.needs(TRITON, TRITON_FIX)
     waiting = Retrying(
-        retry=retry_if_exception_type(DependencyAway),
+        retry=retry_if_exception(passes),
         wait=wait_random_exponential(settings.retry_first, settings.retry_most),
-        before_sleep=lambda state: log.warning("waiting for Triton", attempt=state.attempt_number),
+        before_sleep=lambda state: log.warning(
+            "waiting for Triton", attempt=state.attempt_number, error=str(state.outcome and state.outcome.exception())
+        ),
     )
-    waiting(lambda: asyncio.run(check_models(url, tools.number, tools.metadata)))
+    waiting(lambda: asyncio.run(check_models(triton, tools.number, tools.metadata)))
     HEALTH.answered(TRITON)
     drugs = LiveDrugs(settings, shipped(settings), threading.Event())
     drugs.start()
-    handler = FollowingHandler(tools, settings.model_repository, url, PostHandler, drugs)
+    handler = FollowingHandler(tools, settings.model_repository, triton, PostHandler, drugs)
     worker.batch_agent(POSTS, handler.handle, stage="pipeline", on_poison=handler.on_poison)
     worker.every(LOOK_SECONDS, handler.look, name="look")

@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from shared import metrics
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import AccessRefused, BadMessage, DependencyAway
 from shared.events import DeadLetter, Hold, encode, now
 from shared.logs import logger
 from shared.stream.gate import Gate, key
@@ -182,8 +182,9 @@ class BatchRunner:
         metrics.RETRIES.labels(self.stage).inc()
         metrics.DEPENDENCY_UP.labels(self.stage).set(0)
         error = state.outcome.exception() if state.outcome else None
-        log.warning("dependency away, trying again", stage=self.stage, attempt=state.attempt_number,
-                    error=getattr(error, "message", str(error)))  # fmt: skip
+        note = log.error if isinstance(error, AccessRefused) else log.warning
+        note("dependency away, trying again", stage=self.stage, attempt=state.attempt_number,
+             error=getattr(error, "message", str(error)), fix=getattr(error, "fix", ""))  # fmt: skip
 
 
 def dead_letter(stage: str, record: Record, reason: BadMessage) -> Output:

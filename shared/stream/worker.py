@@ -19,9 +19,9 @@ import faust
 import uvloop
 from aiokafka.errors import KafkaError
 
-from shared import logs
+from shared import logs, rights
 from shared.broker import SESSION_SECONDS, require_topics
-from shared.broker_security import faust_credentials
+from shared.broker_security import faust_credentials, unacknowledged
 from shared.broker_watch import BrokerWatch, Place
 from shared.errors import DependencyAway
 from shared.health import HEALTH, LOOP_SECONDS
@@ -121,7 +121,7 @@ class Worker:
             try:
                 await task()
             except DependencyAway as error:
-                log.warning("dependency away, trying again", task=name, error=error.message)
+                log.warning("dependency away, trying again", task=name, error=str(error))
 
         self.app.timer(seconds, name=f"{self.service}.{name}")(tick)
 
@@ -159,8 +159,7 @@ class Worker:
             ]
             await asyncio.gather(*waiting)
         except (KafkaError, faust.exceptions.FaustError, OSError) as error:
-            cause = type(error.__cause__ or error).__name__
-            raise DependencyAway(f"the broker did not acknowledge: {cause}") from error
+            raise unacknowledged(error.__cause__ or error) from error
 
     def _watch(self) -> None:
         """Say how the worker stands, for the port of its metrics."""
@@ -194,6 +193,7 @@ class Worker:
         logs.configure(self.service, settings.log_level)
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
+        rights.check(settings, self.service)
         if settings.dead_letter_limit:
             self._holds.start()
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)

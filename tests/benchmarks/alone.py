@@ -12,6 +12,7 @@ from shared.events import Post
 from shared.models.classifier import NAME
 from shared.models.features import Encoded
 from shared.settings import Settings
+from shared.triton_security import TritonAddress
 
 
 def classifier_rate(settings: Settings, posts: Sequence[Post], workers: int) -> float:
@@ -24,7 +25,7 @@ def classifier_rate(settings: Settings, posts: Sequence[Post], workers: int) -> 
     for start in range(0, len(posts), settings.batch_size):
         texts = [post.text for post in posts[start : start + settings.batch_size]]
         batches.append(tools.classifier.encode(texts, tools.parser.parse(texts)))
-    return asyncio.run(_rate(Triton(settings.require("triton_url"), tools.number, {}), batches, workers))
+    return asyncio.run(_rate(Triton(TritonAddress.of(settings), tools.number, {}), batches, workers))
 
 
 async def _rate(triton: Triton, batches: Sequence[Encoded], workers: int) -> float:

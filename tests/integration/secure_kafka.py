@@ -8,20 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import trustme
-from cryptography.hazmat.primitives import serialization
-
 from deploy.local.kafka import PROPERTIES, KafkaServer, check_address
-from deploy.local.processes import HOST, Context
+from deploy.local.processes import HOST, Context, choose_port
 from shared.broker_security import client_options
 from shared.settings import Settings, load
+from tests.integration.certificates import Authority
 
 OPERATOR, PASSWORD = "operator", "a password of the operator"
 # What comes later in a file of properties counts.
 _SECURE = """
-listeners=SASL_SSL://{{host}}:{{broker}},CONTROLLER://{{host}}:{{controller}}
-advertised.listeners=SASL_SSL://localhost:{{broker}}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+listeners=SASL_SSL://{{host}}:{{broker}},SSL://{{host}}:{shown},CONTROLLER://{{host}}:{{controller}}
+advertised.listeners=SASL_SSL://localhost:{{broker}},SSL://localhost:{shown}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 inter.broker.listener.name=SASL_SSL
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 sasl.mechanism.inter.broker.protocol=PLAIN
@@ -32,35 +30,30 @@ ssl.keystore.type=PEM
 ssl.keystore.location={keys}
 ssl.truststore.type=PEM
 ssl.truststore.location={authorities}
+listener.name.ssl.ssl.client.auth=required
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:{operator};User:ANONYMOUS
 """
 
 
 class SecureKafka(KafkaServer):
-    """`security` are the client options of its operator, who may do everything; `authorities` vouch for it."""
+    """Its operator may do everything; `authorities` vouch for it. At `shown` clients prove by a certificate who they are."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, authority: Authority | None = None) -> None:
         super().__init__(context)
-        self.authorities = context.data_dir / "ca.pem"
-        keys = context.data_dir / "keys.pem"
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self.authorities)
-        # Not every librdkafka compares addresses with certificates.
-        given = authority.issue_cert("localhost")
-        # Kafka reads PKCS #8 only.
-        key = serialization.load_pem_private_key(given.private_key_pem.bytes(), None).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        keys.write_bytes(key + b"".join(blob.bytes() for blob in given.cert_chain_pems))
-        self.properties = PROPERTIES + _SECURE.format(
-            operator=OPERATOR, password=PASSWORD, keys=keys, authorities=self.authorities
-        )
+        authority = authority or Authority(context.data_dir)
+        self._keys = authority.server("kafka")
+        self.authorities = authority.file
+        self.shown = ""
 
     def choose_ports(self, fresh: bool) -> list[int]:
-        """As its certificate names it."""
-        ports = super().choose_ports(fresh)
+        """As its certificate names it: not every librdkafka compares addresses with certificates."""
+        ports = [*super().choose_ports(fresh), choose_port(self.context, self.name, None)]
         self.address = self.address.replace(HOST, "localhost")
+        self.shown = f"localhost:{ports[-1]}"
+        self.properties = PROPERTIES + _SECURE.format(
+            operator=OPERATOR, password=PASSWORD, keys=self._keys.both, authorities=self.authorities, shown=ports[-1]
+        )
         return ports
 
     def settings(self, username: str = OPERATOR, password: str = PASSWORD, **more: Any) -> Settings:

@@ -36,6 +36,7 @@ from shared.models.repository import Active, read_active
 from shared.models.session import OnnxModel
 from shared.settings import PACKAGE_ROOT, load
 from shared.text.parse import default_parser
+from shared.triton_security import TritonAddress
 from tests import topics
 from tests.faults import ledger
 from tests.versions import SHIPPED, add_version, break_graph, new_repository, turn_answers
@@ -185,12 +186,13 @@ def test_versions_go_and_come_while_posts_flow_and_every_post_is_decided_once_by
     # What this process does not see, the server still does.
     monkeypatch.setattr(roll, "verify", lambda *_: iter(()))
     with pytest.raises(DependencyAway, match="load failed"):
-        roll.activate(live.repository, BROKEN, [live.triton], 0, print)
+        roll.activate(live.repository, BROKEN, [TritonAddress(live.triton)], 0, print)
     with pytest.raises(Refused, match="answers otherwise than was recorded"):
-        roll.activate(live.repository, CONTRARY, [live.triton], 0, print)
+        roll.activate(live.repository, CONTRARY, [TritonAddress(live.triton)], 0, print)
     assert read_active(live.repository) == Active(NEW, (1,))
     ledger.wait_for(
-        lambda: reachable(live.triton) == {model: {NEW} for model in MODELS}, "the refused versions to be let go of"
+        lambda: reachable(TritonAddress(live.triton)) == {model: {NEW} for model in MODELS},
+        "the refused versions to be let go of",
     )
     live.await_outcomes(live.outcomes() + 100)
 
@@ -219,7 +221,7 @@ async def test_triton_gives_the_numbers_of_onnxruntime_in_this_process(triton: s
     number = read_active(settings.model_repository).version
     posts = [*CANARY_POSTS, *SENTENCES]
     parses = default_parser().parse(posts)
-    connection = Triton(triton, number, {})
+    connection = Triton(TritonAddress(triton), number, {})
     for name in MODELS:
         features = FEATURES[name].load(settings.model_repository / name)
         graph = OnnxModel.of_folder(settings.model_repository / name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -11,6 +10,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+
+from shared.not_json import NOT_JSON
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
@@ -35,7 +36,7 @@ def page_of(
     after = None if cursor is None else _decoded(cursor)
     try:
         found = [one for one in things if after is None or _plain(key(one)) < after]
-    except TypeError:
+    except (TypeError, RecursionError):
         raise _none() from None
     shown = found[:limit]
     return shown, cursor_of(key(shown[-1])) if len(found) > limit else None
@@ -74,7 +75,7 @@ def cursor_of(key: tuple[Any, ...]) -> str:
 def _decoded(cursor: str) -> list[Any]:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[Any])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+    except (ValueError, *NOT_JSON):
         raise _none() from None
 
 

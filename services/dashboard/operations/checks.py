@@ -11,14 +11,15 @@ import redis
 import sqlalchemy as sa
 from redis.cluster import RedisCluster
 
-from services.alerting.link import AWAY
 from services.cases.database import Database
 from services.dashboard.operations.watch import Found
 from services.models.server import connected
 from shared.errors import DependencyAway
 from shared.models.configuration import MODELS
 from shared.models.repository import read_active
+from shared.redis_security import AWAY, away, client_options
 from shared.settings import Settings
+from shared.triton_security import TritonAddress
 
 _TIMEOUT = 3.0
 _GIB = 1 << 30
@@ -30,25 +31,26 @@ NO_EVICTION = "noeviction"
 def checks(settings: Settings, database: Callable[[], Database]) -> dict[str, Callable[[], Found]]:
     """The checks by the name of what they ask."""
     return {
-        "Redis": lambda: of_redis(settings.require("redis_url")),
+        "Redis": lambda: of_redis(settings),
         "Triton": lambda: of_triton(settings),
         "Database": lambda: of_database(database()),
         "Disk": lambda: of_disk(settings),
     }
 
 
-def of_redis(url: str) -> Found:
+def of_redis(settings: Settings) -> Found:
     """Memory of every node, and what Redis does when it is full: it must keep what it has."""
+    url, options = settings.require("redis_url"), client_options(settings)
     try:
-        with closing(redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)) as single:
+        with closing(
+            redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, **options)
+        ) as single:
             if not single.info("cluster").get("cluster_enabled"):
                 return judged([single.info("memory")])
-        with closing(RedisCluster.from_url(url, socket_timeout=_TIMEOUT)) as cluster:
+        with closing(RedisCluster.from_url(url, socket_timeout=_TIMEOUT, **options)) as cluster:
             return judged(list(cluster.info("memory", target_nodes=RedisCluster.PRIMARIES).values()))
     except (*AWAY, redis.RedisError) as error:
-        raise DependencyAway(
-            f"Redis does not answer: {type(error).__name__}", fix="see that it runs, and ADRWATCH_REDIS_URL"
-        ) from error
+        raise away(url, error) from error
 
 
 def judged(nodes: Sequence[Mapping[str, Any]]) -> Found:
@@ -68,7 +70,7 @@ def judged(nodes: Sequence[Mapping[str, Any]]) -> Found:
 def of_triton(settings: Settings) -> Found:
     """Whether the version that is active is ready in both models."""
     active = read_active(settings.model_repository).version
-    with connected(settings.require("triton_url")) as server:
+    with connected(TritonAddress.of(settings)) as server:
         ready = {model: server.loaded(model) for model in MODELS}
     detail = ", ".join(f"{model} {' '.join(map(str, sorted(found))) or 'not loaded'}" for model, found in ready.items())
     lacking = [model for model, found in ready.items() if active not in found]

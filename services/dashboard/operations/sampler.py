@@ -19,7 +19,7 @@ from services.dashboard.operations.flow import At, Sample, Samples
 from services.dashboard.operations.outcomes import Last, Recent, recent
 from services.dashboard.view.state import State
 from shared.broker import connect, require_topics
-from shared.errors import BadMessage, DependencyAway
+from shared.errors import BadMessage, DependencyAway, said
 from shared.events import Outcome, decode
 from shared.logs import logger
 from shared.settings import Settings
@@ -80,7 +80,7 @@ class Sampler:
                         fix="see that it runs and is not stopped",
                     )
                 if self.state.failed(away):
-                    log.warning("topics cannot be looked at, trying again", error=type(error).__name__)
+                    log.warning("topics cannot be looked at, trying again", error=said(error))
             self._stop.wait(self._settings.retry_most * random.uniform(0.5, 1.0))
 
     def _look(self) -> None:

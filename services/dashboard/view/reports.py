@@ -15,7 +15,7 @@ from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
 from services.dashboard.view.counted import Counted
 from services.dashboard.view.state import State
-from shared.errors import AdrwatchError, DependencyAway
+from shared.errors import AdrwatchError, DependencyAway, said
 from shared.logs import logger
 from shared.redis_keys import Keys
 from shared.settings import Settings
@@ -60,13 +60,13 @@ class Reports:
         while not self._stop.is_set():
             link: RedisLink | None = None
             try:
-                link = RedisLink(self._settings.require("redis_url"))
+                link = RedisLink.of(self._settings)
                 # What Redis was while it was away is not known: its rows are read from the first on.
                 self._history = None
                 await self._follow(link, RowStore(link, self._keys, self._rules))
             except Exception as error:  # noqa: BLE001 - the boundary of the thread: what is known stays on show
                 if self.state.failed(error):
-                    log.warning("reports cannot be read, trying again", error=type(error).__name__)
+                    log.warning("reports cannot be read, trying again", error=said(error))
             finally:
                 if link is not None:
                     await link.close()

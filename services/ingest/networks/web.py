@@ -19,6 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from services.ingest.networks.unpacked import ACCEPTED, PackedError, unpacked
 from services.ingest.source import SourceBroken
 from shared import retry_after
 from shared.events import now
@@ -58,7 +59,7 @@ class Web:
         self._private = private
         self._timeout = timeout
         self._most_bytes = most_bytes
-        self._client = httpx.Client(timeout=timeout, headers={"User-Agent": USER_AGENT})
+        self._client = httpx.Client(timeout=timeout, headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED})
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, elsewhere: bool = True) -> Page:
         """The page, after redirects; to other hosts only where `elsewhere`. Raises SourceBroken with the host and what is wrong."""
@@ -91,7 +92,7 @@ class Web:
                 if not proxied:
                     self._look_at_peer(url, answer)
                 body = bytearray()
-                for part in answer.iter_bytes():
+                for part in unpacked(answer.iter_raw(), answer.headers.get("Content-Encoding", "")):
                     body += part
                     if len(body) > self._most_bytes:
                         raise SourceBroken(
@@ -100,6 +101,8 @@ class Web:
                     if time.monotonic() > deadline:
                         raise SourceBroken(f"{named(url)} did not end within {self._timeout:g} s", fix=_REACH)
                 return Page(answer.status_code, answer.headers, bytes(body))
+        except PackedError as error:
+            raise SourceBroken(f"{named(url)} {error}", fix=_REACH) from None
         except httpx.TimeoutException as error:
             raise SourceBroken(f"{named(url)} did not answer within {self._timeout:g} s", fix=_REACH) from error
         # UnicodeError: a name that no resolver takes.

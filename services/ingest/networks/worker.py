@@ -13,7 +13,7 @@ from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
-from shared import health_port, logs
+from shared import health_port, logs, rights
 from shared.broker import require_topics
 from shared.broker_watch import watch
 from shared.events import now
@@ -42,6 +42,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     health_port.serve("sources", settings)
     watch(settings, POSITIONS)
     require_topics(settings, TOPICS)
+    rights.check(settings, "sources")
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()

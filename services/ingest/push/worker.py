@@ -16,7 +16,7 @@ from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
-from shared import health_port, logs
+from shared import health_port, logs, rights
 from shared.broker import require_topics
 from shared.broker_watch import watch
 from shared.keyring import Keys, LiveKeyring
@@ -49,6 +49,7 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
         if not keys:
             raise wrong[0]
     require_topics(settings, TOPICS)
+    rights.check(settings, "push")
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)
     drugs.start()

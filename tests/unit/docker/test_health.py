@@ -83,7 +83,7 @@ class FakeTriton:
 def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
     def serve(server: FakeTriton) -> FakeTriton:
         @contextmanager
-        def connected(_address: str) -> Iterator[FakeTriton]:
+        def connected(_address: str, _options: object) -> Iterator[FakeTriton]:
             yield server
 
         monkeypatch.setattr(triton_health, "connected", connected)

@@ -56,11 +56,24 @@ def test_addresses_of_a_killed_launcher_are_forgotten(settings: Settings) -> Non
     assert load(data_dir=settings.data_dir, redis_url=None).redis_url is None
 
 
-def test_the_kafka_that_is_started_here_takes_no_user(settings: Settings) -> None:
-    secure = {"kafka_security": "SASL_SSL", "kafka_username": "desk", "kafka_password": "open sesame"}
-    with pytest.raises(AdrwatchError, match="ADRWATCH_KAFKA_SECURITY is SASL_SSL") as caught:
-        Stack(settings.model_copy(update=secure), servers=["kafka"]).start()
-    assert "ADRWATCH_KAFKA_BOOTSTRAP" in caught.value.fix
+@pytest.mark.parametrize(
+    ("server", "secure", "variable"),
+    [
+        (
+            "kafka",
+            {"kafka_security": "SASL_SSL", "kafka_username": "desk", "kafka_password": "open sesame"},
+            "KAFKA_BOOTSTRAP",
+        ),
+        ("redis", {"redis_username": "desk"}, "REDIS_URL"),
+        ("triton", {"triton_security": "SSL"}, "TRITON_URL"),
+    ],
+)
+def test_a_server_that_is_started_here_knows_no_users_and_no_encryption(
+    settings: Settings, server: str, secure: dict[str, str], variable: str
+) -> None:
+    with pytest.raises(AdrwatchError, match=f"the settings give {server} users or encryption") as caught:
+        Stack(settings.model_copy(update=secure), servers=[server]).start()
+    assert f"ADRWATCH_{variable}" in caught.value.fix
 
 
 @pytest.mark.parametrize(

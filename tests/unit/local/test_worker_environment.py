@@ -24,6 +24,11 @@ def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
         dashboard_proxies="10.0.0.0/8,::1",
         spool_mib=7, spool_fsync="2.5", push_host="::1", push_port=7, kafka_security="SASL_SSL", kafka_sasl_mechanism="PLAIN",
         kafka_username="adrwatch", kafka_password="a fifth one", kafka_ca_file=tmp_path / "ca.pem",
+        kafka_cert_file=tmp_path / "a.crt", kafka_key_file=tmp_path / "a.key", redis_username="desk",
+        redis_password="a sixth one",
+        redis_ca_file=tmp_path / "ca.pem", redis_cert_file=tmp_path / "a.crt", redis_key_file=tmp_path / "a.key",
+        triton_security="SSL", triton_ca_file=tmp_path / "ca.pem", triton_cert_file=tmp_path / "a.crt",
+        triton_key_file=tmp_path / "a.key",
     )  # fmt: skip
     addresses = {"kafka_bootstrap": "127.0.0.1:1", "redis_url": "redis://127.0.0.1:2/0", "triton_url": "127.0.0.1:3"}
     for name, value in environment(parent, addresses).items():

@@ -18,6 +18,7 @@ from shared.models.metadata import METADATA
 from shared.models.repository import Active, write_active
 from shared.settings import load
 from shared.stream import BatchResult, Record
+from shared.triton_security import TritonAddress
 from shared.vocabulary.own import over
 from shared.vocabulary.own import version as version_of
 
@@ -50,7 +51,7 @@ class Server:
         self.served = set(served)
         self.looks = 0
 
-    async def check_models(self, url: str, number: int, expected: object) -> None:
+    async def check_models(self, server: TritonAddress, number: int, expected: object) -> None:
         self.looks += 1
         if number not in self.served:
             raise DependencyAway(f"no version {number}")
@@ -77,7 +78,9 @@ def following(loaded: Tools, repository: Path, server: Server, monkeypatch: pyte
     def make(tools: Tools, infer: Infer) -> Handler:
         return Handler(tools, server)
 
-    return FollowingHandler(loaded.with_version(repository, 1), repository, "127.0.0.1:1", make, lambda: loaded.lexicon)
+    return FollowingHandler(
+        loaded.with_version(repository, 1), repository, TritonAddress("127.0.0.1:1"), make, lambda: loaded.lexicon
+    )
 
 
 async def versions(handler: FollowingHandler) -> set[str]:
@@ -151,7 +154,7 @@ async def test_a_batch_after_a_change_of_the_drug_list_is_decided_by_the_new_lis
     monkeypatch.setattr(follow, "check_models", Server(1, 2).check_models)
     lists = [loaded.lexicon]
     handler = FollowingHandler(
-        loaded.with_version(repository, 1), repository, "127.0.0.1:1", lambda tools, _: Handler(tools, Server(1, 2)),
+        loaded.with_version(repository, 1), repository, TritonAddress("127.0.0.1:1"), lambda tools, _: Handler(tools, Server(1, 2)),
         lambda: lists[-1],
     )  # fmt: skip
     assert await versions(handler) == {"2026.11.2+2026.11.2"}

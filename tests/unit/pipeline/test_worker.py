@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -17,13 +17,36 @@ from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import metrics
 from shared.errors import AdrwatchError, BadMessage
-from shared.events import Deletion, Forgotten, Mention, Outcome, Post, Span, Terms, decode, derived_id, encode, now
+from shared.events import (
+    DeadLetter,
+    Deletion,
+    Forgotten,
+    Mention,
+    Outcome,
+    Post,
+    Span,
+    Terms,
+    decode,
+    derived_id,
+    encode,
+    now,
+)
 from shared.models.session import OnnxModel
 from shared.screening.model import AdvertModel
 from shared.settings import load
 from shared.stream import Output, Record
+from shared.stream.batches import BatchRunner
 from shared.text.clean import fingerprint
-from shared.topics import DELETION_HEADER, FORGOTTEN, MENTIONS, OUTCOMES, POSTS, VERSION_HEADER, partition_of
+from shared.topics import (
+    DEAD_LETTERS,
+    DELETION_HEADER,
+    FORGOTTEN,
+    MENTIONS,
+    OUTCOMES,
+    POSTS,
+    VERSION_HEADER,
+    partition_of,
+)
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -285,3 +308,18 @@ def test_a_worker_whose_advert_model_cannot_be_read_does_not_start(
     monkeypatch.setattr("services.pipeline.process.default_model", lambda: AdvertModel.load(broken))
     with pytest.raises(AdrwatchError, match=r"model\.json is no model of the screen"):
         Tools.load(load())
+
+
+async def test_a_post_that_is_nested_too_deeply_is_a_dead_letter_and_the_batch_goes_on(handler: PostHandler) -> None:
+    deep = post("deep", "zoloft")[:-1] + b',"later":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    letters: list[Output] = []
+
+    async def send(outputs: Sequence[Output]) -> None:
+        letters.extend(outputs)
+
+    runner = BatchRunner(
+        "pipeline", handler.handle, send, retry_first=0.01, retry_most=0.01, on_poison=handler.on_poison
+    )
+    await runner.run([record(deep), record(post("right", "the bus was late"), 1)])
+    assert [decode(one.value, Outcome).post_id for one in of(letters, OUTCOMES)] == ["test:right"]
+    assert [decode(one.value, DeadLetter).reason for one in of(letters, DEAD_LETTERS)] == ["not-json"]

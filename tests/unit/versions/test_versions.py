@@ -18,6 +18,7 @@ from shared.errors import AdrwatchError
 from shared.models.configuration import MODELS
 from shared.models.metadata import METADATA, load_metadata
 from shared.models.repository import Active, read_active, replace_file
+from shared.triton_security import TritonAddress
 from tests.versions import SHIPPED, add_version, break_graph, copy_of, new_repository, turn_answers
 
 
@@ -151,7 +152,7 @@ def test_versions_of_other_tensors_cannot_stand_side_by_side_in_a_server(
     types = [*metadata["types"], "severity"]
     file.write_text(json.dumps({**metadata, "types": types, "outside_bias": [0.0] * len(types)}))
     with pytest.raises(Refused, match="other tensors than version 1"):
-        activate(repository, 2, ["127.0.0.1:1"], 0, silent)
+        activate(repository, 2, [TritonAddress("127.0.0.1:1")], 0, silent)
     assert read_active(repository) == Active(1)
     activate(repository, 2, (), 0, silent)
     config = text_format.Parse((repository / "adr_ner" / "config.pbtxt").read_text(), ModelConfig())
@@ -160,7 +161,7 @@ def test_versions_of_other_tensors_cannot_stand_side_by_side_in_a_server(
 
 def test_a_server_that_does_not_answer_changes_nothing(repository: Path) -> None:
     with pytest.raises(AdrwatchError, match=r"Triton at 127\.0\.0\.1:1") as refusal:
-        activate(repository, 2, ["127.0.0.1:1"], 0, silent)
+        activate(repository, 2, [TritonAddress("127.0.0.1:1")], 0, silent)
     assert "--offline" in refusal.value.fix
     assert read_active(repository) == Active(1)
 

@@ -16,6 +16,7 @@ import msgspec
 from services.ingest.networks.bluesky.block import Row, rows
 from services.ingest.networks.web import Page, Web, answered
 from services.ingest.source import SourceBroken
+from shared.not_json import NOT_JSON
 
 T = TypeVar("T")
 _LIST, _BLOCK = "network.bsky.jetstream.listSegments", "network.bsky.jetstream.getBlock"
@@ -111,7 +112,7 @@ class Archive:
     def _decoded(self, page: Page, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(page.body, type=kind)
-        except (msgspec.DecodeError, UnicodeError):
+        except NOT_JSON:
             raise SourceBroken(
                 f"{self._parts.netloc} has no archive of Jetstream's form", fix="name another endpoint"
             ) from None

@@ -45,10 +45,13 @@ class Row(msgspec.Struct, frozen=True):
         """The event as it would come live. Raises ValueError where its content is none."""
         try:
             content = cbor2.loads(self.content) if self.content and self.kind != _DELETE else None
-        except (cbor2.CBORDecodeError, UnicodeError) as error:
+        except (cbor2.CBORDecodeError, UnicodeError, RecursionError, OverflowError, TypeError) as error:
             raise ValueError("no CBOR") from error
         if self.kind == _ACCOUNT:
-            return Frame(self.did, self.seen_us, "account", account=msgspec.convert(content, Account))
+            try:
+                return Frame(self.did, self.seen_us, "account", account=msgspec.convert(content, Account))
+            except msgspec.ValidationError as error:
+                raise ValueError("no account") from error
         commit = Commit(_OPERATIONS[self.kind], self.collection, self.rkey, content)
         return Frame(self.did, self.seen_us, "commit", commit)
 

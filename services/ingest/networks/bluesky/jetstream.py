@@ -14,6 +14,7 @@ import msgspec
 
 from services.ingest.times import parse_time
 from services.ingest.veil import Pseudonym, veil_line
+from shared.not_json import NOT_JSON
 from shared.text.clean import HANDLE_MASK
 
 # Matters of servers. In any other state that is not active (deleted, takendown, suspended, deactivated), nobody is to redistribute
@@ -24,7 +25,7 @@ _MENTION = "app.bsky.richtext.facet#mention"
 _DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
 # Handles are names of hosts: `@jane-doe.example.org`; without the sign only those of the largest host are told from addresses.
 _HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HANDLE = re.compile(rf"(?<![\w.@-])@{_HOST}|\b[a-z0-9-]+\.bsky\.social\b", re.IGNORECASE)
+_HANDLE = re.compile(rf"(?<![\w.@-])@{_HOST}|\b[a-z0-9-]{{1,63}}\.bsky\.social\b", re.IGNORECASE)
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ def decoded(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise ValueError(f"no event of Jetstream: {str(error).partition(' - at ')[0]}") from None
-    except (msgspec.DecodeError, UnicodeError):
+    except NOT_JSON:
         raise ValueError("no JSON") from None
 
 

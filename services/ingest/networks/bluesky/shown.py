@@ -14,6 +14,7 @@ import msgspec
 
 from services.ingest.networks.web import Page, Web, answered, named
 from services.ingest.source import SourceBroken
+from shared.not_json import NOT_JSON
 
 MOST_POSTS = 25
 # The kind of record that the AppView answers for.
@@ -71,7 +72,7 @@ class Shown:
             raise _refused(self._posts, page)
         try:
             found = _posts.decode(page.body).posts
-        except msgspec.DecodeError:
+        except NOT_JSON:
             raise _nonsense(self._posts) from None
         return {one: one for one in (post.uri.removeprefix(_SCHEME) for post in found)}
 
@@ -97,7 +98,7 @@ class Shown:
             return address
         try:
             gone = page.status in (400, 404) and _refusals.decode(page.body).error in _GONE
-        except msgspec.DecodeError:
+        except NOT_JSON:
             gone = False
         if gone:
             return None
@@ -119,7 +120,7 @@ class Shown:
             raise _refused(url, page)
         try:
             services = _documents.decode(page.body).service
-        except msgspec.DecodeError:
+        except NOT_JSON:
             raise _nonsense(url) from None
         found = next((one.endpoint for one in services if one.id.endswith("#atproto_pds")), None)
         if found is None:

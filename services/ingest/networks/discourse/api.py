@@ -17,6 +17,7 @@ from services.ingest.networks.web import Page, Web, answered, named
 from services.ingest.source import SourceBroken
 from services.ingest.times import parse_time
 from shared import retry_after
+from shared.not_json import NOT_JSON
 
 # Numbers that one request is sure to reach.
 WINDOW = 50
@@ -99,7 +100,7 @@ class Forum:
             raise self._refusal(url, page)
         try:
             found = _posts.decode(page.body).latest_posts
-        except msgspec.DecodeError:
+        except NOT_JSON:
             raise SourceBroken(
                 f"{named(url)} sends none of Discourse's posts",
                 fix="look whether the forum runs Discourse, and whether it wants a login: then give api_key and api_username",
@@ -131,7 +132,7 @@ def _peace(page: Page) -> float | None:
     """How long a forum wants to be left alone: in its own words, or by Retry-After."""
     try:
         extras = _refused.decode(page.body).extras
-    except msgspec.DecodeError:
+    except NOT_JSON:
         extras = None
     if extras is not None and extras.wait_seconds is not None:
         return min(max(0.0, extras.wait_seconds), retry_after.MOST_SECONDS)

@@ -18,6 +18,7 @@ from websockets.sync.connection import Connection
 from services.ingest.networks.mastodon.configuration import Mastodon
 from services.ingest.networks.mastodon.server import Server
 from services.ingest.networks.mastodon.statuses import Status, earlier, id_at, id_of, moment_of, order
+from shared.not_json import NOT_JSON
 
 # A subscription is not acknowledged: what came between the first reading and its begin is found by the second.
 _SECOND_SWEEP = 5.0
@@ -146,7 +147,7 @@ class Reader:
         try:
             frame = _frames.decode(data)
             status = _statuses.decode(frame.payload or "") if frame.event in ("update", "status.update") else None
-        except (msgspec.MsgspecError, UnicodeError):
+        except NOT_JSON:
             self._garbage += 1
             if self._garbage >= _MOST_GARBAGE:
                 raise self.server.broken("sends something else than Mastodon's events") from None

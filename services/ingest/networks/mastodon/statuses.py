@@ -21,6 +21,8 @@ _NO_ROBOTS = re.compile(r"#?\b(?:nobots?|noindex|noarchive)\b", re.IGNORECASE)
 # Ids of Mastodon hold milliseconds since 1970 above these bits (lib/mastodon/snowflake.rb).
 _SNOWFLAKE_BITS = 16
 _SMALLEST_SNOWFLAKE = 1 << 50
+# Of 64 bits.
+_MOST_DIGITS = 20
 
 
 def why_not(status: Status, indexable_only: bool) -> str | None:
@@ -91,7 +93,7 @@ def order(status_id: str) -> tuple[int, str]:
 
 def moment_of(status_id: str) -> float | None:
     """When an id was made, by its server's clock, in seconds since 1970; None where the server's ids do not tell the time."""
-    if not status_id.isdecimal() or int(status_id) < _SMALLEST_SNOWFLAKE:
+    if not status_id.isdecimal() or len(status_id) > _MOST_DIGITS or int(status_id) < _SMALLEST_SNOWFLAKE:
         return None
     return (int(status_id) >> _SNOWFLAKE_BITS) / 1000
 

@@ -35,6 +35,7 @@ from services.ingest.networks.reddit.configuration import Reddit
 from services.ingest.source import SourceBroken
 from shared import retry_after
 from shared.errors import AdrwatchError
+from shared.not_json import NOT_JSON
 
 _MOMENT = 0.2
 _LIMIT_SECONDS = 60.0
@@ -236,7 +237,7 @@ class Session:
 def _said(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError):
+    except NOT_JSON:
         return {}
 
 

@@ -228,7 +228,7 @@ def problem(response: requests.Response) -> str:
         for one in (answer, *(answer.get("errors") or ())):
             if one.get("title"):
                 return f"{said}: {one['title']}: {str(one.get('detail', ''))[:_MOST_DETAIL]}".rstrip(": ")
-    except (ValueError, AttributeError, TypeError, requests.RequestException):
+    except (ValueError, AttributeError, TypeError, RecursionError, requests.RequestException):
         return said
     return said
 
@@ -245,4 +245,5 @@ def _said(headers: Mapping[str, str]) -> float | None:
     reset = headers.get("x-rate-limit-reset", "")
     if not reset.isdecimal():
         return None
-    return max(0.0, float(reset) - (server_time(headers) or time.time())) + 1.0
+    left = max(0.0, float(reset) - (server_time(headers) or time.time())) + 1.0
+    return min(retry_after.MOST_SECONDS, left)

@@ -6,19 +6,28 @@ Sources: docs.x.com, the data dictionary of posts, "Post edits", and "X IDs": an
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import UTC, datetime
 
 import msgspec
 
 from services.ingest.veil import Pseudonym, veil_line
+from shared.not_json import NOT_JSON
+from shared.text.html import unescaped
 
 _EPOCH_MS = 1_288_834_974_657
 _SHIFT = 22
 _NUMBER = re.compile(r"\d{5,}")
 # Words of X for "no language that we know": docs.x.com, "lang:".
 _NO_LANGUAGE = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
+
+
+# Ids have 64 bits.
+_MOST_DIGITS = 20
+
+
+def _is_number(post_id: str) -> bool:
+    return post_id.isascii() and post_id.isdecimal() and len(post_id) <= _MOST_DIGITS
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -46,7 +55,7 @@ class Tweet(msgspec.Struct, frozen=True):
     @property
     def whole_text(self) -> str:
         """What was written, without X's escapes of `&`, `<` and `>`."""
-        return html.unescape(self.note_tweet.text if self.note_tweet and self.note_tweet.text else self.text)
+        return unescaped(self.note_tweet.text if self.note_tweet and self.note_tweet.text else self.text)
 
     @property
     def language(self) -> str | None:
@@ -56,7 +65,7 @@ class Tweet(msgspec.Struct, frozen=True):
     @property
     def earlier(self) -> tuple[str, ...]:
         """The ids of the versions that this one takes the place of."""
-        return tuple(one for one in self.edit_history_tweet_ids if one.isdecimal() and int(one) < int(self.id))
+        return tuple(one for one in self.edit_history_tweet_ids if _is_number(one) and int(one) < int(self.id))
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -107,10 +116,10 @@ def read_line(data: bytes) -> Line:
         line = _lines.decode(data)
     except msgspec.ValidationError as error:
         raise ValueError(f"no line of X: {str(error).partition(' - at ')[0]}") from None
-    except (msgspec.DecodeError, UnicodeError):
+    except NOT_JSON:
         raise ValueError("no JSON") from None
     if line.data is not None:
-        if not (line.data.id.isascii() and line.data.id.isdecimal()):
+        if not _is_number(line.data.id):
             raise ValueError("a post without an id")
         _ = line.data.at
     elif not line.errors:
