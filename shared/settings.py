@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.errors import AdrwatchError
+from shared.topics import DECLARED, MOST_PARTITIONS, spread_over
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 UP_FILE = "up.json"
@@ -63,6 +64,14 @@ class Settings(BaseSettings):
     triton_url: str | None = Field(None, pattern=r"^[^\s/:]+:\d+$", description="host:port of Triton's gRPC")
     topic_prefix: str = Field(
         "adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="topics are named PREFIX.posts and so on"
+    )
+    partitions: int = Field(
+        DECLARED,
+        ge=DECLARED,
+        le=MOST_PARTITIONS,
+        multiple_of=DECLARED,
+        description="partitions of the topics of posts, outcomes and mentions, as `adrwatch topics raise` made them; the same for all "
+        "processes",
     )
     redis_prefix: str = Field(
         "adrwatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="all Redis keys begin with it"
@@ -359,5 +368,7 @@ def _running_instance(settings: Settings) -> dict[str, str]:
 
 @functools.cache
 def current() -> Settings:
-    """The process's settings, read once."""
-    return load()
+    """The process's settings, read once. From then on its topics have as many partitions as they say."""
+    settings = load()
+    spread_over(settings.partitions)
+    return settings

@@ -17,7 +17,7 @@ from services.ingest.recipe import RECIPE_HEADER, Recipe, decode_recipe
 from shared.broker import Stored
 from shared.errors import BadMessage
 from shared.events import DeadLetter, decode
-from shared.topics import CUT_HEADER, TOPICS, partition_of
+from shared.topics import CUT_HEADER, MENTIONS, TOPICS, Topic, partition_of, places_of
 
 ATTEMPT_HEADER = "adrwatch-attempt"
 _AT_ONCE = 1_000
@@ -147,20 +147,20 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
     is not the message) and `not-kept` (the terms of the source let nothing be kept of it).
     """
     account = ReplayAccount(chosen=len(chosen))
-    partitions = {declared.name(prefix): declared.partitions for declared in TOPICS}
+    topics = {one.name(prefix): one for one in TOPICS}
     ready: list[tuple[Held, Message]] = []
     for held in chosen:
         letter = held.letter
         if letter.stage == STAGE or letter.partition < 0:
             account.skipped["export"] += 1
-        elif letter.topic not in partitions:
+        elif letter.topic not in topics:
             account.skipped["unknown-topic"] += 1
         elif held.cut:
             account.skipped["cut"] += 1
         elif not letter.payload:
             account.skipped["not-kept"] += 1
         else:
-            ready.append((held, _original(held, partitions[letter.topic])))
+            ready.append((held, _original(held, topics[letter.topic])))
     for start in range(0, len(ready), _AT_ONCE):
         acknowledged: list[Held] = []
         for held, message in ready[start : start + _AT_ONCE]:
@@ -183,13 +183,14 @@ def mark_done(letters: Iterable[Held], delivery: Delivery, topic: str) -> int:
     return len(done)
 
 
-def _original(held: Held, partitions: int) -> Message:
+def _original(held: Held, topic: Topic) -> Message:
     letter = held.letter
     headers = [(name, value) for name, value in held.stored.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(held.attempts + 1).encode()))
-    place = letter.partition
-    if place >= partitions:
-        place = partition_of((letter.key or b"").decode(errors="replace"), partitions)
+    place, key = letter.partition, (letter.key or b"").decode(errors="replace")
+    # Partitions may have been raised since: what came later of a post is in another one. Of a mention its drug decides, not its key.
+    if place >= topic.partitions or (topic is not MENTIONS and place in places_of(key, topic)):
+        place = partition_of(key, topic.partitions)
     return Message(
         letter.topic, letter.key if letter.key is not None else letter.id.encode(), letter.payload, place, headers
     )
