@@ -276,11 +276,14 @@ class TopicReader:
             finally:
                 self._consumer.resume(*self._places)
 
+    def begins(self) -> dict[int, int]:
+        """The offset of the first record that is still there, by partition."""
+        with self._reading():
+            return {place.partition: first for place, first in self._consumer.beginning_offsets(self._places).items()}
+
     def shortened(self) -> set[int]:
         """The partitions whose first records the topic has let go of."""
-        with self._reading():
-            firsts = self._consumer.beginning_offsets(self._places)
-        return {place.partition for place, offset in firsts.items() if offset > 0}
+        return {partition for partition, first in self.begins().items() if first > 0}
 
     def follow(self) -> Iterator[Stored]:
         """What comes from where reading stopped; never ends."""

@@ -23,7 +23,7 @@ from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway
 from shared.events import Concept, Deletion, Mention, Span, encode
 from shared.settings import Settings
-from shared.topics import DELETION_HEADER, DELETIONS, POSTS, partition_of
+from shared.topics import DELETION_HEADER, DELETIONS, POSTS
 
 WHEN = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 
