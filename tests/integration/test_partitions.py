@@ -108,7 +108,7 @@ def test_posts_of_before_are_forgotten_and_later_ones_go_to_the_new_partitions(
 
 
 def test_what_waited_on_disk_goes_where_it_belongs_now(topic_prefix: str) -> None:
-    waiting = Parcel([Output(POSTS, "x:1", b"{}", partition_of("x:1", 4))], [], Position(source="x", written_at=now()))
+    waiting = Parcel([Output(POSTS, "x:1", b"{}", partition_of("x:1", 4))], [], Position(source="x", cursor=None, reached=None, written_at=now(), state="running"))
     packed = waiting.packed()
     spread_over(8)
     assert [one.partition for one in Parcel.unpacked(packed).outputs] == [partition_of("x:1", 8)]
