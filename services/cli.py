@@ -57,6 +57,7 @@ COMMANDS: tuple[str, ...] = (
     "services.vocabulary.drugs_cli",
     "services.evaluation.cli",
     "services.models.cli",
+    "services.capacity.cli",
     "services.training.cli",
 )
 
