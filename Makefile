@@ -10,7 +10,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard pictures models-report clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard soak pictures models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ bench-screen: $(VENV)/.run ## measure posts/s through the screen on one core bes
 
 bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publishes into Kafka beside a bare producer loop
 	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
+
+bench-scale: $(VENV)/.run ## measure how many times as fast several workers are as one, with models that cost nothing (ARGS="--rounds 1")
+	@$(BIN)/python -m tests.benchmarks.scaling $(ARGS)
 
 bench-deletions: $(VENV)/.run ## measure after how many seconds each store has forgotten a post that its network takes back
 	@$(BIN)/python -m tests.benchmarks.deletions $(ARGS)

@@ -33,6 +33,9 @@ def capacity(
         list[str] | None,
         typer.Option(metavar="HOST:PORT", help="where a worker of yours tells its metrics: its rate, several times"),
     ] = None,
+    of_running: Annotated[
+        bool, typer.Option("--live", help="rates of the workers that `adrwatch up` started on this machine")
+    ] = False,
     measured: Annotated[
         Path | None, typer.Option(help="rates that `make bench-scale` wrote on your machine [default: the shipped]")
     ] = None,
@@ -40,17 +43,19 @@ def capacity(
 ) -> None:
     """How many workers, partitions and model instances a load needs, by rates that were measured.
 
-    Says of each rate where it was measured, and what was not measured at all. Needs no server, but for --metrics.
+    Says of each rate where it was measured, and what was not measured at all. Needs no server, but for --live and --metrics.
 
     Example: adrwatch capacity --posts-per-second 2000 --share-screened 0.5
     """
     import msgspec
 
-    from services.capacity.measured import SHIPPED, live, shipped
+    from services.capacity.measured import SHIPPED, live, running, shipped
     from services.capacity.plan import Load, plan
+    from shared.settings import current
 
     found = shipped(measured or SHIPPED)
-    rates = found.rates | (live(metrics) if metrics else {})
+    places = [*(metrics or ()), *(running(current()) if of_running else ())]
+    rates = found.rates | live(places)
     load = Load(
         posts_per_second=posts_per_second, share_screened=share_screened, share_reported=share_reported,
         head_room=head_room,

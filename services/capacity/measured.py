@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Any
 
+import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.errors import AdrwatchError, DependencyAway
+from shared.settings import UP_FILE, Settings
 
 SHIPPED = Path(__file__).with_name("measured.json")
 _PATIENCE = 5.0
@@ -85,13 +87,28 @@ def live(addresses: Sequence[str]) -> dict[str, Rate]:
 _STAGES = {"pipeline": "pipeline", "windows": "alerting"}
 
 
-def _samples(address: str) -> list[text_string_to_metric_families]:  # type: ignore[valid-type]
+def running(settings: Settings) -> list[str]:
+    """Where the workers of the instance tell their metrics that `adrwatch up` started here. Raises AdrwatchError where none runs."""
     try:
-        with urlopen(f"http://{address}/metrics", timeout=_PATIENCE) as answer:  # noqa: S310 - the scheme is written here
-            text = answer.read().decode()
-    except (URLError, OSError, ValueError) as error:
+        parts = json.loads((settings.data_dir / UP_FILE).read_text())["parts"]
+        found = [one["address"] for one in parts if one["part"].rpartition("-")[0] in ("pipeline", "alerting")]
+    except (OSError, ValueError, LookupError, TypeError):
+        found = []
+    if not found:
+        raise AdrwatchError(
+            f"no running instance was found in {settings.data_dir}",
+            fix="start one with `adrwatch up`, or give --metrics HOST:PORT of your workers",
+        )
+    return found
+
+
+def _samples(address: str) -> list[Any]:
+    try:
+        answer = httpx.get(f"http://{address}/metrics", timeout=_PATIENCE)
+        answer.raise_for_status()
+        return [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise DependencyAway(
             f"no worker tells its metrics at {address}: {type(error).__name__}",
-            fix="see `adrwatch status` for the places, or set ADRWATCH_METRICS_PORT for workers that you start yourself",
+            fix="give HOST:PORT with the port of ADRWATCH_METRICS_PORT",
         ) from None
-    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]

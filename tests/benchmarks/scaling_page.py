@@ -1,0 +1,131 @@
+"""What `make bench-scale` measured, and the page that shows it. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from shared.settings import PACKAGE_ROOT
+from tests.benchmarks.page import number, ranged, table
+from tests.benchmarks.results import Machine
+
+PAGE = PACKAGE_ROOT / "docs" / "benchmarks" / "scaling.md"
+# Load for each core before the run above which other work takes part in the figures.
+_BUSY = 0.5
+# Of the machine's cores so many busy: nothing is left for a further worker.
+_FULL = 0.9
+_HEAD = """\
+# Several workers beside one
+
+Made by `make bench-scale`; do not edit. How many records a second one worker handles, and how many times as many several do, on one
+machine. Kafka and Redis are real. Models are not: a server answers each request after {milliseconds:g} ms and costs hardly any
+processor time, so this is how everything but the models scales. Posts lie in `adr.posts` before the workers start; a rate is taken
+between a tenth and 85 % of the posts, while every worker has its partitions. Alerting reads the outcomes that the pipeline wrote.
+"""
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """One drain: records a second, and how many cores each process was busy with meanwhile."""
+
+    service: str
+    workers: int
+    rate: float
+    cores: dict[str, float]
+
+
+class Scaling(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run: `posts` in each drain."""
+
+    command: str
+    at: datetime
+    revision: str
+    machine: Machine
+    versions: dict[str, str]
+    posts: int
+    milliseconds: float
+    series: tuple[Series, ...]
+
+    def rates(self, service: str, workers: int) -> list[float]:
+        """Of one number of workers, in the order in which they were measured."""
+        return [one.rate for one in self.series if (one.service, one.workers) == (service, workers)]
+
+    def rate(self, service: str, workers: int) -> float:
+        """The median of them."""
+        return statistics.median(self.rates(service, workers))
+
+    def times(self, service: str, workers: int) -> float | None:
+        """How many times as fast as one; None where one of the two was not measured."""
+        many, one = self.rates(service, workers), self.rates(service, 1)
+        return statistics.median(many) / statistics.median(one) if many and one else None
+
+    def busy(self, service: str, workers: int) -> dict[str, float]:
+        """Cores that were busy, by kind of process, the median."""
+        found: dict[str, list[float]] = {}
+        for one in self.series:
+            if (one.service, one.workers) == (service, workers):
+                sums: dict[str, float] = {}
+                for name, cores in one.cores.items():
+                    kind = name.rstrip("0123456789").rstrip("-")
+                    sums[kind] = sums.get(kind, 0.0) + cores
+                for kind, cores in sums.items():
+                    found.setdefault(kind, []).append(cores)
+        return {kind: statistics.median(cores) for kind, cores in found.items()}
+
+
+def render(found: Scaling) -> str:
+    """The page as Markdown."""
+    machine = found.machine
+    facts = table(
+        ("", "this run"),
+        (
+            ("command", f"`{found.command}`"),
+            ("date", f"{found.at:%Y-%m-%d %H:%M} UTC"),
+            ("revision", found.revision),
+            ("processor", f"{machine.processor}, {machine.cores} cores"),
+            ("memory", f"{machine.memory / (1 << 30):.1f} GiB"),
+            ("system", f"{machine.system}, {machine.kernel}"),
+            ("load before the run", f"{machine.load:.2f}"),
+            ("versions", ", ".join(f"{name} {value}" for name, value in found.versions.items())),
+            ("posts a drain", f"{found.posts:,}, made from the sample of the demo"),
+        ),
+    ).replace("---:", "---")
+    warning = ""
+    if machine.load > _BUSY * machine.cores:
+        warning = (
+            f"**The machine was busy** when the run began (load {machine.load:.2f}): do not trust these figures.\n\n"
+        )
+    header = ("", "workers", "records/s", "times one", "cores busy: workers", "Kafka", "Redis", "all of them")
+    rows = table(header, _rows(found))
+    return f"{_HEAD.format(milliseconds=found.milliseconds)}\n{facts}\n{warning}{rows}\n{_verdict(found)}\n"
+
+
+def _rows(found: Scaling) -> Iterator[tuple[str, ...]]:
+    for service, workers in sorted({(one.service, one.workers) for one in found.series}, reverse=False):
+        times, busy = found.times(service, workers), found.busy(service, workers)
+        yield (
+            service, str(workers), ranged(found.rates(service, workers)), "–" if times is None else number(times),
+            f"{busy.get(service, 0.0):.2f}", f"{busy.get('kafka', 0.0):.2f}", f"{busy.get('redis', 0.0):.2f}",
+            f"{sum(busy.values()):.2f}",
+        )  # fmt: skip
+
+
+def _verdict(found: Scaling) -> str:
+    """What was in the way, in a sentence for each service."""
+    lines = []
+    for service in dict.fromkeys(one.service for one in found.series):
+        most = max(one.workers for one in found.series if one.service == service)
+        all_busy = sum(found.busy(service, most).values())
+        cores = found.machine.cores
+        if all_busy >= _FULL * cores:
+            lines.append(
+                f"With {most} workers of {service} all {cores} cores were busy ({all_busy:.2f}): the processor is what is in the way, "
+                "and a further worker needs further cores."
+            )
+        else:
+            lines.append(
+                f"With {most} workers of {service} {all_busy:.2f} of {cores} cores were busy: it is not the processor that is in the way."
+            )
+    return "\n".join(lines)
