@@ -98,6 +98,9 @@ bench-deletions: $(VENV)/.run ## measure after how many seconds each store has f
 bench-dashboard: $(VENV)/.run ## measure how long 20 users wait for pages of the dashboard, and for an alert that is new
 	@$(BIN)/python -m tests.benchmarks.dashboard $(ARGS)
 
+soak: $(VENV)/.dev ## run the product at a steady load and judge what grows (MINUTES=20, ARGS="--rate 50"); the report is in .adrwatch/soak
+	@$(BIN)/python -m tests.soak.run --minutes $(or $(MINUTES),120) $(ARGS)
+
 pictures: $(VENV)/.dev ## take pictures of every page into .adrwatch/pictures, and those of the docs
 	@$(BIN)/python -m tests.browser.pictures .adrwatch/pictures
 
