@@ -1,11 +1,12 @@
 """`make bench-scale`: how many times as fast several workers are as one, with models that answer at once and cost nothing.
 
-Real Kafka and Redis, and the server with fixed answers. Posts lie in adr.posts before the workers start, so nothing else has to
-keep up; a rate is taken while every worker has its partitions and none has come to an end.
+Real Kafka and Redis, and the server with fixed answers. What is read lies in its topic before the workers start, so nothing else
+has to keep up; a rate is taken while every worker has its partitions and none has come to an end.
 """
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import tempfile
@@ -37,15 +38,20 @@ from shared.topics import OUTCOMES, POSTS, Topic, partition_of
 from shared.writer import Writer
 from tests.benchmarks import posts as files
 from tests.benchmarks.alone import model_rate
-from tests.benchmarks.fixed_triton import MILLISECONDS, fixed_triton
+from tests.benchmarks.fixed_triton import MILLISECONDS, configurations, fixed_triton
 from tests.benchmarks.machine import machine, revision, versions
 from tests.benchmarks.scaling_page import PAGE, Scaling, Series, render
+from tests.benchmarks.windows import outcomes
 
 # Of the posts, so many must be done before a rate is taken, and so many may be when it ends.
 _FROM, _TO = 0.1, 0.85
 _LOOK = 0.2
 _STANDSTILL = 90.0
 _SENT_AT_ONCE = 1000
+# Alerting handles so many more outcomes in a second than the pipeline makes: mentions in its topic for each post in the other.
+_OUTCOMES = 6
+# Rules are evaluated once an hour of event time is over. Here months of it go by in seconds: they are left out.
+_SELDOM = 60.0
 # What the workers of a service read, and what sets their pace.
 _READS: Mapping[str, Topic] = {"pipeline": POSTS, "alerting": OUTCOMES}
 
@@ -72,55 +78,61 @@ class Bench:
         self._say = say
         self.versions: dict[str, str] = {}
 
-    def round(self, counts: Sequence[int]) -> list[Series]:
-        """The pipeline, and then alerting over what came of it, with each number of workers."""
+    def round(self, counts: Sequence[int], services: Sequence[str]) -> list[Series]:
+        """Each service with each number of workers, under names of their own."""
         found = []
         with Stack(self._settings, servers=("kafka", "redis")) as servers:
             self.versions = {row.part.capitalize(): row.version for row in servers.rows() if row.version}
             with fixed_triton(servers.context, self._settings.model_repository) as triton:
-                for count in counts:
+                for service, count in itertools.product(services, counts):
                     name = f"scale-{uuid.uuid4().hex[:8]}"
                     settings = self._settings.model_copy(
                         update={
                             **servers.addresses, "triton_url": triton, "topic_prefix": name, "redis_prefix": name,
-                            "data_dir": self._settings.data_dir / name,
+                            "data_dir": self._settings.data_dir / name, "evaluate_every": _SELDOM,
                         }
                     )  # fmt: skip
                     env = environment(settings, {})
                     run_to_end(servers.context, "topics", [sys.executable, "-m", "services.cli", "topics", "apply"], env)
-                    self._fill(settings)
-                    for service in _READS:
-                        found.append(self._drain(settings, service, count, servers.pids()))
+                    total = self._fill(settings, service)
+                    found.append(self._drain(settings, service, count, total, servers.pids()))
         return found
 
-    def _fill(self, settings: Settings) -> None:
-        outputs = (
-            Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions))
-            for post in made_posts(self._posts)
-        )
+    def _fill(self, settings: Settings, service: str) -> int:
+        """Write what the service reads; how many records that is."""
+        topic, total = _READS[service], 0
+        if service == "pipeline":
+            made = ((post.id, encode(post)) for post in made_posts(self._posts))
+        else:
+            made = ((f"bench:{number}", one) for number, one in enumerate(outcomes(_OUTCOMES * self._posts)))
+        outputs = (Output(topic, key, value, partition_of(key, topic.partitions)) for key, value in made)
         with Writer(settings, _STANDSTILL) as writer:
-            while some := [one for _, one in zip(range(_SENT_AT_ONCE), outputs, strict=False)]:
+            while some := list(itertools.islice(outputs, _SENT_AT_ONCE)):
                 writer.write(some)
+                total += len(some)
+        return total
 
-    def _drain(self, settings: Settings, service: str, count: int, servers: Mapping[str, int]) -> Series:
+    def _drain(
+        self, settings: Settings, service: str, count: int, total: int, servers: Mapping[str, int]
+    ) -> Series:
         workers = service_workers(**{service: count})
         with Stack(settings, servers=(), workers=workers) as stack, Progress(settings, service) as progress:
             pids = {**servers, **stack.pids()}
-            while not (progress.shared(count) and progress.done() >= _FROM * self._posts):
+            while not (progress.shared(count) and progress.done() >= _FROM * total):
                 stack.context.sleep(_LOOK)
-                if progress.done() >= _TO * self._posts:
+                if progress.done() >= _TO * total:
                     raise AdrwatchError("the workers were done before all of them had begun", fix="give more --posts")
             began, before, cores = time.monotonic(), progress.done(), used(pids)
             moved = began
             done = before
-            while done < _TO * self._posts:
+            while done < _TO * total:
                 stack.context.sleep(_LOOK)
                 done, last = progress.done(), done
                 moved = time.monotonic() if done > last else moved
                 if time.monotonic() - moved > _STANDSTILL:
                     raise AdrwatchError(f"the workers of {service} stand still", fix="see their logs")
             seconds, after = time.monotonic() - began, used(pids)
-            progress.until(self._posts, stack.context.sleep)
+            progress.until(total, stack.context.sleep)
         busy = {name: (after[name] - cores[name]) / seconds for name in after}
         series = Series(service=service, workers=count, rate=(done - before) / seconds, cores=busy)
         self._say(f"{service}, {count} workers: {series.rate:,.0f} records/s, {sum(busy.values()):.2f} cores busy")
@@ -144,7 +156,7 @@ class Progress:
     def shared(self, workers: int) -> bool:
         """Whether so many workers have partitions."""
         found = self._admin.describe_groups([self._group])[self._group]
-        given = [one for one in found["members"] if getattr(one["member_assignment"], "assigned_partitions", None)]
+        given = [one for one in found["members"] if _partitions(one["member_assignment"])]
         return found["group_state"] == "Stable" and len(given) == workers
 
     def done(self) -> int:
@@ -159,6 +171,12 @@ class Progress:
             if time.monotonic() > deadline:
                 raise AdrwatchError(f"{count - self.done()} records are not committed", fix="see the workers' logs")
             sleep(_LOOK)
+
+
+def _partitions(assignment: Any) -> Any:
+    """What a member was given; empty before it was."""
+    plain = assignment if isinstance(assignment, dict) else getattr(assignment, "to_dict", dict)()
+    return plain.get("assigned_partitions")
 
 
 def used(pids: Mapping[str, int]) -> dict[str, float]:
@@ -178,27 +196,23 @@ def model_rates(settings: Settings, count: int) -> dict[str, Rate]:
     with Stack(settings, servers=("triton",)) as stack:
         here = settings.model_copy(update=stack.addresses)
         for model, name in (("classifier", "adr_classifier"), ("extractor", "adr_ner")):
-            before, began = used(stack.pids()), time.monotonic()
             total = model_rate(here, name, posts, 2)
-            cores = (used(stack.pids())["triton"] - before["triton"]) / (time.monotonic() - began)
             rates[model] = Rate(
                 per_second=total / instances(settings, name), cores=1.0,
-                source=f"benchmark: real Triton, {total:,.0f} posts/s of {instances(settings, name)} instances, {cores:.1f} cores busy",
+                source=f"benchmark: real Triton, {total:,.0f} posts/s of {instances(settings, name)} instances beside their client",
             )  # fmt: skip
     return rates
 
 
 def instances(settings: Settings, model: str) -> int:
     """How many instances of a model Triton is told to run."""
-    from tests.benchmarks.fixed_triton import configurations
-
     return int(sum(group.count for group in configurations(settings.model_repository)[model].instance_group))
 
 
 def measured(found: Scaling, models: Mapping[str, Rate]) -> Measured:
     """The rates of one worker, for `adrwatch capacity`."""
     rates = {}
-    for service in _READS:
+    for service in dict.fromkeys(one.service for one in found.series):
         rate = found.rate(service, 1)
         cores = statistics.median(
             sum(busy for part, busy in one.cores.items() if part.startswith(service))
@@ -213,15 +227,28 @@ def measured(found: Scaling, models: Mapping[str, Rate]) -> Measured:
     )  # fmt: skip
 
 
-def measure(posts: int, rounds: int, counts: Sequence[int], folder: Path, command: str, say: Say) -> Scaling:
-    """Run all rounds. Raises AdrwatchError where the workers stand still or were too quick for so few posts."""
-    settings = load(data_dir=folder, kafka_bootstrap=None, redis_url=None, triton_url=None)
+def measure(
+    posts: int,
+    rounds: int,
+    counts: Sequence[int],
+    folder: Path,
+    command: str,
+    say: Say,
+    services: Sequence[str] = tuple(_READS),
+    **servers: str,
+) -> Scaling:
+    """Run all rounds, with servers of its own unless addresses are given.
+
+    Raises AdrwatchError where the workers stand still, or were too quick for so few posts.
+    """
+    given = {"kafka_bootstrap": None, "redis_url": None, "triton_url": None, **servers}
+    settings = load(data_dir=folder, **given)
     here, commit, at = machine(), revision(), now()
     bench = Bench(settings, posts, say)
     series: list[Series] = []
     for number in range(rounds):
         # In turns: what the machine does beside does not meet one number only.
-        series += bench.round(counts if number % 2 == 0 else counts[::-1])
+        series += bench.round(counts if number % 2 == 0 else counts[::-1], services)
     return Scaling(
         command=command, at=at, revision=commit, machine=here, versions={**versions(), **bench.versions}, posts=posts,
         milliseconds=MILLISECONDS, series=tuple(series),

@@ -22,8 +22,9 @@ _HEAD = """\
 
 Made by `make bench-scale`; do not edit. How many records a second one worker handles, and how many times as many several do, on one
 machine. Kafka and Redis are real. Models are not: a server answers each request after {milliseconds:g} ms and costs hardly any
-processor time, so this is how everything but the models scales. Posts lie in `adr.posts` before the workers start; a rate is taken
-between a tenth and 85 % of the posts, while every worker has its partitions. Alerting reads the outcomes that the pipeline wrote.
+processor time, so this is how everything but the models scales. What is read lies in its topic before the workers start; a rate is taken
+between a tenth and 85 % of the records, while every worker has its partitions. Alerting reads outcomes as those of
+[windows](windows.md) and counts them; rules, which have an hour for each hour of event time, are left out.
 """
 
 
@@ -89,7 +90,7 @@ def render(found: Scaling) -> str:
             ("system", f"{machine.system}, {machine.kernel}"),
             ("load before the run", f"{machine.load:.2f}"),
             ("versions", ", ".join(f"{name} {value}" for name, value in found.versions.items())),
-            ("posts a drain", f"{found.posts:,}, made from the sample of the demo"),
+            (("posts a drain of the pipeline", f"{found.posts:,}, made from the sample of the demo"),
         ),
     ).replace("---:", "---")
     warning = ""
