@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.errors import DependencyAway
-from shared.events import Post, encode, now
+from shared.events import Post, encode
 from shared.settings import Settings
 from shared.stream import Output
 from shared.topics import POSTS, partition_of
@@ -21,19 +21,20 @@ _PATIENCE = 30.0
 
 
 class Load:
-    """A thread that writes `rate` posts a second until it is closed. `sent` counts them; `faster` is by how much event time runs.
-
-    Event time begins so long ago that it does not come to the present within `seconds`.
+    """A thread that writes `rate` posts a second until it is closed. `sent` counts them. Event time
+    runs from `begin` on, `faster` than the clock.
     """
 
-    def __init__(self, settings: Settings, posts: Sequence[Post], rate: float, faster: float, seconds: float) -> None:
+    def __init__(
+        self, settings: Settings, posts: Sequence[Post], rate: float, begin: datetime, faster: float
+    ) -> None:
         self.sent = 0
         self.failed: DependencyAway | None = None
         self._settings = settings
         self._posts = posts
         self._rate = rate
         self._faster = faster
-        self._begin = now() - timedelta(seconds=seconds * faster + 3600)
+        self._begin = begin
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 

@@ -87,7 +87,7 @@ def judge(samples: Sequence[Sample], rate: float, limits: Limits) -> list[Verdic
 
 
 def lost(samples: Sequence[Sample]) -> list[str]:
-    """Processes that were there at first and ended, or had another set of processes below them that did not come back."""
+    """Processes that were there at some look and are not at the last."""
     last = samples[-1].processes
     return sorted({name for one in samples for name in one.processes} - last.keys())
 
