@@ -21,8 +21,7 @@ from aiokafka.errors import KafkaError
 from shared import logs, metrics
 from shared.broker import SESSION_SECONDS, require_topics
 from shared.broker_security import faust_credentials
-from shared.errors import AdrwatchError, DependencyAway
-from shared.groups import group_of
+from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
 from shared.stream.membership import Membership
@@ -39,16 +38,14 @@ class Worker:
         self.service = service
         self._topics: list[Topic] = []
         self._done: dict[tuple[str, int], int] = defaultdict(int)
-        group = group_of(settings, service)
-        instance = f"{group}-{settings.worker_id}"
-        self._membership = Membership(settings, group, instance)
+        group = f"{settings.topic_prefix}.{service}"
         self.app: Any = faust.App(
             group,
             broker=[f"kafka://{address}" for address in settings.require("kafka_bootstrap").split(",")],
             broker_credentials=faust_credentials(settings),
             broker_client_id=f"adrwatch-{service}-{settings.worker_id}",
             # A worker that comes back under its name gets its partitions back without a rebalance.
-            consumer_group_instance_id=instance,
+            consumer_group_instance_id=f"{group}-{settings.worker_id}",
             consumer_auto_offset_reset="earliest",
             broker_commit_interval=0.5,
             broker_session_timeout=SESSION_SECONDS,
@@ -67,8 +64,7 @@ class Worker:
             store="memory://",
             datadir=str(settings.data_dir / "faust" / f"{service}-{settings.worker_id}"),
         )
-        self.app.on_partitions_assigned.connect(self._take_place)
-        self.app.on_partitions_revoked.connect(self._keep_place)
+        Membership(self.app, settings, service).keep()
 
     def batch_agent(self, topic: Topic, handle: BatchHandler, *, stage: str, on_poison: OnPoison = no_more) -> None:
         """Read `topic` in micro-batches of the settings' size and wait, one batch in flight."""
@@ -111,33 +107,6 @@ class Worker:
                 log.warning("dependency away, trying again", task=name, error=error.message)
 
         self.app.timer(seconds, name=f"{self.service}.{name}")(tick)
-
-    async def _take_place(self, *_: Any, **__: Any) -> None:
-        self._membership.hold(self._member_id())
-        log.info("partitions assigned", count=len(self.app.consumer.assignment()))
-
-    async def _keep_place(self, *_: Any, **__: Any) -> None:
-        """Before this worker joins its group again: leave where another process has its name. What was in flight is done by now."""
-        if self._member_id():
-            return
-        try:
-            host = await asyncio.to_thread(self._membership.taken_by)
-        except AdrwatchError as error:
-            log.warning("the broker does not tell who has this worker's place", error=error.message)
-            return
-        if host is not None:
-            log.error(
-                "another process has taken the place of this worker, which ends",
-                service=self.service,
-                worker=self.settings.worker_id,
-                host=host,
-                fix="give each worker of a service an ADRWATCH_WORKER_ID of its own",
-            )
-            os._exit(2)
-
-    def _member_id(self) -> str:
-        """As the broker calls this process in its group; empty when the broker has said that it knows no such member."""
-        return str(self.app.consumer._thread._consumer._coordinator.member_id)
 
     def assigned(self, topic: Topic) -> frozenset[int]:
         """The partitions of `topic` that this worker owns now."""
