@@ -58,9 +58,9 @@ _READS: Mapping[str, Topic] = {"pipeline": POSTS, "alerting": OUTCOMES}
 Say = Callable[[str], None]
 
 
-def made_posts(count: int) -> Iterator[Post]:
+def made_posts(settings: Settings, count: int) -> Iterator[Post]:
     """So many posts, those of the sample again and again under ids and with endings of their own, one a second."""
-    sample = files.read(load(), str(SAMPLE), Columns(), None)
+    sample = files.read(settings, str(SAMPLE), Columns(), None)
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     for number in range(count):
         post, at = sample[number % len(sample)], begin + timedelta(seconds=number)
@@ -102,7 +102,7 @@ class Bench:
         """Write what the service reads; how many records that is."""
         topic, total = _READS[service], 0
         if service == "pipeline":
-            made = ((post.id, encode(post)) for post in made_posts(self._posts))
+            made = ((post.id, encode(post)) for post in made_posts(settings, self._posts))
         else:
             made = ((f"bench:{number}", one) for number, one in enumerate(outcomes(_OUTCOMES * self._posts)))
         outputs = (Output(topic, key, value, partition_of(key, topic.partitions)) for key, value in made)
@@ -191,7 +191,7 @@ def used(pids: Mapping[str, int]) -> dict[str, float]:
 
 def model_rates(settings: Settings, count: int) -> dict[str, Rate]:
     """Each model through the real Triton on this machine: posts a second of one instance on a core of its own."""
-    posts = list(made_posts(count))
+    posts = list(made_posts(settings, count))
     rates = {}
     with Stack(settings, servers=("triton",)) as stack:
         here = settings.model_copy(update=stack.addresses)

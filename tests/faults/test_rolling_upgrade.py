@@ -45,7 +45,7 @@ def test_a_later_pipeline_beside_this_one_loses_nothing_doubles_nothing_and_aler
             with Writer(settings, 30.0) as writer:
                 writer.write(
                     Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions))
-                    for post in made_posts(COUNT)
+                    for post in made_posts(settings, COUNT)
                 )
             ledger.wait_for(lambda: counted.done() >= COUNT, "alerting")
             outcomes = [json.loads(record.value) for record in topics.records(kafka, f"{topic_prefix}.outcomes")]

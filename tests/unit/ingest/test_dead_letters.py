@@ -18,7 +18,7 @@ from services.ingest.source import Reject
 from shared.broker import Stored
 from shared.errors import AdrwatchError
 from shared.events import DeadLetter, encode
-from shared.topics import DECLARED, CUT_HEADER, POSTS, partition_of, spread_over
+from shared.topics import CUT_HEADER, DECLARED, POSTS, partition_of, spread_over
 from tests.unit.ingest.samples import AT, FakeProducer, hashed, ids
 
 TIME = "2026-03-01T08:00:00Z"
