@@ -267,11 +267,13 @@ class TopicReader:
         with self._reading():
             ends = self._consumer.end_offsets(self._places)
             generations = self._generations()
+            if len(generations) == 1:
+                yield from self._until(ends)
+                return
             try:
                 for some in generations:
-                    if len(generations) > 1:
-                        self._consumer.pause(*self._places)
-                        self._consumer.resume(*some)
+                    self._consumer.pause(*self._places)
+                    self._consumer.resume(*some)
                     yield from self._until({place: ends[place] for place in some})
             finally:
                 self._consumer.resume(*self._places)
@@ -304,7 +306,7 @@ class TopicReader:
                     self._consumer.seek(place, first.offset)
 
     def _generations(self) -> list[list[TopicPartition]]:
-        """The partitions with those first that are older: where partitions were raised, a key goes on in one of a later generation."""
+        """The partitions, older ones first: where partitions were raised, a key goes on in one of a later generation."""
         found: dict[int, list[TopicPartition]] = {}
         for place in self._places:
             found.setdefault(place.partition // self._topic.declared, []).append(place)
@@ -333,7 +335,9 @@ class TopicReader:
 
 def _other_number(topic: Topic, count: int) -> str:
     if topic.spread and count % topic.declared == 0 and topic.declared <= count <= MOST_PARTITIONS:
-        more = f", or raise the topic with `adrwatch topics raise {topic.partitions}`" if topic.partitions > count else ""
+        more = (
+            f", or raise the topic with `adrwatch topics raise {topic.partitions}`" if topic.partitions > count else ""
+        )
         return f"set ADRWATCH_PARTITIONS={count} for every process{more} (docs/runbooks/partitions.md)"
     return "see `adrwatch topics list`, or use another ADRWATCH_TOPIC_PREFIX"
 

@@ -441,7 +441,9 @@ def _later_words(message: dict[str, Any], kind: type[Event]) -> dict[str, bool]:
     """Fields of a message that hold a word which is not among those of the field, and whether the field may be left out."""
     found = {}
     for field in msgspec.structs.fields(kind):
-        words = {word for part in (field.type, *get_args(field.type)) for word in get_args(part) if isinstance(word, str)}
+        words = {
+            word for part in (field.type, *get_args(field.type)) for word in get_args(part) if isinstance(word, str)
+        }
         value = message.get(field.encode_name)
         if words and isinstance(value, str) and value not in words:
             found[field.encode_name] = not field.required

@@ -70,8 +70,8 @@ class Settings(BaseSettings):
         ge=DECLARED,
         le=MOST_PARTITIONS,
         multiple_of=DECLARED,
-        description="partitions of the topics of posts, outcomes and mentions, as `adrwatch topics raise` made them; the same for all "
-        "processes",
+        description="partitions of the topics of posts, outcomes and mentions, as `adrwatch topics raise` made them; the same for "
+        "all processes",
     )
     redis_prefix: str = Field(
         "adrwatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="all Redis keys begin with it"

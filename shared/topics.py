@@ -163,7 +163,5 @@ def spread_over(partitions: int) -> None:
 
 def places_of(key: str, topic: Topic) -> list[int]:
     """The partitions in which a key's records can be: the present one first, then those of before partitions were raised."""
-    numbers = (
-        number for number in range(topic.partitions, 0, -topic.declared) if topic.partitions % number == 0
-    )
+    numbers = (number for number in range(topic.partitions, 0, -topic.declared) if topic.partitions % number == 0)
     return list(dict.fromkeys(partition_of(key, number) for number in numbers))

@@ -101,7 +101,7 @@ class RowStore:
             )
 
     async def lost(self) -> bool:
-        """Whether Redis holds no windows that are of use: none were ever written, they were lost, or partitions were raised since."""
+        """Whether Redis holds no windows of use: none were ever written, they were lost, or partitions were raised since."""
 
         def look(pipe: Any) -> None:
             pipe.get(self.keys.bucket_length)

@@ -81,7 +81,9 @@ def _print(made: Plan, found: Measured) -> None:
     tables().print(table)
     if made.catch_up is not None:
         print(f"after an hour's stop the pipeline is up to date again in {made.catch_up / 60:,.0f} minutes")
-    print(f"benchmark: {found.at:%Y-%m-%d}, {found.processor}, {found.cores} cores, revision {found.revision}, `{found.command}`")
+    print(
+        f"benchmark: {found.at:%Y-%m-%d}, {found.processor}, {found.cores} cores, revision {found.revision}, `{found.command}`"
+    )
     print(f"two pipeline workers were {found.two_workers:.2f} times as fast as one; more were not measured")
     for what in made.unmeasured:
         print(f"unmeasured: {what}")

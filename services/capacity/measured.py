@@ -49,7 +49,9 @@ def shipped(path: Path = SHIPPED) -> Measured:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Measured)
     except OSError as error:
-        raise AdrwatchError(f"{path} cannot be read: {error.strerror}", fix="give a file of `make bench-scale`") from None
+        raise AdrwatchError(
+            f"{path} cannot be read: {error.strerror}", fix="give a file of `make bench-scale`"
+        ) from None
     except msgspec.MsgspecError as error:
         raise AdrwatchError(f"{path} holds no rates: {error}", fix="give a file of `make bench-scale`") from None
 
@@ -88,7 +90,7 @@ _STAGES = {"pipeline": "pipeline", "windows": "alerting"}
 
 
 def running(settings: Settings) -> list[str]:
-    """Where the workers of the instance tell their metrics that `adrwatch up` started here. Raises AdrwatchError where none runs."""
+    """Where the workers tell their metrics that `adrwatch up` started here. Raises AdrwatchError where none runs."""
     try:
         parts = json.loads((settings.data_dir / UP_FILE).read_text())["parts"]
         found = [one["address"] for one in parts if one["part"].rpartition("-")[0] in ("pipeline", "alerting")]

@@ -71,9 +71,7 @@ def plan(load: Load, rates: Mapping[str, Rate], gpu: float | None = None) -> Pla
     power = parts[0].count * workers["pipeline"].per_second if parts[0].count else 0.0
     spare = power - load.posts_per_second
     catch_up = 3600 * load.posts_per_second / spare if spare > 0 else None
-    return Plan(
-        load=load, partitions=partitions, parts=tuple(parts), catch_up=catch_up, unmeasured=tuple(unmeasured)
-    )
+    return Plan(load=load, partitions=partitions, parts=tuple(parts), catch_up=catch_up, unmeasured=tuple(unmeasured))
 
 
 def _usable(load: Load, rate: Rate) -> float:

@@ -188,7 +188,7 @@ def _original(held: Held, topic: Topic) -> Message:
     headers = [(name, value) for name, value in held.stored.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(held.attempts + 1).encode()))
     place, key = letter.partition, (letter.key or b"").decode(errors="replace")
-    # Partitions may have been raised since: what came later of a post is in another one. Of a mention its drug decides, not its key.
+    # Partitions may have been raised since, and what came later of a post be in another. Of a mention its drug decides.
     if place >= topic.partitions or (topic is not MENTIONS and place in places_of(key, topic)):
         place = partition_of(key, topic.partitions)
     return Message(

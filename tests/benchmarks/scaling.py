@@ -32,7 +32,7 @@ from shared import broker
 from shared.errors import AdrwatchError
 from shared.events import Post, encode, now
 from shared.groups import group_of
-from shared.settings import PACKAGE_ROOT, Settings, load
+from shared.settings import Settings, load
 from shared.stream import Output
 from shared.topics import OUTCOMES, POSTS, Topic, partition_of
 from shared.writer import Writer
@@ -93,7 +93,9 @@ class Bench:
                         }
                     )  # fmt: skip
                     env = environment(settings, {})
-                    run_to_end(servers.context, "topics", [sys.executable, "-m", "services.cli", "topics", "apply"], env)
+                    run_to_end(
+                        servers.context, "topics", [sys.executable, "-m", "services.cli", "topics", "apply"], env
+                    )
                     total = self._fill(settings, service)
                     found.append(self._drain(settings, service, count, total, servers.pids()))
         return found
@@ -112,9 +114,7 @@ class Bench:
                 total += len(some)
         return total
 
-    def _drain(
-        self, settings: Settings, service: str, count: int, total: int, servers: Mapping[str, int]
-    ) -> Series:
+    def _drain(self, settings: Settings, service: str, count: int, total: int, servers: Mapping[str, int]) -> Series:
         workers = service_workers(**{service: count})
         with Stack(settings, servers=(), workers=workers) as stack, Progress(settings, service) as progress:
             pids = {**servers, **stack.pids()}

@@ -22,8 +22,8 @@ _HEAD = """\
 
 Made by `make bench-scale`; do not edit. How many records a second one worker handles, and how many times as many several do, on one
 machine. Kafka and Redis are real. Models are not: a server answers each request after {milliseconds:g} ms and costs hardly any
-processor time, so this is how everything but the models scales. What is read lies in its topic before the workers start; a rate is taken
-between a tenth and 85 % of the records, while every worker has its partitions. Alerting reads outcomes as those of
+processor time, so this is how everything but the models scales. What is read lies in its topic before the workers start; a rate is
+taken between a tenth and 85 % of the records, while every worker has its partitions. Alerting reads outcomes as those of
 [windows](windows.md) and counts them; rules, which have an hour for each hour of event time, are left out.
 """
 
@@ -90,7 +90,7 @@ def render(found: Scaling) -> str:
             ("system", f"{machine.system}, {machine.kernel}"),
             ("load before the run", f"{machine.load:.2f}"),
             ("versions", ", ".join(f"{name} {value}" for name, value in found.versions.items())),
-            (("posts a drain of the pipeline", f"{found.posts:,}, made from the sample of the demo"),
+            ("posts a drain of the pipeline", f"{found.posts:,}, made from the sample of the demo"),
         ),
     ).replace("---:", "---")
     warning = ""
@@ -122,11 +122,11 @@ def _verdict(found: Scaling) -> str:
         cores = found.machine.cores
         if all_busy >= _FULL * cores:
             lines.append(
-                f"With {most} workers of {service} all {cores} cores were busy ({all_busy:.2f}): the processor is what is in the way, "
-                "and a further worker needs further cores."
+                f"With {most} workers of {service} all {cores} cores were busy ({all_busy:.2f}): the processor is in the way, and "
+                "a further worker needs further cores."
             )
         else:
             lines.append(
-                f"With {most} workers of {service} {all_busy:.2f} of {cores} cores were busy: it is not the processor that is in the way."
+                f"With {most} workers of {service} {all_busy:.2f} of {cores} cores were busy: the processor is not in the way."
             )
     return "\n".join(lines)

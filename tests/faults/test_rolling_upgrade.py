@@ -34,7 +34,11 @@ def test_a_later_pipeline_beside_this_one_loses_nothing_doubles_nothing_and_aler
     kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     settings = load(
-        kafka_bootstrap=kafka, redis_url=redis_url, topic_prefix=topic_prefix, redis_prefix=topic_prefix, data_dir=tmp_path
+        kafka_bootstrap=kafka,
+        redis_url=redis_url,
+        topic_prefix=topic_prefix,
+        redis_prefix=topic_prefix,
+        data_dir=tmp_path,
     )
     with fixed_triton(Context(tmp_path, settings.cache_dir), settings.model_repository, 1.0) as triton:
         settings = settings.model_copy(update={"triton_url": triton})

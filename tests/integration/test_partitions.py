@@ -1,4 +1,4 @@
-"""Partitions are raised on a real broker: nothing is lost, nothing counts twice, and what was in a partition before is still found."""
+"""Partitions are raised on a real broker: nothing is lost or counts twice, and what was there before is still found."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from kafka.structs import OffsetAndMetadata
 
 from services.ingest.networks.parcel import Parcel
 from shared.broker import TopicReader
-from shared.events import Position, decode, encode, now
 from shared.events import Outcome as Decided
+from shared.events import Position, decode, encode, now
 from shared.stream import Output
 from shared.topics import OUTCOMES, POSTS, partition_of, places_of, spread_over
 from tests.faults import ledger
 from tests.integration.ingest_command import Adrwatch, adrwatch, post, write
 from tests.integration.test_alerting_kafka import END, Instance, running
 from tests.integration.test_windows_rebuild import BRIEF, stop, verified
-from tests.unit.alerting.world import HOUR, closing as closing_posts
-from tests.unit.alerting.world import expected_alerts, outcome, several_days, small_rules
+from tests.unit.alerting.world import HOUR, expected_alerts, outcome, several_days, small_rules
+from tests.unit.alerting.world import closing as closing_posts
 
 __all__ = ["adrwatch"]
 
@@ -35,7 +35,9 @@ def instance(kafka: str, redis_url: str, topic_prefix: str, tmp_path: Path) -> I
 def read_to_the_end(kafka: str, prefix: str) -> None:
     """Commit, as the workers of the pipeline do that have handled all there is."""
     name = POSTS.name(prefix)
-    with closing(KafkaConsumer(bootstrap_servers=kafka, group_id=f"{prefix}.pipeline", enable_auto_commit=False)) as group:
+    with closing(
+        KafkaConsumer(bootstrap_servers=kafka, group_id=f"{prefix}.pipeline", enable_auto_commit=False)
+    ) as group:
         places = [TopicPartition(name, number) for number in group.partitions_for_topic(name)]
         group.assign(places)
         group.commit({place: OffsetAndMetadata(end, "", -1) for place, end in group.end_offsets(places).items()})
@@ -108,14 +110,20 @@ def test_posts_of_before_are_forgotten_and_later_ones_go_to_the_new_partitions(
 
 
 def test_what_waited_on_disk_goes_where_it_belongs_now(topic_prefix: str) -> None:
-    waiting = Parcel([Output(POSTS, "x:1", b"{}", partition_of("x:1", 4))], [], Position(source="x", cursor=None, reached=None, written_at=now(), state="running"))
+    waiting = Parcel(
+        [Output(POSTS, "x:1", b"{}", partition_of("x:1", 4))],
+        [],
+        Position(source="x", cursor=None, reached=None, written_at=now(), state="running"),
+    )
     packed = waiting.packed()
     spread_over(8)
     assert [one.partition for one in Parcel.unpacked(packed).outputs] == [partition_of("x:1", 8)]
 
 
 @pytest.mark.parametrize("numbers", [(4, 8), (4, 8, 16), (4, 12, 24), (4, 256)])
-def test_a_key_stays_or_moves_to_a_partition_that_is_new_and_is_found_in_all_it_was_in(numbers: tuple[int, ...]) -> None:
+def test_a_key_stays_or_moves_to_a_partition_that_is_new_and_is_found_in_all_it_was_in(
+    numbers: tuple[int, ...],
+) -> None:
     spread_over(numbers[-1])
     for key in (f"k:{number}" for number in range(500)):
         was = [partition_of(key, number) for number in numbers]

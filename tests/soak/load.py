@@ -25,9 +25,7 @@ class Load:
     runs from `begin` on, `faster` than the clock.
     """
 
-    def __init__(
-        self, settings: Settings, posts: Sequence[Post], rate: float, begin: datetime, faster: float
-    ) -> None:
+    def __init__(self, settings: Settings, posts: Sequence[Post], rate: float, begin: datetime, faster: float) -> None:
         self.sent = 0
         self.failed: DependencyAway | None = None
         self._settings = settings

@@ -68,11 +68,17 @@ def render(soak: Soak, samples: Sequence[Sample], verdicts: Sequence[Verdict]) -
     plots = "\n".join(f"![{title}]({name}.svg)" for name, title, _ in _plots(samples))
     failed = [one for one in verdicts if one.passed is False]
     verdict = f"**{len(failed)} verdicts failed.**" if failed else "Every verdict passed."
-    return f"# Soak\n\n{verdict}\n\n{facts}\n## Verdicts\n\n{rows}\n## Topics at the end\n\n{sizes}\n## Plots\n\n{plots}\n"
+    return (
+        f"# Soak\n\n{verdict}\n\n{facts}\n## Verdicts\n\n{rows}\n## Topics at the end\n\n{sizes}\n## Plots\n\n{plots}\n"
+    )
 
 
 def _load(soak: Soak) -> str:
-    of = "" if soak.capacity is None else f", {soak.rate / soak.capacity:.0%} of the {soak.capacity:,.0f} that were measured before"
+    of = (
+        ""
+        if soak.capacity is None
+        else f", {soak.rate / soak.capacity:.0%} of the {soak.capacity:,.0f} that were measured before"
+    )
     return f"{soak.rate:,.1f} posts/s{of}"
 
 

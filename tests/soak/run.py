@@ -56,7 +56,11 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def passed(self) -> bool:
         """Whether no verdict failed, no process ended, and every post has its outcome."""
-        return not self.gone and all(one.passed is not False for one in self.verdicts) and self.soak.outcomes == self.soak.sent
+        return (
+            not self.gone
+            and all(one.passed is not False for one in self.verdicts)
+            and self.soak.outcomes == self.soak.sent
+        )
 
 
 def soak(
@@ -109,12 +113,8 @@ def calibrate(settings: Settings, posts: list[Post], at: datetime) -> float:
     """Posts a second that the pipeline handles when it has all it asks for; posts of one moment."""
     with Progress(settings, "pipeline") as progress, Writer(settings, _PATIENCE) as writer:
         for start in range(0, _CALIBRATION, 500):
-            made = [
-                numbered(posts[n % len(posts)], f"calibration:{n}", n, at) for n in range(start, start + 500)
-            ]
-            writer.write(
-                Output(POSTS, one.id, encode(one), partition_of(one.id, POSTS.partitions)) for one in made
-            )
+            made = [numbered(posts[n % len(posts)], f"calibration:{n}", n, at) for n in range(start, start + 500)]
+            writer.write(Output(POSTS, one.id, encode(one), partition_of(one.id, POSTS.partitions)) for one in made)
         while progress.done() < _CALIBRATION // 3:
             time.sleep(0.1)
         began, done = time.monotonic(), progress.done()
@@ -145,7 +145,9 @@ def _line(one: Sample, seconds: float) -> str:
 
 def main(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 120.0,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Posts a second [default: 70 % of what is measured]")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Posts a second [default: 70 % of what is measured]")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Workers of the pipeline.")] = 1,
     memory: Annotated[float, typer.Option(help="MiB an hour that a process may grow.")] = Limits().memory_mib_hour,
     lag: Annotated[float, typer.Option(help="Seconds of the load that may be unread.")] = Limits().lag_seconds,

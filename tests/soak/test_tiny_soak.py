@@ -30,9 +30,20 @@ def test_a_tiny_soak_accounts_for_every_post_and_writes_its_report(
     assert found.samples[-1].topic_bytes["posts"] > 1000
     page = write(tmp_path / "report", found.soak, found.samples, found.verdicts).read_text()
     assert "Every verdict passed." in page
-    assert {path.name for path in (tmp_path / "report").glob("*.svg")} >= {"memory.svg", "files.svg", "lag.svg", "redis.svg"}
+    assert {path.name for path in (tmp_path / "report").glob("*.svg")} >= {
+        "memory.svg",
+        "files.svg",
+        "lag.svg",
+        "redis.svg",
+    }
 
     impossible = LOOSE._replace(lag_seconds=-1.0)
-    assert "FAILED" in write(
-        tmp_path / "report", found.soak, found.samples, [one._replace(limit=impossible.lag_seconds) for one in found.verdicts if one.what == "longest lag"]
-    ).read_text()
+    assert (
+        "FAILED"
+        in write(
+            tmp_path / "report",
+            found.soak,
+            found.samples,
+            [one._replace(limit=impossible.lag_seconds) for one in found.verdicts if one.what == "longest lag"],
+        ).read_text()
+    )

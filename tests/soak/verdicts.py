@@ -62,10 +62,14 @@ def after(samples: Sequence[Sample], warm_up: float) -> list[Sample]:
 
 def slope(times: Sequence[float], values: Sequence[float]) -> Slope:
     """Of values over seconds. Nothing can be said of fewer than three."""
-    if len(values) < 3:  # noqa: PLR2004 - a line needs two points, its interval a third
+    if len(values) < 3:
         return Slope(0.0, float("-inf"), float("inf"))
-    found = theilslopes(values, times, 0.95)
-    return Slope(found.slope * _HOUR, found.low_slope * _HOUR, found.high_slope * _HOUR)
+    return Slope(*(one * _HOUR for one in _slopes(values, times)))
+
+
+def _slopes(values: Sequence[float], of: Sequence[float]) -> tuple[float, float, float]:
+    found = theilslopes(values, of, 0.95)
+    return float(found.slope), float(found.low_slope), float(found.high_slope)
 
 
 def judge(samples: Sequence[Sample], rate: float, limits: Limits) -> list[Verdict]:
@@ -108,9 +112,8 @@ def _of_redis(samples: Sequence[Sample], limits: Limits) -> list[Verdict]:
         ("memory", [float(one.redis_memory) for one in samples], limits.bytes_a_mention, "bytes a mention"),
     ):
         each = Slope(0.0, float("-inf"), float("inf"))
-        if len(set(mentions)) > 2:  # noqa: PLR2004 - as in `slope`
-            result = theilslopes(values, mentions, 0.95)
-            each = Slope(result.slope, result.low_slope, result.high_slope)
+        if len(set(mentions)) > 2:
+            each = Slope(*_slopes(values, mentions))
         found.append(Verdict("redis", what, values[0], values[-1], each, limit, unit))
     return found
 
@@ -122,8 +125,6 @@ def _of_lag(samples: Sequence[Sample], rate: float, limits: Limits) -> list[Verd
         seconds = [one.lag[service] / rate for one in samples]
         most = max(seconds)
         found.append(
-            Verdict(
-                service, "longest lag", seconds[0], seconds[-1], Slope(most, most, most), limits.lag_seconds, "s"
-            )
+            Verdict(service, "longest lag", seconds[0], seconds[-1], Slope(most, most, most), limits.lag_seconds, "s")
         )
     return found

@@ -84,8 +84,8 @@ class Read:
 
     `posts`: id, partition, and offset, None where the text was forgotten. `gone`: posts that were taken back. `edited`: those of
     which what was written before is taken back, and when that was. `positions`: topic suffix, partition, and the offset at which
-    reading goes on. Times are in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by id, `alerts`
-    when each alert was.
+    reading goes on. Times are in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by
+    id, `alerts` when each alert was.
     """
 
     mentions: list[Found] = field(default_factory=list)
@@ -143,7 +143,7 @@ class Mentions(File):
                 ).rowcount
             for post, partition, offset in read.posts:
                 if offset is None:
-                    # What was read of a partition that the post was in before partitions were raised takes nothing from a later one.
+                    # Of a partition of before partitions were raised: it takes nothing from a later one.
                     write.execute(
                         "DELETE FROM places WHERE post = ? AND place & ? <= ?", (key_of(post), _PARTITIONS, partition)
                     )

@@ -71,9 +71,7 @@ class Parcel:
     def unpacked(cls, data: bytes) -> Parcel:
         """The parcel of such bytes. Raises msgspec.MsgspecError, or KeyError for a topic that adrwatch has no more."""
         packed = _decoder.decode(data)
-        outputs = [
-            Output(_TOPICS[one.topic], one.key, one.value, _place(one), one.headers) for one in packed.messages
-        ]
+        outputs = [Output(_TOPICS[one.topic], one.key, one.value, _place(one), one.headers) for one in packed.messages]
         at = packed.position.written_at
         gone = [Deletion(id=one, deleted_at=at) if isinstance(one, str) else one for one in packed.gone]
         return cls(outputs, gone, packed.position, packed.aliases)

@@ -77,7 +77,9 @@ def test_counts_are_of_distinct_posts(file: Mentions) -> None:
 
 
 def test_what_the_topics_let_go_of_is_forgotten(file: Mentions) -> None:
-    file.take(read(mention("1", "own:1"), mention("2", "own:2"), posts=[("own:1", 1, 5), ("own:2", 2, 6), ("own:3", 1, 7)]))
+    file.take(
+        read(mention("1", "own:1"), mention("2", "own:2"), posts=[("own:1", 1, 5), ("own:2", 2, 6), ("own:3", 1, 7)])
+    )
     file.let_go("mentions", 0, 1)
     assert file.get("1") is None
     assert file.get("2") is not None
@@ -86,7 +88,9 @@ def test_what_the_topics_let_go_of_is_forgotten(file: Mentions) -> None:
     assert [file.place(post) for post in ("own:1", "own:2", "own:3")] == [None, Place(2, 6), Place(1, 7)]
 
 
-def test_where_partitions_were_raised_a_post_is_where_it_lies_now_in_whatever_order_they_are_read(file: Mentions) -> None:
+def test_where_partitions_were_raised_a_post_is_where_it_lies_now_in_whatever_order_they_are_read(
+    file: Mentions,
+) -> None:
     before: list[tuple[str, int, int | None]] = [("own:1", 1, 5), ("own:1", 1, None)]
     after: list[tuple[str, int, int | None]] = [("own:1", 5, 0), ("own:1", 5, None), ("own:1", 5, 2)]
     for posts in (before + after, after + before):

@@ -35,7 +35,9 @@ def failed(found: Sequence[Verdict]) -> list[tuple[str, str]]:
 
 def test_a_steady_product_passes_whatever_its_noise() -> None:
     rng = random.Random(1)
-    found = judge(samples(memory=lambda _: 300 + rng.uniform(-8, 8), files=lambda _: 40 + rng.randrange(4)), 50, Limits())
+    found = judge(
+        samples(memory=lambda _: 300 + rng.uniform(-8, 8), files=lambda _: 40 + rng.randrange(4)), 50, Limits()
+    )
     assert failed(found) == []
 
 
@@ -65,6 +67,9 @@ def test_two_samples_fail_nothing() -> None:
 def test_the_warm_up_is_left_out_and_a_process_that_ended_is_told() -> None:
     run = samples(seconds=100)
     assert [one.at for one in after(run, 50)] == [50, 60, 70, 80, 90]
-    ended = [*run[:-1], Sample(**{name: getattr(run[-1], name) for name in Sample.__struct_fields__} | {"processes": {}})]
+    ended = [
+        *run[:-1],
+        Sample(**{name: getattr(run[-1], name) for name in Sample.__struct_fields__} | {"processes": {}}),
+    ]
     assert lost(ended) == ["pipeline-1"]
     assert lost(run) == []
