@@ -174,16 +174,20 @@ def require_topics(settings: Settings, topics: Sequence[Topic]) -> None:
 def committed(settings: Settings, group: str, topic: Topic) -> dict[int, int]:
     """How far a consumer group has read each partition of a topic; none where it never did."""
     name = topic.name(settings.topic_prefix)
-    # A broker that never had a group makes the place for them when it is first asked.
+    with admin(settings) as client:
+        offsets = patiently(lambda: client.list_group_offsets({group: None}))[group]
+    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """What a broker says of groups: one that never had a group makes the place for them when it is first asked."""
     patience = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_COORDINATOR_TO_COME),
         wait=tenacity.wait_fixed(1.0),
         stop=tenacity.stop_after_delay(_SILENCE_SECONDS),
         reraise=True,
     )
-    with admin(settings) as client:
-        offsets = patience(client.list_group_offsets, {group: None})[group]
-    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+    return patience(ask)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import tenacity
 from kafka import KafkaConsumer, TopicPartition
 
-from shared.broker import SESSION_SECONDS, admin, committed, connect, reading
+from shared.broker import SESSION_SECONDS, admin, committed, connect, patiently, reading
 from shared.errors import AdrwatchError
 from shared.settings import Settings
 from shared.topics import Topic
@@ -25,7 +25,7 @@ def members(settings: Settings, service: str) -> int:
     """How many workers the group of a service has."""
     group = group_of(settings, service)
     with admin(settings) as client:
-        found = client.describe_groups([group])
+        found = patiently(lambda: client.describe_groups([group]))
     return len(found[group]["members"])
 
 

@@ -155,13 +155,13 @@ class Progress:
 
     def shared(self, workers: int) -> bool:
         """Whether so many workers have partitions."""
-        found = self._admin.describe_groups([self._group])[self._group]
+        found = broker.patiently(lambda: self._admin.describe_groups([self._group]))[self._group]
         given = [one for one in found["members"] if _partitions(one["member_assignment"])]
         return found["group_state"] == "Stable" and len(given) == workers
 
     def done(self) -> int:
         """Records that are committed."""
-        offsets = self._admin.list_group_offsets({self._group: None})[self._group]
+        offsets = broker.patiently(lambda: self._admin.list_group_offsets({self._group: None}))[self._group]
         return sum(at.offset for place, at in offsets.items() if place.topic == self._name and at.offset > 0)
 
     def until(self, count: int, sleep: Callable[[float], None]) -> None:

@@ -20,6 +20,10 @@ from shared.stream.worker import Worker
 from shared.topics import OUTCOMES, POSTS
 
 
+# Who passed a record on.
+_BY = (("worker", os.environ.get("ADRWATCH_WORKER_ID", "").encode()),)
+
+
 async def handle(records: list[Record]) -> BatchResult:
     """Fail as told, else pass every record on."""
     await asyncio.sleep(float(os.environ.get("FLAKY_DELAY", "0")))
@@ -33,7 +37,7 @@ async def handle(records: list[Record]) -> BatchResult:
         if value.startswith(b"refused"):
             result.bad.append((record, BadMessage("refused", "the handler refuses this record")))
         else:
-            result.outputs.append(Output(OUTCOMES, value.decode(), value, record.partition))
+            result.outputs.append(Output(OUTCOMES, value.decode(), value, record.partition, _BY))
     return result
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from services.ingest.networks.parcel import Parcel
@@ -63,6 +63,9 @@ def test_after_partitions_were_raised_every_alert_is_that_of_the_pure_functions(
     assert "set ADRWATCH_PARTITIONS=8 for every process" in (instance.folder / "worker-1.log").read_text()
     instance.environment["ADRWATCH_PARTITIONS"] = "8"
     spread_over(8)
+    # The one of before does not know the new partitions.
+    instance.producer.close()
+    instance.producer = KafkaProducer(bootstrap_servers=instance.kafka, acks="all")
     instance.outcomes(outcomes[half:] + closing_posts(END + HOUR))
     instance.start(1, BRIEF)
     instance.start(2, BRIEF)

@@ -117,7 +117,7 @@ class Looker:
 
     def _lag(self, service: str, ends: Mapping[TopicPartition, int]) -> int:
         group = group_of(self._settings, service)
-        offsets = self._admin.list_group_offsets({group: None})[group]
+        offsets = broker.patiently(lambda: self._admin.list_group_offsets({group: None}))[group]
         names = {topic.name(self._settings.topic_prefix) for topic in READ_BY[service]}
         done = {place: max(0, at.offset) for place, at in offsets.items()}
         return sum(end - done.get(place, 0) for place, end in ends.items() if place.topic in names)
