@@ -19,7 +19,6 @@ from shared.stream import worker as session
 from shared.stream.worker import Worker
 from shared.topics import OUTCOMES, POSTS
 
-
 # Who passed a record on.
 _BY = (("worker", os.environ.get("ADRWATCH_WORKER_ID", "").encode()),)
 
