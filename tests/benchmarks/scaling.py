@@ -40,7 +40,7 @@ from tests.benchmarks import posts as files
 from tests.benchmarks.alone import model_rate
 from tests.benchmarks.fixed_triton import MILLISECONDS, configurations, fixed_triton
 from tests.benchmarks.machine import machine, revision, versions
-from tests.benchmarks.scaling_page import PAGE, Scaling, Series, render
+from tests.benchmarks.scaling_page import DISTURBED, PAGE, Scaling, Series, render
 from tests.benchmarks.windows import outcomes
 
 # Of the posts, so many must be done before a rate is taken, and so many may be when it ends.
@@ -52,6 +52,7 @@ _SENT_AT_ONCE = 1000
 _OUTCOMES = 6
 # Rules are evaluated once an hour of event time is over. Here months of it go by in seconds: they are left out.
 _SELDOM = 60.0
+_TRIES = 3
 # What the workers of a service read, and what sets their pace.
 _READS: Mapping[str, Topic] = {"pipeline": POSTS, "alerting": OUTCOMES}
 
@@ -79,26 +80,31 @@ class Bench:
         self.versions: dict[str, str] = {}
 
     def round(self, counts: Sequence[int], services: Sequence[str]) -> list[Series]:
-        """Each service with each number of workers, under names of their own."""
+        """Each service with each number of workers; of one that other work has disturbed, the least disturbed of some tries."""
         found = []
         with Stack(self._settings, servers=("kafka", "redis")) as servers:
             self.versions = {row.part.capitalize(): row.version for row in servers.rows() if row.version}
             with fixed_triton(servers.context, self._settings.model_repository) as triton:
                 for service, count in itertools.product(services, counts):
-                    name = f"scale-{uuid.uuid4().hex[:8]}"
-                    settings = self._settings.model_copy(
-                        update={
-                            **servers.addresses, "triton_url": triton, "topic_prefix": name, "redis_prefix": name,
-                            "data_dir": self._settings.data_dir / name, "evaluate_every": _SELDOM,
-                        }
-                    )  # fmt: skip
-                    env = environment(settings, {})
-                    run_to_end(
-                        servers.context, "topics", [sys.executable, "-m", "services.cli", "topics", "apply"], env
-                    )
-                    total = self._fill(settings, service)
-                    found.append(self._drain(settings, service, count, total, servers.pids()))
+                    tries: list[Series] = []
+                    while len(tries) < _TRIES and not any(one.others < DISTURBED for one in tries):
+                        tries.append(self._one(servers, triton, service, count))
+                    found.append(min(tries, key=lambda one: one.others))
         return found
+
+    def _one(self, servers: Stack, triton: str, service: str, count: int) -> Series:
+        """One drain, under names of its own."""
+        name = f"scale-{uuid.uuid4().hex[:8]}"
+        settings = self._settings.model_copy(
+            update={
+                **servers.addresses, "triton_url": triton, "topic_prefix": name, "redis_prefix": name,
+                "data_dir": self._settings.data_dir / name, "evaluate_every": _SELDOM,
+            }
+        )  # fmt: skip
+        env = environment(settings, {})
+        run_to_end(servers.context, "topics", [sys.executable, "-m", "services.cli", "topics", "apply"], env)
+        total = self._fill(settings, service)
+        return self._drain(settings, service, count, total, servers.pids())
 
     def _fill(self, settings: Settings, service: str) -> int:
         """Write what the service reads; how many records that is."""
@@ -122,7 +128,7 @@ class Bench:
                 stack.context.sleep(_LOOK)
                 if progress.done() >= _TO * total:
                     raise AdrwatchError("the workers were done before all of them had begun", fix="give more --posts")
-            began, before, cores = time.monotonic(), progress.done(), used(pids)
+            began, before, cores, machine_before = time.monotonic(), progress.done(), used(pids), worked()
             moved = began
             done = before
             while done < _TO * total:
@@ -131,11 +137,15 @@ class Bench:
                 moved = time.monotonic() if done > last else moved
                 if time.monotonic() - moved > _STANDSTILL:
                     raise AdrwatchError(f"the workers of {service} stand still", fix="see their logs")
-            seconds, after = time.monotonic() - began, used(pids)
+            seconds, after, machine_after = time.monotonic() - began, used(pids), worked()
             progress.until(total, stack.context.sleep)
         busy = {name: (after[name] - cores[name]) / seconds for name in after}
-        series = Series(service=service, workers=count, rate=(done - before) / seconds, cores=busy)
-        self._say(f"{service}, {count} workers: {series.rate:,.0f} records/s, {sum(busy.values()):.2f} cores busy")
+        # This process looks on, and takes its share.
+        others = max(0.0, (machine_after - machine_before) / seconds - sum(busy.values()))
+        series = Series(service=service, workers=count, rate=(done - before) / seconds, cores=busy, others=others)
+        self._say(
+            f"{service}, {count} workers: {series.rate:,.0f} records/s, {sum(busy.values()):.2f} cores busy, others {others:.2f}"
+        )
         return series
 
 
@@ -177,6 +187,12 @@ def _partitions(assignment: Any) -> Any:
     """What a member was given; empty before it was."""
     plain = assignment if isinstance(assignment, dict) else getattr(assignment, "to_dict", dict)()
     return plain.get("assigned_partitions")
+
+
+def worked() -> float:
+    """Seconds for which the machine's cores were not idle so far, those that its host took away included."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 def used(pids: Mapping[str, int]) -> dict[str, float]:
@@ -265,6 +281,7 @@ def bench(
     posts: Annotated[int, typer.Option(min=2_000, help="Posts that each number of workers gets.")] = 16_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 3,
     workers: Annotated[str, typer.Option(help="Numbers of workers, with commas between.")] = "1,2",
+    services: Annotated[str, typer.Option(help="Which services, with commas between.")] = ",".join(_READS),
     model_posts: Annotated[int, typer.Option(min=0, help="Posts for the models alone; 0 leaves them out.")] = 3_000,
     out: Annotated[Path, typer.Option(help="The page to write.")] = PAGE,
     save: Annotated[Path, typer.Option(help="The rates to write, for `adrwatch capacity`.")] = SHIPPED,
@@ -277,7 +294,7 @@ def bench(
     command = f"make bench-scale{f' ARGS={words!r}' if words else ''}"
     counts = [int(number) for number in workers.split(",")]
     with _folder() as folder:
-        found = measure(posts, rounds, counts, folder, command, typer.echo)
+        found = measure(posts, rounds, counts, folder, command, typer.echo, services.split(","))
         models: dict[str, Any] = {}
         if model_posts:
             settings = load(data_dir=folder / "models", kafka_bootstrap=None, redis_url=None, triton_url=None)

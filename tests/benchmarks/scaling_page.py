@@ -17,6 +17,8 @@ PAGE = PACKAGE_ROOT / "docs" / "benchmarks" / "scaling.md"
 _BUSY = 0.5
 # Of the machine's cores so many busy: nothing is left for a further worker.
 _FULL = 0.9
+# So many cores busy with other work make a drain no measure of ours; what looks on takes a tenth of one.
+DISTURBED = 0.3
 _HEAD = """\
 # Several workers beside one
 
@@ -24,17 +26,23 @@ Made by `make bench-scale`; do not edit. How many records a second one worker ha
 machine. Kafka and Redis are real. Models are not: a server answers each request after {milliseconds:g} ms and costs hardly any
 processor time, so this is how everything but the models scales. What is read lies in its topic before the workers start; a rate is
 taken between a tenth and 85 % of the records, while every worker has its partitions. Alerting reads outcomes as those of
-[windows](windows.md) and counts them; rules, which have an hour for each hour of event time, are left out.
+[windows](windows.md) and counts them; rules, which have an hour for each hour of event time, are left out. A drain beside which other work took more than 0.3 of a core is repeated, three times at most; the least disturbed counts.
 """
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """One drain: records a second, and how many cores each process was busy with meanwhile."""
+    """One drain: records a second, and how many cores each process was busy with meanwhile, and `others` that are not ours."""
 
     service: str
     workers: int
     rate: float
     cores: dict[str, float]
+    others: float = 0.0
+
+    @property
+    def milliseconds(self) -> float:
+        """Processor time of the workers for each record."""
+        return 1000 * sum(busy for name, busy in self.cores.items() if name.startswith(self.service)) / self.rate
 
 
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +69,12 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
         """How many times as fast as one; None where one of the two was not measured."""
         many, one = self.rates(service, workers), self.rates(service, 1)
         return statistics.median(many) / statistics.median(one) if many and one else None
+
+    def median(self, service: str, workers: int, what: str) -> float:
+        """Of a number of the drains."""
+        return statistics.median(
+            getattr(one, what) for one in self.series if (one.service, one.workers) == (service, workers)
+        )
 
     def busy(self, service: str, workers: int) -> dict[str, float]:
         """Cores that were busy, by kind of process, the median."""
@@ -98,7 +112,10 @@ def render(found: Scaling) -> str:
         warning = (
             f"**The machine was busy** when the run began (load {machine.load:.2f}): do not trust these figures.\n\n"
         )
-    header = ("", "workers", "records/s", "times one", "cores busy: workers", "Kafka", "Redis", "all of them")
+    header = (
+        "", "workers", "records/s", "times one", "processor ms a record", "cores busy: workers", "Kafka", "Redis", "all of them",
+        "others",
+    )  # fmt: skip
     rows = table(header, _rows(found))
     return f"{_HEAD.format(milliseconds=found.milliseconds)}\n{facts}\n{warning}{rows}\n{_verdict(found)}\n"
 
@@ -108,8 +125,9 @@ def _rows(found: Scaling) -> Iterator[tuple[str, ...]]:
         times, busy = found.times(service, workers), found.busy(service, workers)
         yield (
             service, str(workers), ranged(found.rates(service, workers)), "–" if times is None else number(times),
+            f"{found.median(service, workers, 'milliseconds'):.2f}",
             f"{busy.get(service, 0.0):.2f}", f"{busy.get('kafka', 0.0):.2f}", f"{busy.get('redis', 0.0):.2f}",
-            f"{sum(busy.values()):.2f}",
+            f"{sum(busy.values()):.2f}", f"{found.median(service, workers, 'others'):.2f}",
         )  # fmt: skip
 
 
@@ -119,8 +137,12 @@ def _verdict(found: Scaling) -> str:
     for service in dict.fromkeys(one.service for one in found.series):
         most = max(one.workers for one in found.series if one.service == service)
         all_busy = sum(found.busy(service, most).values())
-        cores = found.machine.cores
-        if all_busy >= _FULL * cores:
+        cores, others = found.machine.cores, found.median(service, most, "others")
+        if others > DISTURBED:
+            lines.append(
+                f"**Other work took {others:.2f} cores** beside {most} workers of {service}: that is no measure of them."
+            )
+        elif all_busy >= _FULL * cores:
             lines.append(
                 f"With {most} workers of {service} all {cores} cores were busy ({all_busy:.2f}): the processor is in the way, and "
                 "a further worker needs further cores."
