@@ -23,11 +23,12 @@ _HEAD = """\
 # Several workers beside one
 
 Made by `make bench-scale`; do not edit. How many records a second one worker handles, and how many times as many several do, on one
-machine. Kafka and Redis are real. Models are not: a server answers each request after {milliseconds:g} ms and costs hardly any
-processor time, so this is how everything but the models scales. What is read lies in its topic before the workers start; a rate is
-taken between a tenth and 85 % of the records, while every worker has its partitions. Alerting reads outcomes as those of
-[windows](windows.md) and counts them; rules, which have an hour for each hour of event time, are left out. A drain beside which
-other work took more than 0.3 of a core is repeated, three times at most; the least disturbed counts.
+machine. Kafka and Redis are real. Models are not: a server answers each request after a fixed time and costs hardly any processor
+time, so this is how everything but the models scales. Where it answers soon, each worker needs a core; where it answers late, a
+part of one. What is read lies in its topic before the workers start; a rate is taken between a tenth and 85 % of the records, while
+every worker has its partitions. Alerting reads outcomes as those of [windows](windows.md) and counts them; rules, which have an
+hour for each hour of event time, are left out. A drain beside which other work took more than 0.3 of a core is repeated, three times
+at most; the least disturbed counts.
 """
 
 
@@ -39,6 +40,12 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
     cores: dict[str, float]
     others: float = 0.0
+    answer: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The service, and after how many milliseconds its models answered."""
+        return self.service if self.answer is None else f"{self.service}, models answer after {self.answer:g} ms"
 
     @property
     def milliseconds(self) -> float:
@@ -55,36 +62,35 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     versions: dict[str, str]
     posts: int
-    milliseconds: float
     series: tuple[Series, ...]
 
-    def rates(self, service: str, workers: int) -> list[float]:
+    def rates(self, name: str, workers: int) -> list[float]:
         """Of one number of workers, in the order in which they were measured."""
-        return [one.rate for one in self.series if (one.service, one.workers) == (service, workers)]
+        return [one.rate for one in self.series if (one.name, one.workers) == (name, workers)]
 
-    def rate(self, service: str, workers: int) -> float:
+    def rate(self, name: str, workers: int) -> float:
         """The median of them."""
-        return statistics.median(self.rates(service, workers))
+        return statistics.median(self.rates(name, workers))
 
-    def times(self, service: str, workers: int) -> float | None:
+    def times(self, name: str, workers: int) -> float | None:
         """How many times as fast as one; None where one of the two was not measured."""
-        many, one = self.rates(service, workers), self.rates(service, 1)
+        many, one = self.rates(name, workers), self.rates(name, 1)
         return statistics.median(many) / statistics.median(one) if many and one else None
 
-    def median(self, service: str, workers: int, what: str) -> float:
+    def median(self, name: str, workers: int, what: str) -> float:
         """Of a number of the drains."""
         return statistics.median(
-            getattr(one, what) for one in self.series if (one.service, one.workers) == (service, workers)
+            getattr(one, what) for one in self.series if (one.name, one.workers) == (name, workers)
         )
 
-    def busy(self, service: str, workers: int) -> dict[str, float]:
+    def busy(self, name: str, workers: int) -> dict[str, float]:
         """Cores that were busy, by kind of process, the median."""
         found: dict[str, list[float]] = {}
         for one in self.series:
-            if (one.service, one.workers) == (service, workers):
+            if (one.name, one.workers) == (name, workers):
                 sums: dict[str, float] = {}
-                for name, cores in one.cores.items():
-                    kind = name.rstrip("0123456789").rstrip("-")
+                for part, cores in one.cores.items():
+                    kind = part.rstrip("0123456789").rstrip("-")
                     sums[kind] = sums.get(kind, 0.0) + cores
                 for kind, cores in sums.items():
                     found.setdefault(kind, []).append(cores)
@@ -118,38 +124,38 @@ def render(found: Scaling) -> str:
         "others",
     )  # fmt: skip
     rows = table(header, _rows(found))
-    return f"{_HEAD.format(milliseconds=found.milliseconds)}\n{facts}\n{warning}{rows}\n{_verdict(found)}\n"
+    return f"{_HEAD}\n{facts}\n{warning}{rows}\n{_verdict(found)}\n"
 
 
 def _rows(found: Scaling) -> Iterator[tuple[str, ...]]:
-    for service, workers in sorted({(one.service, one.workers) for one in found.series}, reverse=False):
-        times, busy = found.times(service, workers), found.busy(service, workers)
+    for name, workers in sorted({(one.name, one.workers) for one in found.series}):
+        times, busy = found.times(name, workers), found.busy(name, workers)
         yield (
-            service, str(workers), ranged(found.rates(service, workers)), "–" if times is None else number(times),
-            f"{found.median(service, workers, 'milliseconds'):.2f}",
-            f"{busy.get(service, 0.0):.2f}", f"{busy.get('kafka', 0.0):.2f}", f"{busy.get('redis', 0.0):.2f}",
-            f"{sum(busy.values()):.2f}", f"{found.median(service, workers, 'others'):.2f}",
+            name, str(workers), ranged(found.rates(name, workers)), "–" if times is None else number(times),
+            f"{found.median(name, workers, 'milliseconds'):.2f}",
+            f"{busy.get(name.split(",")[0], 0.0):.2f}", f"{busy.get('kafka', 0.0):.2f}", f"{busy.get('redis', 0.0):.2f}",
+            f"{sum(busy.values()):.2f}", f"{found.median(name, workers, 'others'):.2f}",
         )  # fmt: skip
 
 
 def _verdict(found: Scaling) -> str:
     """What was in the way, in a sentence for each service."""
     lines = []
-    for service in dict.fromkeys(one.service for one in found.series):
-        most = max(one.workers for one in found.series if one.service == service)
-        all_busy = sum(found.busy(service, most).values())
-        cores, others = found.machine.cores, found.median(service, most, "others")
+    for name in dict.fromkeys(one.name for one in found.series):
+        most = max(one.workers for one in found.series if one.name == name)
+        all_busy = sum(found.busy(name, most).values())
+        cores, others = found.machine.cores, found.median(name, most, "others")
         if others > DISTURBED:
             lines.append(
-                f"**Other work took {others:.2f} cores** beside {most} workers of {service}: that is no measure of them."
+                f"**Other work took {others:.2f} cores** beside {most} workers of {name}: that is no measure of them."
             )
         elif all_busy >= _FULL * cores:
             lines.append(
-                f"With {most} workers of {service} all {cores} cores were busy ({all_busy:.2f}): the processor is in the way, and "
+                f"With {most} workers of {name} all {cores} cores were busy ({all_busy:.2f}): the processor is in the way, and "
                 "a further worker needs further cores."
             )
         else:
             lines.append(
-                f"With {most} workers of {service} {all_busy:.2f} of {cores} cores were busy: the processor is not in the way."
+                f"With {most} workers of {name} {all_busy:.2f} of {cores} cores were busy: the processor is not in the way."
             )
     return "\n".join(lines)

@@ -22,7 +22,7 @@ def test_both_workers_get_their_share_and_the_rates_make_a_plan(kafka: str, redi
     shares = [busy for part, busy in pipeline.cores.items() if part.startswith("pipeline")]
     assert len(shares) == 2
     assert min(shares) > 0
-    assert "| pipeline | 2 |" in render(found)
+    assert "| pipeline, models answer after 5 ms | 2 |" in render(found)
 
     alone = measure(500, 1, [1], tmp_path / "alerting", "the command", said.append, ["alerting"], **servers)
     single = msgspec.structs.replace(pipeline, workers=1)

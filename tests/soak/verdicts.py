@@ -23,8 +23,8 @@ BOUNDED = ("kafka",)
 class Limits(NamedTuple):
     """What may grow, and by how much.
 
-    Memory fails where it grows faster than `memory_mib_hour` and has grown by `memory_mib`: what fills up to a bound, such as the codes
-    of authors and words, does the first for a while. `keys_a_mention` and `bytes_a_mention`: what the windows in Redis explain.
+    Memory fails where it grows faster than `memory_mib_hour` and has grown by `memory_mib`: what fills up to a bound does the first
+    for a while, such as the codes of authors and words. `keys_a_mention` and `bytes_a_mention`: what the windows in Redis explain.
     """
 
     memory_mib_hour: float = 20.0
