@@ -133,7 +133,7 @@ def _rows(found: Scaling) -> Iterator[tuple[str, ...]]:
         yield (
             name, str(workers), ranged(found.rates(name, workers)), "–" if times is None else number(times),
             f"{found.median(name, workers, 'milliseconds'):.2f}",
-            f"{busy.get(name.split(",")[0], 0.0):.2f}", f"{busy.get('kafka', 0.0):.2f}", f"{busy.get('redis', 0.0):.2f}",
+            f"{busy.get(name.partition(',')[0], 0.0):.2f}", f"{busy.get('kafka', 0.0):.2f}", f"{busy.get('redis', 0.0):.2f}",
             f"{sum(busy.values()):.2f}", f"{found.median(name, workers, 'others'):.2f}",
         )  # fmt: skip
 
