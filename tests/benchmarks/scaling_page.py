@@ -27,8 +27,8 @@ machine. Kafka and Redis are real. Models are not: a server answers each request
 time, so this is how everything but the models scales. Where it answers soon, each worker needs a core; where it answers late, a
 part of one. What is read lies in its topic before the workers start; a rate is taken between a tenth and 85 % of the records, while
 every worker has its partitions. Alerting reads outcomes as those of [windows](windows.md) and counts them; rules, which have an
-hour for each hour of event time, are left out. A drain beside which other work took more than 0.3 of a core is repeated, three times
-at most; the least disturbed counts.
+hour for each hour of event time, are left out. A drain beside which other work took more than 0.3 of a core is repeated, three
+times at most; the least disturbed counts.
 """
 
 
