@@ -84,7 +84,7 @@ def _print(made: Plan, found: Measured) -> None:
     print(
         f"benchmark: {found.at:%Y-%m-%d}, {found.processor}, {found.cores} cores, revision {found.revision}, `{found.command}`"
     )
-    print(f"two pipeline workers were {found.two_workers:.2f} times as fast as one; more were not measured")
+    print(f"there two pipeline workers were {found.two_workers:.2f} times as fast as one; more were not measured")
     for what in made.unmeasured:
         print(f"unmeasured: {what}")
 
