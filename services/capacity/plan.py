@@ -52,8 +52,12 @@ def plan(load: Load, rates: Mapping[str, Rate], gpu: float | None = None) -> Pla
     Raises AdrwatchError where no number of partitions is enough.
     """
     workers = {name: rates[name] for name in ("pipeline", "alerting")}
-    partitions = max(_partitions(load, name, rate) for name, rate in workers.items())
-    parts = [_workers(load, name, rate, partitions) for name, rate in workers.items()]
+    least = max(_partitions(load, name, rate) for name, rate in workers.items())
+    # A worker takes whole partitions: smaller ones may fill it better.
+    choices = [number for number in (least, 2 * least, 4 * least) if number <= MOST_PARTITIONS]
+    made = {number: [_workers(load, name, rate, number) for name, rate in workers.items()] for number in choices}
+    partitions = min(choices, key=lambda number: (sum(part.count or 0 for part in made[number]), number))
+    parts = made[partitions]
     to_models = load.posts_per_second * (1 - load.share_screened)
     asked = {"classifier": to_models, "extractor": min(to_models, load.posts_per_second * load.share_reported)}
     unmeasured = []

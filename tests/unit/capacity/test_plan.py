@@ -124,3 +124,8 @@ def test_running_workers_tell_their_own_rate() -> None:
     assert found["pipeline"].per_second == pytest.approx(400)
     with pytest.raises(DependencyAway, match="no worker tells its metrics"):
         live([address])
+
+
+def test_smaller_partitions_are_chosen_where_they_save_a_worker() -> None:
+    made = plan(Load(posts_per_second=2000), rates(pipeline=655.0, alerting=1e6))
+    assert (made.partitions, made.parts[0].count) == (32, 5)
