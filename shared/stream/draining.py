@@ -25,3 +25,8 @@ class DrainingConsumer(Consumer):
             # A commit that was under way is waited for, but began before the last acknowledgements.
             await self.commit()
         await super().on_partitions_revoked(revoked)
+
+
+def drain_first(app: Any) -> None:
+    """Let the consumer of a Faust app, which is made when it starts, be one of these."""
+    app.transport.Consumer = DrainingConsumer

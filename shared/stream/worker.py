@@ -24,7 +24,7 @@ from shared.broker_security import faust_credentials
 from shared.errors import DependencyAway
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
-from shared.stream.draining import DrainingConsumer
+from shared.stream.draining import drain_first
 from shared.stream.membership import Membership
 from shared.topics import Topic
 
@@ -65,7 +65,7 @@ class Worker:
             store="memory://",
             datadir=str(settings.data_dir / "faust" / f"{service}-{settings.worker_id}"),
         )
-        self.app.transport.Consumer = DrainingConsumer
+        drain_first(self.app)
         Membership(self.app, settings, service).keep()
 
     def batch_agent(self, topic: Topic, handle: BatchHandler, *, stage: str, on_poison: OnPoison = no_more) -> None:
