@@ -11,7 +11,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard pictures models-report audit sbom fuzz clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard soak pictures models-report audit sbom fuzz clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -90,11 +90,17 @@ bench-screen: $(VENV)/.run ## measure posts/s through the screen on one core bes
 bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publishes into Kafka beside a bare producer loop
 	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
 
+bench-scale: $(VENV)/.run ## measure how many times as fast several workers are as one, with models that cost nothing (ARGS="--rounds 1")
+	@$(BIN)/python -m tests.benchmarks.scaling $(ARGS)
+
 bench-deletions: $(VENV)/.run ## measure after how many seconds each store has forgotten a post that its network takes back
 	@$(BIN)/python -m tests.benchmarks.deletions $(ARGS)
 
 bench-dashboard: $(VENV)/.run ## measure how long 20 users wait for pages of the dashboard, and for an alert that is new
 	@$(BIN)/python -m tests.benchmarks.dashboard $(ARGS)
+
+soak: $(VENV)/.dev ## run the product at a steady load and judge what grows (MINUTES=20, ARGS="--rate 50"); the report is in .adrwatch/soak
+	@$(BIN)/python -m tests.soak.run --minutes $(or $(MINUTES),120) $(ARGS)
 
 pictures: $(VENV)/.dev ## take pictures of every page into .adrwatch/pictures, and those of the docs
 	@$(BIN)/python -m tests.browser.pictures .adrwatch/pictures

@@ -59,6 +59,7 @@ COMMANDS: tuple[str, ...] = (
     "services.evaluation.cli",
     "services.models.cli",
     "services.backtest.reference_cli",
+    "services.capacity.cli",
     "services.training.cli",
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ from kafka.net.compat import KafkaNetClient
 from shared.broker_security import OPEN, client_options, refusal
 from shared.errors import AdrwatchError, DependencyAway
 from shared.settings import Settings
-from shared.topics import Topic
+from shared.topics import MOST_PARTITIONS, Topic
 
 # So long the broker holds the place of a worker that is gone.
 SESSION_SECONDS = 20.0
@@ -190,23 +190,27 @@ def require_topics(settings: Settings, topics: Sequence[Topic]) -> None:
         if (count := len(found[name]["partitions"])) != topic.partitions:
             raise AdrwatchError(
                 f"{name} has {count} partitions and adrwatch counts on {topic.partitions}",
-                fix="see `adrwatch topics list`, or use another ADRWATCH_TOPIC_PREFIX",
+                fix=_other_number(topic, count),
             )
 
 
 def committed(settings: Settings, group: str, topic: Topic) -> dict[int, int]:
     """How far a consumer group has read each partition of a topic; none where it never did."""
     name = topic.name(settings.topic_prefix)
-    # A broker that never had a group makes the place for them when it is first asked.
+    with admin(settings) as client:
+        offsets = patiently(lambda: client.list_group_offsets({group: None}))[group]
+    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """What a broker says of groups: one that never had a group makes the place for them when it is first asked."""
     patience = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_COORDINATOR_TO_COME),
         wait=tenacity.wait_fixed(1.0),
         stop=tenacity.stop_after_delay(_SILENCE_SECONDS),
         reraise=True,
     )
-    with admin(settings) as client:
-        offsets = patience(client.list_group_offsets, {group: None})[group]
-    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name}
+    return patience(ask)
 
 
 @contextmanager
@@ -241,9 +245,9 @@ class TopicReader:
     """Reads a topic without a group: nobody's offsets move. Use as a context manager.
 
     It begins at the topic's beginning or, in a topic of one partition, at `start`. With `since` it reads only those partitions,
-    each from the first record on that was written at a time, in ms since 1970, or later. The records of a partition come in
-    the order of their offsets. Making one raises what `require_topics` raises. After `patience` seconds a broker that is silent
-    counts as away: give it where a person waits.
+    each from the first record on that was written at a time, in ms since 1970, or later. The records of a key come in
+    their order, those of a partition in that of their offsets. Making one raises what `require_topics` raises. After `patience`
+    seconds a broker that is silent counts as away: give it where a person waits.
     """
 
     def __init__(
@@ -255,6 +259,7 @@ class TopicReader:
         patience: float | None = None,
     ) -> None:
         require_topics(settings, [topic])
+        self._topic = topic
         self._name = topic.name(settings.topic_prefix)
         partitions = range(topic.partitions) if since is None else since
         self._places = [TopicPartition(self._name, partition) for partition in partitions]
@@ -288,20 +293,26 @@ class TopicReader:
         """What lies in the topic now. Raises DependencyAway when the broker falls silent before the end."""
         with self._reading():
             ends = self._consumer.end_offsets(self._places)
-            positions, heard = self._positions(), time.monotonic()
-            while any(position < ends[place] for place, position in positions.items()):
-                yield from self._poll()
-                before, positions = positions, self._positions()
-                if positions != before:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > self._silence:
-                    raise KafkaTimeoutError
+            generations = self._generations()
+            if len(generations) == 1:
+                yield from self._until(ends)
+                return
+            try:
+                for some in generations:
+                    self._consumer.pause(*self._places)
+                    self._consumer.resume(*some)
+                    yield from self._until({place: ends[place] for place in some})
+            finally:
+                self._consumer.resume(*self._places)
+
+    def begins(self) -> dict[int, int]:
+        """The offset of the first record that is still there, by partition."""
+        with self._reading():
+            return {place.partition: first for place, first in self._consumer.beginning_offsets(self._places).items()}
 
     def shortened(self) -> set[int]:
         """The partitions whose first records the topic has let go of."""
-        with self._reading():
-            firsts = self._consumer.beginning_offsets(self._places)
-        return {place.partition for place, offset in firsts.items() if offset > 0}
+        return {partition for partition, first in self.begins().items() if first > 0}
 
     def follow(self) -> Iterator[Stored]:
         """What comes from where reading stopped; never ends."""
@@ -321,8 +332,25 @@ class TopicReader:
                 else:
                     self._consumer.seek(place, first.offset)
 
-    def _positions(self) -> dict[TopicPartition, int]:
-        return {place: self._consumer.position(place) for place in self._places}
+    def _generations(self) -> list[list[TopicPartition]]:
+        """The partitions, older ones first: where partitions were raised, a key goes on in one of a later generation."""
+        found: dict[int, list[TopicPartition]] = {}
+        for place in self._places:
+            found.setdefault(place.partition // self._topic.declared, []).append(place)
+        return [found[number] for number in sorted(found)]
+
+    def _until(self, ends: Mapping[TopicPartition, int]) -> Iterator[Stored]:
+        positions, heard = self._positions(ends), time.monotonic()
+        while any(position < ends[place] for place, position in positions.items()):
+            yield from self._poll()
+            before, positions = positions, self._positions(ends)
+            if positions != before:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > self._silence:
+                raise KafkaTimeoutError
+
+    def _positions(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: self._consumer.position(place) for place in places}
 
     def _poll(self) -> Iterator[Stored]:
         for records in self._consumer.poll(timeout_ms=_POLL_MS).values():
@@ -330,6 +358,15 @@ class TopicReader:
                 yield Stored(
                     record.partition, record.offset, record.key, record.value, tuple(record.headers), record.timestamp
                 )
+
+
+def _other_number(topic: Topic, count: int) -> str:
+    if topic.spread and count % topic.declared == 0 and topic.declared <= count <= MOST_PARTITIONS:
+        more = (
+            f", or raise the topic with `adrwatch topics raise {topic.partitions}`" if topic.partitions > count else ""
+        )
+        return f"set ADRWATCH_PARTITIONS={count} for every process{more} (docs/runbooks/partitions.md)"
+    return "see `adrwatch topics list`, or use another ADRWATCH_TOPIC_PREFIX"
 
 
 def _prefixes(names: Sequence[str], topic: Topic) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -410,15 +410,16 @@ def encode(event: Event) -> bytes:
 def decode(payload: bytes | None, kind: type[E_]) -> E_:
     """Read one message of a known kind.
 
-    Raises BadMessage: `tombstone` for an empty record, `not-json`, `schema` (a field is missing or has a wrong type, named in
-    the message) or `schema-version` (written by a later adrwatch).
+    A word that a later adrwatch has added to the words of a field counts as if the field had not been written, where it need not be
+    there. Raises BadMessage: `tombstone` for an empty record, `not-json`, `schema` (a field is missing or has a wrong type, named
+    in the message), `later-word` (one of a field that must be there) or `schema-version` (written by a later adrwatch).
     """
     if payload is None:
         raise BadMessage("tombstone", "the record has no value")
     try:
         event = msgspec.json.decode(payload, type=kind)
     except msgspec.ValidationError as error:
-        raise BadMessage("schema", f"not a {kind.__name__}: {error}") from error
+        event = _without_later_words(payload, kind, error)
     except NOT_JSON as error:
         raise BadMessage("not-json", f"not JSON: {error}") from error
     if event.schema_version > SCHEMA_VERSION:
@@ -432,6 +433,41 @@ def decode(payload: bytes | None, kind: type[E_]) -> E_:
         if isinstance(value, datetime) and value.tzinfo is None:
             raise BadMessage("schema", f"not a {kind.__name__}: {name} has no UTC offset")
     return event
+
+
+def _without_later_words(payload: bytes, kind: type[E_], error: msgspec.ValidationError) -> E_:
+    """The message, read once more without words that are not known; raises what `decode` does where that is not what was wrong."""
+    refused = BadMessage("schema", f"not a {kind.__name__}: {error}")
+    try:
+        message = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise refused from error
+    later = _later_words(message, kind) if isinstance(message, dict) else {}
+    for name, optional in later.items():
+        if not optional:
+            raise BadMessage(
+                "later-word",
+                f"{kind.__name__} has a word in {name} that this program does not know",
+                fix="upgrade this worker, then replay the dead letter",
+            ) from error
+        del message[name]
+    try:
+        return msgspec.json.decode(msgspec.json.encode(message), type=kind)
+    except msgspec.ValidationError:
+        raise refused from error
+
+
+def _later_words(message: dict[str, Any], kind: type[Event]) -> dict[str, bool]:
+    """Fields of a message that hold a word which is not among those of the field, and whether the field may be left out."""
+    found = {}
+    for field in msgspec.structs.fields(kind):
+        words = {
+            word for part in (field.type, *get_args(field.type)) for word in get_args(part) if isinstance(word, str)
+        }
+        value = message.get(field.encode_name)
+        if words and isinstance(value, str) and value not in words:
+            found[field.encode_name] = not field.required
+    return found
 
 
 def derived_id(*parts: str) -> str:

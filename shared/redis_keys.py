@@ -48,6 +48,11 @@ class Keys:
         return f"{self.prefix}:bucket-length"
 
     @property
+    def partitions(self) -> str:
+        """The number of partitions of adr.mentions by which signals are kept. Missing, where rows are: as many as are declared."""
+        return f"{self.prefix}:partitions"
+
+    @property
     def rebuilding(self) -> str:
         """Token of the process that makes all of this anew from the topics."""
         return f"{self.prefix}:rebuilding"

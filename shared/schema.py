@@ -155,7 +155,7 @@ def _channel(topic: Topic, prefix: str) -> dict[str, Any]:
         "bindings": {
             "kafka": {
                 "topic": topic.name(prefix),
-                "partitions": topic.partitions,
+                "partitions": topic.declared,
                 "topicConfiguration": {
                     "cleanup.policy": config["cleanup.policy"].split(","),
                     "retention.ms": int(config["retention.ms"]),

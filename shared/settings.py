@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.errors import AdrwatchError
 from shared.secret_settings import SecretFiles, variables
+from shared.topics import DECLARED, MOST_PARTITIONS, spread_over
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 UP_FILE = "up.json"
@@ -99,6 +100,14 @@ class Settings(BaseSettings):
     )
     topic_prefix: str = Field(
         "adr", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="topics are named PREFIX.posts and so on"
+    )
+    partitions: int = Field(
+        DECLARED,
+        ge=DECLARED,
+        le=MOST_PARTITIONS,
+        multiple_of=DECLARED,
+        description="partitions of the topics of posts, outcomes and mentions, as `adrwatch topics raise` made them; the same for "
+        "all processes",
     )
     redis_prefix: str = Field(
         "adrwatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="all Redis keys begin with it"
@@ -420,5 +429,7 @@ def _running_instance(settings: Settings) -> dict[str, str]:
 
 @functools.cache
 def current() -> Settings:
-    """The process's settings, read once."""
-    return load()
+    """The process's settings, read once. From then on its topics have as many partitions as they say."""
+    settings = load()
+    spread_over(settings.partitions)
+    return settings

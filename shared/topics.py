@@ -37,27 +37,48 @@ VERSION_HEADER = "adrwatch-post-written"
 # As ADRWATCH_TOPIC_PREFIX is, unless it is set.
 PREFIX = "adr"
 
+# Partitions of the topics that workers share, until they are raised.
+DECLARED = 4
+# The dashboard keeps a partition in eight bits.
+MOST_PARTITIONS = 256
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # What the broker takes for no end.
 FOREVER_MS = -1
 
 
+@dataclass
+class _InForce:
+    partitions: int = DECLARED
+
+
+# One process serves one instance.
+_in_force = _InForce()
+
+
 @dataclass(frozen=True)
 class Topic:
     """A topic: `suffix` follows the prefix of the settings (`adr.posts`). `key` is what a record's key holds, in words.
 
+    `declared`: partitions that it is made with; where it is `spread`, `adrwatch topics raise` may have given it more.
     `carries_text` and `latest_only` (what stands is the last record of a key) decide how the broker forgets.
     """
 
     suffix: str
     event: type[Event]
-    partitions: int
+    declared: int
     retention_ms: int
     carries_text: bool
     summary: str
     key: str
     latest_only: bool = False
+    spread: bool = False
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it has in this process's instance: see `spread_over`."""
+        return _in_force.partitions if self.spread else self.declared
 
     def name(self, prefix: str) -> str:
         """The topic's name under a prefix such as `adr`."""
@@ -75,7 +96,7 @@ class Topic:
 # Longer than anything that names a post, so that nothing that was deleted is ever counted again.
 _DELETIONS_MS = 400 * DAY_MS
 
-POSTS = Topic("posts", Post, 4, 7 * DAY_MS, True, "public posts, masked", "post id")
+POSTS = Topic("posts", Post, DECLARED, 7 * DAY_MS, True, "public posts, masked", "post id", spread=True)
 DELETIONS = Topic("deletions", Deletion, 1, _DELETIONS_MS, False, "posts taken back at their source", "post id")
 # As long as the deletions that it answers; what the audit trail of cases has of it stays.
 FORGOTTEN = Topic(
@@ -86,12 +107,12 @@ FORGOTTEN = Topic(
 # As long as a bucket is kept and its longest window reaches back (97 and 90 days by the shipped rules): what Redis loses is made
 # anew from here.
 OUTCOMES = Topic(
-    "outcomes", Outcome, 4, 200 * DAY_MS, False,
-    "one record a post: what became of it", "post id, in the post's partition",
+    "outcomes", Outcome, DECLARED, 200 * DAY_MS, False,
+    "one record a post: what became of it", "post id, in the post's partition", spread=True,
 )  # fmt: skip
 MENTIONS = Topic(
-    "mentions", Mention, 4, 90 * DAY_MS, False,
-    "asserted drug-reaction pairs, partitioned by drug", "mention id; the drug's id decides the partition",
+    "mentions", Mention, DECLARED, 90 * DAY_MS, False,
+    "asserted drug-reaction pairs, partitioned by drug", "mention id; the drug's id decides the partition", spread=True,
 )  # fmt: skip
 ALERTS = Topic("alerts", Alert, 1, 365 * DAY_MS, False, "signals and single reports", "alert id")
 # Longer than any window: a closure is of use while evidence from before it is still counted.
@@ -136,3 +157,18 @@ TOPICS = (
 def partition_of(key: str, partitions: int) -> int:
     """The partition of a key (a drug's id for mentions, a post's id for posts): the same on every platform and run."""
     return zlib.crc32(key.encode()) % partitions
+
+
+def spread_over(partitions: int) -> None:
+    """From now on this process takes the topics that workers share to have so many partitions, a multiple of DECLARED.
+
+    Of a multiple each key either stays where it was or goes to a partition that is new. So a key's records are in the order of
+    their partitions' numbers, however often partitions were raised: `TopicReader` reads them like that.
+    """
+    _in_force.partitions = partitions
+
+
+def places_of(key: str, topic: Topic) -> list[int]:
+    """The partitions in which a key's records can be: the present one first, then those of before partitions were raised."""
+    numbers = (number for number in range(topic.partitions, 0, -topic.declared) if topic.partitions % number == 0)
+    return list(dict.fromkeys(partition_of(key, number) for number in numbers))

@@ -16,6 +16,7 @@ import typer.testing
 
 from deploy.local.stack import SETTINGS, Stack
 from shared.settings import PACKAGE_ROOT, load
+from shared.topics import DECLARED, spread_over
 
 # Machines differ in speed and tests share them: a slow example is no failure.
 hypothesis.settings.register_profile("adrwatch", deadline=None)
@@ -63,6 +64,13 @@ def logs_are_left_as_they_were() -> Iterator[None]:
     structlog.reset_defaults()
     if configured is not None:
         structlog.configure(**configured)
+
+
+@pytest.fixture(autouse=True)
+def partitions_are_as_declared() -> Iterator[None]:
+    """A command that a test runs in this process takes the number of its settings for the whole process."""
+    yield
+    spread_over(DECLARED)
 
 
 @pytest.fixture(scope="session")

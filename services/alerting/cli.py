@@ -214,9 +214,10 @@ def rebuild_windows(as_json: Annotated[bool, typer.Option("--json", help="one JS
     """
     import msgspec
 
-    from services.alerting.group import require_stopped
+    from services.alerting.group import SERVICE
     from services.alerting.rebuild import rebuild
     from shared import settings
+    from shared.groups import require_stopped
     from shared.signals.rules import load_rules
 
     current = settings.current()
@@ -225,7 +226,7 @@ def rebuild_windows(as_json: Annotated[bool, typer.Option("--json", help="one JS
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
-    require_stopped(current, say)
+    require_stopped(current, SERVICE, say)
     found = rebuild(current, rules, say)
     if as_json:
         print(msgspec.json.encode(found).decode())

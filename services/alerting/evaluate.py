@@ -69,7 +69,8 @@ class Evaluator:
         elif await self._store.lost():
             # Counts of what came since would be far too small; a worker that starts makes the windows anew.
             raise AdrwatchError(
-                "Redis has lost the windows", fix="start the worker again, or run `adrwatch windows rebuild`"
+                "Redis has lost the windows, or partitions were raised",
+                fix="start the worker again, or run `adrwatch windows rebuild`",
             )
         try:
             await self._tick()

@@ -9,8 +9,9 @@ from shared.signals.near import NearLinks
 from shared.signals.rules import Rules
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
 
-# Codes of authors and words that left with their buckets are let go when they outnumber the rows in memory by this much.
-SPARE_CODES = 200_000
+# Codes of authors and words that left with their buckets are let go when they outnumber the rows in memory by this much. Each has
+# some 180 bytes; letting them go costs a reading of the rows.
+SPARE_CODES = 20_000
 
 
 class History:

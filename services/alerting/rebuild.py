@@ -24,7 +24,7 @@ import msgspec
 from services.alerting.close import Closer
 from services.alerting.count import Counter
 from services.alerting.forget import Forgetter
-from services.alerting.group import Say, committed
+from services.alerting.group import committed
 from services.alerting.link import HeldLock, RedisLink
 from services.alerting.outbox import MOST
 from services.alerting.restore import Restorer
@@ -33,6 +33,7 @@ from services.alerting.watermark import Idleness
 from shared.broker import Stored, TopicReader
 from shared.errors import BadMessage, DependencyAway
 from shared.events import Outcome, decode
+from shared.groups import Say
 from shared.latest_alerts import LatestAlerts
 from shared.redis_keys import Keys
 from shared.settings import Settings

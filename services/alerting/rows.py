@@ -21,6 +21,7 @@ from shared.errors import AdrwatchError
 from shared.redis_keys import Keys
 from shared.signals.rules import Rules
 from shared.signals.windows import Row
+from shared.topics import MENTIONS
 
 # Sets or removes (an empty value) rows of one bucket; the version rises when anything changed.
 WRITE = """
@@ -78,24 +79,36 @@ class RowStore:
         self.expiry_ms = rules.time.kept_ms * SAFETY
 
     async def check(self) -> None:
-        """Raise AdrwatchError when the rows were written with another bucket length."""
+        """Raise AdrwatchError when the rows were written with another bucket length, or for another number of partitions."""
         key, length = self.keys.bucket_length, self._bucket_ms
 
         def claim(pipe: Any) -> None:
             pipe.set(key, length, nx=True)
             pipe.get(key)
+            pipe.set(self.keys.partitions, MENTIONS.partitions, nx=True)
+            pipe.get(self.keys.partitions)
 
-        [[_, found]] = await self._link.run(claim)
+        [[_, found, _, partitions]] = await self._link.run(claim)
         if int(found) != length:
             raise AdrwatchError(
                 f"the rows in Redis lie in buckets of {int(found) // 60_000} minutes, the rules say {length // 60_000}",
                 fix="set ADRWATCH_REDIS_PREFIX to a new one and rewind the group of alerting",
             )
+        if int(partitions) != MENTIONS.partitions:
+            raise AdrwatchError(
+                f"the signals in Redis are kept for {int(partitions)} partitions, and there are {MENTIONS.partitions}",
+                fix="run `adrwatch windows rebuild`",
+            )
 
     async def lost(self) -> bool:
-        """Whether Redis holds no windows: none were ever written, or they were lost."""
-        [[found]] = await self._link.run(lambda pipe: pipe.get(self.keys.bucket_length))
-        return found is None
+        """Whether Redis holds no windows of use: none were ever written, they were lost, or partitions were raised since."""
+
+        def look(pipe: Any) -> None:
+            pipe.get(self.keys.bucket_length)
+            pipe.get(self.keys.partitions)
+
+        [[length, partitions]] = await self._link.run(look)
+        return length is None or int(partitions or MENTIONS.declared) != MENTIONS.partitions
 
     async def write(self, batch: Batch) -> int:
         """Apply a batch; one round trip unless a post moved, lost its pairs or was deleted. Gives the number of new rows."""

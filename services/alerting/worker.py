@@ -67,4 +67,7 @@ def _recover(settings: Settings, rules: Rules) -> None:
         with attempt:
             found = recover(settings, rules, lambda text: log.info("rebuild", step=text))
             if found is not None:
-                log.warning("Redis had lost the windows, they are made anew", **msgspec.structs.asdict(found))
+                log.warning(
+                    "Redis had lost the windows, or partitions were raised: they are made anew",
+                    **msgspec.structs.asdict(found),
+                )

@@ -17,7 +17,7 @@ from shared.cases.sketch import sketch
 from shared.errors import BadMessage
 from shared.events import Event, Outcome, Post, decode
 from shared.settings import Settings
-from shared.topics import OUTCOMES, POSTS, Topic, partition_of
+from shared.topics import OUTCOMES, POSTS, Topic, places_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 E_ = TypeVar("E_", bound=Event)
@@ -76,7 +76,7 @@ def begins(settings: Settings, topic: Topic, posts: Mapping[str, datetime | None
     early = timedelta(seconds=settings.future_limit)
     found: dict[int, int] = {}
     for post, at in posts.items():
-        place = partition_of(post, topic.partitions)
         moment = 0 if at is None else max(0, int((at - _EPOCH - early) / timedelta(milliseconds=1)))
-        found[place] = min(moment, found.get(place, moment))
+        for place in places_of(post, topic):
+            found[place] = min(moment, found.get(place, moment))
     return found

@@ -15,7 +15,7 @@ from services.ingest.producer import delivery
 from shared.broker import require_topics
 from shared.errors import AdrwatchError
 from shared.settings import Settings
-from shared.topics import ATTEMPT_HEADER, DEAD_LETTERS, TOPICS, partition_of
+from shared.topics import ATTEMPT_HEADER, DEAD_LETTERS, MENTIONS, TOPICS, Topic, partition_of, places_of
 
 # On the tombstone of a dead letter that was given up: why, in somebody's words.
 DISCARDED_HEADER = "adrwatch-discarded"
@@ -108,20 +108,20 @@ def replay(chosen: Sequence[Held], delivery: Delivery, prefix: str, topic: str) 
     is not the message) and `not-kept` (the terms of the source let nothing be kept of it).
     """
     account = ReplayAccount(chosen=len(chosen))
-    partitions = {declared.name(prefix): declared.partitions for declared in TOPICS}
+    topics = {declared.name(prefix): declared for declared in TOPICS}
     acknowledged: list[Held] = []
     for held in chosen:
         letter = held.letter
         if of_a_file(letter):
             account.skipped["export"] += 1
-        elif letter.topic not in partitions:
+        elif letter.topic not in topics:
             account.skipped["unknown-topic"] += 1
         elif held.cut:
             account.skipped["cut"] += 1
         elif not letter.payload:
             account.skipped["not-kept"] += 1
         else:
-            delivery.send(_original(held, partitions[letter.topic]), functools.partial(acknowledged.append, held))
+            delivery.send(_original(held, topics[letter.topic]), functools.partial(acknowledged.append, held))
     delivery.finish()
     account.replayed = len(acknowledged)
     account.done = mark_done(acknowledged, delivery, topic)
@@ -150,13 +150,14 @@ def mark_done(letters: Iterable[Held], delivery: Delivery, topic: str) -> int:
     return len(done)
 
 
-def _original(held: Held, partitions: int) -> Message:
+def _original(held: Held, topic: Topic) -> Message:
     letter = held.letter
     headers = [(name, value) for name, value in held.stored.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(held.attempts + 1).encode()))
-    place = letter.partition
-    if place >= partitions:
-        place = partition_of((letter.key or b"").decode(errors="replace"), partitions)
+    place, key = letter.partition, (letter.key or b"").decode(errors="replace")
+    # Partitions may have been raised since, and what came later of a post be in another. Of a mention its drug decides.
+    if place >= topic.partitions or (topic is not MENTIONS and place in places_of(key, topic)):
+        place = partition_of(key, topic.partitions)
     return Message(
         letter.topic, letter.key if letter.key is not None else letter.id.encode(), letter.payload, place, headers
     )

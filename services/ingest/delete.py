@@ -15,7 +15,7 @@ from shared.events import Deletion, encode, now
 from shared.forgetting import told
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import DELETION_HEADER, DELETIONS, FORGOTTEN, POSTS, PUBLISHED, partition_of
+from shared.topics import DELETION_HEADER, DELETIONS, FORGOTTEN, POSTS, PUBLISHED, partition_of, places_of
 from shared.writer import Writer
 
 Write = Callable[[Iterable[Output]], None]
@@ -70,13 +70,19 @@ def take_back(
     asked = [replace(one, deleted_at=at, requested_at=one.requested_at or one.deleted_at) for one in deletions]
     written = [(one, encode(one)) for one in asked]
     write([Output(DELETIONS, one.id, value, partition_of(one.id, DELETIONS.partitions)) for one, value in written])
-    posts = [
-        Output(POSTS, one.id, None, partition_of(one.id, POSTS.partitions), ((DELETION_HEADER, value),))
-        for one, value in written
-    ]
+    posts = [one for deletion, value in written for one in tombstones(deletion.id, ((DELETION_HEADER, value),))]
     dead = letters.tombstones(one.id for one in deletions)
     write([*posts, *dead])
     notes = [one.id for one in deletions] + list(aliases)
     write([Output(PUBLISHED, note, None, partition_of(note, PUBLISHED.partitions)) for note in notes])
     write([told(one, "topics") for one in asked])
-    return TakenBack(len(written), len(posts), len(dead))
+    return TakenBack(len(written), len(written), len(dead))
+
+
+def tombstones(post: str, headers: tuple[tuple[str, bytes], ...] = ()) -> list[Output]:
+    """What makes adr.posts forget the text of a post, wherever it lies: partitions may have been raised since it was written.
+
+    The headers go with the one in the present partition, where whoever reads it has read all that came of the post last.
+    """
+    present, *before = places_of(post, POSTS)
+    return [*(Output(POSTS, post, None, place) for place in before), Output(POSTS, post, None, present, headers)]

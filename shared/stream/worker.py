@@ -27,7 +27,9 @@ from shared.errors import DependencyAway
 from shared.health import HEALTH, LOOP_SECONDS
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
+from shared.stream.draining import drain_first
 from shared.stream.gate import Gate, Holds
+from shared.stream.membership import Membership
 from shared.stream.standing import Progress, Standing
 from shared.topics import Topic
 
@@ -74,6 +76,8 @@ class Worker:
             datadir=str(settings.data_dir / "faust" / f"{service}-{settings.worker_id}"),
         )
         self._standing = Standing(self._stages, self._progress)
+        drain_first(self.app)
+        Membership(self.app, settings, service).keep()
 
     def batch_agent(self, topic: Topic, handle: BatchHandler, *, stage: str, on_poison: OnPoison = no_more) -> None:
         """Read `topic` in micro-batches of the settings' size and wait, one batch in flight."""

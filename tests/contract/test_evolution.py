@@ -12,11 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from services.alerting.rows import Stored
 from shared import events
-from shared.events import SCHEMA_VERSION, decode, encode
-from shared.schema import KINDS, generated
+from shared.errors import BadMessage
+from shared.events import SCHEMA_VERSION, Alert, Event, decode, encode
+from shared.examples import EXAMPLES
+from shared.schema import KINDS, generated, json_schema
+from shared.signals.episodes import Episode, Episodes
 from tests.contract.compatibility import breaks
 
 HERE = Path(__file__).parent
@@ -103,3 +108,70 @@ def test_a_new_optional_field_and_a_new_word_break_nobody() -> None:
     after["properties"]["desk"] = {"type": "string", "default": "first"}
     after["properties"]["lane"]["enum"].append("quiet")
     assert breaks(before, after) == []
+
+
+def later(example: Event) -> dict[str, Any]:
+    """The message as a later adrwatch of the same schema version may write it: with more fields, wherever there are fields."""
+
+    def more(node: Any, name: str = "") -> Any:
+        if isinstance(node, dict):
+            fields = {key: more(value, key) for key, value in node.items()}
+            # Names of measures are no fields.
+            return fields if name == "measures" else {**fields, "a_later_field": {"of": "it"}}
+        return [more(value) for value in node] if isinstance(node, list) else node
+
+    grown: dict[str, Any] = more(json.loads(encode(example)))
+    return grown
+
+
+def words_of(kind: type[Event]) -> dict[str, bool]:
+    """Fields whose value is one of some words, and whether they must be there."""
+    schema = json_schema(kind)
+    return {
+        name: name in schema["required"]
+        for name, field in schema["properties"].items()
+        if any("enum" in one for one in (field, *field.get("anyOf", ())))
+    }
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: type(example).__name__)
+def test_a_message_of_every_topic_that_a_later_version_wrote_is_read_with_all_that_is_known_of_it(
+    example: Event,
+) -> None:
+    assert decode(json.dumps(later(example)).encode(), type(example)) == example
+
+
+@pytest.mark.parametrize(
+    ("example", "name"),
+    [(example, name) for example in EXAMPLES for name, needed in words_of(type(example)).items() if not needed],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_word_of_a_later_version_counts_as_none_where_the_field_need_not_be_there(example: Event, name: str) -> None:
+    without = json.loads(encode(example))
+    without.pop(name, None)
+    expected = decode(json.dumps(without).encode(), type(example))
+    assert decode(json.dumps({**later(example), name: "a-later-word"}).encode(), type(example)) == expected
+
+
+@pytest.mark.parametrize(
+    ("example", "name"),
+    [(example, name) for example in EXAMPLES for name, needed in words_of(type(example)).items() if needed],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_word_of_a_later_version_that_is_needed_is_refused_with_the_way_out(example: Event, name: str) -> None:
+    with pytest.raises(BadMessage, match=f"a word in {name} that this program does not know") as caught:
+        decode(json.dumps({**later(example), name: "a-later-word"}).encode(), type(example))
+    assert (caught.value.reason, "upgrade this worker" in caught.value.fix) == ("later-word", True)
+
+
+def test_what_redis_keeps_may_get_another_field_at_its_end() -> None:
+    row = Stored(1, "author", "words", (("d1", "r1"),), b"sketch", True)
+    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(row))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode([*packed, "later"]), type=Stored) == row
+    before = msgspec.msgpack.decode(msgspec.msgpack.encode(packed[:4]), type=Stored)
+    assert (before.pairs, before.sketch, before.unnamed) == (row.pairs, None, False)
+    alert = next(example for example in EXAMPLES if isinstance(example, Alert))
+    episode = Episode(1, 2, alert)
+    plain = msgspec.to_builtins(episode)
+    grown = {**plain, "later": 1} if isinstance(plain, dict) else [*plain, "later"]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode([grown]), type=Episodes) == (episode,)

@@ -19,6 +19,9 @@ from shared.stream import worker as session
 from shared.stream.worker import Worker
 from shared.topics import OUTCOMES, POSTS
 
+# Who passed a record on.
+_BY = (("worker", os.environ.get("ADRWATCH_WORKER_ID", "").encode()),)
+
 
 async def handle(records: list[Record]) -> BatchResult:
     """Fail as told, else pass every record on."""
@@ -33,7 +36,7 @@ async def handle(records: list[Record]) -> BatchResult:
         if value.startswith(b"refused") and not mended:
             result.bad.append((record, BadMessage("refused", "the handler refuses this record")))
         else:
-            result.outputs.append(Output(OUTCOMES, value.decode(), value, record.partition))
+            result.outputs.append(Output(OUTCOMES, value.decode(), value, record.partition, _BY))
     return result
 
 

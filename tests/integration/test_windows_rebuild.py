@@ -18,9 +18,9 @@ import pytest
 import redis
 from kafka import KafkaAdminClient, TopicPartition
 
-from services.alerting import group
 from services.alerting.rebuild import Rebuilt, rebuild, recover
 from services.alerting.verify import compare
+from shared import groups
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, Deletion, Outcome, decode, encode, now
 from shared.redis_keys import Keys
@@ -122,9 +122,9 @@ def test_verify_names_what_differs_and_rebuild_mends_it(
     assert verified(instance)["kinds"] == {}
 
     # Without the patience that it has with workers that are about to be gone.
-    monkeypatch.setattr(group, "SESSION_SECONDS", -5.0)
+    monkeypatch.setattr(groups, "SESSION_SECONDS", -5.0)
     with pytest.raises(AdrwatchError, match="1 workers of alerting are running"):
-        group.require_stopped(instance.settings, print)
+        groups.require_stopped(instance.settings, "alerting", print)
     stop(worker)
 
     instance.produce(DELETIONS, [("t:7", encode(Deletion(id="t:7", deleted_at=now())))])

@@ -206,11 +206,11 @@ def _take(suffix: str, record: Any, read: Read) -> None:
         elif deletion is not None:
             read.gone.append(deletion.id)
     elif record.value is not None:
-        read.posts.append((name, record.offset))
+        read.posts.append((name, record.partition, record.offset))
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             read.arrived[name] = to_ms(_arrival(record.value).ingested_at)
     else:
-        read.posts.append((name, None))
+        read.posts.append((name, record.partition, None))
         # Without it only the text was forgotten.
         headers = dict(record.headers)
         if DELETION_HEADER in headers:

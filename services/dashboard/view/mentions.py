@@ -22,15 +22,21 @@ from services.dashboard.view.delays import Delay
 from services.dashboard.view.file import File
 from shared.events import Alert, Concept, Mention
 from shared.signals.windows import to_ms
-from shared.topics import MENTIONS, POSTS, partition_of
+from shared.topics import MENTIONS, POSTS
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Mention).decode
 
 By = Literal["source", "language", "day", "drug", "reaction"]
 _EPOCH = date(1970, 1, 1).toordinal()
-# The low bits of a post's key are its partition in adr.posts.
-_PARTITION_BITS = 0xFF
+# So many low bits of a place are the partition, the others the offset.
+_PARTITION_BITS = 8
+_PARTITIONS = (1 << _PARTITION_BITS) - 1
+# A later place of a post takes that of an earlier one: in the order of a partition, and of partitions where they were raised.
+_PLACE = (
+    "INSERT INTO places VALUES (?, ?, ?) ON CONFLICT (post) DO UPDATE SET place = excluded.place, arrived = excluded.arrived"
+    " WHERE excluded.place & ? >= place & ?"
+)
 # What counts are made by.
 _BY = {
     "source": "m.source", "language": "coalesce(m.language, '')", "day": "m.at / 86400000", "drug": "m.drug",
@@ -76,14 +82,14 @@ class Place(NamedTuple):
 class Read:
     """What one look into the topics brought, each in the order of its topic.
 
-    `posts`: id, and offset, None where the text was forgotten. `gone`: posts that were taken back. `edited`: those of which what
-    was written before is taken back, and when that was. `positions`: topic suffix, partition, and the offset at which reading goes
-    on. Times are in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by id, `alerts`
-    when each alert was.
+    `posts`: id, partition, and offset, None where the text was forgotten. `gone`: posts that were taken back. `edited`: those of
+    which what was written before is taken back, and when that was. `positions`: topic suffix, partition, and the offset at which
+    reading goes on. Times are in ms since 1970: `arrived` has when a source took a post in, `written` when a mention was, both by
+    id, `alerts` when each alert was.
     """
 
     mentions: list[Found] = field(default_factory=list)
-    posts: list[tuple[str, int | None]] = field(default_factory=list)
+    posts: list[tuple[str, int, int | None]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     edited: list[tuple[str, int]] = field(default_factory=list)
     arrived: dict[str, int] = field(default_factory=dict)
@@ -135,12 +141,15 @@ class Mentions(File):
                 went += write.execute(
                     "DELETE FROM mentions WHERE post = ? AND version <= ?", (key_of(post), at)
                 ).rowcount
-            for post, offset in read.posts:
+            for post, partition, offset in read.posts:
                 if offset is None:
-                    write.execute("DELETE FROM places WHERE post = ?", (key_of(post),))
+                    # Of a partition of before partitions were raised: it takes nothing from a later one.
+                    write.execute(
+                        "DELETE FROM places WHERE post = ? AND place & ? <= ?", (key_of(post), _PARTITIONS, partition)
+                    )
                 else:
-                    place = (key_of(post), offset, read.arrived.get(post))
-                    write.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", place)
+                    place = (key_of(post), offset << _PARTITION_BITS | partition, read.arrived.get(post))
+                    write.execute(_PLACE, (*place, _PARTITIONS, _PARTITIONS))
             for found in read.mentions:
                 if found.mention is None:
                     went += write.execute("DELETE FROM mentions WHERE id = ?", (found.id,)).rowcount
@@ -177,7 +186,8 @@ class Mentions(File):
                 write.execute("DELETE FROM mentions WHERE part = ? AND place < ?", (partition, first))
             elif topic == POSTS.suffix:
                 write.execute(
-                    "DELETE FROM places WHERE place < ? AND post & ? = ?", (first, _PARTITION_BITS, partition)
+                    "DELETE FROM places WHERE place >> ? < ? AND place & ? = ?",
+                    (_PARTITION_BITS, first, _PARTITIONS, partition),
                 )
 
     def let_go_of_delays(self, before_ms: int) -> None:
@@ -305,7 +315,7 @@ class Mentions(File):
         row = self._one(
             "SELECT place FROM places WHERE post = ?1 AND NOT EXISTS (SELECT 1 FROM gone WHERE post = ?1)", (key,)
         )
-        return None if row is None else Place(key & _PARTITION_BITS, int(row[0]))
+        return None if row is None else Place(row[0] & _PARTITIONS, row[0] >> _PARTITION_BITS)
 
     def taken_back(self, post_id: str) -> bool:
         """Whether a post was deleted."""
@@ -313,9 +323,8 @@ class Mentions(File):
 
 
 def key_of(post_id: str) -> int:
-    """By what a post is known: 55 bits of a hash and its partition in adr.posts, positive."""
-    digest = int.from_bytes(hashlib.blake2b(post_id.encode(), digest_size=8).digest()) >> 1
-    return digest & ~_PARTITION_BITS | partition_of(post_id, POSTS.partitions)
+    """By what a post is known: 63 bits of a hash, positive."""
+    return int.from_bytes(hashlib.blake2b(post_id.encode(), digest_size=8).digest()) >> 1
 
 
 def _where(wanted: Wanted) -> tuple[list[str], list[Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-VERSION = 3
-# `part` and `place` are where a mention's record lies in adr.mentions; `post` is the post's key, see `mentions.key_of`; `serious`
+VERSION = 4
+# `part` and `place` are where a mention's record lies in adr.mentions, the `place` of a post is its offset and partition in
+# adr.posts, in one number; `post` is the post's key, see `mentions.key_of`; `serious`
 # has the criteria of seriousness and designated events, NULL where there are none; `record` is the mention in MessagePack, without
 # its author. `version` is when the post was written that a mention is of, or that of an edited post which was the last to be taken
 # back; `arrived` is when a source took the post in, NULL where that is not known. Times are in ms since 1970.

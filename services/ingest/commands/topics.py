@@ -54,8 +54,30 @@ def apply(as_json: AsJson = False) -> None:
         listed = ", ".join(f"{state.name} has {state.partitions}, not {state.topic.partitions}" for state in wrong)
         raise AdrwatchError(
             f"the number of partitions differs: {listed}",
-            fix="use another ADRWATCH_TOPIC_PREFIX, or drain the topic, delete it and apply again",
+            fix="see docs/runbooks/partitions.md for posts, outcomes and mentions; drain any other, delete it and apply again",
         )
+
+
+@group.command("raise")
+def raise_partitions(
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="how many each of the three shall have")],
+) -> None:
+    """Give the topics of posts, outcomes and mentions more partitions, so that more workers can share them.
+
+    The workers of pipeline and alerting must have read everything and be stopped; the number must be a multiple of the present one.
+    Afterwards every process needs ADRWATCH_PARTITIONS=NUMBER: docs/runbooks/partitions.md.
+
+    Example: adrwatch topics raise 8
+    """
+    import sys
+
+    from services.ingest import raising
+    from shared.settings import current
+
+    if raising.raise_partitions(current(), number, lambda text: print(text, file=sys.stderr)):
+        print(f"set ADRWATCH_PARTITIONS={number} for every process, then start them again")
+    else:
+        print(f"all three have {number} partitions")
 
 
 def _print(states: list[TopicState], as_json: bool) -> None:

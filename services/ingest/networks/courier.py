@@ -10,7 +10,7 @@ import tenacity
 from kafka.errors import KafkaError
 from msgspec.structs import replace
 
-from services.ingest.delete import take_back
+from services.ingest.delete import take_back, tombstones
 from services.ingest.letters import Letters
 from services.ingest.networks.known import Known
 from services.ingest.networks.parcel import Parcel
@@ -23,7 +23,7 @@ from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
 from shared.stream import Output
-from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED, partition_of
+from shared.topics import DAY_MS, POSITIONS, POSTS, PUBLISHED
 from shared.writer import Writer
 
 log = logger("sources")
@@ -115,14 +115,14 @@ class Courier:
         before_ms = _days_ago_ms(self._text_days)
         # What was counted of the posts stays: this is no deletion.
         posts = self._known.with_text_from_before(before_ms)
-        outputs = [Output(POSTS, post, None, partition_of(post, POSTS.partitions)) for post in posts]
+        outputs = [one for post in posts for one in tombstones(post)]
         self._letters.catch_up()
-        outputs += self._letters.with_text_from_before(before_ms)
-        self._writer.write(outputs)
+        letters = list(self._letters.with_text_from_before(before_ms))
+        self._writer.write(outputs + letters)
         self._known.text_gone(posts, before_ms)
         oldest = self._known.oldest_text()
-        self.forgotten = TextsForgotten(now(), len(outputs), oldest)
-        metrics.TEXTS_FORGOTTEN.labels(self._name).inc(len(outputs))
+        self.forgotten = TextsForgotten(now(), len(posts) + len(letters), oldest)
+        metrics.TEXTS_FORGOTTEN.labels(self._name).inc(len(posts) + len(letters))
         metrics.TEXTS_LOOKED_AT.labels(self._name).set(self.forgotten.at.timestamp())
         metrics.OLDEST_TEXT.labels(self._name).set(oldest.timestamp() if oldest is not None else 0)
 

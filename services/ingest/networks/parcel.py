@@ -9,7 +9,7 @@ import msgspec
 
 from shared.events import Deletion, Position
 from shared.stream import Output
-from shared.topics import POSTS, TOPICS
+from shared.topics import POSTS, TOPICS, partition_of
 
 _TOPICS = {topic.suffix: topic for topic in TOPICS}
 
@@ -71,9 +71,13 @@ class Parcel:
     def unpacked(cls, data: bytes) -> Parcel:
         """The parcel of such bytes. Raises msgspec.MsgspecError, or KeyError for a topic that adrwatch has no more."""
         packed = _decoder.decode(data)
-        outputs = [
-            Output(_TOPICS[one.topic], one.key, one.value, one.partition, one.headers) for one in packed.messages
-        ]
+        outputs = [Output(_TOPICS[one.topic], one.key, one.value, _place(one), one.headers) for one in packed.messages]
         at = packed.position.written_at
         gone = [Deletion(id=one, deleted_at=at) if isinstance(one, str) else one for one in packed.gone]
         return cls(outputs, gone, packed.position, packed.aliases)
+
+
+def _place(message: _Message) -> int | None:
+    """Where a message belongs now: partitions may have been raised while it waited on disk."""
+    topic = _TOPICS[message.topic]
+    return partition_of(message.key, topic.partitions) if topic is POSTS else message.partition

@@ -23,7 +23,7 @@ def taken(*found: tuple[Mention, float], arrived: float | None = None) -> Read:
     return Read(
         mentions=[Found(0, number, one.id, 0, one) for number, (one, _) in enumerate(found)],
         written={one.id: BEGIN + round(seconds * 1000) for one, seconds in found},
-        posts=[(one.post_id, 7) for one, _ in found],
+        posts=[(one.post_id, 0, 7) for one, _ in found],
         arrived={} if arrived is None else {one.post_id: BEGIN + round(arrived * 1000) for one, _ in found},
     )
 

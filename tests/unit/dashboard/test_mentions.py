@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from services.dashboard.view import follow
 from services.dashboard.view import state as states
 from services.dashboard.view.file import FILE
-from services.dashboard.view.mentions import Found, Mentions, Read, Wanted, key_of
+from services.dashboard.view.mentions import Found, Mentions, Place, Read, Wanted, key_of
 from services.dashboard.view.state import State
 from services.dashboard.view.texts import Missing, Texts
 from shared.errors import DependencyAway
 from shared.events import Concept, Deletion, Mention, Span, encode
 from shared.settings import Settings
-from shared.topics import DELETION_HEADER, DELETIONS, POSTS, partition_of
+from shared.topics import DELETION_HEADER, DELETIONS, POSTS
 
 WHEN = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 
@@ -77,17 +77,27 @@ def test_counts_are_of_distinct_posts(file: Mentions) -> None:
 
 
 def test_what_the_topics_let_go_of_is_forgotten(file: Mentions) -> None:
-    file.take(read(mention("1", "own:1"), mention("2", "own:2"), posts=[("own:1", 5), ("own:2", 6), ("own:3", 7)]))
+    file.take(
+        read(mention("1", "own:1"), mention("2", "own:2"), posts=[("own:1", 1, 5), ("own:2", 2, 6), ("own:3", 1, 7)])
+    )
     file.let_go("mentions", 0, 1)
     assert file.get("1") is None
     assert file.get("2") is not None
-    for partition in range(POSTS.partitions):
-        file.let_go("posts", partition, 7 if partition == partition_of("own:1", POSTS.partitions) else 0)
+    file.let_go("posts", 1, 7)
+    file.let_go("posts", 2, 6)
+    assert [file.place(post) for post in ("own:1", "own:2", "own:3")] == [None, Place(2, 6), Place(1, 7)]
+
+
+def test_where_partitions_were_raised_a_post_is_where_it_lies_now_in_whatever_order_they_are_read(
+    file: Mentions,
+) -> None:
+    before: list[tuple[str, int, int | None]] = [("own:1", 1, 5), ("own:1", 1, None)]
+    after: list[tuple[str, int, int | None]] = [("own:1", 5, 0), ("own:1", 5, None), ("own:1", 5, 2)]
+    for posts in (before + after, after + before):
+        file.take(Read(posts=posts))
+        assert file.place("own:1") == Place(5, 2)
+    file.take(Read(posts=[("own:1", 1, None), ("own:1", 5, None)]))
     assert file.place("own:1") is None
-    file.let_go("posts", partition_of("own:2", POSTS.partitions), 6)
-    place = file.place("own:2")
-    assert place is not None
-    assert (place.partition, place.offset) == (partition_of("own:2", POSTS.partitions), 6)
 
 
 def test_a_mention_that_is_written_again_stands_once_as_it_was_last_written(file: Mentions) -> None:
@@ -153,10 +163,8 @@ def test_threads_that_come_and_go_leave_few_connections_open(file: Mentions, mon
 
 
 @given(st.text(min_size=1))
-def test_a_posts_key_fits_the_column_and_tells_its_partition(post: str) -> None:
-    key = key_of(post)
-    assert 0 <= key < 1 << 63
-    assert key & 0xFF == partition_of(post, POSTS.partitions)
+def test_a_posts_key_fits_the_column(post: str) -> None:
+    assert 0 <= key_of(post) < 1 << 63
 
 
 def test_health_tells_since_when_and_from_when_what_is_shown_is() -> None:
@@ -179,7 +187,7 @@ def test_health_tells_since_when_and_from_when_what_is_shown_is() -> None:
 def test_no_text_is_shown_while_deletions_are_not_followed(
     file: Mentions, monkeypatch: pytest.MonkeyPatch, stalls: bool
 ) -> None:
-    file.take(read(mention("m", "x:1"), posts=[("x:1", 3)]))
+    file.take(read(mention("m", "x:1"), posts=[("x:1", 0, 3)]))
     state = State("mentions")
     state.worked()
     if stalls:
@@ -193,15 +201,15 @@ def test_no_text_is_shown_while_deletions_are_not_followed(
 
 
 def test_a_later_version_of_an_edited_post_appears(file: Mentions) -> None:
-    file.take(read(mention("m", "x:1"), posts=[("x:1", 3)]))
+    file.take(read(mention("m", "x:1"), posts=[("x:1", 0, 3)]))
     deletion = Deletion(id="x:1", deleted_at=WHEN, requested_at=WHEN, edited=True)
     edited = Read()
     value = encode(deletion)
-    tombstone = SimpleNamespace(key=b"x:1", value=None, offset=4, headers=[(DELETION_HEADER, value)])
+    tombstone = SimpleNamespace(key=b"x:1", value=None, partition=0, offset=4, headers=[(DELETION_HEADER, value)])
     follow._take(DELETIONS.suffix, SimpleNamespace(key=b"x:1", value=value, timestamp=3), edited)
     follow._take(POSTS.suffix, tombstone, edited)
     file.take(edited)
     assert (file.of_post("x:1"), file.place("x:1"), file.taken_back("x:1")) == ([], None, False)
-    file.take(read(mention("n", "x:1"), at=5, posts=[("x:1", 5)]))
+    file.take(read(mention("n", "x:1"), at=5, posts=[("x:1", 0, 5)]))
     assert [one.id for one in file.of_post("x:1")] == ["n"]
     assert file.place("x:1") is not None

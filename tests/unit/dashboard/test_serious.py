@@ -54,7 +54,7 @@ def test_what_was_taken_back_is_counted_no_more(file: Mentions, taken_back: Read
 def test_what_is_not_serious_changes_no_answer(file: Mentions) -> None:
     asked = SeriousPosts(file)
     before = asked.version
-    file.take(read(mention("1", "own:1"), gone=["own:unknown"], posts=[("own:2", 7)]))
+    file.take(read(mention("1", "own:1"), gone=["own:unknown"], posts=[("own:2", 0, 7)]))
     assert asked.version == before
     assert asked.of([SIGNAL])["s"] == NONE
     file.take(read(mention("2", "own:3", serious=("death",)), at=1))

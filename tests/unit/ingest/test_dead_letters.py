@@ -21,7 +21,7 @@ from services.ingest.source import Reject
 from shared.broker import Stored
 from shared.errors import AdrwatchError
 from shared.events import DeadLetter, encode
-from shared.topics import ATTEMPT_HEADER, CUT_HEADER, POSTS, partition_of
+from shared.topics import ATTEMPT_HEADER, CUT_HEADER, DECLARED, POSTS, partition_of, spread_over
 from tests.unit.ingest.samples import AT, FakeProducer, hashed, ids
 
 TIME = "2026-03-01T08:00:00Z"
@@ -138,6 +138,14 @@ def test_a_partition_that_is_no_more_is_chosen_anew_by_the_key() -> None:
     producer = FakeProducer()
     replay([held("a", partition=64)], Delivery(producer), "test", "test.dead-letters")
     assert producer.records[0]["partition"] == partition_of("forum:7", POSTS.partitions)
+
+
+def test_a_letter_of_before_partitions_were_raised_goes_where_what_came_later_of_its_post_lies() -> None:
+    producer = FakeProducer()
+    before = held("a", partition=partition_of("forum:7", DECLARED))
+    spread_over(16)
+    replay([before], Delivery(producer), "test", "test.dead-letters")
+    assert producer.records[0]["partition"] == partition_of("forum:7", 16)
 
 
 def rejects_of(folder: Path, name: str, content: str) -> list[Held]:

@@ -14,7 +14,7 @@ def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = load(
-        data_dir=tmp_path, author_secret="a secret of some length", audit_secret="another one of some length",
+        data_dir=tmp_path, partitions=8, author_secret="a secret of some length", audit_secret="another one of some length",
         sketch_secret="a third one of some length", previous_author_secrets="a fourth one of some length",
         meddra_version="27.1", no_case_export="x,reddit", reference_safety=tmp_path / "safety.csv", gated=False, retry_first=0.5,
         notifiers_file=tmp_path / "notifiers.toml", sources_file=tmp_path / "sources.toml",

@@ -1,0 +1,1 @@
+"""How many workers, partitions and Triton instances a load needs, by rates that were measured (docs/capacity.md)."""
