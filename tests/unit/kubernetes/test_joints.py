@@ -89,7 +89,7 @@ def test_workers_are_as_many_as_their_group_is_behind_and_never_more_than_there_
         told = trigger["metadata"]
         assert told["consumerGroup"] == f"{PREFIX}.{service}"
         assert topics[told["topic"]] in its
-        # KIP-896: Kafka 4 understands no client of before 2.1, and KEDA is one where it is not told otherwise.
+        # KIP-896: Kafka 4 understands no client of before 2.1, and KEDA's default is 1.0.0.
         assert tuple(map(int, told["version"].split("."))) >= (2, 1)
         assert scaler["maxReplicaCount"] == topics[told["topic"]].partitions
         assert scaler["minReplicaCount"] >= 1, "a worker that is away would be started for each post"
