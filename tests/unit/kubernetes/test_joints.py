@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deploy.local.triton_canary import CALL_TIMEOUT
 from shared.topics import MENTIONS, OUTCOMES, POSTS, PREFIX, TOPICS
 from tests.unit.kubernetes.rendered import OVERLAYS, containers, environment, matches, named, objects, workloads
 
@@ -118,6 +119,15 @@ def test_triton_is_scaled_by_what_it_measures(overlay: str) -> None:
     (namespace,) = objects(overlay, "Namespace")
     assert set(re.findall(r'namespace="(.*?)"', told["query"])) == {namespace["metadata"]["name"]}
     assert trigger["metricType"] == "Value"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_triton_ends_no_connection_with_a_call_in_it(overlay: str) -> None:
+    (container,) = [one for name, _, one in containers(overlay) if name.endswith("triton/triton")]
+    options = dict(word.split("=", 1) for word in container["args"] if word.startswith("--grpc"))
+    # Both are milliseconds, which its help says of one of them.
+    assert int(options["--grpc-max-connection-age-grace"]) > 1000 * CALL_TIMEOUT
+    assert int(options["--grpc-max-connection-age"]) > int(options["--grpc-max-connection-age-grace"])
 
 
 def test_a_kafka_with_users_is_spoken_to_alike_by_workers_and_by_what_scales_them() -> None:
