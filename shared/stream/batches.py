@@ -24,7 +24,7 @@ import msgspec
 from msgspec.structs import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from shared import metrics
+from shared import metrics, traces
 from shared.errors import BadMessage, DependencyAway
 from shared.events import DeadLetter, encode, now
 from shared.logs import logger
@@ -118,7 +118,7 @@ class BatchRunner:
         """Handle the batch to its end (see the module's order of steps)."""
         metrics.BATCH_SIZE.labels(self.stage).observe(len(records))
         metrics.RECORDS_IN.labels(self.stage, records[0].topic).inc(len(records))
-        with metrics.BATCH_SECONDS.labels(self.stage).time():
+        with metrics.BATCH_SECONDS.labels(self.stage).time(), traces.batch(self.stage, records):
             await self._run(records)
 
     async def _run(self, records: list[Record]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 
-from shared import logs, metrics
+from shared import logs, metrics, traces
 from shared.broker import SESSION_SECONDS, require_topics
 from shared.broker_security import faust_credentials
 from shared.errors import DependencyAway
@@ -127,18 +127,19 @@ class Worker:
         """Write messages and return once the broker has acknowledged every one. Raises DependencyAway if it does not."""
         try:
             # The application's producer is used below Faust's topics: their send machinery costs a third of the throughput.
-            waiting = [
-                await self.app.producer.send(
-                    output.topic.name(self.settings.topic_prefix),
-                    output.key.encode(),
-                    output.value,
-                    output.partition,
-                    None,
-                    list(output.headers) or None,
-                )
-                for output in outputs
-            ]
-            await asyncio.gather(*waiting)
+            with traces.call("send", sends=True, messaging_system="kafka", adrwatch_topics=_topics(outputs)):
+                waiting = [
+                    await self.app.producer.send(
+                        output.topic.name(self.settings.topic_prefix),
+                        output.key.encode(),
+                        output.value,
+                        output.partition,
+                        None,
+                        list(output.headers) or None,
+                    )
+                    for output in outputs
+                ]
+                await asyncio.gather(*waiting)
         except (KafkaError, faust.exceptions.FaustError, OSError) as error:
             cause = type(error.__cause__ or error).__name__
             raise DependencyAway(f"the broker did not acknowledge: {cause}") from error
@@ -147,6 +148,7 @@ class Worker:
         """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""
         settings = self.settings
         logs.configure(self.service, settings.log_level)
+        traces.configure(self.service, settings)
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
@@ -184,6 +186,10 @@ class _FaustWorker(faust.Worker):
     def _leave(self) -> None:
         log.warning("a batch still waits for a server; leaving it uncommitted")
         os._exit(0)
+
+
+def _topics(outputs: Sequence[Output]) -> str:
+    return ",".join(sorted({output.topic.suffix for output in outputs}))
 
 
 def _record(message: Any) -> Record:

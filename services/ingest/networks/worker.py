@@ -13,7 +13,7 @@ from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
-from shared import logs
+from shared import logs, traces
 from shared.broker import require_topics
 from shared.events import now
 from shared.keyring import Keys, LiveKeyring, keyring
@@ -38,6 +38,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     # What is wrong with the secrets is said before anything is begun.
     keys = LiveKeyring(settings)
     logs.configure("sources", settings.log_level)
+    traces.configure("sources", settings)
     require_topics(settings, TOPICS)
     stop = told_to_stop()
     drugs = LiveDrugs(settings, default_lexicon(), stop)

@@ -16,7 +16,7 @@ from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
-from shared import logs
+from shared import logs, traces
 from shared.broker import require_topics
 from shared.keyring import Keys, LiveKeyring
 from shared.listening import listen
@@ -38,6 +38,7 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     """
     keyring = LiveKeyring(settings)
     logs.configure("push", settings.log_level)
+    traces.configure("push", settings)
     for name, source in sources.items():
         keys, wrong = source.signing_keys(f"source {name}")
         for trouble in wrong:
