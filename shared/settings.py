@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     traces_endpoint: str | None = Field(
         None,
         pattern=r"^https?://[^\s?#]+$",
-        description="http://host:4318 of a collector that takes OpenTelemetry traces by OTLP over HTTP (docs/traces.md); unset, none",
+        description="http://host:4318 of a collector of OpenTelemetry traces, by OTLP over HTTP (docs/traces.md); unset, none",
     )
     traces_ratio: float = Field(
         0.01, ge=0, le=1, description="part of the posts whose way is traced, chosen where they enter"

@@ -30,7 +30,7 @@ _tracing: Tracing | None = None
 
 def configure(service: str, settings: Settings) -> None:
     """Begin to trace in this process, under the name of its worker, where the settings name a collector."""
-    global _tracing  # noqa: PLW0603 - one a process, like its logs
+    global _tracing
     if settings.traces_endpoint is None or _tracing is not None:
         return
     from shared.tracing import Tracing
@@ -40,7 +40,7 @@ def configure(service: str, settings: Settings) -> None:
 
 def stop() -> None:
     """Hand out what waits, for some seconds at most, and trace no more."""
-    global _tracing  # noqa: PLW0603
+    global _tracing
     if _tracing is not None:
         _tracing.close()
         _tracing = None
@@ -78,7 +78,7 @@ def root(name: str) -> AbstractContextManager[None]:
 
 
 def call(name: str, *, sends: bool = False, **attributes: Attribute) -> AbstractContextManager[None]:
-    """A server is asked inside (with `sends`: Kafka). A span only below another one. `db_system_name` stands for `db.system.name`."""
+    """A server is asked inside (with `sends`: Kafka). A span only below another one; `rpc_system` stands for `rpc.system`."""
     return _OFF if _tracing is None else _tracing.call(name, sends, attributes)
 
 
