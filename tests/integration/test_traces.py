@@ -66,7 +66,7 @@ def test_a_post_is_one_trace_to_its_notification_and_posts_go_on_while_the_colle
                 ("adrwatch-pipeline", f"process {topic_prefix}.posts"),
                 ("adrwatch-pipeline", "batch pipeline"),
                 ("adrwatch-pipeline", "infer adr_classifier"),
-                ("adrwatch-pipeline", "infer adr_extractor"),
+                ("adrwatch-pipeline", "infer adr_ner"),
                 ("adrwatch-pipeline", "send"),
                 ("adrwatch-alerting", f"process {topic_prefix}.outcomes"),
                 ("adrwatch-alerting", f"process {topic_prefix}.mentions"),
