@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ __all__ = ["adrwatch"]
 READING = ("--source", "network", "--author", "user", "--id", "id", "--aggregates-only", "x")
 # Words that stand nowhere else.
 HIDDEN = (b"quokka", b"hidden_aardvark", b"native-7", b"native-8", b"walrus", b"hidden_badger")
+
+
+@pytest.fixture(autouse=True)
+def this_process_traces_no_more() -> Iterator[None]:
+    yield
+    traces.stop()
 
 
 def line(source: str, native: str, word: str, user: str) -> dict[str, Any]:
@@ -79,13 +86,18 @@ def test_a_post_is_one_trace_to_its_notification_and_posts_go_on_while_the_colle
                 first = [one.trace for one in found.spans() if one.name.startswith("create ")]
                 return [one for one in found.spans() if first and one.trace == first[0]]
 
-            ledger.wait_for(lambda: wanted <= {(one.service, one.name) for one in of_post()}, "the spans of the post")
-            spans = found.spans()
-            assert len({one.trace for one in spans if one.name.startswith("create ")}) == 1, (
-                "the other post has a trace"
-            )
-            known = {one.span for one in spans}
-            assert {one.name for one in of_post() if one.parent not in known} == {f"create {topic_prefix}.posts"}
+            def whole() -> bool:
+                spans = of_post()
+                known = {one.span for one in spans}
+                above = {one.name for one in spans if one.parent not in known}
+                # A span comes when it ends, so after those below it.
+                return wanted <= {(one.service, one.name) for one in spans} and above == {
+                    f"create {topic_prefix}.posts"
+                }
+
+            ledger.wait_for(whole, "the spans of the post, each below another")
+            traced = {one.trace for one in found.spans() if one.name.startswith("create ")}
+            assert len(traced) == 1, "the post has a trace of which only aggregates may be kept"
             [batch] = [one for one in of_post() if one.name == "batch pipeline"]
             assert batch.links == [batch.trace]
             [alert] = [one for one in of_post() if one.name == "send" and one.service == "adrwatch-alerting"]
