@@ -22,7 +22,7 @@ from tests.receivers import http_receiver
 
 __all__ = ["adrwatch"]
 
-READING = ("--source", "network", "--author", "user", "--id", "id", "--aggregates-only", "x")
+READING = ("--source", "network", "--author", "user", "--id", "id")
 # Words that stand nowhere else.
 HIDDEN = (b"quokka", b"hidden_aardvark", b"native-7", b"native-8", b"walrus", b"hidden_badger")
 
@@ -59,12 +59,10 @@ def test_a_post_is_one_trace_to_its_notification_and_posts_go_on_while_the_colle
             "PYTHONPATH": os.pathsep.join(sys.path),
         }.items():
             monkeypatch.setenv(name, value)
-        # One of which only aggregates may be kept comes along.
-        file = write(
-            str(tmp_path / "posts.jsonl"),
-            line("forum", "native-7", "quokka", "@hidden_aardvark"), line("x", "native-8", "walrus", "@hidden_badger"),
-        )  # fmt: skip
-        assert adrwatch("ingest", "replay", file, *READING) == 0
+        shown = write(str(tmp_path / "posts.jsonl"), line("forum", "native-7", "quokka", "@hidden_aardvark"))
+        closed = write(str(tmp_path / "closed.jsonl"), line("other", "native-8", "walrus", "@hidden_badger"))
+        assert adrwatch("ingest", "replay", shown, *READING) == 0, adrwatch.err
+        assert adrwatch("ingest", "replay", closed, *READING, "--aggregates-only") == 0, adrwatch.err
         traces.stop()
         workers = [worker(name, tmp_path) for name in ("pipeline", "alerting", "notify")]
         with gone_at_the_end(workers):
@@ -104,7 +102,7 @@ def test_a_post_is_one_trace_to_its_notification_and_posts_go_on_while_the_colle
             assert {one.attributes["adrwatch.topics"] for one in sent} == {"alerts"}
             [processed] = [one for one in of_post() if one.name == f"process {topic_prefix}.posts"]
             assert processed.attributes["adrwatch.outcome"] == "mentions"
-            # The ids of the posts are hashed at ingest; what they are called in the topics is not there either.
+            # The posts' ids in the topics are not there either.
             posts = [decode(record.value, Outcome).post_id.encode() for record in adrwatch.records("outcomes")]
             assert len(posts) == 2
             hidden = [*HIDDEN, *posts, *(post.partition(b":")[2] for post in posts)]
@@ -112,7 +110,7 @@ def test_a_post_is_one_trace_to_its_notification_and_posts_go_on_while_the_colle
 
             found.receiver.stop()
             many = [line("forum", f"later-{n}", f"lynx number {n}", "@hidden_civet") for n in range(20)]
-            assert adrwatch("ingest", "replay", write(str(tmp_path / "more.jsonl"), *many), *READING) == 0
+            assert adrwatch("ingest", "replay", write(str(tmp_path / "more.jsonl"), *many), *READING) == 0, adrwatch.err
             traces.stop()
             ledger.wait_for(
                 lambda: len({record.key for record in adrwatch.records("outcomes")}) == 22, "the outcomes of all posts"
