@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
+from tritonclient.grpc import InferResult, service_pb2
 
 from services.ingest.publish import post_message
+from services.pipeline import inference
 from shared import logs, metrics, traces
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import Post, Terms, encode
@@ -106,6 +108,35 @@ def test_a_post_of_which_only_aggregates_may_be_kept_has_no_trace(found: Collect
     assert post_message(closed, "adr").headers == []
     assert [name for name, _ in post_message(POST, "adr").headers] == [traces.TRACEPARENT]
     assert traces.without(record(1, traces.created(POSTS)).headers) == ((VERSION_HEADER, b"1"),)
+
+
+async def test_a_call_of_triton_carries_its_span_and_none_where_nothing_is_traced(
+    found: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, str] | None] = []
+
+    class Client:
+        def __init__(self, url: str) -> None:
+            pass
+
+        async def infer(self, *_: object, headers: dict[str, str] | None, **__: object) -> InferResult:
+            told.append(headers)
+            return InferResult(service_pb2.ModelInferResponse())
+
+    monkeypatch.setattr(inference, "InferenceServerClient", Client)
+    triton = inference.Triton("127.0.0.1:1", 3, {})
+    await triton.infer("adr_ner", {})
+    begin(found)
+    await triton.infer("adr_ner", {})
+    with traces.root("work"):
+        await triton.infer("adr_ner", {})
+    traces.stop()
+    [span] = [one for one in found.spans() if one.name == "infer adr_ner"]
+    before, unsampled, headers = told
+    assert (before, unsampled) == (None, None)
+    assert headers is not None
+    assert headers["traceparent"].startswith(f"00-{span.trace}-{span.span}-")
+    assert span.attributes == {"rpc.system": "grpc", "adrwatch.model": "adr_ner", "adrwatch.model.version": 3}
 
 
 def test_an_error_is_known_by_its_class_and_not_by_its_words(found: Collector) -> None:
