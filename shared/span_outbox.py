@@ -49,7 +49,7 @@ class SpanOutbox(SpanProcessor):
     def shutdown(self) -> None:
         """Send what waits if the collector is there; a request that is on its way is waited for."""
         self._exporter.leaving = True
-        self._queue.shutdown()
+        self._queue.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits."""
@@ -98,4 +98,4 @@ class _Exporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Let the connection go."""
-        self._inner.shutdown()
+        self._inner.shutdown()  # type: ignore[no-untyped-call]
