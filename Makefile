@@ -11,7 +11,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard soak pictures models-report audit sbom fuzz clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard bench-traces soak pictures models-report audit sbom fuzz clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ bench-windows: $(VENV)/.run ## measure how fast mentions come into the windows i
 
 bench-screen: $(VENV)/.run ## measure posts/s through the screen on one core beside plain code (STREAM=FILE, ARGS="--limit 20000")
 	@$(BIN)/python -m tests.benchmarks.screen $(STREAM) $(ARGS)
+
+bench-traces: $(VENV)/.run ## measure what traces of one post in a hundred cost the pipeline, beside none
+	@$(BIN)/python -m tests.benchmarks.traces $(ARGS)
 
 bench-ingest: $(VENV)/.run ## measure how many posts a second a live source publishes into Kafka beside a bare producer loop
 	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)

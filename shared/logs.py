@@ -8,6 +8,8 @@ from typing import TextIO
 
 import structlog
 
+from shared import traces
+
 # Fields that may carry what people wrote. A log line that names one is a mistake; its value is dropped.
 FORBIDDEN = frozenset({"text", "handle", "user", "payload", "phrase"})
 
@@ -15,6 +17,11 @@ FORBIDDEN = frozenset({"text", "handle", "user", "payload", "phrase"})
 def _drop_forbidden(logger: object, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for key in FORBIDDEN & event.keys():
         event[key] = "withheld"
+    return event
+
+
+def _add_trace(logger: object, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event.update(traces.ids())
     return event
 
 
@@ -38,6 +45,7 @@ def configure(service: str, level: str = "INFO") -> None:
     shared_processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        _add_trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _drop_forbidden,
     ]

@@ -131,6 +131,8 @@ SPOOL_POSTS = Gauge("adrwatch_spool_posts", "posts that wait in the spool of a s
 SPOOL_BYTES = Gauge("adrwatch_spool_bytes", "bytes in the spool of a source", ["source"])
 # How long the oldest of them has waited, noted whenever the spool changes.
 SPOOL_AGE = Gauge("adrwatch_spool_age_seconds", "how long the oldest post of a spool has waited", ["source"])
+# Spans of traces by what became of them: sent; lost (the collector did not take them); dropped (too many waited for it).
+SPANS = Counter("adrwatch_spans_total", "spans of traces", ["outcome"])
 # Sign-ins to the dashboard: signed in, refused (wrong name or password), too many (made to wait).
 SIGN_INS = Counter("adrwatch_sign_ins_total", "sign-ins to the dashboard", ["outcome"])
 

@@ -29,6 +29,10 @@ _ADDRESSES = ("kafka_bootstrap", "redis_url", "triton_url")
 _LAST_PORT = 65_535
 _SHORTEST_SECRET = 16
 # Who listens everywhere does so here.
+# What the standard variables of OpenTelemetry may say here: credentials and certificates for the collector, labels.
+_OTEL_HONOURED = re.compile(
+    r"OTEL_(RESOURCE_ATTRIBUTES|EXPORTER_OTLP_(TRACES_)?(HEADERS|COMPRESSION|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE))"
+)
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -247,6 +251,14 @@ class Settings(BaseSettings):
         "1", pattern=r"^[a-zA-Z0-9._-]{1,50}$", description="static group membership: unique per service"
     )
     metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's metrics and health; 0 for none")
+    traces_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="http://host:4318 of a collector of OpenTelemetry traces, by OTLP over HTTP (docs/traces.md); unset, none",
+    )
+    traces_ratio: float = Field(
+        0.01, ge=0, le=1, description="part of the posts whose way is traced, chosen where they enter"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
 
     batch_size: int = Field(128, ge=1, le=1024, description="posts in a micro-batch")
@@ -381,6 +393,8 @@ def load(**overrides: Any) -> Settings:
         ) from None
     except (ValueError, OSError) as error:
         raise AdrwatchError(f"adrwatch.toml cannot be read: {error}", fix="mend or remove the file") from None
+    if settings.traces_endpoint is not None:
+        _refuse_second_way(os.environ)
     cache = settings.cache_dir.expanduser()
     return settings.model_copy(update={"cache_dir": cache, **_running_instance(settings)})
 
@@ -398,6 +412,16 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
                 raise AdrwatchError(
                     f"{name} is no setting", fix=f"did you mean {meant[0]}? `adrwatch settings` lists all"
                 )
+
+
+def _refuse_second_way(environment: Mapping[str, str]) -> None:
+    """Raise AdrwatchError for a variable of OpenTelemetry that would say once more, or otherwise, what the settings say."""
+    for name in sorted(environment):
+        if name.startswith("OTEL_") and not _OTEL_HONOURED.fullmatch(name):
+            raise AdrwatchError(
+                f"{name} is set, and traces go by the settings of adrwatch",
+                fix="unset it; use ADRWATCH_TRACES_ENDPOINT and ADRWATCH_TRACES_RATIO (docs/traces.md names what is honoured)",
+            )
 
 
 def plain_address(url: object) -> str:

@@ -18,7 +18,7 @@ from services.alerting.link import RedisLink
 from services.alerting.outbox import LostPartitionError, Partition, Stream
 from services.alerting.rows import RowStore
 from services.alerting.signals import SignalPublisher
-from shared import metrics
+from shared import metrics, traces
 from shared.errors import AdrwatchError
 from shared.logs import logger
 from shared.redis_keys import Keys
@@ -93,7 +93,7 @@ class Evaluator:
             self._held[number] = partition
         if moment.closed is None or (moment, owned) == self._done:
             return
-        with metrics.EVALUATION_SECONDS.time():
+        with metrics.EVALUATION_SECONDS.time(), traces.root("evaluate"):
             await self._evaluate(moment, moment.closed)
         self._done = (moment, owned)
 

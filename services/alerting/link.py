@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.lock import Lock
 
+from shared import traces
 from shared.errors import DependencyAway
 from shared.health import HEALTH
 from shared.redis_security import AWAY, away, client_options
@@ -53,7 +54,7 @@ class RedisLink:
         A stage's effects are there before the next one's: on a single server all travel as one pipeline in this order;
         a cluster, whose nodes work side by side, gets one pipeline a stage. Raises DependencyAway.
         """
-        with _answering(self._url):
+        with _answering(self._url), traces.call("redis PIPELINE", db_system_name="redis", db_operation_name="PIPELINE"):
             client = await self._connected()
             if isinstance(client, RedisCluster):
                 return [await self._execute(client.pipeline(), stage) for stage in stages]

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from services.alerting.link import RedisLink
-from shared import metrics
+from shared import metrics, traces
 from shared.events import Alert, Deletion, decode, encode
 from shared.forgetting import told
 from shared.redis_keys import DELETION, DONE, OPEN, Keys, join, split
@@ -89,7 +89,10 @@ class Partition:
     async def flush(self) -> None:
         """Send what is pending, whoever decided it, and let it go when it is acknowledged."""
         if self._pending:
-            await self._stream.send([Output(ALERTS, key, payload or None) for key, payload in self._pending.items()])
+            headers = traces.current()
+            await self._stream.send(
+                [Output(ALERTS, key, payload or None, headers=headers) for key, payload in self._pending.items()]
+            )
             await self._fenced(_hdel(3, self._pending))
             self._pending = {}
 

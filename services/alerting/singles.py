@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.alerting.link import RedisLink
-from shared import metrics
+from shared import metrics, traces
 from shared.errors import BadMessage
 from shared.events import Alert, Mention, decode, derived_id, encode
 from shared.redis_keys import Keys, join, split
@@ -56,6 +56,7 @@ class SingleReports:
         """Open items; an item that a further mention adds criteria to is published again under its id."""
         result = BatchResult()
         mentions: list[Mention] = []
+        came: dict[str, traces.Headers] = {}
         for record in records:
             try:
                 mention = decode(record.value, Mention)
@@ -64,9 +65,12 @@ class SingleReports:
                 continue
             if criteria_of(mention, self._rules):
                 mentions.append(mention)
+                came[mention.post_id] = traces.onward(record)
         if mentions:
             alerts = await self._open(await self._originals(mentions))
-            await self._send([Output(ALERTS, alert.id, encode(alert)) for alert in alerts])
+            await self._send(
+                [Output(ALERTS, alert.id, encode(alert), headers=came.get(alert.examples[0], ())) for alert in alerts]
+            )
             for alert in alerts:
                 metrics.ALERTS.labels(alert.kind, alert.lane).inc()
                 metrics.passed(metrics.ALERT_SECONDS, alert.evaluated_at, alert.kind)

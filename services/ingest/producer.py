@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from services.ingest.delivery import Delivery
+from shared import traces
 from shared.broker import connect
 from shared.settings import Settings
 
@@ -25,6 +26,7 @@ def delivery(settings: Settings, give_up: float) -> Iterator[Delivery]:
 
     gzip: aiokafka reads zstd only with a package that adrwatch does not need otherwise.
     """
+    traces.configure("ingest", settings)
     patience = int(give_up * 1000)
     producer = connect(
         settings,

@@ -19,7 +19,7 @@ from services.ingest.delivery import Delivery, Message
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import RawPost, Reject, SourceBroken
 from services.ingest.stopping import StopSignal
-from shared import metrics
+from shared import metrics, traces
 from shared.events import DeadLetter, Post, derived_id, encode, now
 from shared.topics import DEAD_LETTERS, POSTS, partition_of
 
@@ -121,7 +121,9 @@ def publish(
 
 def post_message(post: Post, prefix: str) -> Message:
     """The record of a post: keyed by its id, in the partition of its id."""
-    return Message(POSTS.name(prefix), post.id.encode(), encode(post), partition_of(post.id, POSTS.partitions))
+    headers = [] if post.aggregates_only else list(traces.created(POSTS))
+    place = partition_of(post.id, POSTS.partitions)
+    return Message(POSTS.name(prefix), post.id.encode(), encode(post), place, headers)
 
 
 def reject_message(reject: Reject, prefix: str) -> Message:

@@ -30,7 +30,7 @@ from services.notify.deliver import MOST, deliver
 from services.notify.ledger import Ledger
 from services.notify.notices import State, Telling, change_of, telling, withdrawn
 from services.notify.patience import STAGE, Patience
-from shared import metrics
+from shared import metrics, traces
 from shared.broker import SESSION_SECONDS, TopicReader, connect
 from shared.errors import BadMessage, DependencyAway
 from shared.events import ChannelState, now
@@ -155,7 +155,9 @@ class Courier:
     def _handle(self, consumer: Any, records: list[Any]) -> None:
         self._ledger.catch_up()
         for record in records:
-            if self._tell(record) or record is records[-1]:
+            with traces.message("notify", record.headers or (), adrwatch_stage=STAGE, adrwatch_channel=self.name):
+                told = self._tell(record)
+            if told or record is records[-1]:
                 consumer.commit({self._place: OffsetAndMetadata(record.offset + 1)}, timeout_ms=_CALL_MS)
             self._next = record.offset + 1
             if self._stop.is_set():

@@ -9,7 +9,7 @@ from services.notify.channels import open_channel
 from services.notify.configuration import Notifiers, load
 from services.notify.courier import Courier
 from services.notify.ledger import Ledger
-from shared import health_port, logs, rights
+from shared import health_port, logs, rights, traces
 from shared.broker import TopicReader, require_topics
 from shared.broker_watch import Bounds, watch
 from shared.events import ChannelState
@@ -27,6 +27,7 @@ def run(settings: Settings) -> None:
     uncommitted and will be sent by the next start.
     """
     logs.configure("notify", settings.log_level)
+    traces.configure("notify", settings)
     health_port.serve("notify", settings)
     notifiers = load(settings)
     require_topics(settings, [ALERTS, NOTIFIED, CHANNELS, DEAD_LETTERS])

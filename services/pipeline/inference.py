@@ -13,7 +13,7 @@ from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from shared import metrics
+from shared import metrics, traces
 from shared.errors import DependencyAway
 from shared.health import HEALTH
 from shared.models.metadata import Metadata, check_served
@@ -80,8 +80,15 @@ class Triton:
             tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
             tensor.set_data_from_numpy(np.ascontiguousarray(array))
             tensors.append(tensor)
-        with metrics.INFERENCE_SECONDS.labels(model).time():
-            answer = await self._client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT)
+        called = traces.call(
+            f"infer {model}", rpc_system="grpc", adrwatch_model=model, adrwatch_model_version=self._number
+        )
+        with metrics.INFERENCE_SECONDS.labels(model).time(), called:
+            # Triton goes on with the trace where it is started with --trace-config mode=opentelemetry.
+            headers = {name: value.decode() for name, value in traces.current()} or None
+            answer = await self._client.infer(
+                model, tensors, str(self._number), client_timeout=TIMEOUT, headers=headers
+            )
         HEALTH.answered(TRITON)
         return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
 

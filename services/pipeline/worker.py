@@ -17,7 +17,7 @@ from services.pipeline.process import Tools, process
 from services.pipeline.steps.aggregate import minute
 from services.pipeline.steps.ask import Infer
 from services.pipeline.steps.normalise import Reported
-from shared import logs, metrics
+from shared import logs, metrics, traces
 from shared.errors import BadMessage, passes
 from shared.events import Deletion, Mention, Outcome, Post, decode, encode
 from shared.forgetting import told
@@ -69,7 +69,7 @@ class PostHandler:
                 posts.append((decode(record.value, Post), record))
             except BadMessage as error:
                 marked = _aggregates_only(record.value)
-                result.bad.append((record if marked is None else replace(record, value=None), error))
+                result.bad.append((record if marked is None else _emptied(record), error))
                 if marked is not None and isinstance(marked.id, str):
                     unread[marked.id] = record.partition
         # A post may come twice in a batch, even with another text: both are treated, as they would be in two batches.
@@ -102,8 +102,8 @@ class PostHandler:
         return result
 
     def _refuse(self, result: BatchResult, post: Post, record: Record, reason: BadMessage) -> None:
-        result.bad.append((replace(record, value=None) if post.aggregates_only else record, reason))
-        result.outputs.append(self._dead(post, record.partition, reason))
+        result.bad.append((_emptied(record) if post.aggregates_only else record, reason))
+        result.outputs.append(self._dead(post, record, reason))
 
     def _messages(self, done: Reported, of: Record) -> list[Output]:
         outcome, _, detail = done.outcome.status.partition(":")
@@ -116,13 +116,16 @@ class PostHandler:
                 mention.id,
                 encode(mention),
                 partition_of(mention.drug.id, MENTIONS.partitions),
-                _version(mention, of),
+                (*_version(mention, of), *_trace(mention, of)),
             )
             for mention in done.mentions
         ]
-        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), of.partition)]
+        traces.outcome(of, outcome)
+        outcome_headers = _trace(done.outcome, of)
+        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), of.partition, outcome_headers)]
 
-    def _dead(self, post: Post, partition: int, reason: BadMessage) -> Output:
+    def _dead(self, post: Post, of: Record, reason: BadMessage) -> Output:
+        traces.outcome(of, "dead")
         metrics.OUTCOMES.labels("dead").inc()
         outcome = Outcome(
             post_id=post.id,
@@ -131,12 +134,22 @@ class PostHandler:
             created_at=minute(post) if post.aggregates_only else post.created_at,
             model_version=self._tools.model_version,
         )
-        return Output(OUTCOMES, outcome.post_id, encode(outcome), partition)
+        return Output(OUTCOMES, outcome.post_id, encode(outcome), of.partition, _trace(outcome, of))
 
 
 def _version(mention: Mention, of: Record) -> tuple[tuple[str, bytes], ...]:
     """Which version of its post a mention is of. Where only aggregates may be kept no exact time is."""
     return () if mention.aggregates_only else ((VERSION_HEADER, str(of.written_ms).encode()),)
+
+
+def _trace(made: Mention | Outcome, of: Record) -> traces.Headers:
+    """The trace of the post that a message was made of; none where only aggregates may be kept, whoever wrote one to it."""
+    return () if made.aggregates_only else traces.onward(of)
+
+
+def _emptied(record: Record) -> Record:
+    """What may be kept of a post that cannot be treated, where only aggregates may be."""
+    return replace(record, value=None, headers=traces.without(record.headers))
 
 
 def _aggregates_only(value: bytes) -> _Marked | None:

@@ -25,7 +25,7 @@ import msgspec
 from msgspec.structs import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from shared import metrics
+from shared import metrics, traces
 from shared.errors import AccessRefused, BadMessage, DependencyAway
 from shared.events import DeadLetter, Hold, encode, now
 from shared.logs import logger
@@ -124,7 +124,8 @@ class BatchRunner:
             await self._gate.pass_in(records)
         metrics.BATCH_SIZE.labels(self.stage).observe(len(records))
         metrics.RECORDS_IN.labels(self.stage, records[0].topic).inc(len(records))
-        with metrics.BATCHES.labels(self.stage).track_inprogress(), metrics.BATCH_SECONDS.labels(self.stage).time():
+        running, timed = metrics.BATCHES.labels(self.stage), metrics.BATCH_SECONDS.labels(self.stage)
+        with running.track_inprogress(), timed.time(), traces.batch(self.stage, records):
             await self._run(records)
 
     async def _run(self, records: list[Record]) -> None:

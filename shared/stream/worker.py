@@ -19,7 +19,7 @@ import faust
 import uvloop
 from aiokafka.errors import KafkaError
 
-from shared import logs, rights
+from shared import logs, rights, traces
 from shared.broker import SESSION_SECONDS, require_topics
 from shared.broker_security import faust_credentials, unacknowledged
 from shared.broker_watch import BrokerWatch, Place
@@ -150,18 +150,19 @@ class Worker:
         """Write messages and return once the broker has acknowledged every one. Raises DependencyAway if it does not."""
         try:
             # The application's producer is used below Faust's topics: their send machinery costs a third of the throughput.
-            waiting = [
-                await self.app.producer.send(
-                    output.topic.name(self.settings.topic_prefix),
-                    output.key.encode(),
-                    output.value,
-                    output.partition,
-                    None,
-                    list(output.headers) or None,
-                )
-                for output in outputs
-            ]
-            await asyncio.gather(*waiting)
+            with traces.call("send", sends=True, messaging_system="kafka", adrwatch_topics=_topics(outputs)):
+                waiting = [
+                    await self.app.producer.send(
+                        output.topic.name(self.settings.topic_prefix),
+                        output.key.encode(),
+                        output.value,
+                        output.partition,
+                        None,
+                        list(output.headers) or None,
+                    )
+                    for output in outputs
+                ]
+                await asyncio.gather(*waiting)
         except (KafkaError, faust.exceptions.FaustError, OSError) as error:
             raise unacknowledged(error.__cause__ or error) from error
 
@@ -195,6 +196,7 @@ class Worker:
         """Run until SIGTERM or SIGINT; finishes the batch in flight first. Does not return."""
         settings = self.settings
         logs.configure(self.service, settings.log_level)
+        traces.configure(self.service, settings)
         # A consumer of a missing topic would make the broker create it, with other partitions and without compaction.
         require_topics(settings, self._topics)
         rights.check(settings, self.service)
@@ -240,6 +242,10 @@ class _FaustWorker(faust.Worker):
     def _leave(self) -> None:
         log.warning("a batch still waits for a server; leaving it uncommitted")
         os._exit(0)
+
+
+def _topics(outputs: Sequence[Output]) -> str:
+    return ",".join(sorted({output.topic.suffix for output in outputs}))
 
 
 def _record(message: Any) -> Record:

@@ -10,6 +10,7 @@ from services.ingest.networks.network import Alias, AuthorGone, Item, Passed, Po
 from services.ingest.publish import letter_of
 from services.ingest.recipe import RECIPE_HEADER
 from services.ingest.source import RawPost, Reject
+from shared import traces
 from shared.events import AskedBy, Deletion, Post, Published, encode, now
 from shared.stream import Output
 from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
@@ -129,7 +130,8 @@ class Batch:
         written: list[Output] = []
         for post, note in zip(self.posts.values(), self.published, strict=True):
             written.append(Output(PUBLISHED, note.id, encode(note)))
-            written.append(Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions)))
+            headers = () if post.aggregates_only else traces.created(POSTS)
+            written.append(Output(POSTS, post.id, encode(post), partition_of(post.id, POSTS.partitions), headers))
         for reject in self.rejects:
             letter = letter_of(reject)
             place = partition_of(letter.id, DEAD_LETTERS.partitions)

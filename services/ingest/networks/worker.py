@@ -13,7 +13,7 @@ from services.ingest.networks.gone import Gone
 from services.ingest.networks.keys import Drugs, Names, SourceKeys
 from services.ingest.networks.known import Known
 from services.ingest.networks.network import Network
-from shared import health_port, logs, rights
+from shared import health_port, logs, rights, traces
 from shared.broker import require_topics
 from shared.broker_watch import watch
 from shared.events import now
@@ -39,6 +39,7 @@ def run(settings: Settings, sources: Mapping[str, SourceKeys]) -> None:
     # What is wrong with the secrets is said before anything is begun.
     keys = LiveKeyring(settings)
     logs.configure("sources", settings.log_level)
+    traces.configure("sources", settings)
     health_port.serve("sources", settings)
     watch(settings, POSITIONS)
     require_topics(settings, TOPICS)

@@ -16,7 +16,7 @@ from services.ingest.push.app import application
 from services.ingest.push.configuration import Push
 from services.ingest.push.desk import Desk
 from services.ingest.push.patience import PatientProtocol
-from shared import health_port, logs, rights
+from shared import health_port, logs, rights, traces
 from shared.broker import require_topics
 from shared.broker_watch import watch
 from shared.keyring import Keys, LiveKeyring
@@ -40,6 +40,7 @@ def run(settings: Settings, sources: Mapping[str, Push]) -> None:
     """
     keyring = LiveKeyring(settings)
     logs.configure("push", settings.log_level)
+    traces.configure("push", settings)
     health_port.serve("push", settings)
     watch(settings, POSITIONS)
     for name, source in sources.items():

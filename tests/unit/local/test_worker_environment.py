@@ -22,6 +22,7 @@ def test_settings_come_out_of_a_child_s_environment_as_they_went_in(
         dashboard_oidc_issuer="https://id.example.org", dashboard_oidc_client_id="adrwatch",
         dashboard_oidc_client_secret="a fifth one", dashboard_oidc_claim="teams", dashboard_oidc_roles="safety=assessor,it=admin",
         dashboard_proxies="10.0.0.0/8,::1",
+        traces_endpoint="http://collector:4318", traces_ratio=0.25,
         spool_mib=7, spool_fsync="2.5", push_host="::1", push_port=7, kafka_security="SASL_SSL", kafka_sasl_mechanism="PLAIN",
         kafka_username="adrwatch", kafka_password="a fifth one", kafka_ca_file=tmp_path / "ca.pem",
         kafka_cert_file=tmp_path / "a.crt", kafka_key_file=tmp_path / "a.key", redis_username="desk",

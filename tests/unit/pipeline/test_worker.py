@@ -15,7 +15,7 @@ from msgspec import structs
 
 from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
-from shared import metrics
+from shared import metrics, traces
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import (
     DeadLetter,
@@ -48,6 +48,7 @@ from shared.topics import (
     partition_of,
 )
 from shared.vocabulary.drugs import DrugLexicon, DrugMention
+from tests.otlp import collector
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -211,6 +212,22 @@ async def test_where_only_aggregates_may_be_kept_the_counts_stay_and_the_post_go
     # The text goes once all of that is acknowledged; that of others stays.
     assert [(one.topic, one.key, one.value, one.partition) for one in shut.after] == [(POSTS, "test:1", None, 2)]
     assert open_.after == []
+
+
+async def test_a_trace_goes_on_with_a_post_and_ends_where_only_aggregates_may_be_kept(handler: PostHandler) -> None:
+    foreign = ((traces.TRACEPARENT, b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),)
+    unreadable = closed("3", REPORT).replace(b'"text"', b'"words"')
+    values = (post("1", REPORT), closed("2", REPORT), unreadable)
+    records = [replace(record(value, offset), headers=foreign) for offset, value in enumerate(values)]
+    with collector() as found:
+        traces.configure("test", load(traces_endpoint=found.url))
+        with traces.batch("pipeline", records):
+            result = await handler.handle(records)
+        traces.stop()
+    traced = {output.key for output in result.outputs if dict(output.headers).get(traces.TRACEPARENT)}
+    names = {output.key for output in of(result.outputs, MENTIONS) if decode(output.value, Mention).post_id == "test:1"}
+    assert traced == {"test:1", *names}
+    assert [refused.headers for refused, _ in result.bad] == [()]
 
 
 async def test_reposts_are_still_linked_where_only_aggregates_may_be_kept(handler: PostHandler) -> None:
