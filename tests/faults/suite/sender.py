@@ -30,11 +30,12 @@ _TAIL = 48
 
 
 class Sender:
-    """A thread. `file` gets every post that was taken, in order, as a back-test reads it."""
+    """A thread. `file` gets every post that was taken, in order, as a back-test reads it; `taken` when each was, by its id."""
 
     def __init__(self, url: str, posts: Posts, rate: float, file: Path, chance: random.Random) -> None:
         self.counts: Counter[str] = Counter()
         self.deleted: set[str] = set()
+        self.taken: dict[str, float] = {}
         self.refused = 0
         self.sent = 0
         self.failure: Exception | None = None
@@ -106,6 +107,7 @@ class Sender:
         self._push(batch)
         self._recent.append(batch)
         for post in batch:
+            self.taken[post.id] = time.monotonic()
             self._file.write(json.dumps(post.line()) + "\n")
         before, self.sent = self.sent, self.sent + len(batch)
         self._file.flush()
