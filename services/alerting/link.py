@@ -26,7 +26,10 @@ AWAY = (
     exceptions.TryAgainError,
     exceptions.MasterDownError,
 )
-TIMEOUT = 10.0
+# A server that is full, or cannot save to its disk, refuses every write until that is over.
+_REFUSES_WRITES = ("MISCONF", "OOM command not allowed")
+# Redis answers in milliseconds; a connection that died without a word is given up after this.
+TIMEOUT = 5.0
 _SCANNED = 1000
 _POLL_SECONDS = 1.0
 
@@ -134,3 +137,8 @@ def _answering() -> Iterator[None]:
         raise DependencyAway(
             f"Redis does not answer: {type(error).__name__}", fix="start it, or mend ADRWATCH_REDIS_URL"
         ) from error
+    except exceptions.ResponseError as error:
+        # So it says of a command in a pipeline or a script, too, where the type of the error says nothing.
+        if not any(word in str(error) for word in _REFUSES_WRITES):
+            raise
+        raise DependencyAway("Redis takes no writes", fix="give it memory and room on its disk, and see its log") from error

@@ -14,11 +14,30 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from shared import metrics
 from shared.errors import DependencyAway
+from shared.models import classifier, extractor
 from shared.models.metadata import Metadata, check_served
 
 Arrays = Mapping[str, NDArray[Any]]
 # Far beyond any batch, so that only a server that hangs is cut off.
 TIMEOUT = 30.0
+# Of an instance among two that is broken, four requests in a row meet it while four canaries do not once in 256 times, and then the
+# batch is halved and asked again.
+_TRIES = 4
+# No model gives a number beyond those that half precision has.
+_MOST = 65_504.0
+# A connection that died without a word is noticed after ten seconds, and a server that comes back is found within one or two: by
+# default gRPC waits for up to two minutes. Two pings without an answer of the model are what a server allows in any five minutes.
+_CHANNEL = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 2),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 3_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+_OUTPUTS = {classifier.NAME: classifier.OUTPUT, extractor.NAME: extractor.OUTPUT}
 # What a server says that is not there, is full, or is just loading the model: the batch is not at fault.
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
@@ -29,11 +48,17 @@ _AWAY = {
 }
 
 
+class WrongAnswer(InferenceServerException):  # type: ignore[misc]
+    """The server answered with what no model says."""
+
+
 class Triton:
     """A connection to one version of the models that Triton at `host:port` serves, for one event loop.
 
     A failed call leaves open whether the server or the batch is at fault (a backend process that was killed answers like a bad
-    request). A canary decides: `canaries` holds per model the inputs of a harmless post; if they fail too, the server is away.
+    request), and so does an answer that is no number or has another shape. A canary decides: `canaries` holds per model the inputs
+    of a harmless post; if they fail too, the server is away. As one of several instances of a model may be broken, the batch is
+    blamed only where it fails again and again while its canary does not.
     """
 
     def __init__(self, url: str, number: int, canaries: Mapping[str, Arrays]) -> None:
@@ -48,20 +73,24 @@ class Triton:
         Raises DependencyAway if the server does not have the version or does not answer a canary either,
         InferenceServerException if it is the request.
         """
-        try:
-            return await self._call(model, inputs)
-        except InferenceServerException as error:
-            if _code(error) in _AWAY:
-                raise away(self._url, model, error) from error
+        left = _TRIES
+        while True:
+            left -= 1
             try:
-                await self._call(model, self._canaries[model])
-            except InferenceServerException as canary:
-                raise away(self._url, model, canary) from error
-            raise
+                return await self._call(model, inputs)
+            except InferenceServerException as error:
+                if _code(error) in _AWAY:
+                    raise away(self._url, model, error) from error
+                try:
+                    await self._call(model, self._canaries[model])
+                except InferenceServerException as canary:
+                    raise away(self._url, model, canary) from error
+                if not left:
+                    raise
 
     async def _call(self, model: str, inputs: Arrays) -> Arrays:
         if self._client is None:
-            self._client = InferenceServerClient(self._url)
+            self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
         tensors = []
         for name, array in inputs.items():
             tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
@@ -69,13 +98,32 @@ class Triton:
             tensors.append(tensor)
         with metrics.INFERENCE_SECONDS.labels(model).time():
             answer = await self._client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT)
-        return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
+        try:
+            outputs = {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
+        except ValueError as error:
+            raise WrongAnswer(f"{model} answers with fewer bytes than it says") from error
+        _check(model, inputs, outputs)
+        return outputs
 
     async def close(self) -> None:
         """Let go of the connection."""
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+
+def _check(model: str, inputs: Arrays, outputs: Arrays) -> None:
+    """Raise WrongAnswer unless every output has the inputs' rows and positions, and finite numbers within bounds."""
+    shape = inputs["input_ids"].shape
+    if _OUTPUTS[model] not in outputs:
+        raise WrongAnswer(f"{model} does not answer {_OUTPUTS[model]}")
+    for name, array in outputs.items():
+        places = array.ndim - 1
+        if array.shape[:places] != shape[:places]:
+            raise WrongAnswer(f"{model} answers {name} of shape {array.shape} to inputs of {shape}")
+        # A comparison with what is no number is false.
+        if not np.all(np.abs(array) <= _MOST):
+            raise WrongAnswer(f"{model} answers {name} with what is no number, or beyond all bounds")
 
 
 async def check_models(url: str, number: int, expected: Sequence[Metadata]) -> None:
