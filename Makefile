@@ -10,7 +10,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard pictures models-report clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-deletions bench-dashboard faults pictures models-report clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ bench-deletions: $(VENV)/.run ## measure after how many seconds each store has f
 
 bench-dashboard: $(VENV)/.run ## measure how long 20 users wait for pages of the dashboard, and for an alert that is new
 	@$(BIN)/python -m tests.benchmarks.dashboard $(ARGS)
+
+faults: $(VENV)/.dev ## inject faults at random into the whole product under load, and count what became of every post (SEED=7 MINUTES=90 or FAULTS=100, KINDS=network,poison)
+	@$(BIN)/python -m tests.faults.suite $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(KINDS),--kinds $(KINDS)) $(ARGS)
 
 pictures: $(VENV)/.dev ## take pictures of every page into .adrwatch/pictures, and those of the docs
 	@$(BIN)/python -m tests.browser.pictures .adrwatch/pictures
