@@ -103,7 +103,9 @@ class Posts:
         if kind < 0.18:
             text = self._chance.choice(_TALK)
         elif kind < 0.20:
-            text = self._chance.choice(_GRAVE)
+            # Of reposts the one that is handled first opens the item, so these have none.
+            drug = self._chance.choice(_DRUGS)
+            return self._written(f"{self._chance.choice(_GRAVE).format(drug=drug)}, {self._ending()}", told=False)
         elif kind < 0.23 and self._texts:
             return self._written(self._chance.choice(self._texts))
         elif kind < 0.40:
@@ -116,12 +118,12 @@ class Posts:
     def _ending(self) -> str:
         return " ".join(self._chance.sample(_WORDS, 4))
 
-    def _written(self, text: str, at: datetime | None = None, *, quiet: bool = False) -> Written:
+    def _written(self, text: str, at: datetime | None = None, *, quiet: bool = False, told: bool = True)| None = None, *, quiet: bool = False) -> Written:
         self._number += 1
         if at is None:
             self._at += STEP
             at = self._at
-        if not quiet and "anaphylaxis" not in text:
+        if told and not quiet and len(text) < 1000:
             self._texts = [*self._texts[-50:], text]
         author = f"somebody{self._chance.randrange(_AUTHORS)}"
         return Written(f"post-{self._number}", text, at, author, quiet)
