@@ -118,7 +118,9 @@ class Posts:
     def _ending(self) -> str:
         return " ".join(self._chance.sample(_WORDS, 4))
 
-    def _written(self, text: str, at: datetime | None = None, *, quiet: bool = False, told: bool = True)| None = None, *, quiet: bool = False) -> Written:
+    def _written(
+        self, text: str, at: datetime | None = None, *, quiet: bool = False, told: bool = True
+    ) -> Written:
         self._number += 1
         if at is None:
             self._at += STEP
