@@ -141,4 +141,6 @@ def _answering() -> Iterator[None]:
         # So it says of a command in a pipeline or a script, too, where the type of the error says nothing.
         if not any(word in str(error) for word in _REFUSES_WRITES):
             raise
-        raise DependencyAway("Redis takes no writes", fix="give it memory and room on its disk, and see its log") from error
+        raise DependencyAway(
+            "Redis takes no writes", fix="give it memory and room on its disk, and see its log"
+        ) from error

@@ -34,7 +34,9 @@ def main() -> int:
     parser.add_argument("--faults", type=int, help="how many")
     parser.add_argument("--kinds", default="", help="names or families, with commas between [default: all]")
     parser.add_argument("--rate", type=float, default=30.0, help="posts a second [default: 30]")
-    parser.add_argument("--out", type=Path, default=Path(".adrwatch/faults"), help="folder of the report and of failed rounds")
+    parser.add_argument(
+        "--out", type=Path, default=Path(".adrwatch/faults"), help="folder of the report and of failed rounds"
+    )
     parser.add_argument("--list", action="store_true", help="print the kinds, and end")
     chosen = parser.parse_args()
     kinds = chosen_kinds(parser, chosen.kinds)

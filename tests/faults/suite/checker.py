@@ -58,9 +58,7 @@ def check(world: World, expected: Expected) -> Findings:
     found.differ("mentions", _plain(topics.latest(stored["mentions"])), _plain(expected.mentions))
     found.differ("alerts", topics.latest(stored["alerts"]), expected.alerts)
     _dead_letters(found, stored["dead-letters"], world)
-    found.differ(
-        "deletions", dict.fromkeys(topics.latest(stored["deletions"])), dict.fromkeys(world.sender.deleted)
-    )
+    found.differ("deletions", dict.fromkeys(topics.latest(stored["deletions"])), dict.fromkeys(world.sender.deleted))
     _redis(found, world, expected)
     _database(found, world)
     _told(found, world, topics.latest(stored["alerts"]))
@@ -73,7 +71,7 @@ def _posts(found: Findings, stored: list[topics.Message], sent: Mapping[str, Any
         if message.key in sent and message.content is not None:
             texts[message.key].add(message.content["text"])
     standing = {message.key for message in stored if message.value is None}
-    found.differ("posts", {key: value for key, value in texts.items()}, {key: {line["text"]} for key, line in sent.items()})
+    found.differ("posts", texts, {key: {line["text"]} for key, line in sent.items()})
     if left := deleted - standing:
         found.wrong.append(f"posts: {len(left)} were taken back and have no tombstone")
 
@@ -87,7 +85,9 @@ def _outcomes(found: Findings, stored: list[topics.Message], expected: Expected,
     found.lost = sent.keys() - contents.keys()
     found.doubled = {post for post, versions in contents.items() if len(versions) > 1}
     if found.doubled:
-        found.wrong.append(f"outcomes: {len(found.doubled)} posts have two: {', '.join(sorted(found.doubled)[:_SHOWN])}")
+        found.wrong.append(
+            f"outcomes: {len(found.doubled)} posts have two: {', '.join(sorted(found.doubled)[:_SHOWN])}"
+        )
     final = {post: json.loads(versions.pop()) for post, versions in contents.items() if len(versions) == 1}
     found.differ("outcomes", final, _plain(expected.outcomes))
     found.seen["outcomes repeated"] = len(stored) - len(contents)
@@ -146,7 +146,9 @@ def _database(found: Findings, world: World) -> None:
     """Cases by item, deleted posts, and receipts by subject and store."""
     path = world.settings.data_dir / "cases.sqlite3"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
-        items = Counter(json.loads(document)["alert"] for (document,) in connection.execute("SELECT document FROM cases"))
+        items = Counter(
+            json.loads(document)["alert"] for (document,) in connection.execute("SELECT document FROM cases")
+        )
         opened = Counter(
             subject for (subject,) in connection.execute("SELECT subject FROM audit WHERE action = 'open'")
         )

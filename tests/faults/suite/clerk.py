@@ -52,5 +52,3 @@ class Clerk:
                 book.open(found, (), (), "a single report of the run")
                 book.open(found, (), (), "asked twice, as after a lost answer")
                 self.opened.add(alert)
-
-

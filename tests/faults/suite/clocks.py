@@ -6,7 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 
 
-
 class Clocks:
     """A file for each worker, in a folder of its own."""
 

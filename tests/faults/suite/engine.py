@@ -18,7 +18,10 @@ _LOOK = 0.1
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that was injected. Moments are of the monotonic clock; `recovered` is seconds from its end, None where posts do not flow."""
+    """A fault that was injected. Moments are of the monotonic clock.
+
+    `recovered` is seconds from its end, None where posts do not flow.
+    """
 
     kind: str
     family: str
@@ -40,7 +43,11 @@ class Engine:
     def wait_for_flow(self) -> None:
         """Until posts flow for the first time, all the way into the counts."""
         began = time.monotonic()
-        while self._world.flow.normal(time.monotonic()) <= 0 or (look := self._world.flow.last()) is None or not look.counted:
+        while (
+            self._world.flow.normal(time.monotonic()) <= 0
+            or (look := self._world.flow.last()) is None
+            or not look.counted
+        ):
             self._look(began, "posts do not begin to flow")
 
     def inject_next(self) -> Fault:

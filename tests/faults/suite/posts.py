@@ -1,4 +1,4 @@
-"""Posts that we wrote, without end, the same for the same seed: reports, signals among them, single reports, reposts, small talk."""
+"""Posts that we wrote, without end, the same for a seed: reports, signals among them, single reports, reposts, small talk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ _REPORTS = (
 )  # fmt: skip
 # These come far more often than chance has it: they become signals.
 _PLANTED = ((0, 0), (2, 4), (7, 9))
-_TALK = ("picked up my {drug} at the corner shop", "{drug} at breakfast as every day", "does anyone keep {drug} in the tin")
+_TALK = (
+    "picked up my {drug} at the corner shop",
+    "{drug} at breakfast as every day",
+    "does anyone keep {drug} in the tin",
+)
 _OTHER = "the bus was late again"
 _GRAVE = (
     "went into anaphylaxis from {drug}", "my throat swelled shut after {drug}", "had rhabdomyolysis from {drug}",
@@ -118,9 +122,7 @@ class Posts:
     def _ending(self) -> str:
         return " ".join(self._chance.sample(_WORDS, 4))
 
-    def _written(
-        self, text: str, at: datetime | None = None, *, quiet: bool = False, told: bool = True
-    ) -> Written:
+    def _written(self, text: str, at: datetime | None = None, *, quiet: bool = False, told: bool = True) -> Written:
         self._number += 1
         if at is None:
             self._at += STEP

@@ -1,4 +1,4 @@
-"""A round: an instance, posts, faults, and in the end the check. Rounds are short, so that a long run is not larger than a short one."""
+"""A round: an instance, posts, faults, and the check. Rounds are short: a long run is many of them, and no larger than one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,12 @@ def play(
         findings = _settled(made, lambda: check(made, expected))
         made.flow.stop()
         return Round(
-            seed, tuple(engine.faults), made.sender.sent, time.monotonic() - began, findings, dict(made.sender.taken),
+            seed,
+            tuple(engine.faults),
+            made.sender.sent,
+            time.monotonic() - began,
+            findings,
+            dict(made.sender.taken),
             stopped,
         )
 

@@ -134,7 +134,9 @@ class Sender:
 
     def _flawed(self) -> None:
         self.refused += 1
-        self._request([{"id": f"flawed-{self.refused}", "text": "a record without a time", "author": "nobody"}], "posts")
+        self._request(
+            [{"id": f"flawed-{self.refused}", "text": "a record without a time", "author": "nobody"}], "posts"
+        )
 
     def _push(self, batch: list[Written]) -> None:
         if batch:
@@ -146,7 +148,10 @@ class Sender:
         identity = uuid.uuid4().hex
         while True:
             try:
-                headers = {"Content-Type": "application/x-ndjson", **signed(self._key, identity, int(time.time()), body)}
+                headers = {
+                    "Content-Type": "application/x-ndjson",
+                    **signed(self._key, identity, int(time.time()), body),
+                }
                 answer = self._client.post(f"{self._url}/v1/sources/{SOURCE}/{kind}", content=body, headers=headers)
                 if answer.status_code in (httpx.codes.OK, httpx.codes.UNPROCESSABLE_ENTITY):
                     self.counts.update(answer.json().get("counts", {}))

@@ -56,7 +56,11 @@ class TritonFront(grpc.GenericRpcHandler):
         address = self._address()
         with self._lock:
             if address not in self._channels:
-                options = [*_OPTIONS, ("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100)]
+                options = [
+                    *_OPTIONS,
+                    ("grpc.max_reconnect_backoff_ms", 500),
+                    ("grpc.initial_reconnect_backoff_ms", 100),
+                ]
                 self._channels[address] = grpc.insecure_channel(address, options=options)
             return self._channels[address]
 

@@ -119,7 +119,7 @@ def _behind(worker: Worker, proxies: dict[str, Proxy], clocks: Clocks) -> Worker
 
 @contextmanager
 def world(folder: Path, seed: int, rate: float, began: datetime, repository: Path | None = None) -> Iterator[World]:
-    """An instance of the product that works, posts not flowing yet. `repository`: of the models, where it is not the shipped one."""
+    """An instance that works, posts not flowing yet. `repository`: of the models, where it is not the shipped one."""
     chance = random.Random(f"world of {seed}")
     with ExitStack() as around:
         receiver = around.enter_context(http_receiver())
@@ -187,5 +187,3 @@ def _secret(path: Path, text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text)
     return path
-
-

@@ -28,9 +28,7 @@ class Store:
 def lying(post_ahead: float, written_ahead: float) -> Record:
     """The record of a post, with both times in seconds from now."""
     moment = now()
-    one = msgspec.structs.replace(
-        outcome("t:1", 0, ("d1", "r1")), created_at=moment + timedelta(seconds=post_ahead)
-    )
+    one = msgspec.structs.replace(outcome("t:1", 0, ("d1", "r1")), created_at=moment + timedelta(seconds=post_ahead))
     written_ms = round((moment.timestamp() + written_ahead) * 1000)
     return Record(OUTCOMES.name("test"), 0, 0, b"t:1", encode(one), written_ms=written_ms)
 
@@ -43,7 +41,12 @@ def lying(post_ahead: float, written_ahead: float) -> Record:
         (0, lying(LIMIT + 60, 0), True),
         (86_400, lying(LIMIT + 60, 0), True),
     ],
-    ids=["all is right", "our clock is a day behind", "a post from the future", "such a post, and our clock is a day behind"],
+    ids=[
+        "all is right",
+        "our clock is a day behind",
+        "a post from the future",
+        "such a post, and our clock is a day behind",
+    ],
 )
 async def test_a_clock_that_is_behind_refuses_no_post_that_is_there(
     clock_behind: float, record: Record, refused: bool, monkeypatch: pytest.MonkeyPatch

@@ -27,5 +27,5 @@ class Kind(abc.ABC):
     def inject(self, world: World, chance: random.Random) -> None:
         """Begin."""
 
-    def end(self, world: World) -> None:
+    def end(self, world: World) -> None:  # noqa: B027 - many causes are over at once
         """Take the cause away. Nothing is to be done where it is over at once, such as a kill."""
