@@ -19,7 +19,8 @@ class Clocks:
         return {
             "LD_PRELOAD": str(library()),
             "FAKETIME_TIMESTAMP_FILE": str(self._file(worker)),
-            "FAKETIME_NO_CACHE": "1",
+            # Seconds: the file is not read at every look at the clock.
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }
