@@ -65,7 +65,7 @@ def play(
         made.clerk.stop()
         say(f"{made.sender.sent} posts sent, waiting for the last of them")
         expected = undisturbed(made.settings, folder / "input.jsonl", folder / "expected")
-        findings = _settled(made, lambda: check(made, expected))
+        findings = _settled(made, lambda: check(made, expected), say)
         made.flow.stop()
         return Round(
             seed,
@@ -78,15 +78,16 @@ def play(
         )
 
 
-def _settled(made: World, look: Callable[[], Findings]) -> Findings:
+def _settled(made: World, look: Callable[[], Findings], say: Say) -> Findings:
     """The findings when all is as it must be, or nothing changes any more."""
     findings, moved, before = look(), time.monotonic(), None
     while findings.wrong and time.monotonic() < moved + _STILL:
+        state = (findings.wrong, made.flow.last().counted if made.flow.last() else 0)
+        if state != before:
+            before, moved = state, time.monotonic()
+            say(f"not there yet: {'; '.join(findings.wrong)[:300]}")
         time.sleep(1.0)
         findings = look()
-        state = (tuple(findings.wrong), made.flow.last())
-        if before is None or (state[0], state[1] and state[1].counted) != before:
-            before, moved = (state[0], state[1] and state[1].counted), time.monotonic()
     return findings
 
 

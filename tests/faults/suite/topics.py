@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 _SILENCE = 60
+_MOMENT = 0.3
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ def read(kafka: str, topic: str) -> list[Message]:
                 places.append(TopicPartition(topic, partition, first))
         consumer.assign(places)
         found: list[Message] = []
+        heard = time.monotonic()
         while ends:
-            records = consumer.consume(1000, timeout=_SILENCE if not found else 10)
-            assert records, f"{topic} cannot be read to its end: {ends}"
+            # It waits for so many, or for the whole time.
+            records = consumer.consume(1000, timeout=_MOMENT)
+            heard = time.monotonic() if records else heard
+            assert time.monotonic() < heard + _SILENCE, f"{topic} cannot be read to its end: {ends}"
             _take(records, ends, found)
         return found
     finally:
