@@ -41,13 +41,9 @@ class Engine:
         self._deck = _deck(kinds, chance)
 
     def wait_for_flow(self) -> None:
-        """Until posts flow for the first time, all the way into the counts."""
-        began = time.monotonic()
-        while (
-            self._world.flow.normal(time.monotonic()) <= 0
-            or (look := self._world.flow.last()) is None
-            or not look.counted
-        ):
+        """Until posts flow for the first time as fast as they are sent, all the way into the counts."""
+        began, flow = time.monotonic(), self._world.flow
+        while flow.back(began, 0.8 * flow.rate) is None:
             self._look(began, "posts do not begin to flow")
 
     def inject_next(self) -> Fault:

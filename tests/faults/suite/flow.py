@@ -31,7 +31,7 @@ class Flow:
     """A thread that looks. `kafka`: the broker's own address, past all proxies."""
 
     def __init__(self, kafka: str, prefix: str, rate: float) -> None:
-        self._rate = rate
+        self.rate = rate
         self._topic = OUTCOMES.name(prefix)
         self._options = {
             "bootstrap.servers": kafka, "group.id": f"{prefix}.alerting", "enable.auto.commit": False,
@@ -58,9 +58,9 @@ class Flow:
         """Posts a second until now, over some seconds; not more than are sent when nothing has to be caught up with."""
         looks = [look for look in list(self._looks) if now - 8 <= look.at <= now]
         if len(looks) < 2:
-            return self._rate
+            return self.rate
         first, last = looks[0], looks[-1]
-        return min(self._rate, (last.written - first.written) / max(last.at - first.at, WINDOW))
+        return min(self.rate, (last.written - first.written) / max(last.at - first.at, WINDOW))
 
     def back(self, since: float, half: float) -> float | None:
         """When both flows were at least `half` posts a second again, in the window that begins there; None where not yet."""
