@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=Path(".adrwatch/faults"), help="folder of the report and of failed rounds"
     )
+    parser.add_argument("--page", type=Path, help="also write the report there, as docs/benchmarks/faults.md is")
     parser.add_argument("--list", action="store_true", help="print the kinds, and end")
     chosen = parser.parse_args()
     kinds = chosen_kinds(parser, chosen.kinds)
@@ -47,7 +48,8 @@ def main() -> int:
     seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(1_000_000)
     minutes = chosen.minutes if chosen.minutes is not None or chosen.faults is not None else 10.0
     print(f"SEED={seed}: {len(kinds)} kinds of faults, {chosen.rate:g} posts/s, report in {chosen.out}", flush=True)
-    return _rounds(seed, kinds, chosen.rate, minutes, chosen.faults, chosen.out)
+    pages = [chosen.out / "report.md", *([chosen.page] if chosen.page else [])]
+    return _rounds(seed, kinds, chosen.rate, minutes, chosen.faults, chosen.out, pages)
 
 
 def chosen_kinds(parser: argparse.ArgumentParser, wanted: str) -> list[str]:
@@ -59,7 +61,15 @@ def chosen_kinds(parser: argparse.ArgumentParser, wanted: str) -> list[str]:
     return [name for name in KINDS if not words or name in words or KINDS[name]().family in words]
 
 
-def _rounds(seed: int, kinds: Sequence[str], rate: float, minutes: float | None, faults: int | None, out: Path) -> int:
+def _rounds(
+    seed: int,
+    kinds: Sequence[str],
+    rate: float,
+    minutes: float | None,
+    faults: int | None,
+    out: Path,
+    pages: Sequence[Path],
+) -> int:
     began = time.monotonic()
     rounds: list[Round] = []
 
@@ -91,7 +101,7 @@ def _rounds(seed: int, kinds: Sequence[str], rate: float, minutes: float | None,
             raise
         rounds.append(one)
         stopped = one.stopped
-        _write(rounds, out)
+        _write(rounds, rate, out, pages)
         say(f"seed {number}: {len(one.faults)} faults, {one.posts} posts, {len(one.findings.wrong)} differences")
         for wrong in one.findings.wrong:
             say(f"  {wrong}")
@@ -99,15 +109,16 @@ def _rounds(seed: int, kinds: Sequence[str], rate: float, minutes: float | None,
             _keep(folder, out / f"failed-{number}", say)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    found = report.summary(rounds)
+    found = report.summary(rounds, rate)
     print(report.markdown(found))
     return 1 if found["wrong"] or any(kind["most"] is None for kind in found["kinds"].values()) else 0
 
 
-def _write(rounds: Sequence[Round], out: Path) -> None:
-    found = report.summary(rounds)
+def _write(rounds: Sequence[Round], rate: float, out: Path, pages: Sequence[Path]) -> None:
+    found = report.summary(rounds, rate)
     (out / "report.json").write_text(json.dumps(found, indent=1) + "\n")
-    (out / "report.md").write_text(report.markdown(found))
+    for page in pages:
+        page.write_text(report.markdown(found))
 
 
 def _keep(folder: Path, place: Path, say: Callable[[str], None]) -> None:

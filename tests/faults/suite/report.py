@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.machine import machine, revision
 from tests.faults.suite.engine import Fault
 from tests.faults.suite.kinds import KINDS
 from tests.faults.suite.run import Round
@@ -17,9 +19,10 @@ _HEAD = (
     "|---|---|---:|---:|---:|---:|---:|---:|\n"
 )
 NEVER = "never"
+_HOW = Path("../runbooks/faults.md")
 
 
-def summary(rounds: Sequence[Round]) -> dict[str, Any]:
+def summary(rounds: Sequence[Round], rate: float) -> dict[str, Any]:
     """All that the table says, for machines. Seconds; `most` is None where posts did not flow again."""
     by_kind: dict[str, list[Fault]] = defaultdict(list)
     lost, doubled = Counter[str](), Counter[str]()
@@ -31,6 +34,7 @@ def summary(rounds: Sequence[Round]) -> dict[str, Any]:
         for post in one.findings.doubled:
             doubled[_blamed(one, post)] += 1
     return {
+        "rate": rate,
         "seeds": [one.seed for one in rounds],
         "seconds": round(sum(one.seconds for one in rounds)),
         "posts": sum(one.posts for one in rounds),
@@ -49,13 +53,17 @@ def summary(rounds: Sequence[Round]) -> dict[str, Any]:
 
 def markdown(found: dict[str, Any]) -> str:
     """The summary as a page."""
+    here = machine()
     lines = [
-        f"{found['faults']:,} faults in {found['seconds'] / 60:.0f} minutes on {found['posts']:,} posts "
-        f"({len(found['seeds'])} rounds, seeds {found['seeds'][0]} to {found['seeds'][-1]}); "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}.",
+        "# Faults",
+        "",
+        f'Made by `make faults ARGS="--page FILE"`; do not edit. What is injected and what is compared: [{_HOW.name}]({_HOW}).',
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, revision {revision()}, {here.processor}, {here.cores} cores: "
+        f"{found['faults']:,} faults in {found['seconds'] / 60:.0f} minutes on {found['posts']:,} posts, "
+        f"{found['rate']:g} a second ({len(found['seeds'])} rounds, seeds {found['seeds'][0]} to {found['seeds'][-1]}).",
         "",
         f"**Lost: {found['lost']}. Doubled: {found['doubled']}. Other differences: {len(found['wrong'])}.**",
-        "",
     ]
     family = ""
     for name, kind in found["kinds"].items():
