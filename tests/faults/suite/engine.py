@@ -65,7 +65,7 @@ class Engine:
 
     def _measured(self, kind: Kind, began: float, ended: float, half: float) -> Fault:
         while True:
-            back = self._world.flow.back(ended, half)
+            back = self._world.flow.back(ended + kind.shows, half)
             if back is not None or time.monotonic() > ended + _PATIENCE:
                 recovered = None if back is None else back - ended
                 return Fault(kind.name, kind.family, began, ended, recovered)

@@ -14,7 +14,7 @@ class Kind(abc.ABC):
     """A cause that begins with `inject` and ends with `end`, some `seconds` later (from, to). One object is used for one fault.
 
     `name` is what KINDS= takes, `family` stands over a part of the table, `proves` is what a run without a finding says. `weight`:
-    how often it comes beside others.
+    how often it comes beside others. `shows`: seconds from the end until the product can have noticed anything.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Kind(abc.ABC):
     proves: str
     seconds: tuple[float, float] = (0.0, 0.0)
     weight = 1.0
+    shows = 0.0
 
     @abc.abstractmethod
     def inject(self, world: World, chance: random.Random) -> None:

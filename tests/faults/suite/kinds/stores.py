@@ -24,6 +24,8 @@ class Flushed(Kind):
     name = "redis-flushed"
     family = "redis"
     proves = "Redis may be wiped at any moment: the windows are made anew from the topics, and no alert comes twice"
+    # Alerting looks once a second.
+    shows = 3.0
 
     def inject(self, world: World, chance: random.Random) -> None:
         """See Kind."""
