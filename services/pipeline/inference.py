@@ -145,7 +145,7 @@ def away(url: str, model: str, error: InferenceServerException) -> DependencyAwa
     """The error to retry when Triton at `url` does not serve a model."""
     code = _code(error)
     return DependencyAway(
-        f"Triton at {url} does not serve {model}: {code.name if code else error.status()}",
+        f"Triton at {url} does not serve {model}: {code.name if code else error.status() or error.message()}",
         fix="start it with `adrwatch up`, or mend ADRWATCH_TRITON_URL",
     )
 

@@ -23,6 +23,8 @@ class Clocks:
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
+            # Else what is killed leaves it behind.
+            "FAKETIME_DISABLE_SHM": "1",
         }
 
     def jump(self, worker: str, seconds: int) -> None:
