@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,14 +26,15 @@ TIMEOUT = 30.0
 _TRIES = 4
 # No model gives a number beyond those that half precision has.
 _MOST = 65_504.0
-# A connection that died without a word is noticed after ten seconds, and a server that comes back is found within one or two: by
-# default gRPC waits for up to two minutes. Two pings without an answer of the model are what a server allows in any five minutes.
+# A server that has not answered for so long is asked whether it lives: one that is busy says so at once, over the same connection.
+# On one that died without a word there is no answer, and gRPC's own pings were seen to notice it after a minute.
+_SILENCE = 5.0
+# A server that comes back is found within a second or two: by default gRPC waits for up to two minutes. A new connection is a new
+# one: by default it would share that of an old client.
 _CHANNEL = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    ("grpc.keepalive_time_ms", 5_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.max_pings_without_data", 2),
+    ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -97,13 +99,28 @@ class Triton:
             tensor.set_data_from_numpy(np.ascontiguousarray(array))
             tensors.append(tensor)
         with metrics.INFERENCE_SECONDS.labels(model).time():
-            answer = await self._client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT)
+            answer = await self._answer(self._client, model, tensors)
         try:
             outputs = {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
         except ValueError as error:
             raise WrongAnswer(f"{model} answers with fewer bytes than it says") from error
         _check(model, inputs, outputs)
         return outputs
+
+    async def _answer(self, client: Any, model: str, tensors: list[Any]) -> Any:
+        """The answer over a connection that lives; one that does not is let go of."""
+        asked = asyncio.ensure_future(client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT))
+        try:
+            while not (await asyncio.wait({asked}, timeout=_SILENCE))[0]:
+                await client.is_server_live(client_timeout=_SILENCE)
+            return asked.result()
+        except InferenceServerException as error:
+            # Others may still wait for it: whoever is the last of them closes it.
+            if _code(error) in _AWAY and self._client is client:
+                self._client = None
+            raise
+        finally:
+            asked.cancel()
 
     async def close(self) -> None:
         """Let go of the connection."""

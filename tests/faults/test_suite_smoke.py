@@ -8,7 +8,7 @@ from tests.faults.suite.kinds import KINDS
 from tests.faults.suite.run import play
 
 SEED = 20_261_128
-RATE = 20.0
+RATE = 10.0
 # Each part that keeps or moves something dies once; of what is no death, one kind of each family.
 CHOSEN = (
     "pipeline-killed", "alerting-killed", "kafka-killed", "redis-killed", "triton-killed", "rebalance", "triton-nan",

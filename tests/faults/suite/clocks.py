@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+
+import psutil
 
 
 class Clocks:
@@ -23,8 +26,6 @@ class Clocks:
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
-            # Else what is killed leaves it behind.
-            "FAKETIME_DISABLE_SHM": "1",
         }
 
     def jump(self, worker: str, seconds: int) -> None:
@@ -34,6 +35,13 @@ class Clocks:
     def mend(self, worker: str) -> None:
         """Its clock is right again."""
         self._write(worker, "+0")
+
+    def tidy(self) -> None:
+        """Remove what the library of processes that were killed has left in shared memory."""
+        for left in Path("/dev/shm").glob("*faketime_*"):
+            with suppress(ValueError, OSError):
+                if not psutil.pid_exists(int(left.name.rpartition("_")[2])):
+                    left.unlink()
 
     def _file(self, worker: str) -> Path:
         return self._folder / f"{worker}.clock"

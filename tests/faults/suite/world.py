@@ -133,6 +133,7 @@ def world(folder: Path, seed: int, rate: float, began: datetime, repository: Pat
         proxies["redis"].target = lambda: (HOST, int(stack.addresses["redis_url"].rpartition(":")[2].partition("/")[0]))
         proxies["triton"].target = lambda: (HOST, front.port)
         clocks = Clocks(folder / "clocks")
+        around.callback(clocks.tidy)
         specs = service_workers(pipeline=1, alerting=1, cases=1, notify=1, push=1)
         doors = {name.partition("-")[2]: proxy for name, proxy in proxies.items() if name.startswith("kafka-")}
         said = (folder / "launcher.log").open("a")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,9 +15,11 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
+from services.pipeline import inference
 from services.pipeline.inference import Triton
 from shared.errors import DependencyAway
 from shared.models.classifier import NAME, OUTPUT
+from tests.faults.suite.proxy import Proxy
 
 CANARY = {"input_ids": np.zeros((1, 8), dtype=np.int32)}
 BATCH = {"input_ids": np.zeros((3, 8), dtype=np.int32)}
@@ -38,11 +42,14 @@ class Server(service_pb2_grpc.GRPCInferenceServiceServicer):
         response.raw_output_contents.append(logits.tobytes())
         return response
 
+    def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802 - as the service calls it
+        return service_pb2.ServerLiveResponse(live=True)
+
 
 @contextmanager
 def served(answer: Answer) -> Iterator[tuple[Server, str]]:
     servicer = Server(answer)
-    server = grpc.server(ThreadPoolExecutor(1))
+    server = grpc.server(ThreadPoolExecutor(2))
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -89,3 +96,31 @@ async def test_posts_are_to_blame_only_where_they_fail_again_and_again_beside_a_
         with pytest.raises(InferenceServerException, match="no number"):
             await asked(url)
     assert server.asked == [3, 1] * 4
+
+
+async def test_a_connection_that_died_without_a_word_is_noticed_and_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "_SILENCE", 0.3)
+    with served(lambda rows: np.full((rows, 1), 0.5)) as (_, url):
+        proxy = Proxy(lambda: ("127.0.0.1", int(url.rpartition(":")[2])), random.Random(1))
+        connection = Triton(proxy.address, 1, {NAME: CANARY})
+        await connection.infer(NAME, BATCH)
+        proxy.kill_quietly()
+        with pytest.raises(DependencyAway):
+            await connection.infer(NAME, BATCH)
+        np.testing.assert_array_equal((await connection.infer(NAME, BATCH))[OUTPUT], np.full((3, 1), 0.5))
+        await connection.close()
+        proxy.close()
+
+
+async def test_a_server_that_is_slow_and_lives_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "_SILENCE", 0.1)
+    answered = threading.Event()
+
+    def slow(rows: int) -> np.ndarray:
+        answered.wait(1.0)
+        return np.full((rows, 1), 0.5)
+
+    with served(slow) as (server, url):
+        np.testing.assert_array_equal(await asked(url), np.full((3, 1), 0.5))
+        answered.set()
+    assert server.asked == [3]
