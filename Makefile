@@ -95,7 +95,7 @@ bench-deletions: $(VENV)/.run ## measure after how many seconds each store has f
 bench-dashboard: $(VENV)/.run ## measure how long 20 users wait for pages of the dashboard, and for an alert that is new
 	@$(BIN)/python -m tests.benchmarks.dashboard $(ARGS)
 
-faults: $(VENV)/.dev ## inject faults at random into the whole product under load, and count what became of every post (SEED=7 MINUTES=90 or FAULTS=100, KINDS=network,poison)
+faults: $(VENV)/.dev ## break the whole product under load at random, and count what became of every post (SEED=7 MINUTES=90 or FAULTS=100 KINDS=network)
 	@$(BIN)/python -m tests.faults.suite $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(KINDS),--kinds $(KINDS)) $(ARGS)
 
 pictures: $(VENV)/.dev ## take pictures of every page into .adrwatch/pictures, and those of the docs

@@ -32,6 +32,7 @@ _MAKERS: tuple[Callable[[], Kind], ...] = (
     CannotSave,
     Locked,
     functools.partial(Full, "cases-1"),
+    functools.partial(Full, "kafka"),
     SpoolFull,
     *(functools.partial(kind, line) for kind in (Delayed, Silent, Cut, HalfOpen) for line in LINES),
     *(functools.partial(ClockJump, worker) for worker in WORKERS),
