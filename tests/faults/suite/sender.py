@@ -25,7 +25,7 @@ _TIMEOUT = 15.0
 _AGAIN = 0.3
 # Every so many posts one that asserts nothing, and was sent some time ago, is taken back.
 _DELETED_EACH = 60
-_DELETED_AFTER = 40
+_DELETED_AFTER = 10
 _TAIL = 48
 
 
