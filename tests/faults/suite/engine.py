@@ -12,7 +12,7 @@ from tests.faults.suite.world import World
 
 # Longer than anything that mends itself takes.
 _PATIENCE = 150.0
-_BETWEEN = (0.0, 2.5)
+_BETWEEN = (0.0, 1.5)
 _LOOK = 0.1
 
 
