@@ -70,6 +70,9 @@ class Cut(Network):
 class HalfOpen(Network):
     """The connections of now are dead, and neither side is told."""
 
+    # What was sent before still flows.
+    shows = 3.0
+
     def __init__(self, line: str) -> None:
         super().__init__(line, "half-open", "connections that died without a word are noticed and made anew")
 

@@ -27,8 +27,8 @@ class Ended(Kind):
         self.name = f"{service}-{how}"
         word = "kill -9" if number == signal.SIGKILL else "SIGTERM"
         self.proves = f"{word} of {service} at any moment loses and doubles nothing"
-        # Who is asked to stop finishes something first.
-        self.shows = 0.0 if number == signal.SIGKILL else 2.0
+        # Who is asked to stop finishes something first, and behind the endpoint posts still flow for a moment.
+        self.shows = 0.0 if number == signal.SIGKILL and service != "push" else 2.0
 
     def inject(self, world: World, chance: random.Random) -> None:
         """See Kind."""
