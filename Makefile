@@ -11,7 +11,7 @@ REPORT := docs/models/report
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard bench-traces soak pictures models-report audit sbom fuzz clean
+.PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard bench-traces soak faults pictures models-report audit sbom fuzz clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -104,6 +104,9 @@ bench-dashboard: $(VENV)/.run ## measure how long 20 users wait for pages of the
 
 soak: $(VENV)/.dev ## run the product at a steady load and judge what grows (MINUTES=20, ARGS="--rate 50"); the report is in .adrwatch/soak
 	@$(BIN)/python -m tests.soak.run --minutes $(or $(MINUTES),120) $(ARGS)
+
+faults: $(VENV)/.dev ## break the whole product under load at random, and count what became of every post (SEED=7 MINUTES=90 or FAULTS=100 KINDS=network)
+	@$(BIN)/python -m tests.faults.suite $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(KINDS),--kinds $(KINDS)) $(ARGS)
 
 pictures: $(VENV)/.dev ## take pictures of every page into .adrwatch/pictures, and those of the docs
 	@$(BIN)/python -m tests.browser.pictures .adrwatch/pictures

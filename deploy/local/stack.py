@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -126,11 +127,6 @@ class Stack:
             raise
 
     def _start_servers(self) -> None:
-        makers: dict[str, Callable[[], Server]] = {
-            "kafka": lambda: kafka.KafkaServer(self.context, self._maven_url),
-            "redis": lambda: redis.RedisServer(self.context),
-            "triton": lambda: triton.TritonServer(self.context, self.settings.model_repository.resolve()),
-        }
         tasks: list[Callable[[], None]] = []
         for name in self._wanted:
             address = getattr(self.settings, SETTINGS[name])
@@ -142,7 +138,7 @@ class Stack:
                     fix=f"unset them, or give the address of yours in ADRWATCH_{SETTINGS[name].upper()}",
                 )
             else:
-                server = makers[name]()
+                server = self.make(name)
                 self._servers.append(server)
                 tasks.append(server.start)
         self._together(tasks)
@@ -155,6 +151,14 @@ class Stack:
             "redis": chosen.redis_password is not None or chosen.redis_username is not None,
             "triton": chosen.triton_security != OPEN,
         }[name]
+
+    def make(self, name: str) -> Server:
+        """One of `SERVERS`, not started yet. Tests put a server of their own in the place of one."""
+        if name == "kafka":
+            return kafka.KafkaServer(self.context, self._maven_url)
+        if name == "redis":
+            return redis.RedisServer(self.context)
+        return triton.TritonServer(self.context, self.settings.model_repository.resolve())
 
     def _check_given(self, name: str, address: str) -> None:
         self._given[name] = _CHECKS[name](address, self.settings)
@@ -181,12 +185,12 @@ class Stack:
         if self._supervisor and self._supervisor.failure:
             raise self._supervisor.failure
 
-    def kill(self, name: str) -> None:
-        """Kill a server or worker of this stack (kill -9); it will be started again."""
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Kill a server or worker of this stack (kill -9, or by another signal that ends it); it will be started again."""
         part = next((part for part in self._parts() if part.name == name), None)
         if part is None or self._supervisor is None:
             raise AdrwatchError(f"no part named {name} was started here", fix=f"one of {', '.join(self.pids())}")
-        self._supervisor.kill(part)
+        self._supervisor.kill(part, number)
 
     def pids(self) -> dict[str, int]:
         """Process ids of the servers and workers that were started here."""

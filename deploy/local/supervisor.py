@@ -69,11 +69,11 @@ class Supervisor:
         """`running` or `restarting`."""
         return self._states[name]
 
-    def kill(self, part: Part) -> None:
-        """Kill a part with everything it started; it comes back like after any death, and never counts as failing."""
+    def kill(self, part: Part, number: signal.Signals = signal.SIGKILL) -> None:
+        """End a part with everything it started; it comes back like after any death, and never counts as failing."""
         if part.process is not None:
             self._killed.add(part.name)
-            part.process.signal_group(signal.SIGKILL)
+            part.process.signal_group(number)
 
     def _watch(self, part: Part) -> None:
         try:

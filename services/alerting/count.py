@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 from services.alerting.rows import Batch, RowStore
 from services.alerting.watermark import Idleness
@@ -34,18 +33,19 @@ class Counter:
         self._store = store
         self._idleness = idleness
         self._kept_from = kept_from
-        self._future_limit = timedelta(seconds=future_limit)
+        self._future_limit = future_limit
 
     async def handle(self, records: list[Record]) -> BatchResult:
         """Write the batch to Redis. Refuses `future` and what cannot be read. Raises DependencyAway."""
         result = BatchResult()
         batch = Batch({}, set(), {}, {})
-        latest_allowed = now() + self._future_limit
+        ours = now().timestamp()
         for record in records:
             self._idleness.busy(record.partition, time.monotonic())
             try:
                 outcome = decode(record.value, Outcome)
-                if outcome.created_at > latest_allowed:
+                # By the clock of whoever wrote the record, where ours is behind.
+                if outcome.created_at.timestamp() > max(ours, record.written_ms / 1000) + self._future_limit:
                     raise BadMessage("future", f"the post's time {outcome.created_at.isoformat()} lies in the future",
                                      fix="mend the clock of its source")  # fmt: skip
             except BadMessage as error:

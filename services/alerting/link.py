@@ -18,7 +18,10 @@ from shared.health import HEALTH
 from shared.redis_security import AWAY, away, client_options
 from shared.settings import Settings
 
-TIMEOUT = 10.0
+# A server that is full, or cannot save to its disk, refuses every write until that is over.
+_REFUSES_WRITES = ("MISCONF", "OOM command not allowed")
+# Redis answers in milliseconds; a connection that died without a word is given up after this.
+TIMEOUT = 5.0
 REDIS = "redis"
 REDIS_FIX = "see that it runs, and ADRWATCH_REDIS_URL; counting waits meanwhile, and nothing is lost"
 _SCANNED = 1000
@@ -142,3 +145,10 @@ def _answering(url: str) -> Iterator[None]:
         said = away(url, error)
         HEALTH.away(REDIS, said.message)
         raise said from error
+    except exceptions.ResponseError as error:
+        # So it says of a command in a pipeline or a script, too, where the type of the error says nothing.
+        if not any(word in str(error) for word in _REFUSES_WRITES):
+            raise
+        full = DependencyAway("Redis takes no writes", fix="give it memory and room on its disk, and see its log")
+        HEALTH.away(REDIS, full.message)
+        raise full from error

@@ -247,7 +247,9 @@ async def _mark_partial(parts: _Parts, whole_from: int | None) -> int:
 
 def _record(settings: Settings, topic: Topic, stored: Stored) -> Record:
     name = topic.name(settings.topic_prefix)
-    return Record(name, stored.partition, stored.offset, stored.key, stored.value or b"", stored.headers)
+    return Record(
+        name, stored.partition, stored.offset, stored.key, stored.value or b"", stored.headers, stored.written_ms
+    )
 
 
 def _batches(records: Iterable[Stored]) -> Iterator[list[Stored]]:

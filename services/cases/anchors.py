@@ -19,7 +19,7 @@ from typing import Annotated
 
 import msgspec
 
-from shared.errors import AdrwatchError
+from shared.errors import AdrwatchError, DependencyAway
 
 log = logging.getLogger(__name__)
 _START = b'{"seq":'
@@ -41,11 +41,11 @@ class Anchors:
         self._path = path
 
     def intend(self, seq: int, mac: str) -> None:
-        """Write the head that is about to be committed. Raises AdrwatchError where that cannot be done."""
+        """Write the head that is about to be committed. Raises DependencyAway where that cannot be done: a worker tries again."""
         try:
             self._append(Anchor(seq, mac, settled=False))
         except OSError as error:
-            raise AdrwatchError(
+            raise DependencyAway(
                 f"the audit trail cannot be anchored in {self._path}: {error.strerror}; nothing was done",
                 fix="make room, or give ADRWATCH_AUDIT_ANCHORS a file that can be written",
             ) from None

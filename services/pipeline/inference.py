@@ -16,6 +16,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 from shared import metrics, traces
 from shared.errors import DependencyAway
 from shared.health import HEALTH
+from shared.models import classifier, extractor
 from shared.models.metadata import Metadata, check_served
 from shared.triton_security import TritonAddress
 
@@ -24,6 +25,25 @@ TRITON = "triton"
 TRITON_FIX = "see that it runs and serves the active version: `adrwatch models list`; posts wait meanwhile"
 # Far beyond any batch, so that only a server that hangs is cut off.
 TIMEOUT = 30.0
+# Of an instance among two that is broken, four requests in a row meet it while four canaries do not once in 256 times, and then the
+# batch is halved and asked again.
+_TRIES = 4
+# No model gives a number beyond those that half precision has.
+_MOST = 65_504.0
+# A server that has not answered for so long is asked whether it lives: one that is busy says so at once, over the same connection.
+# On one that died without a word there is no answer, and gRPC's own pings were seen to notice it after a minute.
+_SILENCE = 5.0
+# A server that comes back is found within a second or two: by default gRPC waits for up to two minutes. A new connection is a new
+# one: by default it would share that of an old client.
+_CHANNEL = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 3_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+_OUTPUTS = {classifier.NAME: classifier.OUTPUT, extractor.NAME: extractor.OUTPUT}
 # What a server says that is not there, is full, or is just loading the model: the batch is not at fault.
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
@@ -34,11 +54,17 @@ _AWAY = {
 }
 
 
+class WrongAnswer(InferenceServerException):  # type: ignore[misc]
+    """The server answered with what no model says."""
+
+
 class Triton:
     """A connection to one version of the models that a Triton serves, for one event loop.
 
     A failed call leaves open whether the server or the batch is at fault (a backend process that was killed answers like a bad
-    request). A canary decides: `canaries` holds per model the inputs of a harmless post; if they fail too, the server is away.
+    request), and so does an answer that is no number or has another shape. A canary decides: `canaries` holds per model the inputs
+    of a harmless post; if they fail too, the server is away. As one of several instances of a model may be broken, the batch is
+    blamed only where it fails again and again while its canary does not.
     """
 
     def __init__(self, server: TritonAddress, number: int, canaries: Mapping[str, Arrays]) -> None:
@@ -53,16 +79,20 @@ class Triton:
         Raises DependencyAway if the server does not have the version or does not answer a canary either,
         InferenceServerException if it is the request.
         """
-        try:
-            return await self._call(model, inputs)
-        except InferenceServerException as error:
-            if _code(error) in _AWAY:
-                raise await away(self._server, model, error) from error
+        left = _TRIES
+        while True:
+            left -= 1
             try:
-                await self._call(model, self._canaries[model])
-            except InferenceServerException as canary:
-                raise await away(self._server, model, canary) from error
-            raise
+                return await self._call(model, inputs)
+            except InferenceServerException as error:
+                if _code(error) in _AWAY:
+                    raise await away(self._server, model, error) from error
+                try:
+                    await self._call(model, self._canaries[model])
+                except InferenceServerException as canary:
+                    raise await away(self._server, model, canary) from error
+                if not left:
+                    raise
 
     async def canary(self) -> None:
         """Ask about a harmless post. Raises DependencyAway."""
@@ -74,7 +104,7 @@ class Triton:
 
     async def _call(self, model: str, inputs: Arrays) -> Arrays:
         if self._client is None:
-            self._client = InferenceServerClient(self._server.url, **self._server.options)
+            self._client = InferenceServerClient(self._server.url, channel_args=_CHANNEL, **self._server.options)
         tensors = []
         for name, array in inputs.items():
             tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
@@ -84,19 +114,52 @@ class Triton:
             f"infer {model}", rpc_system="grpc", adrwatch_model=model, adrwatch_model_version=self._number
         )
         with metrics.INFERENCE_SECONDS.labels(model).time(), called:
-            # Triton goes on with the trace where it is started with --trace-config mode=opentelemetry.
-            headers = {name: value.decode() for name, value in traces.current()} or None
-            answer = await self._client.infer(
-                model, tensors, str(self._number), client_timeout=TIMEOUT, headers=headers
-            )
+            answer = await self._answer(self._client, model, tensors)
+        try:
+            outputs = {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
+        except ValueError as error:
+            raise WrongAnswer(f"{model} answers with fewer bytes than it says") from error
+        _check(model, inputs, outputs)
         HEALTH.answered(TRITON)
-        return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
+        return outputs
+
+    async def _answer(self, client: Any, model: str, tensors: list[Any]) -> Any:
+        """The answer over a connection that lives; one that does not is let go of."""
+        # Triton goes on with the trace where it is started with --trace-config mode=opentelemetry.
+        headers = {name: value.decode() for name, value in traces.current()} or None
+        call = client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT, headers=headers)
+        asked = asyncio.ensure_future(call)
+        try:
+            while not (await asyncio.wait({asked}, timeout=_SILENCE))[0]:
+                await client.is_server_live(client_timeout=_SILENCE)
+            return asked.result()
+        except InferenceServerException as error:
+            # Others may still wait for it: whoever is the last of them closes it.
+            if _code(error) in _AWAY and self._client is client:
+                self._client = None
+            raise
+        finally:
+            asked.cancel()
 
     async def close(self) -> None:
         """Let go of the connection."""
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+
+def _check(model: str, inputs: Arrays, outputs: Arrays) -> None:
+    """Raise WrongAnswer unless every output has the inputs' rows and positions, and finite numbers within bounds."""
+    shape = inputs["input_ids"].shape
+    if _OUTPUTS[model] not in outputs:
+        raise WrongAnswer(f"{model} does not answer {_OUTPUTS[model]}")
+    for name, array in outputs.items():
+        places = array.ndim - 1
+        if array.shape[:places] != shape[:places]:
+            raise WrongAnswer(f"{model} answers {name} of shape {array.shape} to inputs of {shape}")
+        # A comparison with what is no number is false.
+        if not np.all(np.abs(array) <= _MOST):
+            raise WrongAnswer(f"{model} answers {name} with what is no number, or beyond all bounds")
 
 
 async def check_models(server: TritonAddress, number: int, expected: Sequence[Metadata]) -> None:

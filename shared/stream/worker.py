@@ -61,6 +61,11 @@ class Worker:
             broker_commit_interval=0.5,
             broker_session_timeout=SESSION_SECONDS,
             broker_heartbeat_interval=3.0,
+            # A connection that died without a word is given up after this; by default after one and a half and twenty minutes.
+            broker_request_timeout=SESSION_SECONDS,
+            producer_request_timeout=15.0,
+            # Nor is one used again on which nothing was sent for as long as reading anew takes.
+            producer_connections_max_idle_ms=10_000,
             # A batch that waits for a server that is away is not a dead consumer.
             broker_max_poll_interval=24 * 3600.0,
             producer_acks=-1,
