@@ -19,6 +19,7 @@ from services.pipeline import inference
 from services.pipeline.inference import Triton
 from shared.errors import DependencyAway
 from shared.models.classifier import NAME, OUTPUT
+from shared.triton_security import TritonAddress
 from tests.faults.suite.proxy import Proxy
 
 CANARY = {"input_ids": np.zeros((1, 8), dtype=np.int32)}
@@ -60,7 +61,7 @@ def served(answer: Answer) -> Iterator[tuple[Server, str]]:
 
 
 async def asked(url: str) -> np.ndarray:
-    connection = Triton(url, 1, {NAME: CANARY})
+    connection = Triton(TritonAddress(url), 1, {NAME: CANARY})
     try:
         return np.asarray((await connection.infer(NAME, BATCH))[OUTPUT])
     finally:
@@ -102,7 +103,7 @@ async def test_a_connection_that_died_without_a_word_is_noticed_and_made_anew(mo
     monkeypatch.setattr(inference, "_SILENCE", 0.3)
     with served(lambda rows: np.full((rows, 1), 0.5)) as (_, url):
         proxy = Proxy(lambda: ("127.0.0.1", int(url.rpartition(":")[2])), random.Random(1))
-        connection = Triton(proxy.address, 1, {NAME: CANARY})
+        connection = Triton(TritonAddress(proxy.address), 1, {NAME: CANARY})
         await connection.infer(NAME, BATCH)
         proxy.kill_quietly()
         with pytest.raises(DependencyAway):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from tritonclient.grpc import InferResult, service_pb2
@@ -15,10 +16,12 @@ from services.pipeline import inference
 from shared import logs, metrics, traces
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import Post, Terms, encode
+from shared.models import extractor
 from shared.settings import load
 from shared.stream import BatchResult, Output, Record
 from shared.stream.batches import BatchRunner
 from shared.topics import OUTCOMES, POSTS, VERSION_HEADER
+from shared.triton_security import TritonAddress
 from tests.otlp import Collector, collector
 
 POST = Post(id="forum:17", source="forum", text="a quokka", created_at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -116,20 +119,24 @@ async def test_a_call_of_triton_carries_its_span_and_none_where_nothing_is_trace
     told: list[dict[str, str] | None] = []
 
     class Client:
-        def __init__(self, url: str) -> None:
+        def __init__(self, *_: object, **__: object) -> None:
             pass
 
         async def infer(self, *_: object, headers: dict[str, str] | None, **__: object) -> InferResult:
             told.append(headers)
-            return InferResult(service_pb2.ModelInferResponse())
+            response = service_pb2.ModelInferResponse()
+            response.outputs.add(name=extractor.OUTPUT, datatype="FP32", shape=[1, 2, 3])
+            response.raw_output_contents.append(bytes(4 * 2 * 3))
+            return InferResult(response)
 
     monkeypatch.setattr(inference, "InferenceServerClient", Client)
-    triton = inference.Triton("127.0.0.1:1", 3, {})
-    await triton.infer("adr_ner", {})
+    triton = inference.Triton(TritonAddress("127.0.0.1:1"), 3, {})
+    post = {"input_ids": np.zeros((1, 2), dtype=np.int32)}
+    await triton.infer(extractor.NAME, post)
     begin(found)
-    await triton.infer("adr_ner", {})
+    await triton.infer(extractor.NAME, post)
     with traces.root("work"):
-        await triton.infer("adr_ner", {})
+        await triton.infer(extractor.NAME, post)
     traces.stop()
     [span] = [one for one in found.spans() if one.name == "infer adr_ner"]
     before, unsampled, headers = told
