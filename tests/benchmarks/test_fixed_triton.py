@@ -19,6 +19,7 @@ from shared.errors import DependencyAway
 from shared.models import classifier, extractor
 from shared.models.features import Inputs
 from shared.settings import PACKAGE_ROOT, load
+from shared.triton_security import TritonAddress
 from tests.benchmarks.fixed_triton import NAME, fixed_triton
 
 REPOSITORY = PACKAGE_ROOT / "triton_models"
@@ -34,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_the_product_takes_it_for_a_server_of_its_models(address: str) -> None:
     tools = Tools.load(load(model_repository=REPOSITORY))
-    asyncio.run(check_models(address, tools.number, tools.metadata))
+    asyncio.run(check_models(TritonAddress(address), tools.number, tools.metadata))
     described = check_address(address)
     with connected(address) as client:
         assert client.get_server_metadata().name == NAME
@@ -42,7 +43,7 @@ def test_the_product_takes_it_for_a_server_of_its_models(address: str) -> None:
             assert name in described
             ask(client, name)
     with pytest.raises(DependencyAway):
-        asyncio.run(check_models(address, tools.number + 1, tools.metadata))
+        asyncio.run(check_models(TritonAddress(address), tools.number + 1, tools.metadata))
 
 
 def test_an_answer_takes_its_time_and_depends_on_one_row_alone(address: str) -> None:
@@ -51,7 +52,7 @@ def test_an_answer_takes_its_time_and_depends_on_one_row_alone(address: str) -> 
     parses = tools.parser.parse(texts)
 
     async def answers() -> tuple[list[float], list[float], list[int]]:
-        triton = Triton(address, tools.number, {})
+        triton = Triton(TritonAddress(address), tools.number, {})
         together, alone, spans = [], [], []
         began = time.monotonic()
         encoded = tools.classifier.encode(texts, parses)
@@ -77,7 +78,7 @@ def test_an_answer_takes_its_time_and_depends_on_one_row_alone(address: str) -> 
 def test_a_folder_without_models_serves_none(tmp_path: Path) -> None:
     nothing: Inputs = {"input_ids": np.zeros((1, 16), np.int32), "lengths": np.ones((1, 1), np.int32)}
     with fixed_triton(Context(tmp_path, tmp_path), tmp_path) as address:
-        triton = Triton(address, 1, {})
+        triton = Triton(TritonAddress(address), 1, {})
 
         async def refused() -> None:
             try:
