@@ -36,7 +36,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_product_takes_it_for_a_server_of_its_models(address: str) -> None:
     tools = Tools.load(load(model_repository=REPOSITORY))
     asyncio.run(check_models(TritonAddress(address), tools.number, tools.metadata))
-    described = check_address(address)
+    described = check_address(TritonAddress(address))
     with connected(address) as client:
         assert client.get_server_metadata().name == NAME
         for name in (classifier.NAME, extractor.NAME):
