@@ -2,7 +2,8 @@
 
 python -m tests.faults.suite --minutes 90 --seed 7 --kinds network,kafka-killed --out .adrwatch/faults
 
-Writes report.md and report.json after each round, so that Ctrl-C leaves what was found until then.
+Writes report.md and report.json after each round, so that Ctrl-C leaves what was found until then. With --add a long run may be
+several: the rounds of those before, in rounds.jsonl beside the report, are counted with.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from tests.faults.suite import report
 from tests.faults.suite.engine import Fault
 from tests.faults.suite.kinds import KINDS
@@ -24,6 +27,7 @@ from tests.faults.suite.run import Round, play
 
 # A round's windows are made anew from topics again and again: short enough that this does not become what is measured.
 _ROUND_SECONDS = 720.0
+ROUNDS = "rounds.jsonl"
 
 
 def main() -> int:
@@ -37,6 +41,7 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=Path(".adrwatch/faults"), help="folder of the report and of failed rounds"
     )
+    parser.add_argument("--add", action="store_true", help="count with the rounds that were played into --out before")
     parser.add_argument("--page", type=Path, help="also write the report there, as docs/benchmarks/faults.md is")
     parser.add_argument("--list", action="store_true", help="print the kinds, and end")
     chosen = parser.parse_args()
@@ -49,7 +54,7 @@ def main() -> int:
     minutes = chosen.minutes if chosen.minutes is not None or chosen.faults is not None else 10.0
     print(f"SEED={seed}: {len(kinds)} kinds of faults, {chosen.rate:g} posts/s, report in {chosen.out}", flush=True)
     pages = [chosen.out / "report.md", *([chosen.page] if chosen.page else [])]
-    return _rounds(seed, kinds, chosen.rate, minutes, chosen.faults, chosen.out, pages)
+    return _rounds(seed, kinds, chosen.rate, minutes, chosen.faults, chosen.out, pages, _before(chosen.out, chosen.add))
 
 
 def chosen_kinds(parser: argparse.ArgumentParser, wanted: str) -> list[str]:
@@ -69,6 +74,7 @@ def _rounds(
     faults: int | None,
     out: Path,
     pages: Sequence[Path],
+    before: Sequence[Round],
 ) -> int:
     began = time.monotonic()
     rounds: list[Round] = []
@@ -101,7 +107,9 @@ def _rounds(
             raise
         rounds.append(one)
         stopped = one.stopped
-        _write(rounds, rate, out, pages)
+        with (out / ROUNDS).open("ab") as kept:
+            kept.write(msgspec.json.encode(one) + b"\n")
+        _write([*before, *rounds], out, pages)
         say(f"seed {number}: {len(one.faults)} faults, {one.posts} posts, {len(one.findings.wrong)} differences")
         for wrong in one.findings.wrong:
             say(f"  {wrong}")
@@ -109,13 +117,21 @@ def _rounds(
             _keep(folder, out / f"failed-{number}", say)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    found = report.summary(rounds, rate)
-    print(report.markdown(found))
+    found = report.summary(rounds)
+    print(report.markdown(report.summary([*before, *rounds])))
     return 1 if found["wrong"] or any(kind["most"] is None for kind in found["kinds"].values()) else 0
 
 
-def _write(rounds: Sequence[Round], rate: float, out: Path, pages: Sequence[Path]) -> None:
-    found = report.summary(rounds, rate)
+def _before(out: Path, add: bool) -> list[Round]:
+    """The rounds of earlier runs, which are forgotten where they are not to be counted with."""
+    kept = out / ROUNDS
+    if not add:
+        kept.unlink(missing_ok=True)
+    return msgspec.json.decode_lines(kept.read_bytes(), type=Round) if kept.exists() else []
+
+
+def _write(rounds: Sequence[Round], out: Path, pages: Sequence[Path]) -> None:
+    found = report.summary(rounds)
     (out / "report.json").write_text(json.dumps(found, indent=1) + "\n")
     for page in pages:
         page.write_text(report.markdown(found))

@@ -34,7 +34,7 @@ class Findings:
     wrong: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     doubled: set[str] = field(default_factory=set)
-    seen: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, int] = field(default_factory=Counter)
 
     def differ(self, kind: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """Note how two mappings differ."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.machine import machine, revision
+from tests.benchmarks.machine import machine
 from tests.faults.suite.engine import Fault
 from tests.faults.suite.kinds import KINDS
 from tests.faults.suite.run import Round
@@ -22,7 +21,7 @@ NEVER = "never"
 _HOW = Path("../runbooks/faults.md")
 
 
-def summary(rounds: Sequence[Round], rate: float) -> dict[str, Any]:
+def summary(rounds: Sequence[Round]) -> dict[str, Any]:
     """All that the table says, for machines. Seconds; `most` is None where posts did not flow again."""
     by_kind: dict[str, list[Fault]] = defaultdict(list)
     lost, doubled = Counter[str](), Counter[str]()
@@ -34,15 +33,19 @@ def summary(rounds: Sequence[Round], rate: float) -> dict[str, Any]:
         for post in one.findings.doubled:
             doubled[_blamed(one, post)] += 1
     return {
-        "rate": rate,
-        "seeds": [one.seed for one in rounds],
+        "rounds": [
+            {"at": f"{one.at:%Y-%m-%d %H:%M}", "revision": one.revision, "seed": one.seed, "rate": one.rate,
+             "faults": len(one.faults), "seconds": round(one.seconds), "posts": one.posts,
+             "differences": len(one.findings.wrong)}
+            for one in rounds
+        ],
         "seconds": round(sum(one.seconds for one in rounds)),
         "posts": sum(one.posts for one in rounds),
         "faults": sum(len(one.faults) for one in rounds),
         "lost": sum(len(one.findings.lost) for one in rounds),
         "doubled": sum(len(one.findings.doubled) for one in rounds),
         "wrong": [f"seed {one.seed}: {wrong}" for one in rounds for wrong in one.findings.wrong],
-        "checked": dict(sum((one.findings.seen for one in rounds), Counter[str]())),
+        "checked": dict(sum((Counter(one.findings.seen) for one in rounds), Counter[str]())),
         "kinds": {
             name: {"family": faults[0].family, "injected": len(faults), **_times(faults), "lost": lost[name],
                    "doubled": doubled[name]}
@@ -59,9 +62,8 @@ def markdown(found: dict[str, Any]) -> str:
         "",
         f'Made by `make faults ARGS="--page FILE"`; do not edit. What is injected and what is compared: [{_HOW.name}]({_HOW}).',
         "",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, revision {revision()}, {here.processor}, {here.cores} cores: "
-        f"{found['faults']:,} faults in {found['seconds'] / 60:.0f} minutes on {found['posts']:,} posts, "
-        f"{found['rate']:g} a second ({len(found['seeds'])} rounds, seeds {found['seeds'][0]} to {found['seeds'][-1]}).",
+        f"{here.processor}, {here.cores} cores: {found['faults']:,} faults in {found['seconds'] / 60:.0f} minutes on "
+        f"{found['posts']:,} posts.",
         "",
         f"**Lost: {found['lost']}. Doubled: {found['doubled']}. Other differences: {len(found['wrong'])}.**",
     ]
@@ -75,6 +77,18 @@ def markdown(found: dict[str, Any]) -> str:
         lines.append(f"| {name} | {proves} | {kind['injected']} | {times} | {kind['lost']} | {kind['doubled']} |")
     lines += ["", "## What was compared", "", "| | |", "|---|---:|"]
     lines += [f"| {what} | {count:,} |" for what, count in found["checked"].items()]
+    lines += [
+        "",
+        "## Rounds",
+        "",
+        "| ended (UTC) | revision | seed | posts a second | posts | faults | minutes | differences |",
+    ]
+    lines.append("|---|---|---:|---:|---:|---:|---:|---:|")
+    lines += [
+        f"| {one['at']} | {one['revision']} | {one['seed']} | {one['rate']:g} | {one['posts']:,} | {one['faults']} "
+        f"| {one['seconds'] / 60:.0f} | {one['differences']} |"
+        for one in found["rounds"]
+    ]
     if found["wrong"]:
         lines += ["", "## Differences", "", *(f"- {wrong}" for wrong in found["wrong"])]
     return "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.benchmarks.machine import revision
 from tests.faults.suite.checker import Findings, check
 from tests.faults.suite.engine import Engine, Fault
 from tests.faults.suite.expected import undisturbed
@@ -28,9 +29,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Round:
-    """What a round came to. `taken`: the moments of posts by id, for telling which fault lost one. `stopped`: by Ctrl-C."""
+    """What a round came to, when it ended, and on which revision.
 
+    `taken`: when each post that was lost or doubled was taken, for telling which fault did it. `stopped`: by Ctrl-C.
+    """
+
+    at: datetime
+    revision: str
     seed: int
+    rate: float
     faults: tuple[Fault, ...]
     posts: int
     seconds: float
@@ -67,14 +74,18 @@ def play(
         expected = undisturbed(made.settings, folder / "input.jsonl", folder / "expected")
         findings = _settled(made, lambda: check(made, expected), say)
         made.flow.stop()
+        concerned = findings.lost | findings.doubled
         return Round(
-            seed,
-            tuple(engine.faults),
-            made.sender.sent,
-            time.monotonic() - began,
-            findings,
-            dict(made.sender.taken),
-            stopped,
+            at=datetime.now(UTC),
+            revision=revision(),
+            seed=seed,
+            rate=rate,
+            faults=tuple(engine.faults),
+            posts=made.sender.sent,
+            seconds=time.monotonic() - began,
+            findings=findings,
+            taken={post: at for post, at in made.sender.taken.items() if post in concerned},
+            stopped=stopped,
         )
 
 
