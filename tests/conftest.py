@@ -13,10 +13,12 @@ import pytest
 import structlog
 import typer.main
 import typer.testing
+from kafka import KafkaProducer
 
 from deploy.local.stack import SETTINGS, Stack
 from shared.settings import PACKAGE_ROOT, load
 from shared.topics import DECLARED, spread_over
+from shared.writer import METADATA_MS
 
 # Machines differ in speed and tests share them: a slow example is no failure.
 hypothesis.settings.register_profile("adrwatch", deadline=None)
@@ -26,6 +28,9 @@ hypothesis.settings.load_profile("adrwatch")
 
 # The library readline, which the processes of pytest-xdist load, sets the width of a terminal that is not there.
 os.environ.pop("COLUMNS", None)
+
+# As the product's own: a producer that misses the wake-up for a new topic would wait for a minute, and fail.
+KafkaProducer.DEFAULT_CONFIG["metadata_max_age_ms"] = METADATA_MS
 
 ADDRESSES = {
     "kafka_bootstrap": "ADRWATCH_TEST_KAFKA",

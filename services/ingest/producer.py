@@ -12,6 +12,7 @@ from services.ingest.delivery import Delivery
 from shared import traces
 from shared.broker import connect
 from shared.settings import Settings
+from shared.writer import METADATA_MS
 
 _LINGER_MS = 20
 _REQUEST_MS = 30_000
@@ -39,6 +40,7 @@ def delivery(settings: Settings, give_up: float) -> Iterator[Delivery]:
         delivery_timeout_ms=patience,
         request_timeout_ms=min(_REQUEST_MS, patience - _LINGER_MS),
         max_block_ms=patience,
+        metadata_max_age_ms=METADATA_MS,
         retry_backoff_ms=int(settings.retry_first * 1000),
         allow_auto_create_topics=False,
     )
