@@ -32,7 +32,7 @@ RETRIES = Counter("adrwatch_retries_total", "batches tried again because a depen
 DEPENDENCY_UP = Gauge("adrwatch_dependency_up", "whether the stage's dependencies answered last time", ["stage"])
 # 1 for each worker that runs: which service, which of its workers, and the version of adrwatch.
 WORKER_INFO = Gauge("adrwatch_worker_info", "a worker and its version", ["service", "worker", "version"])
-# 1 while what the worker needs answers (kafka, partitions, triton, redis, database), as /health/ready tells it.
+# 1 while what the worker needs answers (kafka, partitions, triton, redis, database), or a stage goes on, as /health/ready tells it.
 PART_UP = Gauge("adrwatch_part_up", "whether a part answers", ["part"])
 # Offsets of a partition that lie ahead of what a stage has handled, by the broker's own word every few seconds; of compacted topics
 # fewer records. Only the worker that owns the partition has it.

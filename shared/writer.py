@@ -19,8 +19,8 @@ from shared.stream import Output
 # kafka-python's own 16 KiB are some dozen posts: every request costs, and only one is under way.
 _BATCH_BYTES = 1 << 18
 _CLOSE_SECONDS = 1.0
-# A new topic is asked for by waking kafka-python's loop of metadata. Where it was just going to sleep it misses that, and sleeps on for
-# as long as metadata may be old.
+# A new topic is asked for by waking kafka-python's loop of metadata. Where it was just going to sleep it misses that, and sleeps on
+# for as long as metadata may be old.
 METADATA_MS = 10_000
 
 
@@ -30,7 +30,8 @@ def producer_options(patience: float) -> dict[str, Any]:
     return {
         "acks": "all", "enable_idempotence": False, "linger_ms": 0, "batch_size": _BATCH_BYTES,
         "max_in_flight_requests_per_connection": 1, "allow_auto_create_topics": False,
-        "metadata_max_age_ms": METADATA_MS, "max_block_ms": milliseconds, "request_timeout_ms": milliseconds, "delivery_timeout_ms": milliseconds,
+        "metadata_max_age_ms": METADATA_MS,
+        "max_block_ms": milliseconds, "request_timeout_ms": milliseconds, "delivery_timeout_ms": milliseconds,
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from services import groups
-from services.ingest.commands import dead_letters, schema, secrets, sources, topics
+from services.ingest.commands import dead_letters, holds, schema, secrets, sources, topics
 from services.ingest.commands.delete import delete
 from services.ingest.commands.replay import replay
 
@@ -24,3 +24,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics.group, name="topics")
     app.add_typer(schema.group, name="schema")
     app.add_typer(dead_letters.group, name="dead-letters")
+    dead_letters.group.command()(holds.paused)
+    dead_letters.group.command()(holds.resume)

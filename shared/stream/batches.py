@@ -30,6 +30,7 @@ from shared.errors import AccessRefused, BadMessage, DependencyAway
 from shared.events import DeadLetter, Hold, encode, now
 from shared.logs import logger
 from shared.stream.gate import Gate, key
+from shared.stream.handover import GivenUp, Handover
 from shared.topics import CUT_HEADER, DEAD_LETTERS, HOLDS, MOST_BYTES, Topic
 
 log = logger("stream")
@@ -96,7 +97,7 @@ class BatchRunner:
 
     DependencyAway from the handler or from `send` is retried for ever with back-off and jitter, for the dependency's absence is
     no fault of the batch. Any other exception halves the batch until the record that causes it stands alone; that
-    one becomes a dead letter. Nothing but cancellation leaves `run`.
+    one becomes a dead letter. Nothing but cancellation leaves `run`, and GivenUp, where it would wait during a `handover`.
     """
 
     def __init__(
@@ -109,29 +110,39 @@ class BatchRunner:
         retry_most: float,
         on_poison: OnPoison = no_more,
         gate: Gate | None = None,
+        handover: Handover | None = None,
     ) -> None:
         self.stage = stage
         self._handle = handle
         self._send = send
         self._on_poison = on_poison
         self._gate = gate
+        self._handover = handover or Handover()
         self._retry_first = retry_first
         self._retry_most = retry_most
 
     async def run(self, records: list[Record]) -> None:
-        """Handle the batch to its end (see the module's order of steps)."""
+        """Handle the batch to its end (see the module's order of steps). Raises GivenUp."""
+        self._handover.check()
         if self._gate is not None:
             await self._gate.pass_in(records)
         metrics.BATCH_SIZE.labels(self.stage).observe(len(records))
         metrics.RECORDS_IN.labels(self.stage, records[0].topic).inc(len(records))
         running, timed = metrics.BATCHES.labels(self.stage), metrics.BATCH_SECONDS.labels(self.stage)
         with running.track_inprogress(), timed.time(), traces.batch(self.stage, records):
-            await self._run(records)
+            try:
+                await self._run(records)
+            except GivenUp:
+                # Nothing waits here any more; whoever has the partitions now will say what is away.
+                metrics.DEPENDENCY_UP.labels(self.stage).set(1)
+                raise
 
     async def _run(self, records: list[Record]) -> None:
         try:
             result = await self._retrying(lambda: self._handle(records))
             _check_sizes(result.outputs)
+        except GivenUp:
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary of the agent: Faust would acknowledge and lose the batch
             if len(records) > 1:
                 middle = len(records) // 2
@@ -171,6 +182,7 @@ class BatchRunner:
             retry=retry_if_exception_type(DependencyAway),
             wait=wait_random_exponential(multiplier=self._retry_first, max=self._retry_most),
             before_sleep=self._note_retry,
+            sleep=self._handover.sleep,
             reraise=True,
         )
         async for attempt in retrying:

@@ -5,13 +5,13 @@ So where more than a limit of the last records of a partition became dead letter
 waits. The batch in hand stays uncommitted, so nothing is lost, and a worker that is started again finds the hold and waits too.
 `adrwatch dead-letters resume` lets it go on, with the first batch whatever becomes of it: else it would never get past one.
 
-A worker reads its partitions in one loop, so it stands still for all of its own; workers of other partitions go on. What was sent
-back from the dead letters does not count: it is known already.
+A worker reads its partitions in one loop, so it stands still for all of its own; workers of other partitions go on. It says so at
+`/health/ready`, and gives the batch up when its partitions are handed over (shared.stream.handover). What was sent back from the
+dead letters does not count: it is known already.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
@@ -21,13 +21,16 @@ from shared import metrics
 from shared.errors import BadMessage
 from shared.events import Hold, decode, now
 from shared.followed import Followed
+from shared.health import HEALTH
 from shared.logs import logger
 from shared.settings import Settings
+from shared.stream.handover import Handover
 from shared.topics import ATTEMPT_HEADER, HOLDS
 
 log = logger("stream")
 
 _LOOK_SECONDS = 0.5
+_FIX = "mend the cause, then: adrwatch dead-letters resume"
 
 
 class Coming(Protocol):
@@ -78,7 +81,9 @@ class Holds:
 class Gate:
     """Whether one stage of one worker may go on. `limit` of the last `window` records of a partition may be dead letters."""
 
-    def __init__(self, stage: str, worker: str, holds: Holds, *, limit: int, window: int) -> None:
+    def __init__(
+        self, stage: str, worker: str, holds: Holds, *, limit: int, window: int, handover: Handover | None = None
+    ) -> None:
         self._stage = stage
         self._worker = worker
         self._holds = holds
@@ -87,6 +92,23 @@ class Gate:
         self._last: dict[int, deque[str | None]] = defaultdict(lambda: deque(maxlen=window))
         # Partitions of which the batch in hand passes whatever becomes of it.
         self._let_go: set[int] = set()
+        self._handover = handover or Handover()
+        self._part = f"stage {stage}"
+        self._waits_for: Hold | None = None
+        # A restart does not help, and the roll-out of what mends it is not to wait for it.
+        HEALTH.needs(self._part, _FIX, needed=False)
+
+    def tell(self) -> None:
+        """Say for `/health/ready` whether the stage stands still; again and again, as what says nothing counts as missing."""
+        hold = self._waits_for
+        if hold is None:
+            HEALTH.answered(self._part)
+        else:
+            HEALTH.away(
+                self._part,
+                f"stands still at partition {hold.partition} of {hold.topic}:"
+                f" {hold.dead} of its last {hold.read} records became dead letters",
+            )
 
     async def pass_in(self, records: Sequence[Coming]) -> None:
         """Wait until no partition of a new batch is held."""
@@ -117,20 +139,26 @@ class Gate:
         return holds
 
     async def released(self, hold: Hold) -> None:
-        """Wait until a person lets the stage go on at the hold's partition."""
+        """Wait until a person lets the stage go on at the hold's partition. Raises GivenUp."""
         log.error(
             "stands still for its dead letters", stage=hold.stage, topic=hold.topic, partition=hold.partition,
             dead=hold.dead, read=hold.read, reasons=hold.reasons, since=hold.since.isoformat(),
-            fix="mend the cause, then: adrwatch dead-letters resume",
+            fix=_FIX,
         )  # fmt: skip
         paused = metrics.STAGE_PAUSED.labels(self._stage, str(hold.partition))
         paused.set(1)
+        self._waits_for = hold
+        self.tell()
         name = key(hold.stage, hold.topic, hold.partition)
-        # It changes in the thread that follows the topic.
-        while not ((last := self._holds.of(name)) and last.since >= hold.since and last.released_at is not None):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_SECONDS)
-        paused.set(0)
-        self._last.pop(hold.partition, None)
+        try:
+            # It changes in the thread that follows the topic.
+            while not ((last := self._holds.of(name)) and last.since >= hold.since and last.released_at is not None):
+                await self._handover.sleep(_LOOK_SECONDS)
+        finally:
+            paused.set(0)
+            self._waits_for = None
+            self.tell()
+            self._last.pop(hold.partition, None)
         self._let_go.add(hold.partition)
         log.info("goes on", stage=hold.stage, topic=hold.topic, partition=hold.partition)
 

@@ -8,8 +8,6 @@ reference on each unfinished message, which keeps its offset uncommitted. `tests
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -29,14 +27,15 @@ from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
 from shared.stream.draining import drain_first
 from shared.stream.gate import Gate, Holds
+from shared.stream.handover import GivenUp, Handover
 from shared.stream.membership import Membership
 from shared.stream.standing import Progress, Standing
+from shared.stream.stopping import LOOP, StoppingWorker
 from shared.topics import Topic
 
 log = logs.logger("worker")
 
 _TURN_SECONDS = 1.0
-LOOP = "event loop"
 
 
 class Worker:
@@ -48,6 +47,8 @@ class Worker:
         self._topics: list[Topic] = []
         self._stages: dict[str, str] = {}
         self._holds = Holds(settings)
+        self._gates: list[Gate] = []
+        self._handover = Handover()
         self._done: dict[tuple[str, int], int] = defaultdict(int)
         group = f"{settings.topic_prefix}.{service}"
         self.app: Any = faust.App(
@@ -81,7 +82,7 @@ class Worker:
             datadir=str(settings.data_dir / "faust" / f"{service}-{settings.worker_id}"),
         )
         self._standing = Standing(self._stages, self._progress)
-        drain_first(self.app)
+        drain_first(self.app, self._handover)
         Membership(self.app, settings, service).keep()
 
     def batch_agent(self, topic: Topic, handle: BatchHandler, *, stage: str, on_poison: OnPoison = no_more) -> None:
@@ -94,7 +95,9 @@ class Worker:
             gate = Gate(
                 stage, settings.worker_id, self._holds,
                 limit=settings.dead_letter_limit, window=settings.dead_letter_window,
+                handover=self._handover,
             )  # fmt: skip
+            self._gates.append(gate)
         runner = BatchRunner(
             stage,
             handle,
@@ -103,6 +106,7 @@ class Worker:
             retry_most=settings.retry_most,
             on_poison=on_poison,
             gate=gate,
+            handover=self._handover,
         )
         channel = self.app.topic(
             topic.name(settings.topic_prefix), value_type=bytes, value_serializer="raw", key_serializer="raw"
@@ -113,6 +117,10 @@ class Worker:
                 messages = [event.message for event in events]
                 try:
                     await runner.run([_record(message) for message in messages])
+                except GivenUp:
+                    for message in messages:
+                        self.app.consumer.leave(message)
+                    continue
                 except BaseException:
                     for message in messages:
                         message.incref()
@@ -177,6 +185,8 @@ class Worker:
 
         async def turn() -> None:
             HEALTH.turning(LOOP_SECONDS, LOOP)
+            for gate in self._gates:
+                gate.tell()
 
         async def assigned(_app: object, partitions: Any, **_: object) -> None:
             self._standing.assigned(
@@ -214,39 +224,10 @@ class Worker:
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        worker = _FaustWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
-        worker.stop_grace = settings.stop_grace
+        worker = StoppingWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
+        worker.stop_grace, worker.handover = settings.stop_grace, self._handover
         log.info("worker starts", worker=settings.worker_id)
         worker.execute_from_commandline()
-
-
-class _FaustWorker(faust.Worker):
-    """Keeps adrwatch's JSON logs, and leaves when the grace after a stop signal is over.
-
-    A batch may wait for a server that is away when the signal comes. It is uncommitted and will be delivered again, so
-    leaving without it is safe; waiting for ever is not.
-    """
-
-    stop_grace: float
-
-    def _setup_logging(self) -> None:
-        """Logging was configured before; Faust's own set-up would replace it."""
-
-    def install_signal_handlers(self) -> None:
-        super().install_signal_handlers()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.loop.add_signal_handler(number, self._stop_within_grace)
-
-    def _stop_within_grace(self) -> None:
-        log.info("worker stops")
-        # Timers end first; the batch in hand may take all of its grace.
-        HEALTH.turning(self.stop_grace + LOOP_SECONDS, LOOP)
-        self.loop.call_later(self.stop_grace, self._leave)
-        self._on_sigterm()
-
-    def _leave(self) -> None:
-        log.warning("a batch still waits for a server; leaving it uncommitted")
-        os._exit(0)
 
 
 def _topics(outputs: Sequence[Output]) -> str:

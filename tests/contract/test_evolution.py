@@ -116,8 +116,8 @@ def later(example: Event) -> dict[str, Any]:
     def more(node: Any, name: str = "") -> Any:
         if isinstance(node, dict):
             fields = {key: more(value, key) for key, value in node.items()}
-            # Names of measures are no fields.
-            return fields if name == "measures" else {**fields, "a_later_field": {"of": "it"}}
+            # Names of measures are no fields, nor are reasons of dead letters.
+            return fields if name in ("measures", "reasons") else {**fields, "a_later_field": {"of": "it"}}
         return [more(value) for value in node] if isinstance(node, list) else node
 
     grown: dict[str, Any] = more(json.loads(encode(example)))

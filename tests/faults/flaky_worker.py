@@ -12,12 +12,15 @@ import asyncio
 import os
 import random
 
-from shared import settings
+from shared import health_port, settings
 from shared.errors import BadMessage, DependencyAway
+from shared.logs import logger
 from shared.stream import BatchResult, Output, Record
 from shared.stream import worker as session
 from shared.stream.worker import Worker
 from shared.topics import OUTCOMES, POSTS
+
+log = logger("flaky")
 
 # Who passed a record on.
 _BY = (("worker", os.environ.get("ADRWATCH_WORKER_ID", "").encode()),)
@@ -25,7 +28,10 @@ _BY = (("worker", os.environ.get("ADRWATCH_WORKER_ID", "").encode()),)
 
 async def handle(records: list[Record]) -> BatchResult:
     """Fail as told, else pass every record on."""
-    await asyncio.sleep(float(os.environ.get("FLAKY_DELAY", "0")))
+    delay = float(os.environ.get("FLAKY_DELAY", "0"))
+    if delay >= 1:
+        log.info("a call begins")
+    await asyncio.sleep(delay)
     if random.random() < float(os.environ.get("FLAKY_FAILURES", "0")):
         raise DependencyAway("the flaky dependency is away")
     result, mended = BatchResult(), "FLAKY_MENDED" in os.environ
@@ -43,6 +49,7 @@ async def handle(records: list[Record]) -> BatchResult:
 if __name__ == "__main__":
     if seconds := os.environ.get("FLAKY_SESSION"):
         session.SESSION_SECONDS = float(seconds)
+    health_port.serve("flaky", settings.load())
     worker = Worker("flaky", settings.load())
     worker.batch_agent(POSTS, handle, stage="flaky")
     worker.run()

@@ -115,13 +115,31 @@ def test_a_stop_signal_during_processing_finishes_or_leaves_the_batch(bench: Ben
 def test_a_worker_whose_dependency_is_away_commits_nothing_and_still_stops(bench: Bench) -> None:
     values = [f"good-{n}".encode() for n in range(200)]
     bench.produce(values)
-    first = bench.worker(FLAKY_FAILURES="1", ADRWATCH_STOP_GRACE="3")
-    ledger.wait_for(lambda: b"dependency away" in (bench.folder / "worker-1.log").read_bytes(), "a retry")
+    # It does not use the grace: what waits is given up at once.
+    first = bench.worker(FLAKY_FAILURES="1", ADRWATCH_STOP_GRACE="300")
+    log = bench.folder / "worker-1.log"
+    ledger.wait_for(lambda: b"dependency away" in log.read_bytes(), "a retry")
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=60) == 0
+    assert b"leaving it uncommitted" not in log.read_bytes()
     assert bench.committed() == 0
     bench.worker()
     bench.wait(200)
+    assert bench.passed() == set(values)
+
+
+def test_a_worker_that_hangs_in_a_batch_ends_when_its_grace_is_over_and_commits_nothing(bench: Bench) -> None:
+    values = [f"good-{n}".encode() for n in range(20)]
+    bench.produce(values)
+    first = bench.worker(FLAKY_DELAY="3600", ADRWATCH_STOP_GRACE="1")
+    log = bench.folder / "worker-1.log"
+    ledger.wait_for(lambda: b"a call begins" in log.read_bytes(), "a call that hangs")
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=60) == 0
+    assert b"leaving it uncommitted" in log.read_bytes()
+    assert bench.committed() == 0
+    bench.worker()
+    bench.wait(20)
     assert bench.passed() == set(values)
 
 

@@ -114,7 +114,7 @@ def test_a_pipeline_that_waits_for_triton_says_so_and_goes_on(
         assert worker.measured("adrwatch_batches_in_flight", stage="pipeline") == 0
         assert worker.measured("adrwatch_worker_info", service="pipeline", worker="1") == 1
         assert worker.measured("adrwatch_model_score_count") == len(posts)
-        assert {part["part"] for part in worker.ready()["parts"]} == {"kafka", "partitions", "triton"}
+        assert {part["part"] for part in worker.ready()["parts"]} == {"kafka", "partitions", "triton", "stage pipeline"}
 
 
 def test_alerting_names_redis_while_it_is_away_and_is_ready_before(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -82,7 +83,13 @@ class Names:
         return pseudonym(self.author)
 
 
-class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
+    """Of a class that is both."""
+
+
+class SourceKeys(
+    msgspec.Struct, metaclass=_AbstractStruct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"
+):
     """What sources of every network have.
 
     `identifiers`: drop (no author hash), hmac (keyed hashes in place of author and id) or keep (the post's id at its network
@@ -132,13 +139,13 @@ class SourceKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return Names(source, keys, self.identifiers == "keep", self.policy.keeps_identifiers, future, sealed, known)
 
     @property
+    @abc.abstractmethod
     def address(self) -> str:
         """Where it comes from, for people."""
-        raise NotImplementedError
 
     def examine(self, where: str) -> None:
         """Raises AdrwatchError for what the types of the keys cannot tell; `where` is what the source is called in it."""
 
+    @abc.abstractmethod
     def network(self, names: Names, drugs: Drugs) -> Network:
         """What follows the network; `drugs` gives the lexicon as it is now. Raises AdrwatchError where a credential is missing."""
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tests.unit.docker.compose import ROOT, broker_properties, image_environment
 
 FILE = ROOT / "deploy" / "docker" / "secure.yml"
 WORKERS = sorted(rights.WORKERS)
+# They read numbers at ports that have no password, and have no rights anywhere.
+OBSERVERS = ("prometheus", "grafana")
 
 
 def over() -> dict[str, Any]:
@@ -35,7 +38,16 @@ def environment(name: str) -> dict[str, str]:
 def test_the_file_is_right_by_the_compose_specification_and_names_services_that_exist() -> None:
     assert [error.message for error in Draft202012Validator(schema()).iter_errors(over())] == []
     # NVIDIA's Triton takes the options of the other one; its file is the user's to write.
-    assert over()["services"].keys() == compose.services().keys() - {"triton-gpu"}
+    assert over()["services"].keys() == compose.services().keys() - {"triton-gpu", *OBSERVERS}
+
+
+@pytest.mark.parametrize("name", OBSERVERS)
+def test_who_observes_talks_to_no_server_that_asks_for_a_user(name: str) -> None:
+    said = json.dumps(compose.services()[name]) + "".join(
+        path.read_text() for path in (ROOT / "deploy" / "observe" / name).rglob("*.y*ml")
+    )
+    assert "adrwatch" in said
+    assert re.findall(r"kafka:\d+|redis:\d+|triton:800[01]|ADRWATCH_\w+_(?:PASSWORD|SECRET)", said) == []
 
 
 @pytest.mark.parametrize("name", [*WORKERS, "topics", "desk", "adrwatch"])

@@ -14,6 +14,7 @@ from shared.errors import BadMessage, DependencyAway
 from shared.events import DeadLetter, decode
 from shared.stream import BatchResult, Output, Record
 from shared.stream.batches import BatchRunner
+from shared.stream.handover import GivenUp, Handover
 from shared.topics import CUT_HEADER, DEAD_LETTERS, MOST_BYTES, OUTCOMES
 
 
@@ -150,3 +151,36 @@ async def test_a_record_whose_result_no_broker_would_take_becomes_a_dead_letter_
     await runner(broker).run(records([b"good", b"g" * (MOST_BYTES + 1), b"good"]))
     assert [(letter.offset, letter.reason) for letter in broker.letters()] == [(1, "too-large")]
     assert broker.values() == [b"good", b"good"]
+
+
+async def test_what_waits_is_given_up_in_a_handover_with_all_that_comes_after_it_until_partitions_are_there_again() -> (
+    None
+):
+    broker, handover = Broker(away=10**9), Handover()
+    made = runner(broker, handover=handover)
+    waiting = asyncio.ensure_future(made.run(records([b"first"])))
+    done, _ = await asyncio.wait({waiting}, timeout=0.05)
+    assert not done
+    handover.begin()
+    with pytest.raises(GivenUp):
+        await waiting
+    # The server is back, but a commit of these would pass the first one over.
+    broker.away = 0
+    with pytest.raises(GivenUp):
+        await made.run(records([b"second"]))
+    assert broker.taken == []
+    handover.end()
+    await made.run(records([b"first", b"second"]))
+    assert broker.values() == [b"first", b"second"]
+
+
+async def test_what_is_in_work_is_finished_in_a_handover_and_that_of_a_stop_does_not_end() -> None:
+    broker, handover = Broker(), Handover()
+    made = runner(broker, handover=handover)
+    handover.begin(last=True)
+    await made.run(records([b"good", b"poison"]))
+    assert (broker.values(), len(broker.letters())) == ([b"good"], 1)
+    handover.end()
+    broker.away = 1
+    with pytest.raises(GivenUp):
+        await made.run(records([b"late"]))

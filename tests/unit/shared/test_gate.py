@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from msgspec.structs import replace
 
 from shared.errors import BadMessage
 from shared.events import Hold, decode, now
+from shared.health import HEALTH, Part
 from shared.settings import load
 from shared.stream import BatchResult, Output, Record, gate
 from shared.stream.batches import BatchRunner
 from shared.stream.gate import Gate, Holds
+from shared.stream.handover import GivenUp, Handover
 from shared.topics import ATTEMPT_HEADER, DEAD_LETTERS, HOLDS, OUTCOMES
 
 AGAIN = ((ATTEMPT_HEADER, b"1"),)
@@ -129,5 +132,36 @@ def test_nothing_of_a_batch_goes_out_while_it_waits_and_a_held_partition_is_not_
 
     asyncio.run(some())
     assert len(desk.stood) == 1
+    assert not desk.letters
+    assert not desk.passed
+
+
+def test_it_says_where_it_stands_still_and_no_more_once_its_partitions_are_handed_over() -> None:
+    desk, handover = Desk(patient=0), Handover()
+
+    def said() -> Part:
+        [part] = [part for part in HEALTH.ready().parts if part.part == "stage test"]
+        return part
+
+    async def some() -> None:
+        made = Gate("test", "1", desk.holds, limit=3, window=10, handover=handover)
+        runner = BatchRunner(
+            "test", handle, desk.send, retry_first=0.001, retry_most=0.002, gate=made, handover=handover
+        )
+        made.tell()
+        assert said().ok
+        waiting = asyncio.ensure_future(runner.run(records("gbbbbbbg", 2)))
+        async with asyncio.timeout(30):
+            while said().ok:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.001)
+        assert said().error == "stands still at partition 2 of adr.posts: 6 of its last 8 records became dead letters"
+        # That it waits for a person makes no worker unready.
+        assert not said().needed
+        handover.begin()
+        with pytest.raises(GivenUp):
+            await waiting
+        assert said().ok
+
+    asyncio.run(some())
     assert not desk.letters
     assert not desk.passed

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.ingest.networks.bluesky.configuration import Bluesky
-from services.ingest.networks.configuration import chosen, examine, load, pushed_here, read_here
+from services.ingest.networks.configuration import KINDS, chosen, examine, load, pushed_here, read_here
+from services.ingest.networks.keys import SourceKeys
 from services.ingest.push.configuration import Push
 from shared import settings
 from shared.errors import AdrwatchError
@@ -47,6 +48,13 @@ def test_a_file_gives_its_sources_with_what_is_usual_where_it_says_nothing(file:
     assert list(chosen(sources, "own")) == ["own"]
     with pytest.raises(AdrwatchError, match=r"no source elsewhere \(sources are bluesky, own\)"):
         chosen(sources, "elsewhere")
+
+
+def test_every_kind_of_source_says_where_it_comes_from_and_what_follows_it() -> None:
+    # What reads the file makes an instance of a class that lacks a method as well.
+    assert {kind.__name__: set(kind.__abstractmethods__) for kind in KINDS if kind.__abstractmethods__} == {}
+    with pytest.raises(TypeError, match="abstract"):
+        SourceKeys()
 
 
 @pytest.mark.parametrize(

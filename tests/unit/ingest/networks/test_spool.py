@@ -18,13 +18,13 @@ from shared.errors import AdrwatchError
 from shared.events import Deletion, Position, now
 from shared.settings import Settings, load
 from shared.stream import Output
-from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED
+from shared.topics import DEAD_LETTERS, POSTS, PUBLISHED, partition_of
 
 
 def parcel(number: int, *, gone: tuple[str, ...] = (), size: int = 20) -> Parcel:
     """A post of this number; the position after it is the number."""
     key = f"s:{number}"
-    outputs = [Output(PUBLISHED, key, b"{}"), Output(POSTS, key, b"x" * size, number % 4)]
+    outputs = [Output(PUBLISHED, key, b"{}"), Output(POSTS, key, b"x" * size, partition_of(key, POSTS.partitions))]
     position = Position(source="s", cursor=str(number), reached=now(), written_at=now(), state="running")
     return Parcel(
         outputs, [Deletion(id=one, deleted_at=now(), requested_at=now(), asked_by="network") for one in gone], position
@@ -60,7 +60,10 @@ def numbers(*found: int) -> list[str]:
 @pytest.mark.parametrize("fsync", ["always", "0.01", "never"])
 def test_parcels_come_out_whole_and_in_their_order_by_this_process_or_the_next(tmp_path: Path, fsync: str) -> None:
     letter = Parcel(
-        [Output(DEAD_LETTERS, "l", b"{}", 0, (("recipe", b"r"),)), Output(POSTS, "s:9", None)],
+        [
+            Output(DEAD_LETTERS, "l", b"{}", 0, (("recipe", b"r"),)),
+            Output(POSTS, "s:9", None, partition_of("s:9", POSTS.partitions)),
+        ],
         [],
         parcel(9).position,
         ["s:nine"],
