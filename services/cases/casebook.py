@@ -83,7 +83,8 @@ class Casebook(FlaggedBook):
         """Take posts that were deleted at their source out of their cases; how many cases there were.
 
         Nothing that is known of the posts is kept, no label either, and no case is flagged because of them any more. Their hashes
-        are kept as long as a deletion is, so that no case is opened from one afterwards.
+        are kept as long as a deletion is, so that no case is opened from one afterwards. Raises DependencyAway also where it was
+        done and the database's journal still has it.
         """
         hashes = sorted({derived_id(post) for post in posts})
         with self._trail.recording(self._database) as recording:
@@ -96,6 +97,7 @@ class Casebook(FlaggedBook):
                 self._write(recording, case, after, "forget", "deleted at its source", post=None)
             self._release(recording, found)
             drop_labels(connection, hashes)
+        self._database.erase()
         return len(found)
 
 

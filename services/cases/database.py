@@ -98,6 +98,21 @@ class Database:
         with self._alone("LOCK TABLE audit IN EXCLUSIVE MODE") as connection:
             yield connection
 
+    def erase(self) -> None:
+        """Let what was deleted be gone from SQLite's journal too, which keeps pages as they were until they are written over.
+
+        Waits for those who read. Raises DependencyAway where one reads for too long.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._answering(), self._engine.connect() as connection:
+            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if busy:
+            raise DependencyAway(
+                f"somebody reads in {self.address} for so long that what was deleted stays in its journal",
+                fix="end what has it open",
+            )
+
     def upgrade(self) -> None:
         """Bring the tables up to what this program wants, wholly or not at all; of two that try at once, one waits."""
         config = Config()

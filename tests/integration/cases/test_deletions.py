@@ -57,6 +57,18 @@ def test_a_deleted_post_leaves_its_case_once_and_a_foreign_message_is_kept(
     assert book.forget(["own:1"]) == 0
 
 
+def test_no_file_of_the_database_names_a_deleted_post_while_a_worker_has_it_open(book, tmp_path, place):
+    """SQLite's journal keeps pages as they were; PostgreSQL's is the operator's to keep."""
+    opened(book, 1)
+    files = list(tmp_path.rglob("*.sqlite3*"))
+    assert bool(files) == (place.database_url is None)
+    named = [path for path in files if b"own:1" in path.read_bytes()]
+    assert bool(named) == bool(files)
+    book.forget(["own:1"])
+    assert [path for path in files if path.exists() and b"own:1" in path.read_bytes()] == []
+    assert [case.post for case in book.all()] == [None]
+
+
 def test_a_receipt_says_how_and_when_it_was_asked_and_when_each_store_had_forgotten(place, database, adrwatch):
     receipts = Receipts(database, Trail.of(place))
     asked = datetime(2026, 3, 1, 9, tzinfo=UTC)
