@@ -22,6 +22,7 @@ SLOW = {"FLAKY_DELAY": "0.1", "ADRWATCH_BATCH_SIZE": str(BATCH), "FLAKY_SESSION"
 
 @pytest.fixture
 def bench(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Bench]:
+    topics.make_all(kafka, topic_prefix)
     made = Bench(kafka, topic_prefix, tmp_path)
     yield made
     for process in made.workers:
