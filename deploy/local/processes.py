@@ -83,7 +83,7 @@ class Context:
     say: Callable[[str], None] = field(default=lambda _text: None)
     cancelled: threading.Event = field(default_factory=threading.Event)
     usual_ports: bool = True
-    ports: set[int] = field(default_factory=set)
+    ports: dict[int, socket.socket] = field(default_factory=dict)
 
     def log(self, name: str) -> Path:
         """The log file of a process."""
@@ -212,12 +212,27 @@ def is_free(port: int) -> bool:
     return True
 
 
+def _marked(port: int) -> socket.socket | None:
+    """What tells other launchers that a port is given out, though nobody listens there yet; None where another has given it.
+
+    A name that Linux knows without a file, and forgets with its process.
+    """
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        if sys.platform == "linux":
+            mark.bind(f"\0adrwatch-port-{port}")
+    except OSError:
+        mark.close()
+        return None
+    return mark
+
+
 def choose_port(context: Context, name: str, usual: int | None) -> int:
     """The usual port of a server if the context wants those and it is free, else another one, which is said."""
     wanted = usual if context.usual_ports else None
     for port in [*filter(None, [wanted]), *random.sample(PORTS, 50)]:
-        if port not in context.ports and is_free(port):
-            context.ports.add(port)
+        if port not in context.ports and is_free(port) and (mark := _marked(port)) is not None:
+            context.ports[port] = mark
             if wanted not in (None, port):
                 context.say(f"{name}: port {wanted} is taken, using {port}")
             return port

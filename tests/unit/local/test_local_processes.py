@@ -115,3 +115,16 @@ def test_no_port_is_given_out_twice(context: Context, monkeypatch: pytest.Monkey
 )
 def test_the_telling_line_names_the_cause(output: str, line: str) -> None:
     assert telling_line(output) == line
+
+
+def test_a_port_that_one_launcher_has_given_out_is_not_given_by_another_before_anybody_listens_there(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = choose_port(context, "first", None)
+    other = Context(tmp_path, tmp_path)
+    monkeypatch.setattr(processes, "PORTS", range(port, port + 1))
+    monkeypatch.setattr(processes.random, "sample", lambda ports, _count: list(ports))
+    with pytest.raises(AdrwatchError, match="no free loopback port"):
+        choose_port(other, "second", None)
+    context.ports.clear()
+    assert choose_port(other, "second", None) == port
