@@ -95,6 +95,7 @@ def test_a_taken_port_is_replaced_and_said(context: Context, said: list[str]) ->
 def test_no_port_is_given_out_twice(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "PORTS", range(20_000, 20_050))
     monkeypatch.setattr(processes, "is_free", lambda _port: True)
+    monkeypatch.setattr(processes, "_marked", lambda _port: socket.socket())
     ports = [choose_port(context, "any", None) for _ in range(50)]
     assert len(set(ports)) == 50
     with pytest.raises(AdrwatchError, match="no free loopback port"):
