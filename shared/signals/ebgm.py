@@ -41,6 +41,8 @@ _LEAST_VALUE, _MOST_VALUE = 0.01, 100.0
 _CENTRE = np.append(np.log(STARTS[0][:4]), logit(STARTS[0][4]))
 _SPREAD = 1.0
 _TAILS = (0.05, 0.95)
+# Of the height of a prior: far below what tells starts apart, and the last bits.
+_ROUGH, _FINE = 1e-9, 1e-13
 _STEPS, _CLOSE, _NEAR = 60, 1e-9, 1e-4
 _THREADS = ThreadpoolController()
 _Objective = Callable[[Floats, Floats, Floats, Floats], tuple[float, Floats]]
@@ -142,7 +144,8 @@ def _fit(
     n: Counts, expected: Floats, starts: Sequence[tuple[float, float, float, float, float]], objective: _Objective
 ) -> Fit | None:
     points = squash(n, expected)
-    found = [_search(np.append(np.log(start[:4]), logit(start[4])), points, objective) for start in starts]
+    # Each is followed as far as it takes to tell which is the highest, and only that one to its end.
+    found = [_search(np.append(np.log(start[:4]), logit(start[4])), points, objective, _ROUGH) for start in starts]
     heights = tuple(height for height, _ in found)
     if all(np.isnan(heights)):
         return None
@@ -150,14 +153,17 @@ def _fit(
     agreeing = sum(height - heights[best] < _AGREE for height in heights if height == height)
     theta = found[best][1]
     if len(n) <= _WHOLE:
-        theta = _search(theta, (n.astype(np.float64), expected, np.ones(len(n))), objective)[1]
+        points = n.astype(np.float64), expected, np.ones(len(n))
+    theta = _search(theta, points, objective, _FINE)[1]
     alpha1, beta1, alpha2, beta2 = (float(value) for value in np.exp(theta[:4]))
     prior = Prior(alpha1, beta1, alpha2, beta2, float(expit(theta[4])))
     return Fit(prior, heights, agreeing, held=objective is _held)
 
 
-def _search(theta: Floats, points: tuple[Floats, Floats, Floats], objective: _Objective) -> tuple[float, Floats]:
-    """The height (NaN where there is none) and place at which a search from `theta` ends."""
+def _search(
+    theta: Floats, points: tuple[Floats, Floats, Floats], objective: _Objective, close: float
+) -> tuple[float, Floats]:
+    """The height (NaN where there is none) and place at which a search from `theta` ends, as a step gains less than `close`."""
     # It takes a quarter of a second to load, and most processes fit no prior.
     from scipy.optimize import minimize
 
@@ -165,7 +171,7 @@ def _search(theta: Floats, points: tuple[Floats, Floats, Floats], objective: _Ob
     with np.errstate(all="ignore"), _THREADS.limit(limits=1, user_api="blas"):
         result = minimize(
             objective, theta, points, "L-BFGS-B", jac=True, bounds=[(-_BOUND, _BOUND)] * 5,
-            options={"maxiter": 2_000, "maxfun": 5_000, "ftol": 1e-13, "gtol": 1e-7},
+            options={"maxiter": 2_000, "maxfun": 5_000, "ftol": close, "gtol": 1e-7},
         )  # fmt: skip
     return float(result.fun) if np.isfinite(result.fun) else np.nan, np.asarray(result.x)
 
@@ -199,37 +205,32 @@ def _log_marginal(alpha: float, beta: float, n: Floats | Counts, expected: Float
 def _objective(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> tuple[float, Floats]:
     """The negative log likelihood and its gradient by the logarithms of alphas and betas and the log odds of the share."""
     share = float(expit(theta[4]))
-    logs, by_alpha, by_beta = [], [], []
-    for alpha, beta in np.exp(theta[:4]).reshape(2, 2):
-        none = -alpha * np.log1p(expected / beta)
-        # Probability of no report over that of some: the truncation.
-        odds = 1 / np.expm1(np.maximum(-none, 1e-300))
-        logs.append(_log_marginal(alpha, beta, n, expected) - np.log(-np.expm1(np.minimum(none, -1e-300))))
-        by_alpha.append(alpha * (digamma(alpha + n) - digamma(alpha)) + none * (1 + odds))
-        slope = alpha * expected / (beta + expected)
-        by_beta.append(slope * (1 + odds) - n * beta / (beta + expected))
+    # Both components at once, a row each: with few pairs it is the number of calls that takes the time.
+    alpha, beta = np.exp(theta[:4]).reshape(2, 2).T[:, :, np.newaxis]
+    none = -alpha * np.log1p(expected / beta)
+    # Probability of no report over that of some: the truncation.
+    odds = 1 / np.expm1(np.maximum(-none, 1e-300))
+    logs = _log_marginal(alpha, beta, n, expected) - np.log(-np.expm1(np.minimum(none, -1e-300)))
+    by_alpha = alpha * (digamma(alpha + n) - digamma(alpha)) + none * (1 + odds)
+    by_beta = alpha * expected / (beta + expected) * (1 + odds) - n * beta / (beta + expected)
     first, second = np.log(share) + logs[0], np.log1p(-share) + logs[1]
     together = np.logaddexp(first, second)
     ours = np.exp(first - together)
+    weighted = np.empty_like(logs)
+    weighted[0], weighted[1] = weights * ours, weights * (1 - ours)
+    gradient = np.empty(5)
     # Not as a dot product, whose last bits depend on how many threads a process has.
-    gradient = [
-        np.sum(weights * part)
-        for part in (
-            ours * by_alpha[0],
-            ours * by_beta[0],
-            (1 - ours) * by_alpha[1],
-            (1 - ours) * by_beta[1],
-            ours - share,
-        )
-    ]
-    return -float(np.sum(weights * together)), -np.asarray(gradient)
+    gradient[0:4:2] = np.add.reduce(weighted * by_alpha, axis=1)
+    gradient[1:4:2] = np.add.reduce(weighted * by_beta, axis=1)
+    gradient[4] = np.add.reduce(weights * (ours - share))
+    return -float(np.add.reduce(weights * together)), -gradient
 
 
 def _held(theta: Floats, n: Floats, expected: Floats, weights: Floats) -> tuple[float, Floats]:
     """`_objective` with the penalty of parameters far from the usual ones."""
     height, gradient = _objective(theta, n, expected, weights)
     away = (theta - _CENTRE) / _SPREAD
-    return height + float(np.sum(away**2)) / 2, gradient + away / _SPREAD
+    return height + float(np.add.reduce(away**2)) / 2, gradient + away / _SPREAD
 
 
 def _quantile(tail: float, first: Floats, prior: Prior, n: Counts, rates: tuple[Floats, Floats]) -> Floats:
