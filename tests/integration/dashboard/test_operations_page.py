@@ -17,8 +17,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from services.cases.audit import read
 from services.dashboard.access.rights import Person, Role, rights_of
 from services.dashboard.app import application
-from services.dashboard.operations import letters
 from services.dashboard.worker import desk_of
+from services.ingest import dead_letters, inbox
 from services.ingest.dead_letters import replay
 from shared import settings
 from shared.events import DeadLetter, Outcome, encode, now
@@ -154,14 +154,14 @@ def test_a_letter_is_sent_back_once_with_a_reason_and_rows_of_the_audit_trail(
 def test_letters_are_sent_back_batch_by_batch_and_what_was_done_before_is_not(
     client: TestClient, bury: Callable[..., DeadLetter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letters, "_BYTES_AT_ONCE", 3 * len(encode(LETTER)))
+    monkeypatch.setattr(inbox, "_BYTES_AT_ONCE", 3 * len(encode(LETTER)))
     parts: list[int] = []
 
     def noting(batch: Any, *others: Any) -> Any:
         parts.append(len(batch))
         return replay(batch, *others)
 
-    monkeypatch.setattr(letters, "replay", noting)
+    monkeypatch.setattr(dead_letters, "replay", noting)
     for number in range(7):
         bury(id=f"x.posts:1:{number}:screen", offset=number)
     bury(id="x.posts:1:0:screen", offset=0, detail="once more")
