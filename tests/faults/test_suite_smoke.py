@@ -8,7 +8,7 @@ from tests.faults.suite.kinds import KINDS
 from tests.faults.suite.run import play
 
 SEED = 20_261_128
-RATE = 10.0
+RATE = 8.0
 # Each server and the pipeline dies once, and alerting ends where Redis is wiped; of what is no death, one kind of each family.
 CHOSEN = (
     "pipeline-killed", "kafka-killed", "redis-killed", "triton-killed", "rebalance", "triton-nan", "redis-flushed",

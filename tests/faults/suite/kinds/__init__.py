@@ -22,6 +22,7 @@ _MAKERS: tuple[Callable[[], Kind], ...] = (
     *(functools.partial(Ended, part, signal.SIGTERM) for part in (*WORKERS, *SERVERS)),
     *(functools.partial(Paused, part) for part in (*WORKERS, *SERVERS)),
     Joined,
+    functools.partial(Joined, 2),
     JoinedAndKilled,
     *(functools.partial(Wrong, *wrong) for wrong in WRONG),
     Slow,

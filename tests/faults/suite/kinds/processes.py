@@ -59,18 +59,17 @@ class Paused(Kind):
 class Joined(Kind):
     """More workers of the pipeline join and leave: partitions go from one to another and back."""
 
-    name = "rebalance"
     family = "rebalances"
-    proves = "workers of the pipeline may join and leave while posts flow"
     seconds = (1.0, 6.0)
 
-    def __init__(self, most: int = 2) -> None:
-        self._most = most
-        self._numbers: list[int] = []
+    def __init__(self, count: int = 1) -> None:
+        one = "a worker" if count == 1 else f"{count} workers"
+        self.name = "rebalance" if count == 1 else f"rebalance-{count}"
+        self.proves = f"{one} of the pipeline may join and leave while posts flow"
+        self._numbers = range(2, 2 + count)
 
     def inject(self, world: World, chance: random.Random) -> None:
         """See Kind."""
-        self._numbers = list(range(2, 2 + chance.randint(1, self._most)))
         for number in self._numbers:
             world.join(number)
 
@@ -83,11 +82,10 @@ class Joined(Kind):
 class JoinedAndKilled(Joined):
     """One joins and is killed: its partitions lie idle until the broker gives up on it."""
 
-    name = "rebalance-killed"
-    proves = "a worker that joined may be killed: what it had is taken over"
-
     def __init__(self) -> None:
-        super().__init__(1)
+        super().__init__()
+        self.name = "rebalance-killed"
+        self.proves = "a worker that joined may be killed: what it had is taken over"
 
     def end(self, world: World) -> None:
         """See Kind."""
