@@ -166,6 +166,9 @@ class RedditSite(Site):
     def _listing(self, asked: Asked, found: list[dict[str, Any]]) -> Answer:
         found = found[: self.most]
         after = asked.query.get("after", [""])[0]
+        if after and after not in {one["name"] for one in found}:
+            # As Reddit does where it was taken away.
+            return _listed([], None)
         if after:
             found = [one for one in found if int(one["name"][3:], 36) < int(after[3:], 36)]
         size = min(_PAGE, int(asked.query["limit"][0]))

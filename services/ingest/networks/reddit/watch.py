@@ -36,15 +36,22 @@ class Listing:
     _had: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _found: list[Thing | Unreadable] = field(default_factory=list)
     _after: str | None = None
+    _above: list[str] = field(default_factory=list)
     _pages: int = 0
 
     def read(self, api: Api, session: Session, since: float | None) -> Generator[None, None, Reading]:
         """What it has of after a time, oldest first; None: what its first page has. Raises SourceBroken."""
         while True:
             page = yield from self._page(api, session)
+            if not page.children and self._above:
+                # Below a thing that was taken away meanwhile Reddit shows nothing: on from the one above it.
+                self._after = self._above.pop()
+                continue
             if self._pages == 0:
                 self.began = api.now()
-            self._found += page.children
+            found = {_key(one) for one in self._found}
+            self._found += [one for one in page.children if _key(one) not in found]
+            self._above = [one.name for one in page.children if isinstance(one, Thing) and one.name != page.after]
             self._after, self._pages = page.after, self._pages + 1
             oldest = min((one.created_utc for one in self._found if isinstance(one, Thing)), default=self.began)
             reached = since is None or oldest < since or self._knows(page)
@@ -61,7 +68,7 @@ class Listing:
 
     def forget(self) -> None:
         """The next reading begins at the top."""
-        self._found, self._after, self._pages = [], None, 0
+        self._found, self._above, self._after, self._pages = [], [], None, 0
 
     def _knows(self, page: Page) -> bool:
         return bool(page.children) and all(_key(one) in self._had for one in page.children)

@@ -11,6 +11,7 @@ from services.ingest.networks.seal import Seal
 from services.ingest.source import RawPost, SourceBroken
 from shared import metrics
 from tests.networks.reddit import RedditSite
+from tests.networks.site import Answer, Asked
 from tests.unit.ingest.networks.reddit.reading import (
     HOUR,
     PATIENCE,
@@ -106,6 +107,27 @@ def test_a_reading_that_breaks_off_goes_on_with_the_page_that_was_missing(site: 
     # Half an answer, or none, is asked for once more; nothing else is.
     counts = [one.query.get("count", ["0"])[0] for one in site.requests("/r/meds/new")]
     assert counts[: len(site.requests("/r/meds/new"))] == sorted(counts, key=int)
+
+
+def test_a_post_that_is_taken_away_between_two_pages_ends_no_reading(
+    site: RedditSite, reddit: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below it Reddit shows nothing any more; three that lie above one another are gone here."""
+    at = time.time()
+    names = [site.post("meds", f"zoloft {number}", created_utc=at - 350 + number) for number in range(350)]
+    gone = names[150:153]
+    page = site.page
+
+    def taken_away(asked: Asked) -> Answer:
+        if asked.query.get("after") == [gone[0]]:
+            for name in gone:
+                site.things[name]["removed_by_category"] = "deleted"
+        return page(asked)
+
+    monkeypatch.setattr(site, "page", taken_away)
+    found = texts(until(reddit(comments=False), some(350), since(at - HOUR)))
+    assert found == [f"zoloft {number}" for number in range(350)]
+    assert len([one for one in site.requests("/r/meds/new") if one.query.get("after", [""])[0] in gone]) >= 3
 
 
 def test_a_listing_that_had_more_than_it_holds_says_from_when_to_when_posts_are_missing(
