@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -10,14 +11,17 @@ import psutil
 
 
 class Clocks:
-    """A file for each worker, in a folder of its own."""
+    """A file for each of some workers, in a folder of its own. For the others time is cheaper to ask for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workers: Collection[str]) -> None:
         self._folder = folder
+        self._workers = workers
         folder.mkdir(parents=True, exist_ok=True)
 
     def environment(self, worker: str) -> dict[str, str]:
-        """What makes a worker go by its file. Its clock is right until `jump`."""
+        """What makes a worker go by its file, if it is one of them. Its clock is right until `jump`."""
+        if worker not in self._workers:
+            return {}
         self.mend(worker)
         return {
             "LD_PRELOAD": str(library()),

@@ -15,6 +15,7 @@ from tests.faults.suite.checker import Findings, check
 from tests.faults.suite.engine import Engine, Fault
 from tests.faults.suite.expected import undisturbed
 from tests.faults.suite.kinds import KINDS
+from tests.faults.suite.kinds.messages import ClockJump
 from tests.faults.suite.world import World, world
 from tests.versions import add_version, new_repository
 
@@ -56,7 +57,8 @@ def play(
     repository = _repository(folder) if _ROLLED in kinds else None
     say(f"seed {seed}: starting")
     stopped = False
-    with world(folder, seed, rate, _BEGAN, repository) as made:
+    jumping = [one.worker for one in (KINDS[name]() for name in kinds) if isinstance(one, ClockJump)]
+    with world(folder, seed, rate, _BEGAN, jumping, repository) as made:
         engine = Engine(made, [name for name in KINDS if name in kinds], chance, say)
         made.flow.start()
         made.sender.start()

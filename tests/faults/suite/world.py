@@ -6,7 +6,7 @@ import dataclasses
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -118,8 +118,13 @@ def _behind(worker: Worker, proxies: dict[str, Proxy], clocks: Clocks) -> Worker
 
 
 @contextmanager
-def world(folder: Path, seed: int, rate: float, began: datetime, repository: Path | None = None) -> Iterator[World]:
-    """An instance that works, posts not flowing yet. `repository`: of the models, where it is not the shipped one."""
+def world(
+    folder: Path, seed: int, rate: float, began: datetime, jumping: Collection[str], repository: Path | None = None
+) -> Iterator[World]:
+    """An instance that works, posts not flowing yet.
+
+    `jumping`: workers whose clocks can be set; `repository`: of the models, where it is not the shipped one.
+    """
     chance = random.Random(f"world of {seed}")
     with ExitStack() as around:
         receiver = around.enter_context(http_receiver())
@@ -132,7 +137,7 @@ def world(folder: Path, seed: int, rate: float, began: datetime, repository: Pat
         around.callback(front.close)
         proxies["redis"].target = lambda: (HOST, int(stack.addresses["redis_url"].rpartition(":")[2].partition("/")[0]))
         proxies["triton"].target = lambda: (HOST, front.port)
-        clocks = Clocks(folder / "clocks")
+        clocks = Clocks(folder / "clocks", jumping)
         around.callback(clocks.tidy)
         specs = service_workers(pipeline=1, alerting=1, cases=1, notify=1, push=1)
         doors = {name.partition("-")[2]: proxy for name, proxy in proxies.items() if name.startswith("kafka-")}
