@@ -9,6 +9,8 @@ AUDIT := .venv-audit
 REPORT := docs/models/report
 # So many processes run the tests, each with servers of its own: most of a test is waiting.
 JOBS ?= 3
+# What pytest says where nothing was selected.
+NONE := 5
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-training check format docs docs-serve train bench bench-signals bench-windows bench-screen bench-ingest bench-scale bench-deletions bench-dashboard bench-traces soak faults pictures models-report audit sbom fuzz clean
@@ -40,7 +42,10 @@ check: $(VENV)/.dev ## lint, types, direction of imports
 	$(BIN)/lint-imports --no-logo
 
 test: check ## the checks, then all tests against a real Kafka, Redis and Triton (ARGS="-k words" selects, JOBS=0: one by one)
-	$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder -m "not alone" $(ARGS); first=$$?; \
+	  [ $$first = 0 ] || [ $$first = $(NONE) ] || exit $$first; \
+	  $(BIN)/pytest -m alone $(ARGS); last=$$?; \
+	  [ $$last = 0 ] || { [ $$last = $(NONE) ] && [ $$first = 0 ]; }
 
 $(BASELINE)/.dev: $(BASELINE)/.made
 	@echo "installing the test tools into $(BASELINE) ..."

@@ -440,7 +440,7 @@ def _without_later_words(payload: bytes, kind: type[E_], error: msgspec.Validati
     refused = BadMessage("schema", f"not a {kind.__name__}: {error}")
     try:
         message = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         raise refused from error
     later = _later_words(message, kind) if isinstance(message, dict) else {}
     for name, optional in later.items():

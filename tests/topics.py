@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+import tenacity
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
+from kafka.errors import MetadataEmptyBrokerList
 
 from services.ingest import topics as declared
 from shared.broker import admin as admin_of
@@ -54,5 +56,12 @@ def written(kafka: str, name: str) -> int:
         return sum(consumer.end_offsets(_places(consumer, name)).values())
 
 
+@tenacity.retry(
+    # A broker that stood still and has just gone on says for a moment that there is none.
+    retry=tenacity.retry_if_exception_type(MetadataEmptyBrokerList),
+    wait=tenacity.wait_fixed(0.2),
+    stop=tenacity.stop_after_delay(30),
+    reraise=True,
+)
 def _places(consumer: Any, name: str) -> list[TopicPartition]:
     return [TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name) or ())]

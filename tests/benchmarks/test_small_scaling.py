@@ -13,10 +13,11 @@ from tests.benchmarks.scaling import measure, measured
 from tests.benchmarks.scaling_page import render
 
 
+@pytest.mark.alone
 def test_both_workers_get_their_share_and_the_rates_make_a_plan(kafka: str, redis_url: str, tmp_path: Path) -> None:
     servers = {"kafka_bootstrap": kafka, "redis_url": redis_url}
     said: list[str] = []
-    found = measure(4000, 1, [2], tmp_path / "pipeline", "the command", said.append, ["pipeline"], **servers)
+    found = measure(2500, 1, [2], tmp_path / "pipeline", "the command", said.append, ["pipeline"], **servers)
     [pipeline] = found.series
     assert pipeline.rate > 0
     shares = [busy for part, busy in pipeline.cores.items() if part.startswith("pipeline")]
@@ -24,7 +25,7 @@ def test_both_workers_get_their_share_and_the_rates_make_a_plan(kafka: str, redi
     assert min(shares) > 0
     assert "| pipeline, models answer after 5 ms | 2 |" in render(found)
 
-    alone = measure(3000, 1, [1], tmp_path / "alerting", "the command", said.append, ["alerting"], **servers)
+    alone = measure(2000, 1, [1], tmp_path / "alerting", "the command", said.append, ["alerting"], **servers)
     single = msgspec.structs.replace(pipeline, workers=1)
     whole = msgspec.structs.replace(found, series=(pipeline, single, *alone.series))
     told = msgspec.json.decode(msgspec.json.encode(measured(whole, {})), type=Measured)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.suite.kinds import KINDS
 from tests.faults.suite.run import play
 
@@ -16,6 +18,7 @@ CHOSEN = (
 )  # fmt: skip
 
 
+@pytest.mark.alone
 def test_faults_of_every_family_lose_and_double_nothing_and_change_no_count(tmp_path: Path) -> None:
     one = play(
         tmp_path, SEED, CHOSEN, RATE,
