@@ -52,12 +52,15 @@ class Meter:
         self._count = count
         self._done = self._before = 0
         self._began = 0.0
+        self._warm = False
 
     def add(self, acknowledged: int) -> bool:
         """Note so many outcomes. True when it was the last of all."""
         self._done += acknowledged
-        if not self._began and self._done >= min(WARM_UP, self._count // 2):
+        # Of few records the last may come together with those that end the warm-up: then it was the first alone.
+        if not self._began or (not self._warm and self._done < self._count):
             self._before, self._began = self._done, time.perf_counter()
+        self._warm = self._warm or self._done >= min(WARM_UP, self._count // 2)
         return self._done >= self._count
 
     def tell(self) -> NoReturn:
