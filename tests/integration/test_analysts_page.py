@@ -107,7 +107,7 @@ def test_an_analyst_by_the_rules_of_the_page_may_read_mentions_and_no_posts(secu
 def test_a_user_or_a_line_that_the_broker_refuses_is_said_with_what_to_mend(
     secure: SecureKafka, users: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.broker._CONNECT_MS", 1_500)
+    monkeypatch.setattr("shared.broker._CONNECT_MS", 5_000)
     with pytest.raises(DependencyAway, match="does not know the user analyst with this password") as caught:
         TopicReader(secure.settings("analyst", "a wrong password"), MENTIONS)
     assert "a wrong password" not in str(caught.value)

@@ -306,7 +306,7 @@ def test_no_secret_is_in_a_log_a_command_line_or_an_answer_of_a_command(secured:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.broker._CONNECT_MS", 2_000)
+    monkeypatch.setattr("shared.broker._CONNECT_MS", 5_000)
     monkeypatch.setattr("deploy.local.kafka.BOOTSTRAP_MS", 2_000)
 
 
