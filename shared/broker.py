@@ -29,6 +29,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
 from shared.broker_security import OPEN, client_options, refusal
 from shared.errors import AdrwatchError, DependencyAway
@@ -72,6 +73,25 @@ def within(seconds: float, ask: Callable[[], T]) -> T:
     if not given:
         raise DependencyAway(f"Kafka gave no answer for {seconds:g} s", fix="see that it runs and is not stopped")
     return given[0]
+
+
+def _hear_out(transport: Any) -> None:
+    """Let what comes together with the end of a connection be read.
+
+    kafka-python 3.0 drops it, and so does not hear on a busy machine why a broker ends the connection: that it refuses the user.
+    """
+    receive = transport._sock_recv
+
+    def heard(self: Any) -> tuple[bytes, Any]:
+        found, error = receive(self)
+        # The next look at the connection finds its end again.
+        return found, None if found else error
+
+    transport._sock_recv = heard
+
+
+_hear_out(KafkaTCPTransport)
+_hear_out(KafkaSSLTransport)
 
 
 def opened(client: Callable[..., T], **options: Any) -> T:

@@ -32,7 +32,7 @@ class Watch:
 
     home: str
     complaints: list[str] = field(default_factory=list)
-    # Statuses that a test provokes: browsers write a line of each into the console.
+    # Statuses that a test provokes: browsers write a line of each into the console, and so does htmx.
     foreseen: set[int] = field(default_factory=set)
 
     def on(self, context: BrowserContext) -> None:
@@ -45,7 +45,8 @@ class Watch:
     def _console(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
             return
-        if any(f"status of {status} " in message.text for status in self.foreseen):
+        said = (f"{words} {status} " for status in self.foreseen for words in ("status of", "Status Error Code"))
+        if any(words in message.text for words in said):
             return
         self.complaints.append(f"console: {message.text} ({message.location.get('url')})")
 
