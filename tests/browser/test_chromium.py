@@ -10,13 +10,7 @@ import pytest
 
 from shared.errors import AdrwatchError
 from tests.browser import chromium
-
-
-def program(folder: Path, name: str, script: str) -> Path:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    return path
+from tests.programs import program
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import random
 import socket
 import threading
@@ -41,7 +42,7 @@ class Asked:
     form: dict[str, list[str]] = field(default_factory=dict)
 
 
-class Site:
+class Site(abc.ABC):
     """Answers by `page`. `next_answers[path]` go before what the page says, one by one; `broken_every`: every so many requests
     are answered with a fault; `skew`: how far its clock is ahead, in seconds; `whole[path]`: how often it answered as it should;
     `breaks`: how often it broke off.
@@ -60,9 +61,9 @@ class Site:
         self.closing = threading.Event()
         self.lock = threading.Lock()
 
+    @abc.abstractmethod
     def page(self, asked: Asked) -> Answer:
         """What stands at a path."""
-        raise NotImplementedError
 
     def fault(self) -> Answer:
         """What is answered every `broken_every` requests."""

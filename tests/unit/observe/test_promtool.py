@@ -9,13 +9,7 @@ import pytest
 from shared.errors import AdrwatchError
 from shared.settings import load
 from tests import promtool
-
-
-def program(folder: Path, name: str, script: str) -> Path:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    return path
+from tests.programs import program
 
 
 @pytest.fixture
