@@ -24,8 +24,8 @@ from shared.signals.rules import Rules
 from shared.signals.windows import Row
 from shared.topics import MENTIONS, partition_of
 
-# Sets rows of one bucket, or removes them: by an empty value, or by a number those of a version of their post up to that time. A row
-# never takes the place of one that is known to be of a later version. The bucket's version rises when anything changed. Gives how
+# Sets rows of one bucket, or removes them: by an empty value, or by a number those of a version of their post up to that time.
+# No row takes the place of one that is known to be of a later version. The bucket's version rises when anything changed. Gives how
 # much did, and then each row that another took the place of, behind its post.
 WRITE = """
 local function version(row) return cmsgpack.unpack(row)[7] or 0 end

@@ -28,9 +28,9 @@ from shared.signals.singles import criteria_of, item, item_id, words_of
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS
 
-# KEYS: deleted, singles, edited, opened, taking. ARGV: ms, version, item, members. Adds members to the post's items and gives all of
-# them; those of the item that are known to be of an earlier version go. Nothing for a deleted post, for a version that an edit took,
-# and for one that is known to be earlier than what opened the item; 0 while the item's tombstone is on its way.
+# KEYS: deleted, singles, edited, opened, taking. ARGV: ms, version, item, members. Adds members to the post's items and gives all
+# of them; those of the item that are known to be of an earlier version go. Nothing for a deleted post, for a version that an edit
+# took, and for one that is known to be earlier than what opened the item; 0 while the item's tombstone is on its way.
 CLAIM = r"""
 local version = tonumber(ARGV[2])
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
@@ -145,7 +145,9 @@ class SingleReports:
         [replies] = await self._link.run(settle)
         owners = [(reply or b"").decode() for reply in replies[1::2]]
         settled = zip(mentions, replies[::2], owners, strict=True)
-        return [(mention, of, bool(new)) for (mention, of), new, owner in settled if owner == derived_id(mention.post_id)]
+        return [
+            (mention, of, bool(new)) for (mention, of), new, owner in settled if owner == derived_id(mention.post_id)
+        ]
 
     async def _claim(
         self, settled: list[tuple[Mention, int, bool]]
@@ -157,7 +159,13 @@ class SingleReports:
                 members = [
                     join(item_id(mention), self._first(mention), name) for name in criteria_of(mention, self._rules)
                 ]
-                names = (self._keys.deleted, self._keys.singles, self._keys.edited, self._keys.opened, self._keys.taking)
+                names = (
+                    self._keys.deleted,
+                    self._keys.singles,
+                    self._keys.edited,
+                    self._keys.opened,
+                    self._keys.taking,
+                )
                 keys = [name(mention.post_id) for name in names]
                 pipe.eval(CLAIM, len(keys), *keys, ALERTS.retention_ms, of, item_id(mention), *members)
 

@@ -44,9 +44,9 @@ class _Marked(msgspec.Struct, frozen=True):
 class PostHandler:
     """Turns records of posts into records of mentions and outcomes, by one version of the models.
 
-    Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which keeps event time
-    in order there; each with the time of the record that it is of, so that whoever reads it beside an edit's deletion knows what
-    came first. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
+    Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which keeps
+    event time in order there; each with the time of the record that it is of, so that whoever reads it beside an edit's deletion
+    knows what came first. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
     came before it in its partition is done. Where only aggregates may be kept, the text goes as soon as the outcome is
     acknowledged, and a post that cannot be treated leaves no text in the dead letters.
     """
