@@ -203,7 +203,7 @@ def test_an_edited_post_counts_in_its_latest_version_live_and_after_a_rebuild(in
 
     def items() -> set[tuple[str, ...]]:
         """The criteria of the items that stand."""
-        latest = {key: value for key, value in instance.read(ALERTS)}
+        latest = dict(instance.read(ALERTS))
         return {decode(value, Alert).rules for value in latest.values() if value is not None}
 
     instance.outcomes([*several_days(days=1, posts=20), *closing(30 * HOUR)])
