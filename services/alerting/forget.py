@@ -34,12 +34,11 @@ from shared.redis_keys import DELETION, EDIT, OPEN, UNTIL, Keys, join, split
 from shared.stream import BatchResult, Output, Record
 from shared.topics import ALERTS, DAY_MS, MENTIONS, partition_of
 
-# KEYS: edited, singles, opened, taking. ARGV: a time in ms, expiry of `edited` and of `taking` in ms. Marks the post: what is of a
+# KEYS: edited, singles, opened, taking. ARGV: a time in ms, the expiry of `taking` in ms. Marks the post: what is of a
 # version up to then goes. Gives the members of items of which nothing stands, and notes that those items are being taken back.
 TAKE = r"""
 local limit = math.max(tonumber(ARGV[1]), tonumber(redis.call('HGET', KEYS[1], 'until') or '0'))
 redis.call('HSET', KEYS[1], 'until', string.format('%.0f', limit))
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local stands, old, gone = {}, {}, {}
 for _, member in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   if math.abs(tonumber(redis.call('HGET', KEYS[3], member) or '0')) <= limit then
@@ -58,7 +57,7 @@ for _, member in ipairs(old) do
     redis.call('SADD', KEYS[4], item)
   end
 end
-if #gone > 0 then redis.call('PEXPIRE', KEYS[4], ARGV[3]) end
+if #gone > 0 then redis.call('PEXPIRE', KEYS[4], ARGV[2]) end
 return gone
 """
 # KEYS: singles, opened, taking. ARGV: a time in ms, members. Their items are taken back: what is of a version up to then goes.
@@ -155,25 +154,24 @@ class Forgetter:
                 # The mark is set before what is known is read.
                 if at is None:
                     pipe.sadd(keys.deleted(post), "")
-                    pipe.smembers(keys.singles(post))
-                    pipe.smembers(keys.deleted(post))
                     pipe.pexpire(keys.deleted(post), self._store.expiry_ms)
+                    pipe.smembers(keys.deleted(post))
                 else:
                     names = [keys.edited(post), keys.singles(post), keys.opened(post), keys.taking(post)]
-                    pipe.exists(keys.edited(post))
-                    pipe.eval(TAKE, len(names), *names, at, self._store.expiry_ms, _TAKING_MS)
+                    pipe.eval(TAKE, len(names), *names, at, _TAKING_MS)
+                    pipe.pexpire(keys.edited(post), self._store.expiry_ms)
                     pipe.hkeys(keys.edited(post))
-                    pipe.exists(keys.edited(post))
+                pipe.smembers(keys.singles(post))
                 pipe.get(keys.post(post))
                 pipe.smembers(keys.evidence(post))
 
         [replies] = await self._link.run(mark_and_read)
         known = {}
         for i, (post, at) in enumerate(until.items()):
-            _, _, noted, members, bucket, evidence = replies[6 * i : 6 * i + 6]
+            taken, _, noted, singles, bucket, evidence = replies[6 * i : 6 * i + 6]
             named = {*noted, *evidence} - {b"", UNTIL.encode()}
             pairs = {(drug, reaction) for drug, reaction in map(split, named)}
-            known[post] = _Known(at, None if bucket is None else int(bucket), pairs, list(members))
+            known[post] = _Known(at, None if bucket is None else int(bucket), pairs, list(singles if at is None else taken))
         rows = await self._store.find({p: found.bucket for p, found in known.items() if found.bucket is not None})
         for post, row in rows.items():
             known[post].pairs |= set(row.pairs)
