@@ -92,7 +92,7 @@ class Keys:
         return self._tagged("opened", "p", derived_id(post_id))
 
     def taking(self, post_id: str) -> str:
-        """Set: items of an edited post whose tombstones are on their way. No later version opens them meanwhile."""
+        """Hash: items of an edited post whose tombstones are on their way → nothing. No later version opens them meanwhile."""
         return self._tagged("taking", "p", derived_id(post_id))
 
     def evidence(self, post_id: str) -> str:

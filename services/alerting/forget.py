@@ -54,7 +54,7 @@ for _, member in ipairs(old) do
     redis.call('HDEL', KEYS[3], member)
   else
     gone[#gone + 1] = member
-    redis.call('SADD', KEYS[4], item)
+    redis.call('HSET', KEYS[4], item, '')
   end
 end
 if #gone > 0 then redis.call('PEXPIRE', KEYS[4], ARGV[2]) end
@@ -160,7 +160,7 @@ class Forgetter:
                     names = [keys.edited(post), keys.singles(post), keys.opened(post), keys.taking(post)]
                     pipe.eval(TAKE, len(names), *names, at, _TAKING_MS)
                     pipe.pexpire(keys.edited(post), self._store.expiry_ms)
-                    pipe.hkeys(keys.edited(post))
+                    pipe.hgetall(keys.edited(post))
                 pipe.smembers(keys.singles(post))
                 pipe.get(keys.post(post))
                 pipe.smembers(keys.evidence(post))
@@ -171,7 +171,9 @@ class Forgetter:
             taken, _, noted, singles, bucket, evidence = replies[6 * i : 6 * i + 6]
             named = {*noted, *evidence} - {b"", UNTIL.encode()}
             pairs = {(drug, reaction) for drug, reaction in map(split, named)}
-            known[post] = _Known(at, None if bucket is None else int(bucket), pairs, list(singles if at is None else taken))
+            known[post] = _Known(
+                at, None if bucket is None else int(bucket), pairs, list(singles if at is None else taken)
+            )
         rows = await self._store.find({p: found.bucket for p, found in known.items() if found.bucket is not None})
         for post, row in rows.items():
             known[post].pairs |= set(row.pairs)

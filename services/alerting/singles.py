@@ -35,7 +35,7 @@ CLAIM = r"""
 local version = tonumber(ARGV[2])
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
 if math.abs(version) <= tonumber(redis.call('HGET', KEYS[3], 'until') or '-1') then return false end
-if redis.call('SISMEMBER', KEYS[5], ARGV[3]) == 1 then return 0 end
+if redis.call('HGET', KEYS[5], ARGV[3]) then return 0 end
 if version > 0 then
   for _, member in ipairs(redis.call('SMEMBERS', KEYS[2])) do
     local before = tonumber(redis.call('HGET', KEYS[4], member) or '0')
