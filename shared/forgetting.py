@@ -16,9 +16,10 @@ _DIGITS = 18
 
 
 def version_of(headers: Iterable[tuple[str, bytes]], written_ms: int) -> int:
-    """When the version of a post was written that a mention is of, in ms since 1970: a deletion that is as late or later takes it.
+    """When the version of a post was written that a mention or an outcome is of, in ms since 1970.
 
-    `written_ms` is when the mention itself was written, for one that does not say it.
+    A deletion that is as late or later takes it.
+    `written_ms` is when the message itself was written, for one that does not say it.
     """
     said = dict(headers).get(VERSION_HEADER, b"")
     return int(said) if said.isdigit() and len(said) <= _DIGITS else written_ms

@@ -73,6 +73,12 @@ class Keys:
         """Set when the post was deleted; members of `retract` that the deletion leads to."""
         return self._tagged("deleted", "p", derived_id(post_id))
 
+    def edited(self, post_id: str) -> str:
+        """Hash: UNTIL → when the last deletion of a post that was edited was written, in ms: what is of a version up to then goes;
+        and the members of `retract` that it leads to.
+        """
+        return self._tagged("edited", "p", derived_id(post_id))
+
     def unamended(self, post_id: str) -> str:
         """Hash: pairs of a deleted post → whether signals must still take the deletion in (OPEN, DONE), and the deletion itself."""
         return self._tagged("unamended", "p", derived_id(post_id))
@@ -80,6 +86,14 @@ class Keys:
     def singles(self, post_id: str) -> str:
         """Set: what the post's single reports are made of."""
         return self._tagged("singles", "p", derived_id(post_id))
+
+    def opened(self, post_id: str) -> str:
+        """Hash: member of `singles` → the version of the post that it is of, see `services.alerting.versions`."""
+        return self._tagged("opened", "p", derived_id(post_id))
+
+    def taking(self, post_id: str) -> str:
+        """Hash: items of an edited post whose tombstones are on their way → nothing. No later version opens them meanwhile."""
+        return self._tagged("taking", "p", derived_id(post_id))
 
     def evidence(self, post_id: str) -> str:
         """Set: the pairs whose published signals name the post as an example."""
@@ -122,8 +136,10 @@ class Keys:
 
 
 SEPARATOR = "\x1f"
-# In `Keys.unamended`. The deletion's field is no pair, for it has no separator.
-DELETION, OPEN, DONE = "deletion", "1", "0"
+# In `Keys.edited`. No pair, for it has no separator.
+UNTIL = "until"
+# In `Keys.unamended`. The fields of deletions are no pairs, for they have no separator.
+DELETION, EDIT, OPEN, DONE = "deletion", "edit", "1", "0"
 
 
 def join(*parts: str) -> str:

@@ -31,7 +31,7 @@ ATTEMPT_HEADER = "adrwatch-attempt"
 CUT_HEADER = "adrwatch-cut"
 # On the tombstone of a post that was taken back; its value is the deletion.
 DELETION_HEADER = "adrwatch-deletion"
-# On a mention: when the version of the post that it is of was written to adr.posts, in ms since 1970.
+# On a mention and an outcome: when the version of the post that it is of was written to adr.posts, in ms since 1970.
 VERSION_HEADER = "adrwatch-post-written"
 
 # As ADRWATCH_TOPIC_PREFIX is, unless it is set.

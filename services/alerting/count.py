@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from services.alerting.rows import Batch, RowStore
+from services.alerting.versions import is_older, version
 from services.alerting.watermark import Idleness
 from shared import metrics
 from shared.errors import BadMessage
@@ -19,7 +20,7 @@ class Counter:
     """Handles micro-batches of outcomes.
 
     Every outcome moves its partition's event time; one with pairs becomes the post's row; one without takes back the row that an
-    earlier outcome of the post may have left. Within a post the later outcome wins.
+    earlier outcome of the post may have left. Within a post the later outcome wins, unless it is of an earlier version of the post.
     """
 
     def __init__(
@@ -51,15 +52,18 @@ class Counter:
             except BadMessage as error:
                 result.bad.append((record, error))
                 continue
-            self._add(batch, outcome, record.partition)
+            self._add(batch, outcome, record.partition, version(record))
         await self._store.write(batch)
         metrics.REPORTS.inc(len(batch.rows))
         return result
 
-    def _add(self, batch: Batch, outcome: Outcome, partition: int) -> None:
+    def _add(self, batch: Batch, outcome: Outcome, partition: int, of: int) -> None:
         at = to_ms(outcome.created_at)
         batch.latest[partition] = max(at, batch.latest.get(partition, at))
         post, kept_from = outcome.post_id, self._kept_from()
+        if is_older(of, batch.versions.get(post, 0)):
+            return
+        batch.versions[post] = of
         batch.rows.pop(post, None)
         batch.without.discard(post)
         if kept_from is not None and at < kept_from:

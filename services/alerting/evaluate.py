@@ -101,6 +101,8 @@ class Evaluator:
         bucket_ms = self._rules.time.bucket_ms
         first, end = (moment.kept_from or 0) // bucket_ms, closed // bucket_ms
         reach = max(self._rules.time.windows_hours.value) * HOUR_MS // bucket_ms
+        # Before the rows: what is asked for has left the rows that are read then.
+        to_amend = {number: await partition.to_amend() for number, partition in self._held.items()}
         versions = await self._history.refresh(first, end)
         reposts, near_duplicates = self._history.ledger.linked()
         metrics.LINKED.labels("repost").set(reposts)
@@ -108,7 +110,8 @@ class Evaluator:
         due: dict[int, set[int]] = {}
         for partition in self._held.values():
             await partition.reopen(bucket_ms)
-            await self._publisher.amend(partition, self._history.ledger, moment.kept_from)
+            asked = to_amend[partition.number]
+            await self._publisher.amend(partition, asked, self._history.ledger, moment.kept_from)
             buckets = due[partition.number] = set(stale(versions, partition.evaluated, reach))
             metrics.REOPENED.inc(len(buckets & partition.evaluated.keys()))
             await partition.unmark({bucket for bucket in partition.evaluated if bucket in buckets or bucket < first})

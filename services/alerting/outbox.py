@@ -17,7 +17,7 @@ from services.alerting.link import RedisLink
 from shared import metrics, traces
 from shared.events import Alert, Deletion, decode, encode
 from shared.forgetting import told
-from shared.redis_keys import DELETION, DONE, OPEN, Keys, join, split
+from shared.redis_keys import DELETION, DONE, EDIT, OPEN, Keys, join, split
 from shared.signals.episodes import Episodes
 from shared.stream import Output
 from shared.topics import ALERTS, DAY_MS, Topic
@@ -174,7 +174,8 @@ class Partition:
         [replies] = await self._link.run(note)
         found = dict(zip(posts, replies[len(members) + 1 :: 2], strict=True))
         whole = {post: state for post, state in found.items() if OPEN.encode() not in state.values()}
-        deletions = [state[DELETION.encode()] for state in whole.values() if DELETION.encode() in state]
+        fields = [name.encode() for name in (DELETION, EDIT)]
+        deletions = [state[name] for state in whole.values() for name in fields if name in state]
         if deletions:
             await self._stream.send([told(decode(deletion, Deletion), "signals") for deletion in deletions])
 

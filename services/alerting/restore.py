@@ -13,8 +13,9 @@ import msgspec
 
 from services.alerting.link import RedisLink
 from services.alerting.outbox import encode_episodes
+from services.alerting.versions import version
 from shared.errors import BadMessage
-from shared.events import Alert, Mention, decode, derived_id
+from shared.events import Alert, Mention, decode, derived_id, now
 from shared.latest_alerts import Filter, LatestAlerts
 from shared.redis_keys import Keys, join
 from shared.signals.episodes import Episode
@@ -32,7 +33,8 @@ class Restorer:
         self._link = link
         self._keys = keys
         self._rules = rules
-        self._restored: set[str] = set()
+        # By the id of an item that was restored: the version of the post that it is of.
+        self._restored: dict[str, int] = {}
 
     async def episodes(self, latest: LatestAlerts, whole_from: int | None) -> int:
         """The episodes of signals, and which posts they name; their number. `whole_from`: the first bucket with whole windows."""
@@ -72,7 +74,7 @@ class Restorer:
         items = _items(latest)
 
         async def handle(records: Sequence[Record]) -> None:
-            found: list[tuple[Alert, str]] = []
+            found: list[tuple[Alert, str, int]] = []
             for record in records:
                 try:
                     mention = decode(record.value, Mention)
@@ -81,31 +83,40 @@ class Restorer:
                 alert = items.get(item_id(mention))
                 if alert is not None and alert.examples == (mention.post_id,):
                     words = self._keys.first(words_of(mention), mention.drug.id, mention.reaction.id)
-                    found.append((alert, words))
+                    of = max(version(record), self._restored.get(alert.id, 0), key=abs)
+                    self._restored[alert.id] = of
+                    found.append((alert, words, of))
             await self._index(found, hold=True)
 
         return handle
 
     async def items_without_mention(self, latest: LatestAlerts) -> None:
-        """After all mentions: the items whose mention is gone from its topic. A deletion still finds them, without their words."""
+        """After all mentions: the items whose mention is gone from its topic. A deletion still finds them, without their words.
+
+        Edits of so long ago have taken back what they had to; a later one takes what is there now.
+        """
+        present = to_ms(now())
         left = [alert for key, alert in _items(latest).items() if key not in self._restored and alert.examples]
         await self._index(
-            [(alert, self._keys.first(alert.id, alert.drug.id, alert.reaction.id)) for alert in left], hold=False
+            [(alert, self._keys.first(alert.id, alert.drug.id, alert.reaction.id), present) for alert in left],
+            hold=False,
         )
 
-    async def _index(self, found: Sequence[tuple[Alert, str]], hold: bool) -> None:
+    async def _index(self, found: Sequence[tuple[Alert, str, int]], hold: bool) -> None:
         def write(pipe: Any) -> None:
-            for alert, words in found:
+            for alert, words, of in found:
                 post = alert.examples[0]
-                singles = self._keys.singles(post)
-                pipe.sadd(singles, *(join(alert.id, words, rule) for rule in alert.rules))
+                singles, opened = self._keys.singles(post), self._keys.opened(post)
+                members = [join(alert.id, words, rule) for rule in alert.rules]
+                pipe.sadd(singles, *members)
                 pipe.pexpire(singles, ALERTS.retention_ms)
+                pipe.hset(opened, mapping=dict.fromkeys(members, of))
+                pipe.pexpire(opened, ALERTS.retention_ms)
                 if hold:
                     pipe.set(words, derived_id(post), px=ALERTS.retention_ms)
 
         if found:
             await self._link.run(write)
-            self._restored |= {alert.id for alert, _ in found}
 
 
 def _items(latest: LatestAlerts) -> dict[str, Alert]:

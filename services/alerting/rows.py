@@ -11,41 +11,71 @@ hundred bytes for each pair that ever raised. After a loss of Redis everything i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from services.alerting.link import RedisLink
+from services.alerting.versions import is_older, is_taken
 from shared.errors import AdrwatchError
-from shared.redis_keys import Keys
+from shared.redis_keys import UNTIL, Keys, join
 from shared.signals.rules import Rules
 from shared.signals.windows import Row
-from shared.topics import MENTIONS
+from shared.topics import MENTIONS, partition_of
 
-# Sets or removes (an empty value) rows of one bucket; the version rises when anything changed.
+# Sets rows of one bucket, or removes them: by an empty value, or by a number those of a version of their post up to that time.
+# No row takes the place of one that is known to be of a later version. The bucket's version rises when anything changed. Gives how
+# much did, and then each row that another took the place of, behind its post.
 WRITE = """
-local changed = 0
+local function version(row) return cmsgpack.unpack(row)[7] or 0 end
+local changed, replaced = 0, {0}
 for i = 2, #ARGV, 2 do
-  if ARGV[i + 1] == '' then
-    changed = changed + redis.call('HDEL', KEYS[1], ARGV[i])
-  elseif redis.call('HGET', KEYS[1], ARGV[i]) ~= ARGV[i + 1] then
-    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-    changed = changed + 1
+  local post, row = ARGV[i], ARGV[i + 1]
+  local limit = tonumber(row)
+  if row == '' then
+    changed = changed + redis.call('HDEL', KEYS[1], post)
+  else
+    local held = redis.call('HGET', KEYS[1], post)
+    if limit then
+      if held and math.abs(version(held)) <= limit then changed = changed + redis.call('HDEL', KEYS[1], post) end
+    elseif not held then
+      redis.call('HSET', KEYS[1], post, row)
+      changed = changed + 1
+    elseif held ~= row then
+      local new = version(row)
+      if new <= 0 or new >= version(held) then
+        redis.call('HSET', KEYS[1], post, row)
+        changed = changed + 1
+        replaced[#replaced + 1] = post
+        replaced[#replaced + 1] = held
+      end
+    end
   end
 end
 if changed > 0 then redis.call('INCR', KEYS[2]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
-return changed
+replaced[1] = changed
+return replaced
 """
+# KEYS: edited. ARGV: a time in ms, the key's expiry in ms. What is of a version of the post up to then does not stand.
+SUPERSEDE = """
+local before = tonumber(redis.call('HGET', KEYS[1], 'until') or '0')
+redis.call('HSET', KEYS[1], 'until', string.format('%.0f', math.max(before, tonumber(ARGV[1]))))
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+# What removes a row of any version.
+ANY = b""
+
+Pair = tuple[str, str]
 # Keys outlive what the watermark lets go by this factor: their expiry only cleans up what a dead instance left.
 SAFETY = 2
 CHUNK = 200
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
-    """A row without its post id, which is the field's name."""
+    """A row without its post id, which is the field's name. `version`: see `versions.py`; WRITE knows its place."""
 
     at_ms: int
     author: str | None
@@ -53,6 +83,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
     pairs: tuple[tuple[str, str], ...]
     sketch: bytes | None = None
     unnamed: bool = False
+    version: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,12 +92,16 @@ _decode = msgspec.msgpack.Decoder(Stored).decode
 
 @dataclass
 class Batch:
-    """What a micro-batch adds: rows; posts that turned out to have no pair; labels; largest event time by partition."""
+    """What a micro-batch adds: rows; posts that turned out to have no pair; labels; largest event time by partition.
+
+    `versions`: of both kinds of posts, see `versions.py`.
+    """
 
     rows: dict[str, Row]
     without: set[str]
     labels: dict[str, str]
     latest: dict[int, int]
+    versions: dict[str, int] = field(default_factory=dict)
 
 
 class RowStore:
@@ -111,11 +146,12 @@ class RowStore:
         return length is None or int(partitions or MENTIONS.declared) != MENTIONS.partitions
 
     async def write(self, batch: Batch) -> int:
-        """Apply a batch; one round trip unless a post moved, lost its pairs or was deleted. Gives the number of new rows."""
+        """Apply a batch; one round trip unless a post moved, changed, lost its pairs or was taken back. The number of new rows."""
         placed = {post: row.at_ms // self._bucket_ms for post, row in batch.rows.items()}
         by_bucket: dict[int, dict[str, bytes]] = {}
         for post, row in batch.rows.items():
-            stored = Stored(row.at_ms, row.author, row.fingerprint, row.pairs, row.sketch, row.unnamed)
+            version = batch.versions.get(post, 0)
+            stored = Stored(row.at_ms, row.author, row.fingerprint, row.pairs, row.sketch, row.unnamed, version)
             by_bucket.setdefault(placed[post], {})[post] = _encode(stored)
 
         def write_rows(pipe: Any) -> None:
@@ -131,7 +167,8 @@ class RowStore:
             for post, bucket in placed.items():
                 pipe.set(self.keys.post(post), bucket, nx=True, px=self.expiry_ms)
                 pipe.get(self.keys.post(post))
-                pipe.exists(self.keys.deleted(post))
+                # Of a pipeline to a cluster only a command by its name may have two keys, which lie in one slot here.
+                pipe.execute_command("EXISTS", self.keys.deleted(post), self.keys.edited(post))
             for post in batch.without:
                 pipe.get(self.keys.post(post))
 
@@ -140,29 +177,87 @@ class RowStore:
                 pipe.zadd(self.keys.watermark, {str(part): at for part, at in batch.latest.items()}, gt=True)
 
         written, indexed, _ = await self._link.run(write_rows, index, advance)
-        stale: set[tuple[str, int]] = set()
-        settled: dict[str, int | None] = {}
+        places: dict[str, tuple[int | None, int]] = {}
         for i, (post, bucket) in enumerate(placed.items()):
-            before, deleted = int(indexed[3 * i + 1]), indexed[3 * i + 2]
-            if deleted:
-                stale |= {(post, bucket), (post, before)}
-                settled[post] = None
-            elif before != bucket:
-                stale.add((post, before))
-                settled[post] = bucket
+            before, taken_back = int(indexed[3 * i + 1]), indexed[3 * i + 2]
+            if taken_back or before != bucket:
+                places[post] = bucket, before
         for post, found in zip(batch.without, indexed[3 * len(placed) :], strict=True):
             if found is not None:
-                stale.add((post, int(found)))
+                places[post] = None, int(found)
+        written = written[: len(by_bucket)]
+        replaced = ((post, raw) for reply in written for post, raw in zip(reply[1::2], reply[2::2], strict=True))
+        lost = {post.decode(): _pairs(raw) - {*batch.rows[post.decode()].pairs} for post, raw in replaced}
+        if places:
+            lost |= await self._settle(batch, places)
+        await self._ask_to_amend(lost)
+        return sum(reply[0] for reply in written)
+
+    async def _settle(self, batch: Batch, places: Mapping[str, tuple[int | None, int]]) -> dict[str, set[Pair]]:
+        """Posts that moved, lost their pairs or were taken back: `places` are the bucket now (None: no pair) and that before.
+
+        Gives the pairs that they are counted with no more.
+        """
+
+        def look(pipe: Any) -> None:
+            for post, (_, before) in places.items():
+                pipe.exists(self.keys.deleted(post))
+                pipe.hget(self.keys.edited(post), UNTIL)
+                pipe.hget(self.keys.rows(before), post)
+
+        [replies] = await self._link.run(look)
+        stale: dict[tuple[str, int], bytes] = {}
+        settled: dict[str, int | None] = {}
+        superseded: dict[str, int] = {}
+        lost: dict[str, set[Pair]] = {}
+        for i, (post, (bucket, before)) in enumerate(places.items()):
+            deleted, until, held = replies[3 * i : 3 * i + 3]
+            of = batch.versions.get(post, 0)
+            pairs = set() if bucket is None else {*batch.rows[post].pairs}
+            if deleted:
+                stale |= {(post, place): ANY for place in (bucket, before) if place is not None}
                 settled[post] = None
+            elif is_taken(of, None if until is None else int(until)):
+                stale |= {} if bucket is None else {(post, bucket): until}
+                lost[post] = pairs
+            elif bucket != before and held is not None and is_older(of, _decode(held).version):
+                stale |= {} if bucket is None else {(post, bucket): ANY}
+                lost[post] = pairs
+            elif bucket != before:
+                stale[post, before] = ANY
+                settled[post] = bucket
+                lost[post] = set() if held is None else _pairs(held) - pairs
+                superseded |= {post: of - 1} if bucket is None and of > 0 and held is not None else {}
+        if superseded:
+            await self._link.run(lambda pipe: self._supersede(pipe, superseded))
         if stale:
             await self.remove(stale, settled)
-        return sum(written[: len(by_bucket)])
+        return lost
 
-    async def remove(self, stale: Iterable[tuple[str, int]], settled: Mapping[str, int | None]) -> None:
-        """Remove posts' rows from buckets, and then let the index say where the posts are now (None: nowhere)."""
+    def _supersede(self, pipe: Any, until: Mapping[str, int]) -> None:
+        for post, at in until.items():
+            pipe.eval(SUPERSEDE, 1, self.keys.edited(post), at, self.expiry_ms)
+
+    async def _ask_to_amend(self, lost: Mapping[str, Iterable[Pair]]) -> None:
+        """Ask the owners of pairs to count the signals anew that a post may have been counted in."""
+        asked = [(drug, reaction, post) for post, pairs in lost.items() for drug, reaction in pairs]
+
+        def ask(pipe: Any) -> None:
+            for drug, reaction, post in asked:
+                pipe.sadd(self.keys.retract(partition_of(drug, MENTIONS.partitions)), join(drug, reaction, post))
+            pipe.incr(self.keys.changes)
+
+        if asked:
+            await self._link.run(ask)
+
+    async def remove(self, stale: Mapping[tuple[str, int], bytes], settled: Mapping[str, int | None]) -> None:
+        """Remove posts' rows from buckets, and then let the index say where the posts are now (None: nowhere).
+
+        `stale`: by post and bucket ANY, or the time in ms up to which a version goes.
+        """
         by_bucket: dict[int, dict[str, bytes]] = {}
-        for post, bucket in stale:
-            by_bucket.setdefault(bucket, {})[post] = b""
+        for (post, bucket), which in stale.items():
+            by_bucket.setdefault(bucket, {})[post] = which
 
         def remove_rows(pipe: Any) -> None:
             for bucket, fields in by_bucket.items():
@@ -244,6 +339,10 @@ class RowStore:
             return {}
         [[found]] = await self._link.run(lambda pipe: pipe.hmget(self.keys.concepts, wanted))
         return {concept: label.decode() for concept, label in zip(wanted, found, strict=True) if label is not None}
+
+
+def _pairs(raw: bytes) -> set[Pair]:
+    return {*_decode(raw).pairs}
 
 
 def _row(post: str, raw: bytes) -> Row:

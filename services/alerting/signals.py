@@ -56,9 +56,15 @@ class SignalPublisher:
                 alerts[pair] = [alert]
         return alerts
 
-    async def amend(self, partition: Partition, ledger: Ledger, kept_from: int | None) -> None:
-        """Count the signals anew from which a post was taken back; publish those that change, take back the empty."""
-        while members := (await partition.to_amend())[:MOST]:
+    async def amend(
+        self, partition: Partition, asked: Sequence[tuple[str, str, str]], ledger: Ledger, kept_from: int | None
+    ) -> None:
+        """Count the signals anew from which a post was taken back; publish those that change, take back the empty.
+
+        `asked`: drug, reaction and post, from before the rows of the ledger were read.
+        """
+        for start in range(0, len(asked), MOST):
+            members = asked[start : start + MOST]
             posts: dict[Pair, set[str]] = {}
             for drug, reaction, post in members:
                 posts.setdefault((drug, reaction), set()).add(post)

@@ -11,9 +11,11 @@ import msgspec
 from services.alerting.group import committed
 from services.alerting.link import RedisLink
 from services.alerting.rows import RowStore
+from services.alerting.versions import is_older, is_taken
 from shared.broker import Stored, TopicReader
 from shared.errors import BadMessage
 from shared.events import Deletion, Outcome, decode, derived_id
+from shared.forgetting import version_of
 from shared.redis_keys import Keys
 from shared.settings import Settings
 from shared.signals.reports import row_of
@@ -42,6 +44,7 @@ class Compared(msgspec.Struct, frozen=True):
 @dataclass
 class _Topics:
     rows: dict[str, Row] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
 
 
@@ -68,7 +71,7 @@ def compare(settings: Settings, rules: Rules) -> Compared:
 
 
 def _of_topics(settings: Settings, read: dict[Topic, dict[int, int]]) -> _Topics:
-    """The last outcome of each post as far as alerting had read, but for deleted posts."""
+    """The last outcome of each post's latest version as far as alerting had read, but for what was taken back."""
     found = _Topics()
     with TopicReader(settings, OUTCOMES) as reader:
         for stored in reader.to_end():
@@ -80,19 +83,23 @@ def _of_topics(settings: Settings, read: dict[Topic, dict[int, int]]) -> _Topics
             if stored.offset >= read[OUTCOMES].get(stored.partition, 0) or _from_the_future(outcome, stored, settings):
                 found.unread.add(outcome.post_id)
                 continue
+            of = version_of(stored.headers, -stored.written_ms)
+            if is_older(of, found.versions.get(outcome.post_id, 0)):
+                continue
+            found.versions[outcome.post_id] = of
             found.rows.pop(outcome.post_id, None)
             if (row := row_of(outcome)) is not None:
                 found.rows[outcome.post_id] = row
     with TopicReader(settings, DELETIONS) as reader:
         for stored in reader.to_end():
             try:
-                post = decode(stored.value or b"", Deletion).id
+                deletion = decode(stored.value or b"", Deletion)
             except BadMessage:
                 continue
             if stored.offset >= read[DELETIONS].get(stored.partition, 0):
-                found.unread.add(post)
-            else:
-                found.rows.pop(post, None)
+                found.unread.add(deletion.id)
+            elif not deletion.edited or is_taken(found.versions.get(deletion.id, 0), stored.written_ms):
+                found.rows.pop(deletion.id, None)
     return found
 
 

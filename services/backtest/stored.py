@@ -13,6 +13,7 @@ from services.ingest.source import Origin, Reject
 from shared.broker import Stored, TopicReader
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import Deletion, Mention, Outcome, Post, decode
+from shared.forgetting import version_of
 from shared.scratch import Scratch, room
 from shared.settings import Settings
 from shared.signals.windows import to_ms
@@ -87,17 +88,23 @@ class TopicPosts(Scratch):
 
 
 def topic_records(settings: Settings, end: datetime | None) -> Iterator[Output]:
-    """What adr.outcomes and adr.mentions hold of posts before `end`, without what was deleted or came from the future.
+    """What adr.outcomes and adr.mentions hold of posts before `end`, without what came from the future or was taken back: of a
+    post that was edited the versions up to the edit.
 
     Raises what reading a topic raises.
     """
-    deleted: dict[str, int] = {}
+    gone: set[str] = set()
+    edited: dict[str, int] = {}
     with TopicReader(settings, DELETIONS) as reader:
         for stored in reader.to_end():
             try:
-                deleted[decode(stored.value or b"", Deletion).id] = stored.written_ms
+                deletion = decode(stored.value or b"", Deletion)
             except BadMessage:
                 continue
+            if deletion.edited:
+                edited[deletion.id] = max(stored.written_ms, edited.get(deletion.id, 0))
+            else:
+                gone.add(deletion.id)
     for topic in (OUTCOMES, MENTIONS):
         with TopicReader(settings, topic) as reader:
             for stored in reader.to_end():
@@ -105,10 +112,11 @@ def topic_records(settings: Settings, end: datetime | None) -> Iterator[Output]:
                     event: Outcome | Mention = _event(stored.value or b"", topic)
                 except BadMessage:
                     continue
-                gone = stored.written_ms <= deleted.get(event.post_id, -1)
+                of = version_of(stored.headers, stored.written_ms)
+                taken = event.post_id in gone or of <= edited.get(event.post_id, -1)
                 # Alerting refuses such a post too.
                 future = to_ms(event.created_at) > stored.written_ms + settings.future_limit * 1000
-                if not gone and not future and event.created_at in Between(end=end):
+                if not taken and not future and event.created_at in Between(end=end):
                     yield Output(topic, event.post_id, stored.value)
 
 

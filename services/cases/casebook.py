@@ -16,7 +16,11 @@ from services.cases.tables import CASES, DELETED
 from shared.cases.model import Case, case_id, named, suggested
 from shared.errors import AdrwatchError
 from shared.events import Alert, derived_id
+from shared.forgetting import PROMISED_SECONDS
 from shared.topics import DELETIONS
+
+# What an edit has made untrue can still be seen for so long: until every store has forgotten it.
+_SEEN = timedelta(seconds=PROMISED_SECONDS)
 
 
 class Casebook(FlaggedBook):
@@ -26,7 +30,7 @@ class Casebook(FlaggedBook):
         """A case from an item of the single-report queue. A second one from the same item is the first, which is recorded as read.
 
         `serious` and `situations` are what the item was opened for; a person confirms them. Raises AdrwatchError for
-        an item whose post was deleted at its source.
+        an item whose post was deleted at its source, or was edited within the last minute: it may be from before that.
         """
         post = alert.examples[0] if alert.examples else None
         case = Case(
@@ -54,6 +58,11 @@ class Casebook(FlaggedBook):
                     f"the post of item {alert.id} was deleted at its source",
                     fix="open a case from another item of the single-report queue",
                 )
+            if post is not None and _was_edited(recording.connection, post, case.opened_at):
+                raise AdrwatchError(
+                    f"the post of item {alert.id} was edited at its source a moment ago",
+                    fix="look at the item again in a minute: it goes, or is as the post is now",
+                )
             self._add(recording, case, reason, post=derived_id(post) if post else None)
             traces.begin(recording.connection, case, alert.episode)
         return case
@@ -79,24 +88,29 @@ class Casebook(FlaggedBook):
                 after.append(new)
         return after
 
-    def forget(self, posts: Collection[str]) -> int:
+    def forget(self, posts: Collection[str], *, edited: datetime | None = None) -> int:
         """Take posts that were deleted at their source out of their cases; how many cases there were.
 
         Nothing that is known of the posts is kept, no label either, and no case is flagged because of them any more. Their hashes
         are kept as long as a deletion is, so that no case is opened from one afterwards. Raises DependencyAway also where it was
         done and the database's journal still has it.
+
+        `edited`: the posts still stand at their source, and were edited then. Only what is from before goes: a case that was opened
+        within a minute after it may be, and goes with it.
         """
         hashes = sorted({derived_id(post) for post in posts})
         with self._trail.recording(self._database) as recording:
             connection = recording.connection
-            _note(connection, hashes)
+            _note(connection, hashes, edited)
             query = sa.select(CASES.c.document).where(CASES.c.post.in_(hashes)).order_by(CASES.c.id)
-            found = [self._decoded(row.document) for row in connection.execute(query).all()]
+            cases = [self._decoded(row.document) for row in connection.execute(query).all()]
+            found = [case for case in cases if edited is None or case.opened_at <= edited + _SEEN]
             for case in found:
                 after = msgspec.structs.replace(case, post=None, flags=())
-                self._write(recording, case, after, "forget", "deleted at its source", post=None)
+                why = "deleted at its source" if edited is None else "edited at its source"
+                self._write(recording, case, after, "forget", why, post=None)
             self._release(recording, found)
-            drop_labels(connection, hashes)
+            drop_labels(connection, hashes, edited)
         self._database.erase()
         return len(found)
 
@@ -105,10 +119,27 @@ def _is_deleted(connection: Connection, post: str) -> bool:
     return connection.execute(sa.select(DELETED.c.at).where(DELETED.c.post == derived_id(post))).first() is not None
 
 
-def _note(connection: Connection, hashes: list[str]) -> None:
+def _edit_of(post: str) -> str:
+    """The key of an edit among the posts that were taken back, from the hash of the post: no post has it."""
+    return derived_id("edited", post)
+
+
+def _was_edited(connection: Connection, post: str, now: datetime) -> bool:
+    """Whether what is seen of a post may be of before an edit."""
+    since = (now - _SEEN).isoformat()
+    query = sa.select(DELETED.c.at).where(DELETED.c.post == _edit_of(derived_id(post)), DELETED.c.at > since)
+    return connection.execute(query).first() is not None
+
+
+def _note(connection: Connection, hashes: list[str], edited: datetime | None) -> None:
     moment = datetime.now(UTC)
     oldest = moment - timedelta(milliseconds=DELETIONS.retention_ms)
     connection.execute(DELETED.delete().where(DELETED.c.at < oldest.isoformat()))
+    if edited is not None:
+        # The last edit counts.
+        keys = [_edit_of(one) for one in hashes]
+        connection.execute(DELETED.delete().where(DELETED.c.post.in_(keys), DELETED.c.at < edited.isoformat()))
+        hashes, moment = keys, edited
     known = set(connection.scalars(sa.select(DELETED.c.post).where(DELETED.c.post.in_(hashes))))
     new = [{"post": one, "at": moment.isoformat()} for one in hashes if one not in known]
     if new:

@@ -1,11 +1,13 @@
 """Deletions reach cases: a post that was taken back at its source is not named by its case any more. The agent on adr.deletions.
 
-The case itself stays, for a safety team must keep what it has assessed; it is its own account, without text of the post.
+The case itself stays, for a safety team must keep what it has assessed; it is its own account, without text of the post. Of a post
+that was edited a later version may open a case.
 """
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from services.cases.casebook import Casebook
 from services.cases.receipts import Receipts
@@ -28,15 +30,22 @@ class CaseForgetter:
         Raises DependencyAway.
         """
         result = BatchResult()
-        deletions: dict[str, Deletion] = {}
+        deletions: list[Deletion] = []
+        edited: dict[str, datetime] = {}
         for record in records:
             try:
                 deletion = decode(record.value, Deletion)
-                deletions[deletion.id] = deletion
+                deletions.append(deletion)
+                if deletion.edited:
+                    edited[deletion.id] = datetime.fromtimestamp(record.written_ms / 1000, UTC)
             except BadMessage as error:
                 result.bad.append((record, error))
         if deletions:
-            await asyncio.to_thread(self._book.forget, deletions.keys())
-            forgotten = [honoured(deletion, "cases") for deletion in deletions.values()]
+            for_good = [deletion.id for deletion in deletions if not deletion.edited]
+            if for_good:
+                await asyncio.to_thread(self._book.forget, for_good)
+            for post, at in edited.items():
+                await asyncio.to_thread(self._book.forget, [post], edited=at)
+            forgotten = [honoured(deletion, "cases") for deletion in deletions]
             await asyncio.to_thread(self._receipts.note, forgotten)
         return result

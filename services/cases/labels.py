@@ -109,9 +109,12 @@ class Labels:
         return f"label:{hmac.new(self._key, post.encode(), hashlib.sha256).hexdigest()[:20]}"
 
 
-def drop(connection: Connection, posts: Collection[str]) -> None:
-    """Keep no label of these posts, by their hashes."""
-    connection.execute(LABELS.delete().where(LABELS.c.post.in_(posts)))
+def drop(connection: Connection, posts: Collection[str], until: datetime | None = None) -> None:
+    """Keep no label of these posts, by their hashes; with `until` none that was given up to then."""
+    query = LABELS.delete().where(LABELS.c.post.in_(posts))
+    if until is not None:
+        query = query.where(LABELS.c.at <= until.isoformat(timespec="milliseconds"))
+    connection.execute(query)
 
 
 def by_post(labels: Iterable[Label]) -> dict[str, list[Label]]:

@@ -38,7 +38,8 @@ COMMENTS = Table(
     Column("actor", String(100), nullable=False),
     Column("text", Text, nullable=False),
 )
-# Hashes of posts that were taken back, so that no case is opened from one.
+# Hashes of posts that were taken back, so that no case is opened from one; of one that was edited a hash of its own (`casebook`),
+# and when that was.
 DELETED = Table(
     "deleted_posts",
     METADATA,

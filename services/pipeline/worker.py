@@ -44,9 +44,9 @@ class _Marked(msgspec.Struct, frozen=True):
 class PostHandler:
     """Turns records of posts into records of mentions and outcomes, by one version of the models.
 
-    Outputs of a batch: per post its mentions, partitioned by drug and with the time of the record that they are of, so that whoever
-    reads them beside an edit's deletion knows what came first, and its one outcome, in the partition of the post, which
-    keeps event time in order there. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
+    Outputs of a batch: per post its mentions, partitioned by drug, and its one outcome, in the partition of the post, which keeps
+    event time in order there; each with the time of the record that it is of, so that whoever reads it beside an edit's deletion
+    knows what came first. A tombstone (a deleted post) is passed over, and said to be when it bears its deletion: what
     came before it in its partition is done. Where only aggregates may be kept, the text goes as soon as the outcome is
     acknowledged, and a post that cannot be treated leaves no text in the dead letters.
     """
@@ -121,8 +121,7 @@ class PostHandler:
             for mention in done.mentions
         ]
         traces.outcome(of, outcome)
-        outcome_headers = _trace(done.outcome, of)
-        return [*mentions, Output(OUTCOMES, done.outcome.post_id, encode(done.outcome), of.partition, outcome_headers)]
+        return [*mentions, _outcome(done.outcome, of)]
 
     def _dead(self, post: Post, of: Record, reason: BadMessage) -> Output:
         traces.outcome(of, "dead")
@@ -134,12 +133,17 @@ class PostHandler:
             created_at=minute(post) if post.aggregates_only else post.created_at,
             model_version=self._tools.model_version,
         )
-        return Output(OUTCOMES, outcome.post_id, encode(outcome), of.partition, _trace(outcome, of))
+        return _outcome(outcome, of)
 
 
-def _version(mention: Mention, of: Record) -> tuple[tuple[str, bytes], ...]:
-    """Which version of its post a mention is of. Where only aggregates may be kept no exact time is."""
-    return () if mention.aggregates_only else ((VERSION_HEADER, str(of.written_ms).encode()),)
+def _outcome(outcome: Outcome, of: Record) -> Output:
+    headers = (*_version(outcome, of), *_trace(outcome, of))
+    return Output(OUTCOMES, outcome.post_id, encode(outcome), of.partition, headers)
+
+
+def _version(made: Mention | Outcome, of: Record) -> tuple[tuple[str, bytes], ...]:
+    """Which version of its post a message is of. Where only aggregates may be kept no exact time is."""
+    return () if made.aggregates_only else ((VERSION_HEADER, str(of.written_ms).encode()),)
 
 
 def _trace(made: Mention | Outcome, of: Record) -> traces.Headers:

@@ -165,11 +165,11 @@ def test_a_word_of_a_later_version_that_is_needed_is_refused_with_the_way_out(ex
 
 
 def test_what_redis_keeps_may_get_another_field_at_its_end() -> None:
-    row = Stored(1, "author", "words", (("d1", "r1"),), b"sketch", True)
+    row = Stored(1, "author", "words", (("d1", "r1"),), b"sketch", True, 17)
     packed = msgspec.msgpack.decode(msgspec.msgpack.encode(row))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode([*packed, "later"]), type=Stored) == row
     before = msgspec.msgpack.decode(msgspec.msgpack.encode(packed[:4]), type=Stored)
-    assert (before.pairs, before.sketch, before.unnamed) == (row.pairs, None, False)
+    assert (before.pairs, before.sketch, before.unnamed, before.version) == (row.pairs, None, False, 0)
     alert = next(example for example in EXAMPLES if isinstance(example, Alert))
     episode = Episode(1, 2, alert)
     plain = msgspec.to_builtins(episode)

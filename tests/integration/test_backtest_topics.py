@@ -68,6 +68,11 @@ def test_outcomes_of_topics_are_evaluated_without_what_was_deleted_and_as_their_
         send(OUTCOMES, name, outcome(name, 5 * HOUR, ("d1", "r1")))
         send(MENTIONS, "d1", mention(name, 5 * HOUR, serious=("death",)))
     send(DELETIONS, "gone", Deletion(id="gone", deleted_at=from_ms(START)))
+    # An edit takes what was there before it; what is deleted for good does not come back.
+    send(OUTCOMES, "edited", outcome("edited", 5 * HOUR, ("d1", "r1")))
+    send(MENTIONS, "d1", mention("edited", 5 * HOUR, serious=("death",)))
+    send(DELETIONS, "edited", Deletion(id="edited", deleted_at=from_ms(START), edited=True))
+    send(OUTCOMES, "gone", outcome("gone", 5 * HOUR, ("d1", "r1")))
     rules = ("--rules", str(rule_file(tmp_path, easy=EASY)))
     found = adrwatch.json("backtest", "--topic", "outcomes", *rules, "--out", str(tmp_path / "out"))
     assert found["account"]["posts"] == 151

@@ -24,7 +24,7 @@ from shared import groups
 from shared.errors import AdrwatchError, DependencyAway
 from shared.events import Alert, Deletion, Outcome, decode, encode, now
 from shared.redis_keys import Keys
-from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, partition_of
+from shared.topics import ALERTS, DEAD_LETTERS, DELETIONS, MENTIONS, OUTCOMES, VERSION_HEADER, Topic, partition_of
 from tests.integration.test_alerting_kafka import END, Instance, running
 from tests.unit.alerting.world import HOUR, closing, expected_alerts, mention, outcome, several_days, small_rules
 
@@ -191,6 +191,56 @@ def test_a_rebuild_that_is_cut_off_begins_anew(instance: Instance, server: Any) 
     instance.start(1)
     instance.wait_for(lambda: server.exists(keys.bucket_length), "the mark that all is there")
     assert verified(instance)["kinds"] == {}
+
+
+def test_an_edited_post_counts_in_its_latest_version_live_and_after_a_rebuild(instance: Instance, server: Any) -> None:
+    first, edit, second = (int(now().timestamp() * 1000) - ago for ago in (3000, 2000, 1000))
+
+    def say(topic: Topic, key: str, event: Any, at: int) -> None:
+        name, headers = topic.name(instance.prefix), [(VERSION_HEADER, str(at).encode())]
+        place = partition_of(key, topic.partitions)
+        instance.producer.send(name, encode(event), key.encode(), headers, partition=place, timestamp_ms=at)
+
+    def items() -> set[tuple[str, ...]]:
+        """The criteria of the items that stand."""
+        latest = dict(instance.read(ALERTS))
+        return {decode(value, Alert).rules for value in latest.values() if value is not None}
+
+    instance.outcomes([*several_days(days=1, posts=20), *closing(30 * HOUR)])
+    # The deletion of the second post is read before anything of it, that of the first one after both versions.
+    say(DELETIONS, "t:e2", Deletion(id="t:e2", deleted_at=now(), edited=True), edit)
+    for post in ("t:e1", "t:e2"):
+        for at, pair, criterion in ((first, ("d1", "r1"), "death"), (second, ("d2", "r2"), "disability")):
+            say(OUTCOMES, post, outcome(post, HOUR, pair), at)
+            say(MENTIONS, pair[0], mention(post, HOUR, *pair, fingerprint=post + pair[0], serious=(criterion,)), at)
+    say(OUTCOMES, "t:e3", outcome("t:e3", HOUR, ("d1", "r1")), first)
+    say(DELETIONS, "t:e3", Deletion(id="t:e3", deleted_at=now(), edited=True), edit)
+    worker = instance.start(1)
+    settled(instance)
+    say(DELETIONS, "t:e1", Deletion(id="t:e1", deleted_at=now(), edited=True), edit)
+    instance.wait_for(lambda: items() == {("disability",)}, "the items of the later versions alone")
+    settled(instance)
+    store = Keys(instance.prefix)
+    assert not server.exists(store.deleted("t:e1"))
+
+    def counted() -> list[bytes]:
+        return sorted(
+            post
+            for name in server.zrange(store.buckets, 0, -1)
+            for post in server.hkeys(store.rows(int(name)))
+            if post.startswith(b"t:e")
+        )
+
+    assert counted() == [b"t:e1", b"t:e2"]
+    assert verified(instance)["kinds"] == {}
+    stop(worker)
+    instance.workers.clear()
+    assert wipe(server, instance.prefix)
+    rebuilt = rebuild(instance.settings, small_rules(), print)
+    assert rebuilt.deletions == 3
+    assert counted() == [b"t:e1", b"t:e2"]
+    assert compare(instance.settings, small_rules()).kinds == {}
+    assert items() == {("disability",)}
 
 
 def test_an_item_that_a_repost_has_taken_over_stays_after_a_rebuild(instance: Instance, server: Any) -> None:

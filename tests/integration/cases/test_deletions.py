@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from kafka import KafkaProducer
 
@@ -19,7 +20,7 @@ from shared.errors import AdrwatchError
 from shared.events import Deletion, Forgotten, Store, derived_id, encode, now
 from shared.topics import DEAD_LETTERS, DELETIONS
 from tests import topics
-from tests.integration.cases.items import opened
+from tests.integration.cases.items import item, opened
 from tests.processes import work_until
 
 PATIENCE = 60.0
@@ -127,3 +128,22 @@ def test_a_deletion_and_an_opening_at_once_leave_no_case_that_names_the_post(pla
 
             list(pool.map(lambda act: act(), (open_one, delete)))
     assert {case.post for case in book.all()} <= {None}
+
+
+def test_an_edit_takes_the_post_from_a_case_of_before_it_and_a_later_version_may_open_one(book, sql):
+    before = opened(book, 1)
+    edited = now()
+    assert book.forget(["own:1"], edited=edited) == 1
+    assert [case.post for case in book.all()] == [None]
+    # What a person sees may still be from before the edit.
+    later = msgspec.structs.replace(item(3), examples=("own:1",))
+    with pytest.raises(AdrwatchError, match="was edited at its source a moment ago"):
+        book.open(later, (), (), "opened from the queue")
+    sql(f"UPDATE deleted_posts SET at = '{(edited - timedelta(minutes=2)).isoformat()}'")
+    case = book.open(later, (), (), "opened from the queue")
+    assert (case.post, case.id == before.id) == ("own:1", False)
+    # A worker that was behind, and one that is told again, leave it alone.
+    assert book.forget(["own:1"], edited=edited - timedelta(minutes=2)) == 0
+    assert book.forget(["own:1"]) == 1
+    with pytest.raises(AdrwatchError, match="was deleted at its source"):
+        book.open(msgspec.structs.replace(item(4), examples=("own:1",)), (), (), "opened from the queue")

@@ -24,7 +24,17 @@ from shared.signals.rules import Rules
 from shared.signals.timeline import Timeline
 from shared.signals.windows import Row, from_ms, to_ms
 from shared.stream import BatchResult, Output, Record
-from shared.topics import ALERTS, CLOSURES, DELETIONS, FORGOTTEN, MENTIONS, OUTCOMES, Topic, partition_of
+from shared.topics import (
+    ALERTS,
+    CLOSURES,
+    DELETIONS,
+    FORGOTTEN,
+    MENTIONS,
+    OUTCOMES,
+    VERSION_HEADER,
+    Topic,
+    partition_of,
+)
 from tests.unit.signals.signal_rows import HOUR, ledger_of, rules_with, sketch_with
 
 # The first hour of a day long ago, so that nothing lies in the future.
@@ -91,8 +101,9 @@ def closing(at: int) -> list[Outcome]:
     return list(found.values())
 
 
-def records(topic: Topic, events: Sequence[Any]) -> list[Record]:
-    """Events as they lie in a topic."""
+def records(topic: Topic, events: Sequence[Any], written: int = 0, version: int | None = None) -> list[Record]:
+    """Events as they lie in a topic: when they were written there, and the version of their post as they say it, in ms."""
+    headers = () if version is None else ((VERSION_HEADER, str(version).encode()),)
     keys = {
         OUTCOMES: lambda e: e.post_id,
         MENTIONS: lambda e: e.drug.id,
@@ -100,7 +111,9 @@ def records(topic: Topic, events: Sequence[Any]) -> list[Record]:
         CLOSURES: lambda e: e.id,
     }
     return [
-        Record(topic.suffix, partition_of(keys[topic](event), topic.partitions), 0, None, encode(event))
+        Record(
+            topic.suffix, partition_of(keys[topic](event), topic.partitions), 0, None, encode(event), headers, written
+        )
         for event in events
     ]
 
@@ -229,20 +242,26 @@ class Alerting:
         self.closer = Closer(self.link, self.keys)
         self.evaluator = Evaluator(self.link, self.store, rules, self.stream, self.clock)
 
-    async def count(self, outcomes: Sequence[Outcome], batch: int = 64) -> BatchResult:
-        """Hand outcomes to the counter in batches; the last batch's result."""
+    async def count(self, outcomes: Sequence[Outcome], batch: int = 64, **at: int | None) -> BatchResult:
+        """Hand outcomes to the counter in batches; the last batch's result. `at`: see `records`."""
         result = BatchResult()
         for start in range(0, len(outcomes), batch):
-            result = await self.counter.handle(records(OUTCOMES, outcomes[start : start + batch]))
+            result = await self.counter.handle(records(OUTCOMES, outcomes[start : start + batch], **at))
         return result
 
-    async def mentions(self, *found: Mention) -> None:
-        """Hand mentions over as one batch, and send what comes of it."""
-        await self.stream.send((await self.singles.handle(records(MENTIONS, found))).outputs)
+    async def mentions(self, *found: Mention, **at: int | None) -> None:
+        """Hand mentions over as one batch, and send what comes of it. `at`: see `records`."""
+        await self.stream.send((await self.singles.handle(records(MENTIONS, found, **at))).outputs)
 
     async def delete(self, *posts: str) -> None:
         """Delete posts, and send what comes of it."""
         done = await self.forgetter.handle(records(DELETIONS, [deletion(post) for post in posts]))
+        await self.stream.send(done.outputs)
+
+    async def edit(self, post: str, written: int) -> None:
+        """Take back what there was of a post when it was edited, and send what comes of it."""
+        edited = Deletion(id=post, deleted_at=from_ms(START), edited=True)
+        done = await self.forgetter.handle(records(DELETIONS, [edited], written))
         await self.stream.send(done.outputs)
 
     async def close(self, *alerts: Alert) -> None:

@@ -109,6 +109,7 @@ async def test_twins_of_one_id_are_treated_alike_in_one_batch_and_in_two(handler
     assert mentions == {
         "Vomiting": ((VERSION_HEADER, b"1000"),), "Diarrhea": ((VERSION_HEADER, b"1001"),),
     }  # fmt: skip
+    assert [one.headers for one in of(together.outputs, OUTCOMES)] == list(mentions.values())
 
 
 async def test_without_gates_every_post_has_a_probability_and_the_same_is_reported(
