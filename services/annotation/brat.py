@@ -138,12 +138,15 @@ def _said(lines: list[tuple[int, str]], keys: set[str], name: str) -> tuple[dict
     found: dict[str, _Said] = {}
     kept = []
     for number, line in lines:
-        attribute, reference, note = (
-            pattern.fullmatch(line) for pattern in (_ATTRIBUTE, _NORMALISATION, _NOTE)
-        )
+        attribute, reference, note = (pattern.fullmatch(line) for pattern in (_ATTRIBUTE, _NORMALISATION, _NOTE))
         if attribute and attribute[2] in keys and attribute[1] not in found.setdefault(attribute[2], _Said()).features:
             found[attribute[2]].features[attribute[1]] = True if attribute[3] is None else attribute[3]
-        elif reference and reference[1][0] == "T" and reference[1] in keys and not found.setdefault(reference[1], _Said()).concept:
+        elif (
+            reference
+            and reference[1][0] == "T"
+            and reference[1] in keys
+            and not found.setdefault(reference[1], _Said()).concept
+        ):
             found[reference[1]].concept, found[reference[1]].concept_label = reference[2], reference[3] or ""
         elif note and note[2] in keys and note[1] == _OF_US:
             try:
@@ -161,7 +164,9 @@ def _labels(about: _Said, name: str) -> dict[str, str]:
     """The labels of a document are the attributes of its mention of type Post."""
     features = about.features | about.rest.features
     if not all(isinstance(value, str | bool) for value in features.values()):
-        raise AdrwatchError(f"{name}: a label of the post is no word", fix="give attributes of Post the values yes and no")
+        raise AdrwatchError(
+            f"{name}: a label of the post is no word", fix="give attributes of Post the values yes and no"
+        )
     return {label: value if isinstance(value, str) else YES for label, value in features.items()}
 
 

@@ -49,7 +49,9 @@ class Arc:
     features: dict[str, Value] = field(default_factory=dict)
 
 
-def cannot(document: Document, tool: str, what: str, fix: str = "mend the document, or export to another format") -> AdrwatchError:
+def cannot(
+    document: Document, tool: str, what: str, fix: str = "mend the document, or export to another format"
+) -> AdrwatchError:
     """The error for what a format cannot hold."""
     return AdrwatchError(f"{tool} cannot hold document {document.id}: {what}", fix=fix)
 
@@ -74,7 +76,9 @@ def post(document: Document, tool: str) -> Span:
 def flattened(document: Document) -> tuple[list[Mark], list[Arc]]:
     """The marks and arcs of a document, without its labels. Raises AdrwatchError for what layers cannot hold."""
     if document.kept:
-        raise cannot(document, "UIMA", f"the line {document.kept[0].split()[0]} of brat (events, equivalences and the like)")
+        raise cannot(
+            document, "UIMA", f"the line {document.kept[0].split()[0]} of brat (events, equivalences and the like)"
+        )
     marks: list[Mark] = []
     arcs: list[Arc] = []
     first: dict[str, int] = {}
@@ -122,15 +126,31 @@ def gathered(
         if any(start == end for start, end in places):
             raise AdrwatchError(f"an annotation of no characters at {places[0][0]}", fix="remove it in the tool")
         if mark.layer != MENTION:
-            spans.append(Span(f"T{head + 1}", type_of(mark.layer, mark.features), places, layer=mark.layer, features=mark.features))
+            spans.append(
+                Span(
+                    f"T{head + 1}", type_of(mark.layer, mark.features), places, layer=mark.layer, features=mark.features
+                )
+            )
             continue
         features = dict(mark.features)
         for each in members:
             if marks[each].features.get("kind", features.get("kind")) != features.get("kind"):
-                raise AdrwatchError(f"fragments of different kinds are joined at {mark.start}", fix="mend it in the tool")
+                raise AdrwatchError(
+                    f"fragments of different kinds are joined at {mark.start}", fix="mend it in the tool"
+                )
             features = marks[each].features | features
         said = _taken(features, f"a mention at {mark.start}")
-        spans.append(Span(f"T{head + 1}", said["kind"], places, said["note"], said["concept"], said["concept_label"], features=features))
+        spans.append(
+            Span(
+                f"T{head + 1}",
+                said["kind"],
+                places,
+                said["note"],
+                said["concept"],
+                said["concept_label"],
+                features=features,
+            )
+        )
     links = []
     for number, arc in enumerate(arcs, start=1):
         if _joins(arc):
@@ -181,6 +201,8 @@ def _heads(nexts: Mapping[int, int], number: int) -> list[int]:
         while at in before:
             at, steps = before[at], steps + 1
             if steps > number:
-                raise AdrwatchError("fragments are joined in a circle", fix="remove one of the concatenations in the tool")
+                raise AdrwatchError(
+                    "fragments are joined in a circle", fix="remove one of the concatenations in the tool"
+                )
         heads.append(at)
     return heads

@@ -49,7 +49,8 @@ def documents(files: Mapping[str, bytes], suffix: str, annotator: str | None, pa
         raise AdrwatchError(f"{path} has nothing of {annotator}", fix=f"--annotator is one of: {has}")
     if annotator is None and len(people) > 1:
         raise AdrwatchError(
-            f"{path} has annotations of {len(people)} people", fix=f"name one: --annotator {' | '.join(map(str, people))}"
+            f"{path} has annotations of {len(people)} people",
+            fix=f"name one: --annotator {' | '.join(map(str, people))}",
         )
     for name, who in sorted(chosen.items()):
         if who in _NOBODY or (annotator is not None and who != annotator):
@@ -69,7 +70,9 @@ def _opened(files: Mapping[str, bytes]) -> dict[str, bytes]:
             continue
         try:
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-                opened |= {f"{name}/{inside}": archive.read(inside) for inside in archive.namelist() if inside[-1] != "/"}
+                opened |= {
+                    f"{name}/{inside}": archive.read(inside) for inside in archive.namelist() if inside[-1] != "/"
+                }
         except zipfile.BadZipFile:
             raise AdrwatchError(f"{name} is not a zip archive", fix="export it again") from None
     return opened

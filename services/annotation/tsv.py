@@ -78,7 +78,9 @@ def read(identity: str, content: str, name: str, without: Collection[str] = ()) 
         arcs = [_arc(found, each, name) for each in found.arcs]
         return gathered(identity, text, marks, arcs, {})
     except AdrwatchError as error:
-        raise error if error.message.startswith(name) else AdrwatchError(f"{name}: {error.message}", fix=error.fix) from None
+        raise (
+            error if error.message.startswith(name) else AdrwatchError(f"{name}: {error.message}", fix=error.fix)
+        ) from None
 
 
 def unescaped(text: str) -> str:
@@ -102,7 +104,9 @@ def _header(lines: list[str], name: str, without: Collection[str]) -> tuple[list
                 f"{name}, line {number}: the layer {layer} has chains or slots, which no corpus of adrwatch holds",
                 fix=f"leave it out: --without {layer}",
             )
-        base = features.pop().removeprefix("BT_") if kind == "RL" and features and features[-1].startswith("BT_") else ""
+        base = (
+            features.pop().removeprefix("BT_") if kind == "RL" and features and features[-1].startswith("BT_") else ""
+        )
         if kind == "RL" and not base:
             raise broken(name, number, "a relation without the layer that it is between (|BT_LAYER)")
         layers.append(Layer(kind, layer, tuple(features), base))
@@ -131,8 +135,9 @@ def _body(lines: list[str], first: int, columns: int, name: str) -> tuple[str, l
                 text, length = text[:-1], begin
             elif length > begin:
                 raise broken(name, number, "a sentence begins before the one in front of it ends")
-            text += " " * (begin - length) + "\n".join(sentence) + "\n"
-            length, sentence = len(text.encode("utf-16-le")) // 2, []
+            said = "\n".join(sentence) + "\n"
+            text += " " * (begin - length) + said
+            length, sentence = begin + len(said.encode("utf-16-le")) // 2, []
         if not begin < end <= length:
             raise broken(name, number, "a token lies outside its text")
         rows.append(_Row(number, unit[1], begin, end, values))

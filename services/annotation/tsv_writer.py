@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from services.annotation.layout import MENTION, POST_SPAN, RELATION, Mark, cannot, flattened, post
+from services.annotation.layout import POST_SPAN, Arc, Mark, cannot, flattened, post
 from services.annotation.tsv import Layer
 from services.annotation.utf16 import Utf16
 from shared.corpora.documents import Document, Value
@@ -57,17 +57,16 @@ def write(document: Document) -> str:
     return "\n".join([*lines, ""])
 
 
-def _layers(document: Document, marks: Sequence[Mark], arcs: Sequence[object]) -> list[Layer]:
-    found: dict[str, dict[str, None]] = {MENTION: dict.fromkeys(("kind", "note", "concept", "concept_label"))}
+def _layers(document: Document, marks: Sequence[Mark], arcs: Sequence[Arc]) -> list[Layer]:
+    found: dict[str, dict[str, None]] = {}
     for mark in marks:
         found.setdefault(mark.layer, {}).update(dict.fromkeys(mark.features))
-    relations: dict[str, dict[str, None]] = {RELATION: dict.fromkeys(("kind", "note"))}
-    bases: dict[str, str] = {RELATION: MENTION}
-    for arc in flattened(document)[1]:
+    relations: dict[str, dict[str, None]] = {}
+    bases: dict[str, str] = {}
+    for arc in arcs:
         relations.setdefault(arc.layer, {}).update(dict.fromkeys(arc.features))
         for end in (arc.source, arc.target):
-            base = bases.setdefault(arc.layer, marks[end].layer)
-            if marks[end].layer != base:
+            if marks[end].layer != bases.setdefault(arc.layer, marks[end].layer):
                 raise cannot(document, "TSV", f"relations of {arc.layer} between several layers", fix="export to xmi")
     return [
         *(Layer("SP", name, tuple(features)) for name, features in found.items()),

@@ -21,7 +21,9 @@ def file_name(identity: str, suffix: str) -> str:
     # Files that begin with a point are hidden.
     name = f"%2E{name[1:]}" if name.startswith(".") else name
     if len(name) > _LONGEST:
-        raise AdrwatchError(f"the id of a document is too long for a file name: {identity[:40]}…", fix="give it a shorter one")
+        raise AdrwatchError(
+            f"the id of a document is too long for a file name: {identity[:40]}…", fix="give it a shorter one"
+        )
     return name
 
 

@@ -250,7 +250,9 @@ def _line(document: Document) -> _Line:
 
 def _annotated(document: Document, types: frozenset[str], related: bool) -> AnnotatedPost:
     mentions = tuple(
-        whole(document.text, span.places, _type(span), Concept(span.concept, span.concept_label) if span.concept else None)
+        whole(
+            document.text, span.places, _type(span), Concept(span.concept, span.concept_label) if span.concept else None
+        )
         for span in document.spans
     )
     index = {span.key: number for number, span in enumerate(document.spans)}
