@@ -1,4 +1,4 @@
-"""How far annotators agree, as Karimi et al. (2015, Journal of Biomedical Informatics 55:73) and Sboev et al. (2022, section 3.2.1) define it.
+"""How far annotators agree, as Karimi et al. (2015, J Biomed Inform 55:73) and Sboev et al. (2022, section 3.2.1) define it.
 
 Of a document it is 100 · matches / max(|A|, |B|), the number of mentions of the one who marked more below. Matches are counted in
 four ways: with equal borders or where the mentions intersect, and with the same tag or any. No mention matches more than one. What
@@ -63,7 +63,7 @@ class _Marked:
 
 
 def agreement(annotators: Mapping[str, Sequence[Document]]) -> Agreement:
-    """The agreement of two annotators or more, by their names. Raises AdrwatchError where their documents are not the same. Pure."""
+    """The agreement of two annotators or more, by their names. Raises AdrwatchError where their texts are not the same. Pure."""
     by_id = {name: {document.id: document for document in found} for name, found in annotators.items()}
     common = set.intersection(*(set(found) for found in by_id.values()))
     if not common:

@@ -8,6 +8,7 @@ type `adrwatch`, which brat keeps.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ def _places(text: str, offsets: str, words: str, name: str, number: int) -> tupl
     places = sorted((int(start), int(end)) for start, end in parts)
     if not all(0 <= start < end <= len(text) for start, end in places):
         raise broken(name, number, "a mention lies outside its text")
-    if any(first[1] > second[0] for first, second in zip(places, places[1:], strict=False)):
+    if any(first[1] > second[0] for first, second in itertools.pairwise(places)):
         raise broken(name, number, "the fragments of a mention overlap")
     there = " ".join(text[start:end] for start, end in places)
     if there.split() != words.split():

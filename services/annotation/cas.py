@@ -1,7 +1,7 @@
 """UIMA CAS XMI with its type system, as INCEpTION and WebAnno write and read it, by DKPro cassis (the extra `annotation`).
 
-cassis turns the offsets of the files, units of UTF-16, into characters. Tokens and sentences are not annotations of people: they are
-left out in reading, and made anew in writing.
+cassis turns the offsets of the files, units of UTF-16, into characters. Tokens and sentences are not annotations of people: they
+are left out in reading, and made anew in writing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from services.annotation.layout import POST_LAYER, Arc, Mark, cannot, flattened, gathered
@@ -37,6 +39,9 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGERS = range(-(2**31), 2**31)
+# Names of features that cassis gives others to, for they mean something in Python.
+_RESERVED = {"self": "self_", "type": "type_"}
+_RESERVED_BACK = {other: name for name, other in _RESERVED.items()}
 
 
 def require_cassis() -> None:
@@ -55,11 +60,11 @@ def read_types(content: bytes, name: str) -> TypeSystem:
     from lxml.etree import XMLSyntaxError
 
     try:
-        return load_typesystem(io.BytesIO(content))
+        with _without_warnings():
+            return load_typesystem(io.BytesIO(content))
     except XMLSyntaxError as error:
         raise _not_xml(name, error) from None
-    except Exception as error:
-        # cassis raises whatever its parsing stumbles over.
+    except _broken() as error:
         raise AdrwatchError(
             f"{name} is not a type system of UIMA ({type(error).__name__})", fix="export it again"
         ) from None
@@ -74,8 +79,7 @@ def read(identity: str, content: bytes, types: TypeSystem, name: str, without: C
         cas = load_cas_from_xmi(io.BytesIO(content), types)
     except XMLSyntaxError as error:
         raise _not_xml(name, error) from None
-    except Exception as error:
-        # cassis raises whatever its parsing stumbles over.
+    except _broken() as error:
         raise AdrwatchError(
             f"{name} is not a UIMA CAS of its type system ({type(error).__name__})",
             fix="keep the TypeSystem.xml of the same export beside it",
@@ -132,7 +136,7 @@ def _document(identity: str, cas: Cas, without: Collection[str]) -> Document:
 def _features(fs: Any) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for feature in fs.type.all_features:
-        value = fs.value(feature.name)
+        value, name = getattr(fs, feature.name), _RESERVED_BACK.get(feature.name, feature.name)
         if feature.name in (*_BUILT_IN, _SOURCE, _TARGET) or value is None:
             continue
         if not isinstance(value, str | bool | int | float) or (isinstance(value, float) and not math.isfinite(value)):
@@ -140,7 +144,7 @@ def _features(fs: Any) -> dict[str, Value]:
                 f"the feature {feature.name} of the layer {fs.type.name} is no text, number or truth value",
                 fix=f"leave the layer out: --without {fs.type.name}",
             )
-        found[feature.name] = value
+        found[name] = value
     return found
 
 
@@ -176,8 +180,9 @@ def _type_system(documents: Sequence[Document], flat: Sequence[tuple[list[Mark],
         types.create_type(layer, _ANNOTATION if parent == "relation" else parent)
         for end in (_SOURCE, _TARGET) if parent == "relation" else ():
             types.create_feature(layer, end, _ANNOTATION)
-    for (layer, feature), kind in ranges.items():
-        types.create_feature(layer, feature, kind)
+    with _without_warnings():
+        for (layer, feature), kind in ranges.items():
+            types.create_feature(layer, feature, kind)
     return types
 
 
@@ -225,20 +230,39 @@ def _written(document: Document, marks: Sequence[Mark], arcs: Sequence[Arc], typ
         cas.add(types.get_type(_SENTENCE)(begin=words[0][0], end=words[-1][1]))
     made = []
     for mark in marks:
-        made.append(types.get_type(mark.layer)(begin=mark.start, end=mark.end, **mark.features))
+        made.append(types.get_type(mark.layer)(begin=mark.start, end=mark.end, **_python(mark.features)))
         cas.add(made[-1])
     for arc in arcs:
         ends = {_SOURCE: made[arc.source], _TARGET: made[arc.target]}
         # A relation lies where its target does.
         place = {"begin": ends[_TARGET].begin, "end": ends[_TARGET].end}
-        cas.add(types.get_type(arc.layer)(**place, **ends, **arc.features))
+        cas.add(types.get_type(arc.layer)(**place, **ends, **_python(arc.features)))
     of_layers: dict[str, dict[str, str]] = {}
     for layer, feature, value in _labels(document):
         of_layers.setdefault(layer, {})[feature] = value
     for layer, features in of_layers.items():
-        cas.add(types.get_type(layer)(**features))
+        cas.add(types.get_type(layer)(**_python(features)))
     written = cas.to_xmi()
     return (written or "").encode()
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What cassis stumbles with over a file that contradicts its types or itself."""
+    from cassis.typesystem import TypeNotFoundError
+
+    return (TypeNotFoundError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """cassis warns of names that it gives others to: `_RESERVED`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _python(features: Mapping[str, Value] | Mapping[str, str]) -> dict[str, Value]:
+    return {_RESERVED.get(name, name): value for name, value in features.items()}
 
 
 def _not_xml(name: str, error: SyntaxError) -> AdrwatchError:

@@ -45,7 +45,7 @@ def import_(
     """Make a corpus of what an annotation tool exported, for `adrwatch evaluate --format adrwatch`.
 
     Reads UIMA CAS XMI with its TypeSystem.xml, WebAnno TSV 3 (INCEpTION, WebAnno) and brat. Nothing is left out silently: what no
-    corpus can hold is an error. The file holds what people wrote and is readable by you alone. Formats and layers: docs/annotation.md.
+    corpus can hold is an error. The file holds what people wrote and is readable by you alone. Formats: docs/annotation.md.
 
     Example: adrwatch annotate import labelled/ corpus.jsonl
     """
@@ -81,8 +81,8 @@ def export(
 ) -> None:
     """Write a corpus, or posts without labels, for an annotation tool: a file for each document.
 
-    Reads what `adrwatch annotate import` and `adrwatch labels export` write, and any JSON lines with text. The folder holds what people
-    wrote and is readable by you alone. It is there whole or not at all.
+    Reads what `adrwatch annotate import` and `adrwatch labels export` write, and any JSON lines with text. The folder holds what
+    people wrote and is readable by you alone. It is there whole or not at all.
 
     Example: adrwatch annotate export corpus.jsonl to-label/ --to brat
     """
@@ -134,13 +134,13 @@ def agreement_(
 def _show(found: Agreement) -> None:
     from rich.table import Table
 
-    from shared.console import console
+    from shared.console import tables
 
     table = Table("spans", "tags", "type", "agreement, %")
     for figure in (*found.figures, *found.by_type):
         said = "undefined" if figure.agreement is None else f"{figure.agreement:.1f}"
         table.add_row(figure.spans, figure.tags, figure.type or "all", said)
-    console().print(table)
+    tables().print(table)
     mentions = ", ".join(f"{name}: {number} mentions" for name, number in found.mentions.items())
     typer.echo(f"{found.documents} documents; {mentions}")
     if found.left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -85,7 +86,7 @@ def _tokens(document: Document, marks: Sequence[Mark]) -> list[Place]:
     tokens = []
     for found in _TOKEN.finditer(document.text):
         edges = [found.start(), *(cut for cut in cuts if found.start() < cut < found.end()), found.end()]
-        tokens += list(zip(edges, edges[1:], strict=False))
+        tokens += list(itertools.pairwise(edges))
     starts, ends = {start for start, _ in tokens}, {end for _, end in tokens}
     if any(mark.start not in starts or mark.end not in ends for mark in marks):
         raise cannot(document, "TSV", "a mention that begins or ends with white space", fix="export to xmi or brat")

@@ -28,7 +28,7 @@ def file_name(identity: str, suffix: str) -> str:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """A new folder with these files, written beside its place first. Raises AdrwatchError where it is there or cannot be written."""
+    """A new folder with these files, written beside its place first. Raises AdrwatchError where it is there, or cannot be."""
     _free(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
 import msgspec
 
 from shared.corpora.readers import (
@@ -16,7 +17,6 @@ from shared.corpora.readers import (
     TREATS,
     AnnotatedPost,
     LabelledPost,
-    Mention,
     Place,
     Relation,
     broken,
@@ -193,19 +193,23 @@ def canonical(document: Document) -> Document:
     Only for documents without `kept`, whose lines name keys.
     """
     replace = msgspec.structs.replace
-    spans = sorted(document.spans, key=lambda span: (span.places, msgspec.json.encode(replace(span, key=""))))
+    spans = sorted(document.spans, key=lambda span: (span.places, _said(replace(span, key=""))))
     keys = {span.key: f"T{number}" for number, span in enumerate(spans, start=1)}
     place = {key: number for number, key in enumerate(keys.values())}
     moved = [replace(link, source=keys[link.source], target=keys[link.target]) for link in document.links]
     links = sorted(
         moved,
-        key=lambda link: (place[link.source], place[link.target], msgspec.json.encode(replace(link, key=""))),
+        key=lambda link: (place[link.source], place[link.target], _said(replace(link, key=""))),
     )
     return replace(
         document,
         spans=tuple(replace(span, key=keys[span.key]) for span in spans),
         links=tuple(replace(link, key=f"R{number}") for number, link in enumerate(links, start=1)),
     )
+
+
+def _said(one: Span | Link) -> bytes:
+    return msgspec.json.encode(one, order="sorted")
 
 
 def _document(line: _Line, number: int) -> Document:
