@@ -76,15 +76,8 @@ def _spans(draw: st.DrawFn, key: str, places: list[tuple[int, int]], values: st.
         and draw(st.booleans())
     ):
         fragments.append(draw(st.sampled_from(later)))
-    return Span(
-        key,
-        draw(_KINDS),
-        tuple(fragments),
-        draw(_notes(values)),
-        draw(_notes(values)),
-        draw(_notes(values)),
-        features=features,
-    )
+    note, concept, label = (draw(_notes(values)) for _ in range(3))
+    return Span(key, draw(_KINDS), tuple(fragments), note, concept, label, features=features)
 
 
 def _notes(values: st.SearchStrategy[Value]) -> st.SearchStrategy[str]:
@@ -92,6 +85,5 @@ def _notes(values: st.SearchStrategy[Value]) -> st.SearchStrategy[str]:
 
 
 ODD_TEXT: st.SearchStrategy[Value] = _ODD
-ANY_VALUE: st.SearchStrategy[Value] = (
-    _ODD | st.booleans() | st.integers(-(2**31), 2**31 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-)
+_NUMBERS = st.integers(-(2**31), 2**31 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+ANY_VALUE: st.SearchStrategy[Value] = _ODD | st.booleans() | _NUMBERS

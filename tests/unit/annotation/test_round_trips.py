@@ -6,16 +6,18 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.annotation import formats
 from services.annotation.writing import write_file, write_folder
-from shared.corpora.documents import Document, canonical, dumped, read_documents
+from shared.corpora.documents import Document, Span, canonical, dumped, read_documents
+from shared.errors import AdrwatchError
 from tests.unit.annotation.documents import ANY_VALUE, ODD_TEXT, documents, headache
 
-FEW = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=30, deadline=None)
 
 
 def back(files: Mapping[str, bytes]) -> list[Document]:
@@ -39,9 +41,7 @@ def test_a_document_with_everything_comes_back_from_every_tool(name: str) -> Non
     assert canonical(one(document, name)) == expected
 
 
-def _as_text(span):  # type: ignore[no-untyped-def]
-    import msgspec
-
+def _as_text(span: Span) -> Span:
     return msgspec.structs.replace(span, features={name: str(value).lower() for name, value in span.features.items()})
 
 
@@ -52,14 +52,14 @@ def test_brat_loses_nothing(document: Document) -> None:
 
 
 @FEW
-@given(documents(ANY_VALUE.filter(lambda value: not isinstance(value, bool | int | float)) | st.booleans()))
+@given(documents(ODD_TEXT | st.booleans()))
 def test_xmi_loses_nothing(document: Document) -> None:
     try:
         files = formats.written([document], "xmi")
-    except Exception as error:
-        if "several kinds" in str(error):
-            return
-        raise
+    except AdrwatchError as error:
+        # A feature of a layer has one kind of value.
+        assert "several kinds" in error.message  # noqa: PT017
+        return
     assert canonical(back(files)[0]) == canonical(document)
 
 
