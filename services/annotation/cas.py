@@ -76,7 +76,12 @@ def read(identity: str, content: bytes, types: TypeSystem, name: str, without: C
     from lxml.etree import XMLSyntaxError
 
     try:
-        cas = load_cas_from_xmi(io.BytesIO(content), types)
+        with warnings.catch_warnings():
+            # So cassis says that an offset is outside the text, or inside a character.
+            warnings.simplefilter("error", UserWarning)
+            cas = load_cas_from_xmi(io.BytesIO(content), types)
+    except UserWarning:
+        raise AdrwatchError(f"{name}: an annotation lies outside its text", fix="export it again") from None
     except XMLSyntaxError as error:
         raise _not_xml(name, error) from None
     except _broken() as error:

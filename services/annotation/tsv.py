@@ -125,7 +125,8 @@ def _body(lines: list[str], first: int, columns: int, name: str) -> tuple[str, l
                 raise broken(name, number, "a text without tokens")
             continue
         unit = _UNIT.match(line)
-        values = line.split("\t")[3:]
+        # The tools end each line with a tab.
+        values = line.removesuffix("\t").split("\t")[3:]
         if unit is None or len(values) < columns:
             raise broken(name, number, f"not a token (ID<tab>BEGIN-END<tab>TOKEN and {columns} columns of layers)")
         begin, end = int(unit[2]), int(unit[3])

@@ -17,7 +17,7 @@ from shared.corpora.documents import Document, Span, canonical, dumped, read_doc
 from shared.errors import AdrwatchError
 from tests.unit.annotation.documents import ANY_VALUE, ODD_TEXT, documents, headache
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 
 def back(files: Mapping[str, bytes]) -> list[Document]:
