@@ -116,7 +116,7 @@ def read_documents(path: Path) -> list[Document]:
             document = _document(msgspec.json.decode(line, type=_Line), number)
             check(document)
         except msgspec.MsgspecError as error:
-            raise broken(path, number, f"not a document: {_unquoted(error)}") from None
+            raise broken(path, number, _unquoted(error)) from None
         except AdrwatchError as error:
             raise broken(path, number, error.message) from None
         if document.id in ids:
@@ -273,4 +273,4 @@ def _type(span: Span) -> str:
 def _unquoted(error: Exception) -> str:
     """What is wrong, without values: they may be text of a post."""
     # A ValidationError tells the field and the kind of value; a plain DecodeError may quote what it stumbled over.
-    return str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
+    return f"not a document: {error}" if isinstance(error, msgspec.ValidationError) else "not JSON"
