@@ -113,7 +113,7 @@ def agreement_(
     Of a document: matches / mentions of the one who marked more, in percent; then the mean over documents and over pairs of people.
     Documents are the same where their names are.
 
-    Example: adrwatch annotate agreement ana.jsonl ben.jsonl
+    Example: adrwatch annotate agreement ana/ ben/
     """
     from services.annotation import formats
     from services.annotation.agreement import agreement

@@ -52,11 +52,11 @@ def corpus(labelled: Path, tmp_path: Path) -> Path:
 
 def test_what_was_imported_is_scored_by_both_tasks(corpus: Path) -> None:
     (report,) = json.loads(run("evaluate", "extract", "--data", corpus, "--format", "adrwatch", "--json"))
-    strict = {row["of"]: row["value"] for row in report["rows"] if row["metric"] == "strict F1"}
+    strict = {row["of"]: row["value"] for row in report["rows"] if row["metric"] == "strict f1"}
     assert strict["reaction"] == 1
     assert strict["drug"] == 1
     (report,) = json.loads(run("evaluate", "classify", "--data", corpus, "--format", "adrwatch", "--json"))
-    assert report["posts"] == 2
+    assert report["sizes"]["posts"] == 2
 
 
 @pytest.mark.parametrize("name", ["xmi", "tsv", "brat"])
