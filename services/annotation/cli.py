@@ -42,7 +42,7 @@ def import_(
     without: Without = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a corpus of what an annotation tool exported, for `adrwatch evaluate --format adrwatch`.
+    """Make a corpus of what an annotation tool exported, which `adrwatch evaluate` and `adrwatch train` read.
 
     Reads UIMA CAS XMI with its TypeSystem.xml, WebAnno TSV 3 (INCEpTION, WebAnno) and brat. Nothing is left out silently: what no
     corpus can hold is an error. The file holds what people wrote and is readable by you alone. Formats: docs/annotation.md.
