@@ -19,6 +19,7 @@ from services.annotation import layout
 from shared.corpora.documents import YES, Document, Link, Span, Value, canonical
 from shared.corpora.readers import Place, broken
 from shared.errors import AdrwatchError
+from shared.not_json import NOT_JSON
 
 _MENTION = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", re.DOTALL)
 _RELATION = re.compile(r"(R\S+)\t(\S+) (\S+?):(T\S+) (\S+?):(T\S+)\s*")
@@ -152,7 +153,7 @@ def _said(lines: list[tuple[int, str]], keys: set[str], name: str) -> tuple[dict
         elif note and note[2] in keys and note[1] == _OF_US:
             try:
                 found.setdefault(note[2], _Said()).rest = msgspec.json.decode(note[3] or "", type=_Rest)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, *NOT_JSON):
                 raise broken(name, number, f"a note of type {_OF_US} that adrwatch did not write") from None
         elif note and note[2] in keys and note[1] == _OF_TOOL and not found.setdefault(note[2], _Said()).note:
             found[note[2]].note = note[3] or ""

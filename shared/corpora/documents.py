@@ -25,6 +25,7 @@ from shared.corpora.readers import (
 )
 from shared.errors import AdrwatchError
 from shared.events import Concept
+from shared.not_json import NOT_JSON
 
 Value = str | bool | int | float
 # The label of a whole document that `adrwatch evaluate classify` reads.
@@ -115,7 +116,7 @@ def read_documents(path: Path) -> list[Document]:
         try:
             document = _document(msgspec.json.decode(line, type=_Line), number)
             check(document)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, *NOT_JSON) as error:
             raise broken(path, number, _unquoted(error)) from None
         except AdrwatchError as error:
             raise broken(path, number, error.message) from None
