@@ -84,7 +84,8 @@ def read(identity: str, text: str, notes: str, name: str) -> Document:
         if source not in spans or target not in spans:
             raise broken(name, number, "a relation to a mention that is not there")
     said, kept = _said(others, {*spans, *links}, name)
-    found, labels = [], {}
+    found: list[Span] = []
+    labels: dict[str, str] = {}
     for key, (kind, places) in spans.items():
         about = said.get(key, _Said())
         if kind == layout.POST:
@@ -173,7 +174,8 @@ def _labels(about: _Said, name: str) -> dict[str, str]:
 
 
 def _written(document: Document) -> Iterator[str]:
-    if not all(_KEYS.fullmatch(one.key) for one in (*document.spans, *document.links)):
+    keys = [*(span.key for span in document.spans), *(link.key for link in document.links)]
+    if not all(map(_KEYS.fullmatch, keys)):
         if document.kept:
             raise layout.cannot(document, "brat", "ids that are not T1, R1 and the like beside lines of brat")
         document = canonical(document)

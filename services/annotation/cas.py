@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from services.annotation.layout import POST_LAYER, Arc, Mark, cannot, flattened, gathered
+from services.annotation.layout import POST_LAYER, Arc, Mark, gathered
 from shared.corpora.documents import Document, Value
 from shared.errors import AdrwatchError
 
@@ -22,26 +21,30 @@ if TYPE_CHECKING:
     from cassis import Cas, TypeSystem
 
 _SEGMENTS = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type."
-_TOKEN, _SENTENCE = f"{_SEGMENTS}Token", f"{_SEGMENTS}Sentence"
-_METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
+TOKEN, SENTENCE = f"{_SEGMENTS}Token", f"{_SEGMENTS}Sentence"
+METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
 # What the tools keep for themselves.
-_OF_TOOLS = (
+OF_TOOLS = (
     "uima.",
-    _TOKEN,
-    _SENTENCE,
+    TOKEN,
+    SENTENCE,
     "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.",
     "de.tudarmstadt.ukp.clarin.webanno.api.type.",
 )
-_ANNOTATION, _OF_DOCUMENT = "uima.tcas.Annotation", "uima.cas.AnnotationBase"
-_SOURCE, _TARGET = "Governor", "Dependent"
-_BUILT_IN = ("sofa", "begin", "end")
-_WORD = re.compile(r"\w+|[^\w\s]")
-# What XML 1.0 cannot hold, not even escaped.
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INTEGERS = range(-(2**31), 2**31)
+ANNOTATION = "uima.tcas.Annotation"
+SOURCE, TARGET = "Governor", "Dependent"
+BUILT_IN = ("sofa", "begin", "end")
 # Names of features that cassis gives others to, for they mean something in Python.
-_RESERVED = {"self": "self_", "type": "type_"}
-_RESERVED_BACK = {other: name for name, other in _RESERVED.items()}
+RESERVED = {"self": "self_", "type": "type_"}
+_RESERVED_BACK = {other: name for name, other in RESERVED.items()}
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """cassis warns of names that it gives others to: `RESERVED`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def require_cassis() -> None:
@@ -60,7 +63,7 @@ def read_types(content: bytes, name: str) -> TypeSystem:
     from lxml.etree import XMLSyntaxError
 
     try:
-        with _without_warnings():
+        with without_warnings():
             return load_typesystem(io.BytesIO(content))
     except XMLSyntaxError as error:
         raise _not_xml(name, error) from None
@@ -95,19 +98,10 @@ def read(identity: str, content: bytes, types: TypeSystem, name: str, without: C
         raise AdrwatchError(f"{name}: {error.message}", fix=error.fix) from None
 
 
-def write(documents: Sequence[Document]) -> tuple[bytes, list[bytes]]:
-    """The type system of all documents, and each as XMI. Raises AdrwatchError for what the format cannot hold."""
-    flat = [flattened(document) for document in documents]
-    types = _type_system(documents, flat)
-    return types.to_xml().encode(), [
-        _written(document, marks, arcs, types) for document, (marks, arcs) in zip(documents, flat, strict=True)
-    ]
-
-
 def _document(identity: str, cas: Cas, without: Collection[str]) -> Document:
     text = cas.sofa_string or ""
     found = sorted(
-        (fs for fs in cas.select_all_fs() if not fs.type.name.startswith(_OF_TOOLS) and fs.type.name not in without),
+        (fs for fs in cas.select_all_fs() if not fs.type.name.startswith(OF_TOOLS) and fs.type.name not in without),
         key=lambda fs: fs.xmiID or 0,
     )
     marks: list[Mark] = []
@@ -116,7 +110,7 @@ def _document(identity: str, cas: Cas, without: Collection[str]) -> Document:
     labels: dict[str, str] = {}
     for fs in found:
         layer, names = fs.type.name, {feature.name for feature in fs.type.all_features}
-        if {_SOURCE, _TARGET} <= names:
+        if {SOURCE, TARGET} <= names:
             related.append(fs)
         elif "begin" in names:
             if not 0 <= (fs.begin or 0) <= (fs.end or 0) <= len(text):
@@ -128,7 +122,7 @@ def _document(identity: str, cas: Cas, without: Collection[str]) -> Document:
             labels |= {f"{prefix}{name}": _said(value) for name, value in _features(fs).items()}
     arcs = []
     for fs in related:
-        ends = [index.get(id(fs.get(name))) for name in (_SOURCE, _TARGET)]
+        ends = [index.get(id(fs.get(name))) for name in (SOURCE, TARGET)]
         if ends[0] is None or ends[1] is None:
             raise AdrwatchError(
                 f"a relation of {fs.type.name} to what is no annotation here",
@@ -142,7 +136,7 @@ def _features(fs: Any) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for feature in fs.type.all_features:
         value, name = getattr(fs, feature.name), _RESERVED_BACK.get(feature.name, feature.name)
-        if feature.name in (*_BUILT_IN, _SOURCE, _TARGET) or value is None:
+        if feature.name in (*BUILT_IN, SOURCE, TARGET) or value is None:
             continue
         if not isinstance(value, str | bool | int | float) or (isinstance(value, float) and not math.isfinite(value)):
             raise AdrwatchError(
@@ -158,116 +152,11 @@ def _said(value: Value) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _type_system(documents: Sequence[Document], flat: Sequence[tuple[list[Mark], list[Arc]]]) -> TypeSystem:
-    from cassis import TypeSystem
-
-    types = TypeSystem()
-    for name, parent in ((_TOKEN, _ANNOTATION), (_SENTENCE, _ANNOTATION), (_METADATA, "uima.tcas.DocumentAnnotation")):
-        types.create_type(name, parent)
-    for feature in ("documentId", "documentTitle"):
-        types.create_feature(_METADATA, feature, "uima.cas.String")
-    ranges: dict[tuple[str, str], str] = {}
-    parents: dict[str, str] = {}
-    for document, (marks, arcs) in zip(documents, flat, strict=True):
-        of_layers: list[tuple[str, str, dict[str, Value]]] = [
-            *((mark.layer, _ANNOTATION, mark.features) for mark in marks),
-            *((arc.layer, "relation", arc.features) for arc in arcs),
-            *((layer, _OF_DOCUMENT, {name: value}) for layer, name, value in _labels(document)),
-        ]
-        for layer, parent, features in of_layers:
-            if layer.startswith(_OF_TOOLS) or parents.setdefault(layer, parent) != parent:
-                raise cannot(document, "XMI", f"a layer named {layer}, which is another one already")
-            for feature, value in features.items():
-                kind = _range(document, feature, value)
-                if feature in (*_BUILT_IN, _SOURCE, _TARGET) or ranges.setdefault((layer, feature), kind) != kind:
-                    raise cannot(document, "XMI", f"values of several kinds in the feature {feature} of {layer}")
-    for layer, parent in parents.items():
-        types.create_type(layer, _ANNOTATION if parent == "relation" else parent)
-        for end in (_SOURCE, _TARGET) if parent == "relation" else ():
-            types.create_feature(layer, end, _ANNOTATION)
-    with _without_warnings():
-        for (layer, feature), kind in ranges.items():
-            types.create_feature(layer, feature, kind)
-    return types
-
-
-def _range(document: Document, feature: str, value: Value) -> str:
-    if isinstance(value, str):
-        return "uima.cas.String"
-    if isinstance(value, bool):
-        return "uima.cas.Boolean"
-    if isinstance(value, float):
-        return "uima.cas.Double"
-    if value not in _INTEGERS:
-        raise cannot(document, "XMI", f"the number of {feature}, which has more than 32 bits")
-    return "uima.cas.Integer"
-
-
-def _labels(document: Document) -> list[tuple[str, str, str]]:
-    """Layer, feature and value of each label: of our own layer, or of the one that stands before the point."""
-    found = []
-    for name, value in document.labels.items():
-        layer, _, feature = name.rpartition(".")
-        if not re.fullmatch(r"[A-Za-z]\w*", feature, re.ASCII):
-            raise cannot(document, "XMI", "a label whose name is not letters, digits and underscores")
-        found.append((layer or POST_LAYER, feature, value))
-    return found
-
-
-def _written(document: Document, marks: Sequence[Mark], arcs: Sequence[Arc], types: TypeSystem) -> bytes:
-    from cassis import Cas
-
-    values = [str(value) for one in (*marks, *arcs) for value in one.features.values()]
-    if bad := _NOT_XML.search("".join([document.id, document.text, *values, *document.labels.values()])):
-        raise cannot(document, "XML", f"the character U+{ord(bad[0]):04X}", fix="export to brat")
-    cas = Cas(types)
-    cas.sofa_string, cas.sofa_mime = document.text, "text/plain"
-    length = len(document.text)
-    cas.add(
-        types.get_type(_METADATA)(
-            begin=0, end=length, documentId=document.id, documentTitle=document.id, language="x-unspecified"
-        )
-    )
-    words = [found.span() for found in _WORD.finditer(document.text)]
-    for start, end in words:
-        cas.add(types.get_type(_TOKEN)(begin=start, end=end))
-    if words:
-        cas.add(types.get_type(_SENTENCE)(begin=words[0][0], end=words[-1][1]))
-    made = []
-    for mark in marks:
-        made.append(types.get_type(mark.layer)(begin=mark.start, end=mark.end, **_python(mark.features)))
-        cas.add(made[-1])
-    for arc in arcs:
-        ends = {_SOURCE: made[arc.source], _TARGET: made[arc.target]}
-        # A relation lies where its target does.
-        place = {"begin": ends[_TARGET].begin, "end": ends[_TARGET].end}
-        cas.add(types.get_type(arc.layer)(**place, **ends, **_python(arc.features)))
-    of_layers: dict[str, dict[str, str]] = {}
-    for layer, feature, value in _labels(document):
-        of_layers.setdefault(layer, {})[feature] = value
-    for layer, features in of_layers.items():
-        cas.add(types.get_type(layer)(**_python(features)))
-    written = cas.to_xmi()
-    return (written or "").encode()
-
-
 def _broken() -> tuple[type[Exception], ...]:
     """What cassis stumbles with over a file that contradicts its types or itself."""
     from cassis.typesystem import TypeNotFoundError
 
     return (TypeNotFoundError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """cassis warns of names that it gives others to: `_RESERVED`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _python(features: Mapping[str, Value] | Mapping[str, str]) -> dict[str, Value]:
-    return {_RESERVED.get(name, name): value for name, value in features.items()}
 
 
 def _not_xml(name: str, error: SyntaxError) -> AdrwatchError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from services.annotation import brat, cas, layout, tsv, tsv_writer
+from services.annotation import brat, cas, cas_writer, layout, tsv, tsv_writer
 from services.annotation.members import documents, members
 from services.annotation.writing import file_name
 from shared.corpora.documents import REPORTS, Document, check, read_documents
@@ -56,7 +56,7 @@ def written(found: Sequence[Document], name: str) -> dict[str, bytes]:
             raise layout.cannot(document, name, f"a span of type {layout.POST}, which stands for the document")
     if name == "xmi":
         cas.require_cassis()
-        types, files = cas.write(found)
+        types, files = cas_writer.write(found)
         return {_TYPES: types} | dict(zip(names.values(), files, strict=True))
     if name == "tsv":
         return {names[document.id]: tsv_writer.write(document).encode() for document in found}

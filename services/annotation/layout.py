@@ -77,7 +77,9 @@ def flattened(document: Document) -> tuple[list[Mark], list[Arc]]:
     """The marks and arcs of a document, without its labels. Raises AdrwatchError for what layers cannot hold."""
     if document.kept:
         raise cannot(
-            document, "UIMA", f"the line {document.kept[0].split()[0]} of brat (events, equivalences and the like)"
+            document,
+            "UIMA",
+            f"the line {document.kept[0].partition(chr(9))[0]} of brat (events, equivalences and the like)",
         )
     marks: list[Mark] = []
     arcs: list[Arc] = []
@@ -91,7 +93,7 @@ def flattened(document: Document) -> tuple[list[Mark], list[Arc]]:
         for number, (start, end) in enumerate(span.places):
             if number:
                 arcs.append(Arc(RELATION, len(marks) - 1, len(marks), {"kind": CONCATENATION}))
-            here = {"kind": span.type} if number else dict(features)
+            here: dict[str, Value] = {"kind": span.type} if number else dict(features)
             marks.append(Mark(span.layer or MENTION, start, end, here))
     for link in document.links:
         if link.type == CONCATENATION and not link.layer:
@@ -101,8 +103,11 @@ def flattened(document: Document) -> tuple[list[Mark], list[Arc]]:
         said = {"kind": link.type, "note": link.note}
         features = link.features if link.layer else _with(document, said, link.features)
         arcs.append(Arc(link.layer or RELATION, first[link.source], first[link.target], dict(features)))
-    for one in (*marks, *arcs):
-        if not _LAYER.fullmatch(one.layer) or not all(map(_NAME.fullmatch, one.features)):
+    for layer, names in [
+        *((mark.layer, mark.features) for mark in marks),
+        *((arc.layer, arc.features) for arc in arcs),
+    ]:
+        if not _LAYER.fullmatch(layer) or not all(map(_NAME.fullmatch, names)):
             raise cannot(document, "UIMA", "a layer or feature whose name is not letters, digits and underscores")
     return marks, arcs
 
@@ -177,7 +182,7 @@ def type_of(layer: str, features: Mapping[str, Value]) -> str:
 def _with(document: Document, said: Mapping[str, str], features: Mapping[str, Value]) -> dict[str, Value]:
     if clash := features.keys() & set(_OWN):
         raise cannot(document, "UIMA", f"an attribute named {min(clash)}, which the layer has for its own")
-    return {name: value for name, value in said.items() if value} | features
+    return {**{name: value for name, value in said.items() if value}, **features}
 
 
 def _taken(features: dict[str, Value], what: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ def unescaped(text: str) -> str:
 
 
 def _header(lines: list[str], name: str, without: Collection[str]) -> tuple[list[Layer], int]:
-    layers = []
+    layers: list[Layer] = []
     for number, line in enumerate(lines[1:], start=2):
         if not line.startswith("#T_"):
             return layers, number - 1

@@ -30,7 +30,9 @@ def write(document: Document) -> str:
     text = document.text
     begin = len(text) - len(text.lstrip(" "))
     if text and (begin == len(text) or text[begin].isspace()):
-        raise cannot(document, "TSV", "a text that begins with an end of line or a tab", fix="export to xmi or brat")
+        raise cannot(
+            document, "TSV", "a text that begins with an end of line or a tab, or is blank", fix="export to xmi or brat"
+        )
     if not text:
         return "\n".join(lines)
     tokens = _tokens(document, marks)

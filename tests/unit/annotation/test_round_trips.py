@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.annotation import formats
@@ -17,7 +17,7 @@ from shared.corpora.documents import Document, Span, canonical, dumped, read_doc
 from shared.errors import AdrwatchError
 from tests.unit.annotation.documents import ANY_VALUE, ODD_TEXT, documents, headache
 
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def back(files: Mapping[str, bytes]) -> list[Document]:
@@ -70,7 +70,7 @@ def test_tsv_loses_nothing(document: Document) -> None:
 
 
 @FEW
-@given(st.lists(documents(ANY_VALUE), max_size=4, unique_by=lambda document: document.id))
+@given(st.lists(documents(ANY_VALUE), max_size=2, unique_by=lambda document: document.id))
 def test_a_corpus_loses_nothing(found: list[Document]) -> None:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "corpus.jsonl"

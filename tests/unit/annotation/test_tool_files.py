@@ -223,3 +223,48 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, files: dict[str, s
     with pytest.raises(AdrwatchError, match=said) as refusal:
         formats.read(export(tmp_path, files), None, None, ())
     assert refusal.value.fix
+
+
+SLOTS = TYPES.replace(
+    "</types>",
+    _type("webanno.custom.Frame", "uima.tcas.Annotation", roles="uima.cas.FSArray", value="uima.cas.String")
+    + "</types>",
+)
+FRAME = XMI.replace("<cas:Sofa", '<custom:Frame xmi:id="20" sofa="2" begin="0" end="6" value="x" roles="9"/><cas:Sofa')
+FRAME = FRAME.replace('members="3 5', 'members="20 3 5')
+
+
+def test_what_no_corpus_holds_is_refused_until_it_is_left_out(tmp_path: Path) -> None:
+    folder = export(tmp_path, {"p1.xmi": FRAME, "TypeSystem.xml": SLOTS})
+    with pytest.raises(AdrwatchError, match=r"p1.xmi: the feature roles of the layer webanno.custom.Frame") as refusal:
+        formats.read(folder, None, None, ())
+    assert refusal.value.fix == "leave the layer out: --without webanno.custom.Frame"
+    (document,) = formats.read(folder, None, None, ("webanno.custom.Frame",))
+    assert [span.type for span in document.spans] == ["reaction", "drug"]
+
+
+@pytest.mark.parametrize(
+    ("document", "name", "said"),
+    [
+        (Document("d", "ill\x07"), "xmi", r"XML cannot hold document d: the character U\+0007"),
+        (Document("d", "\n ill"), "tsv", "a text that begins with an end of line"),
+        (Document("d", "  "), "tsv", "a text that begins with an end of line or a tab, or is blank"),
+        (Document("d", "so ill", spans=(Span("T1", "drug", ((0, 3),)),)), "tsv", "begins or ends with white space"),
+        (Document("d", "", {"reports_reaction": "no"}), "brat", "labels of a post without words"),
+        (Document("d", "so ill", spans=(Span("T1", "Post", ((0, 2),)),)), "brat", "a span of type Post"),
+        (Document("d", "so ill", spans=(Span("T1", "a drug", ((0, 2),)),)), "brat", "a type that is not one word"),
+        (Document("d", "so ill", spans=(Span("T1", "drug", ((0, 2),), features={"kind": "x"}),)), "xmi", "an attribute named kind"),
+        (Document("d", "so ill", spans=(Span("T1", "drug", ((0, 2),), features={"n": 2**40}),)), "xmi", "more than 32 bits"),
+    ],
+)  # fmt: skip
+def test_what_a_tool_cannot_hold_is_refused_rather_than_changed(document: Document, name: str, said: str) -> None:
+    with pytest.raises(AdrwatchError, match=said) as refusal:
+        formats.written([document], name)
+    assert refusal.value.fix
+
+
+def test_without_cassis_xmi_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(AdrwatchError, match="needs dkpro-cassis") as refusal:
+        formats.written([Document("d", "ill")], "xmi")
+    assert refusal.value.fix == "pip install 'adrwatch[annotation]'"
