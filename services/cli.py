@@ -56,6 +56,7 @@ COMMANDS: tuple[str, ...] = (
     "services.reference_command",
     "services.vocabulary.cli",
     "services.vocabulary.drugs_cli",
+    "services.annotation.cli",
     "services.evaluation.cli",
     "services.models.cli",
     "services.backtest.reference_cli",

@@ -95,6 +95,11 @@ class Labels:
             for row in rows
         ]
 
+    def taken_back(self) -> set[str]:
+        """The hashes of posts that were taken back at their sources. Raises DependencyAway."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(sa.select(DELETED.c.post)))
+
     def shown(self, post: str, reader: str) -> None:
         """Note that somebody is shown the text of a post. Raises AdrwatchError and DependencyAway: then it is not to be shown."""
         with self._trail.recording(self._database) as recording:

@@ -14,6 +14,7 @@ from shared.corpora import splits
 from shared.corpora.ade_corpus import read_ade_corpus
 from shared.corpora.brat import read_cadec, read_twimed
 from shared.corpora.conll import read_psytar, read_reddit, read_weibo
+from shared.corpora.documents import read_annotated, read_labelled
 from shared.corpora.json_lines import read_annotated_tweets, read_phee, read_rudrec
 from shared.corpora.readers import AnnotatedPost, LabelledPost
 from shared.corpora.tables import (
@@ -155,6 +156,13 @@ CLASSIFICATION: dict[str, Format[LabelledPost]] = _table(
         read_multilingual,
         _file(read_multilingual, "val_de.csv.xz", "cadecv2_translated_dev.csv"),
     ),
+    Format(
+        "adrwatch",
+        "any",
+        "JSON lines: id, text, labels {reports_reaction: yes or no}; what `adrwatch annotate import` writes",
+        read_labelled,
+        _file(read_labelled, "dev.jsonl"),
+    ),
 )
 
 EXTRACTION: dict[str, Format[AnnotatedPost]] = _table(
@@ -222,5 +230,12 @@ EXTRACTION: dict[str, Format[AnnotatedPost]] = _table(
         "CoNLL: character and its place in its word, tab, BIO label of persons, places, organisations",
         read_weibo,
         _file(read_weibo, "weiboNER_2nd_conll.dev"),
+    ),
+    Format(
+        "adrwatch",
+        "any",
+        "JSON lines: id, text, entities [{start, end, type, fragments, ...}], relations; what `adrwatch annotate import` writes",
+        read_annotated,
+        _file(read_annotated, "dev.jsonl"),
     ),
 )

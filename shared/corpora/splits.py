@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from shared.corpora.brat import read_cadec
 from shared.corpora.conll import read_psytar, read_reddit
+from shared.corpora.documents import read_annotated, read_labelled
 from shared.corpora.json_lines import TWEET_TYPES, read_phee, read_span_jsonl
 from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention
 from shared.corpora.tables import read_psytar_sentences, read_reddit_vaccine, read_tweets
@@ -34,6 +35,8 @@ TYPES = (
 )
 # The two newest months of the training tweets choose epoch, calibration and threshold; dev is the month after them.
 HELD_OUT_FROM = "2014-08"
+# The folder of posts that the user's own team has labelled.
+OWN = "adrwatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Split(Generic[P]):
 
 
 def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]]:
-    """English tweets split by time, and PsyTAR sentences (which only help to train; nothing is chosen by them)."""
+    """English tweets split by time, and what only helps to train, and chooses nothing: PsyTAR sentences and your own posts."""
     folder = data / "classification"
     tweets = read_tweets(folder / "en_tweets" / "splitT_train.tsv.xz")
     psytar = folder / "en_psytar_sentences"
@@ -56,7 +59,11 @@ def classification(data: Path) -> tuple[Split[LabelledPost], Split[LabelledPost]
             [post for post in tweets if post.created_at >= HELD_OUT_FROM],
             read_tweets(folder / "en_tweets" / "splitT_dev.tsv"),
         ),
-        Split(read_psytar_sentences(psytar / "binary_train.csv"), [], read_psytar_sentences(psytar / "binary_dev.csv")),
+        Split(
+            [*read_psytar_sentences(psytar / "binary_train.csv"), *_own(folder, "train", read_labelled)],
+            [],
+            [*read_psytar_sentences(psytar / "binary_dev.csv"), *_own(folder, "dev", read_labelled)],
+        ),
     )
 
 
@@ -96,13 +103,20 @@ def _annotated(data: Path) -> dict[str, tuple[list[AnnotatedPost], list[Annotate
     """The published training and dev part of each annotated corpus but the tweets."""
     ner = data / "ner"
     cadec, psytar, reddit, phee = ner / "cadec", ner / "psytar", ner / "en_reddit", ner / "phee"
-    return {
+    own = (_own(ner, "train", read_annotated), _own(ner, "dev", read_annotated))
+    return ({"adrwatch": own} if any(own) else {}) | {
         "cadec": (read_cadec(cadec / "split_train.id"), read_cadec(cadec / "split_dev.id")),
         "psytar": (read_psytar(psytar / "ner_train.txt.xz"), read_psytar(psytar / "ner_dev.txt")),
         # Effects in case reports are longer phrases than reactions in posts: they are not learned from.
         "phee": (_without_reactions(read_phee(phee / "train.json.xz")), read_phee(phee / "dev.json.xz")),
         "reddit": (read_reddit(reddit / "ner_train.txt.xz"), read_reddit(reddit / "ner_dev.txt")),
     }
+
+
+def _own(folder: Path, part: str, read: Callable[[Path], list[P]]) -> list[P]:
+    """Posts that the user's own team has labelled, where the data has any."""
+    path = folder / OWN / f"{part}.jsonl"
+    return read(path) if path.is_file() else []
 
 
 def _unseen(posts: Iterable[AnnotatedPost], dev: set[str]) -> list[AnnotatedPost]:

@@ -19,6 +19,7 @@ import msgspec
 import zstandard
 from starlette.exceptions import HTTPException
 
+from services.annotation import brat, cas, tsv
 from services.dashboard.api import cursors
 from services.ingest.columns import Columns
 from services.ingest.networks.bluesky import block, jetstream, subscribe_events
@@ -41,6 +42,7 @@ from services.ingest.source import SourceBroken
 from services.ingest.times import parse_time
 from services.ingest.veil import veil_line
 from shared import retry_after
+from shared.corpora.documents import check, dumped, read_annotated
 from shared.errors import AdrwatchError, BadMessage
 from shared.events import decode, encode
 from shared.examples import EXAMPLES
@@ -51,6 +53,8 @@ from shared.text.html import words_of
 from shared.topics import TOPICS
 from shared.webhooks import UnsignedError, claim
 from tests.networks.jetstream import account, delete, packed, post
+from tests.unit.annotation import test_tool_files as tool_files
+from tests.unit.annotation.documents import headache
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 NOW_US = int(NOW.timestamp() * 1e6)
@@ -274,6 +278,31 @@ _FORUM = {
     ]
 }
 
+
+def _brat(data: bytes) -> None:
+    check(brat.read("p1", tool_files.TEXT, _words(data), "p1.ann"))
+
+
+def _tsv(data: bytes) -> None:
+    check(tsv.read("p1", _words(data), "p1.tsv"))
+
+
+@functools.cache
+def _cas_types() -> Any:
+    return cas.read_types(tool_files.TYPES.encode(), "TypeSystem.xml")
+
+
+def _cas(data: bytes) -> None:
+    check(cas.read("p1", data, _cas_types(), "p1.xmi"))
+
+
+def _corpus(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "corpus.jsonl"
+        path.write_bytes(data)
+        read_annotated(path)
+
+
 PARSERS: dict[str, Parser] = {
     f"events of {topic.suffix}": Parser(
         functools.partial(decode, kind=topic.event), (BadMessage,),
@@ -334,6 +363,13 @@ PARSERS |= {
     "texts of Bluesky that are masked": Parser(
         lambda data: jetstream.mask_people(_words(data)), (), (b"@anna.example.org did:plc:abc anna.bsky.social",)
     ),
+    "notes of brat": Parser(_brat, (AdrwatchError,), (tool_files.ANN.encode(),)),
+    "WebAnno TSV": Parser(_tsv, (AdrwatchError,), (tool_files.TSV.encode(),)),
+    "UIMA CAS XMI": Parser(_cas, (AdrwatchError,), (tool_files.XMI.encode(), _BOMB)),
+    "type systems of UIMA": Parser(
+        lambda data: cas.read_types(data, "TypeSystem.xml"), (AdrwatchError,), (tool_files.TYPES.encode(), _BOMB)
+    ),
+    "corpora": Parser(_corpus, (AdrwatchError,), (dumped([headache()]),)),
     "what is kept of a line": Parser(lambda data: veil_line(data, lambda _: "hmac:0"), (), (_JSONL, _CSV)),
     "times": Parser(
         lambda data: parse_time(_words(data)), (ValueError,),

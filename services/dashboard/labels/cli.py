@@ -1,4 +1,4 @@
-"""`adrwatch labels list|export`."""
+"""`adrwatch labels list|export|waiting`."""
 
 from __future__ import annotations
 
@@ -83,4 +83,50 @@ def export(
         print(
             f"{exported.written} posts written, {exported.without_text} have no text any more,"
             f" {exported.disputed} are disputed, {exported.not_allowed} may not leave adrwatch"
+        )
+
+
+@group.command()
+def waiting(
+    path: Annotated[Path, typer.Argument(help="The new file, JSON lines with id and text.")],
+    reason: Reason = "posts to label in another tool",
+    as_json: AsJson = False,
+) -> None:
+    """Write the posts of the review queue that nobody has labelled, for `adrwatch annotate export`; readable by you alone.
+
+    The same rules hold as for `labels export`: nothing is written of posts that were taken back, of sources whose terms keep text
+    in adrwatch, or that ADRWATCH_NO_CASE_EXPORT names. The audit trail has a row of it: who, how many posts, and why.
+
+    Example: adrwatch labels waiting to-label.jsonl
+    """
+    from contextlib import closing
+
+    from services.cases.audit import Trail
+    from services.cases.database import Database
+    from services.cases.labels import Labels
+    from services.cases.options import actor
+    from services.dashboard.labels.corpus import texts, write_waiting
+    from services.dashboard.labels.queue import Queue
+    from shared.broker import TopicReader
+    from shared.settings import current
+    from shared.topics import POSTS
+
+    settings = current()
+    who, closed = actor(settings), set(filter(None, settings.no_case_export.split(",")))
+    with Database.used(settings) as database:
+        kept = Labels(database, Trail.of(settings))
+        settled = {one.post for one in kept.all()} | kept.taken_back()
+        with closing(Queue(settings)) as queue:
+            left = {one.hash: () for one in queue.all(whole=True) if one.hash not in settled}
+        with TopicReader(settings, POSTS) as reader:
+            posts = texts(reader.to_end(), left)
+        exported = write_waiting(left, posts, path, closed, lambda number: kept.exported(who, number, reason))
+    about = {name: getattr(exported, name) for name in ("written", "without_text", "not_allowed")}
+    if as_json:
+        print(json.dumps(about))
+    else:
+        print(
+            "{written} posts written, {without_text} have no text any more, {not_allowed} may not leave adrwatch".format(
+                **about
+            )
         )

@@ -11,15 +11,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.annotation.writing import write_file
 from services.cases.labels import Label
 from shared.broker import Stored
-from shared.errors import AdrwatchError, BadMessage
+from shared.corpora.documents import NO, REPORTS, YES
+from shared.errors import BadMessage
 from shared.events import Post, decode, derived_id
 
 # The names of types in the corpora of tweets.
 _TYPES = {"reaction": "ADR", "drug": "Drug"}
 TABLE, SPANS = "labels.tsv", "spans.jsonl"
-_OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,28 @@ def write(
         rows.append(f"{name}\t{at}\t{first.label}\t{text}\t{first.sampled:g}\t{first.probability:g}")
         marked = [{"start": one.start, "end": one.end, "type": _TYPES[one.type]} for one in said[-1].spans]
         if not first.label or marked:
-            spans.append(json.dumps({"id": name, "text": post.text, "entities": marked}, ensure_ascii=False))
+            labels_of_it = {REPORTS: YES if first.label else NO}
+            line = {"id": name, "text": post.text, "labels": labels_of_it, "entities": marked}
+            spans.append(json.dumps(line, ensure_ascii=False))
     record(len(allowed))
     _write(folder / TABLE, rows)
     _write(folder / SPANS, spans)
     return Exported(len(allowed), len(labels) - len(settled), len(there) - len(allowed), len(settled) - len(there))
+
+
+def write_waiting(
+    waiting: Collection[str],
+    posts: Mapping[str, Post],
+    path: Path,
+    closed: Collection[str],
+    record: Callable[[int], None],
+) -> Exported:
+    """Write posts that wait for a label, as JSON lines with id (the hash) and text, by the rules of `write`."""
+    there = [name for name in waiting if name in posts]
+    allowed = [name for name in there if _may_leave(posts[name], closed)]
+    record(len(allowed))
+    _write(path, [json.dumps({"id": name, "text": posts[name].text}, ensure_ascii=False) for name in allowed])
+    return Exported(len(allowed), 0, len(there) - len(allowed), len(waiting) - len(there))
 
 
 def _may_leave(post: Post, closed: Collection[str]) -> bool:
@@ -83,11 +101,4 @@ def _may_leave(post: Post, closed: Collection[str]) -> bool:
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(_OWNER_ONLY, exist_ok=False)
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    except FileExistsError:
-        raise AdrwatchError(f"{path} is there already", fix="name another folder") from None
-    except OSError as error:
-        raise AdrwatchError(f"{path} cannot be written: {error.strerror}", fix="name another folder") from error
+    write_file(path, "".join(f"{line}\n" for line in lines).encode())

@@ -34,8 +34,11 @@ class Queue:
         self._skipped: dict[str, set[str]] = {}
         self._threshold = 0.5
 
-    def all(self) -> list[Drawn]:
-        """The latest that were drawn. Raises DependencyAway, and AdrwatchError for a model that cannot be read."""
+    def all(self, whole: bool = False) -> list[Drawn]:
+        """The latest that were drawn, where `whole` once the topic is read to its end, however long that takes.
+
+        Raises DependencyAway, and AdrwatchError for a model that cannot be read.
+        """
         with self._lock:
             try:
                 if self._reader is None:
@@ -45,7 +48,10 @@ class Queue:
                     self._reader = TopicReader(
                         self._settings, OUTCOMES, since=dict.fromkeys(range(OUTCOMES.partitions), since), patience=_PATIENCE
                     )  # fmt: skip
-                if not self._read():
+                read = self._read()
+                while whole and read:
+                    read = self._read()
+                if not read:
                     # What has come since the end was reached.
                     self._reading = self._reader.to_end()
                     self._read()

@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 import shutil
+import zipfile
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -32,6 +33,7 @@ def make(folder: Path, receiver: str) -> None:
     shutil.copytree(PACKAGE_ROOT / "docs" / "models" / "ablation", folder / "docs" / "models" / "ablation")
     _posts(folder)
     _reports(folder)
+    _labelled(folder)
     (folder / "my-rules.toml").write_text('preset = "umc"\n[policy]\nauthors = 2\n')
     (folder / "names.csv").write_text("name,drug,kind\nzolly,sertraline,slang\n")
     (folder / "sources.toml").write_text('[sources.bluesky]\ntype = "bluesky"\nlanguages = ["en"]\n')
@@ -43,6 +45,21 @@ def make(folder: Path, receiver: str) -> None:
 def mentions(folder: Path, records: list[bytes]) -> None:
     """What a back-test writes of the same posts."""
     (folder / "mentions.jsonl").write_bytes(b"\n".join(records) + b"\n")
+
+
+def _labelled(folder: Path) -> None:
+    """What people made of a post in brat and in INCEpTION."""
+    text = "day 3 on metformin and i cant stop throwing up"
+    marks = {"labelled": "T1\tADR 35 46\tthrowing up\n", "ana": "T1\treaction 35 46\tthrowing up\n", "ben": ""}
+    for name, notes in marks.items():
+        (folder / name).mkdir()
+        (folder / name / "p1.txt").write_text(text)
+        (folder / name / "p1.ann").write_text(notes)
+    with zipfile.ZipFile(folder / "project.zip", "w") as archive:
+        for who in ("ana", "ben"):
+            header = "#FORMAT=WebAnno TSV 3.3\n#T_SP=webanno.custom.Mention|kind\n\n\n"
+            tokens = f"#Text=metformin and i am ill\n1-1\t0-9\tmetformin\t{'drug' if who == 'ana' else '_'}\t\n"
+            archive.writestr(f"annotation/p1.txt/{who}.tsv", f"{header}{tokens}1-2\t19-22\till\treaction\t\n")
 
 
 def _posts(folder: Path) -> None:

@@ -13,6 +13,7 @@ from services.cases.audit import read
 from services.cases.casebook import Casebook
 from services.cases.labels import Labels
 from shared import settings
+from shared.corpora.documents import read_documents
 from shared.corpora.tables import read_tweets
 from shared.events import Outcome, Post, derived_id, encode, now
 from shared.topics import POSTS, partition_of
@@ -63,6 +64,10 @@ def test_a_post_is_labelled_exported_and_forgotten_with_its_deletion(
     )
     assert wrong.status_code == 422
     assert "outside the text" in wrong.text
+    command = Adrwatch(kafka, place.topic_prefix, monkeypatch, capfd)
+    waiting = command.json("labels", "waiting", str(tmp_path / "to-label.jsonl"))
+    assert waiting == {"written": 1, "not_allowed": 0, "without_text": 0}
+    assert [(one.id, one.text) for one in read_documents(tmp_path / "to-label.jsonl")] == [(NAME, TEXT)]
     marks = '[{"start":25,"end":28,"type":"reaction"}]'
     after = client.post("/review/label", data={"post": NAME, "said": "1", "spans": marks})
     assert "Nothing to review" in after.text
@@ -71,7 +76,6 @@ def test_a_post_is_labelled_exported_and_forgotten_with_its_deletion(
     [kept] = labels(client).all()
     assert (kept.label, kept.sampled, kept.probability, len(kept.spans)) == (1, 1.0, 0.5, 1)
 
-    command = Adrwatch(kafka, place.topic_prefix, monkeypatch, capfd)
     assert command.json("labels", "list")["posts"] == 1
     exported = command.json("labels", "export", str(tmp_path / "corpus"))
     assert exported == {"written": 1, "disputed": 0, "not_allowed": 0, "without_text": 0}
@@ -89,7 +93,8 @@ def test_a_post_is_labelled_exported_and_forgotten_with_its_deletion(
     said = [row for row in rows if row.subject.startswith("label:")]
     assert [row.action for row in said] == ["read", "label", "unlabel", "read", "label"]
     assert len({row.subject for row in said}) == 1
-    [leaving] = [row for row in rows if row.action == "export"]
+    [to_label, leaving] = [row for row in rows if row.action == "export"]
+    assert (to_label.subject, to_label.reason) == ("labels", "posts to label in another tool: 1 posts")
     assert (leaving.subject, leaving.reason) == ("labels", "a corpus to train with: 1 posts")
     assert "own:1" not in str(rows)
     assert NAME not in str(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,24 @@ def test_what_any_dev_split_holds_is_learned_by_no_model(tmp_path: Path, path: s
     learned += unlabelled(data)
     assert learned
     assert normalised(text) not in {normalised(one) for one in learned}
+
+
+def test_posts_of_your_own_team_are_learned_from_where_the_data_has_them(tmp_path: Path) -> None:
+    data = collection(tmp_path)
+    assert "adrwatch" not in extraction(data)
+    drug = {"start": 0, "end": 7, "type": "drug"}
+    line = {"text": "humira, and then a rash", "labels": {"reports_reaction": "yes"}, "entities": [drug]}
+    for kind in ("classification", "ner"):
+        write(data / kind / "adrwatch" / "train.jsonl", json.dumps(line) + "\n")
+    own = extraction(data)["adrwatch"]
+    (post,) = [*own.train, *own.held_out]
+    assert post.mentions == (Mention(0, 7, "drug"),)
+    assert line["text"] in [post.text for post in learnable(data)[1].train]
+    for kind in ("classification", "ner"):
+        write(data / kind / "adrwatch" / "dev.jsonl", json.dumps(line) + "\n")
+    assert not extraction(data)["adrwatch"].train
+    assert extraction(data)["adrwatch"].dev == [post]
+    assert line["text"] not in [post.text for post in learnable(data)[1].train]
 
 
 def test_posts_drawn_for_a_teacher_have_no_label_anywhere(tmp_path: Path) -> None:

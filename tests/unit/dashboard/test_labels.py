@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from services.cases.labels import Label, Marked, agreement, by_post
-from services.dashboard.labels.corpus import SPANS, TABLE, texts, write
+from services.dashboard.labels.corpus import SPANS, TABLE, texts, write, write_waiting
 from services.dashboard.labels.draw import OF_OTHERS, Drawn, drawn, waiting
 from shared.broker import Stored
+from shared.corpora.documents import read_documents
 from shared.corpora.json_lines import read_annotated_tweets
 from shared.corpora.tables import read_tweets
 from shared.errors import AdrwatchError
@@ -92,6 +93,30 @@ def test_the_files_are_read_by_what_trains(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "corpus" / TABLE).stat().st_mode) == 0o600
     with pytest.raises(AdrwatchError, match="is there already"):
         write(labels, posts, tmp_path / "corpus", (), told.append)
+
+
+def test_posts_that_wait_are_written_for_a_tool_by_the_same_rules(tmp_path: Path) -> None:
+    kept = [post(1), post(2, Terms(case_export=False)), post(3, Terms(aggregates_only=True))]
+    posts = {derived_id(one.id): one for one in kept}
+    told: list[int] = []
+    path = tmp_path / "to-label.jsonl"
+    exported = write_waiting([*posts, derived_id("own:4")], posts, path, (), told.append)
+    assert told == [1]
+    assert (exported.written, exported.not_allowed, exported.without_text) == (1, 2, 1)
+    [document] = read_documents(path)
+    assert (document.id, document.text, document.spans) == (derived_id("own:1"), TEXT, ())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_labels_and_marks_are_a_document_for_other_tools(tmp_path: Path) -> None:
+    labels = by_post([label(1, "ada", 1, (Marked(6, 15, "drug"),)), label(2, "ada", 0)])
+    write(labels, {derived_id(one.id): one for one in (post(1), post(2))}, tmp_path / "corpus", (), lambda _: None)
+    first, second = read_documents(tmp_path / "corpus" / SPANS)
+    assert (first.labels, [(span.type, span.places) for span in first.spans]) == (
+        {"reports_reaction": "yes"},
+        [("Drug", ((6, 15),))],
+    )
+    assert (second.labels, second.spans) == ({"reports_reaction": "no"}, ())
 
 
 def test_nothing_leaves_of_a_source_that_the_settings_close_or_without_a_row_of_the_trail(tmp_path: Path) -> None:
