@@ -1,6 +1,6 @@
 """The scores of coreference on cases whose values are published with the reference scorer, or worked out by hand here.
 
-Letters are mentions, a word is a cluster. The cases A, D, E, M and N are those of the reference scorer's own tests (TC-A and so on).
+Letters are mentions, a word is a cluster. The cases A to N are those of the reference scorer's own tests (TC-A and so on).
 """
 
 from __future__ import annotations
