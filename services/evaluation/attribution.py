@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from services.evaluation.reports import Row
-from services.pipeline.steps.attribute import pairs, responsible
+from services.pipeline.steps.attribute import pairs, responsible, spoken_of
 from shared.assertion.text import Statement
 from shared.corpora.readers import Place
 from shared.corpora.relations import RelatedText
@@ -48,11 +48,12 @@ def rules(text: RelatedText) -> list[tuple[Place, Place]]:
 
 def rules_without_assertion(text: RelatedText) -> list[tuple[Place, Place]]:
     """The same without the question whether the text asserts a reaction: medical writing counts "may cause" as a relation."""
-    statement, named = Statement(text.text), mentions(text.text, text.drugs)
+    statement = Statement(text.text)
+    places = spoken_of(statement, mentions(text.text, text.drugs))
     return [
         ((drug.span.start, drug.span.end), reaction)
         for reaction in text.reactions
-        for drug in responsible(statement, named, *reaction)
+        for drug in responsible(statement, places, *reaction)
     ]
 
 

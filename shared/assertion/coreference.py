@@ -1,7 +1,7 @@
 """Which medicine each word for a medicine means: mention ranking over the medicines that the post named before it.
 
-Ordinals and "the other one" follow the order of naming; everything else goes to the candidate with the highest sum of weighted
-features (after Denis and Baldridge 2008, with a linear ranker).
+Ordinals and "the other one" follow the order of naming; everything else goes to the candidate with the most points (the ranking of
+Denis and Baldridge 2008, with points that were set by hand: docs/attribution.md tells what learned ones gave).
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shared.assertion.text import Statement
-from shared.coreference.anaphora import PLACES, Anaphor, anaphora, cue
+from shared.assertion.anaphora import PLACES, Anaphor, anaphora, classes, cue
 from shared.events import Span
 
 # Characters before and after a name in which it is said what became of it.
 _BEFORE, _AFTER = 32, 48
-# The highest sum wins; of equals the one that was spoken of last. Chosen on the development half of our own posts.
-WEIGHTS = {"recent": 1.0, "left": -2.0, "new": 0.5, "aside": -0.6, "opens": 0.5, "told": 3.0, "old": 4.0}
+_IS = re.compile(r"(?:'s|\s+(?:is|was|are|were))\s+(?:my |the |now )?#?")
+# What speaks for a candidate and against it, in points: the highest sum wins, of equals the one that was spoken of last.
+POINTS = {"recent": 1.0, "left": -2.0, "new": 0.5, "aside": -1.2, "told": 3.0, "old": 4.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A medicine named at `span`; names of one medicine have one `entity`."""
+    """A medicine named at `span`; names of one medicine have one `entity`. `label`: its ingredient, where it is known."""
 
     span: Span
     entity: Hashable
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Candidate:
     """A medicine named so far: its names, and where it was last spoken of (by a name or a word for it)."""
 
     entity: Hashable
+    label: str
     names: list[Span] = field(default_factory=list)
     last: int = 0
 
@@ -57,10 +60,10 @@ def resolve(statement: Statement, names: Iterable[Name]) -> list[Link]:
     for anaphor in anaphora(statement):
         while waiting and waiting[0].span.end <= anaphor.span.start:
             name = waiting.pop(0)
-            candidate = candidates.setdefault(name.entity, Candidate(name.entity))
+            candidate = candidates.setdefault(name.entity, Candidate(name.entity, name.label.lower()))
             candidate.names.append(name.span)
             candidate.last = name.span.start
-        if any(anaphor.span.start < name.span.end and name.span.start < anaphor.span.end for name in named):
+        if _names_itself(statement, anaphor, named):
             continue
         meant = _meant(statement, anaphor, list(candidates.values()), named)
         for entity in meant:
@@ -68,6 +71,15 @@ def resolve(statement: Statement, names: Iterable[Name]) -> list[Link]:
         if meant:
             links.append(Link(anaphor, meant))
     return links
+
+
+def _names_itself(statement: Statement, anaphor: Anaphor, named: Sequence[Name]) -> bool:
+    """Whether the words hold a name, or one is given right after them: "the zoloft pill", "the new one is zoloft"."""
+    return any(
+        anaphor.span.start < name.span.end
+        and (name.span.start < anaphor.span.end or _IS.fullmatch(statement.between(anaphor.span.end, name.span.start)))
+        for name in named
+    )
 
 
 def clusters(names: Sequence[Name], links: Sequence[Link]) -> list[list[Span]]:
@@ -110,28 +122,26 @@ def _other(
 
 
 def score(found: dict[str, float]) -> float:
-    """The weighted sum."""
-    return sum(WEIGHTS[name] * value for name, value in found.items())
+    """The sum of points."""
+    return sum(POINTS[name] * value for name, value in found.items())
 
 
 def features(
     statement: Statement, anaphor: Anaphor, candidate: Candidate, candidates: Sequence[Candidate]
 ) -> dict[str, float]:
     """What speaks for and against a candidate. `recent`: spoken of last. `left`: given up, or did not do. `new`: taken up.
-    `aside`: in a phrase beside what the clause is about. `opens`: its clause begins with it. `told`: words of the anaphor stand
+    `aside`: in a phrase beside what the clause is about. `told`: words of the anaphor stand
     beside its name. `old`: left, and an old one is meant.
     """
     name = candidate.names[-1]
     before = statement.between(max(statement.sentence(name.start).start, name.start - _BEFORE), name.start).rstrip(" #")
     after = statement.between(name.end, min(name.end + _AFTER, anaphor.span.start))
     left = bool(_ends("left_before").search(before) or _starts("left_after").match(after))
-    clause = statement.clause(name.start)
     return {
         "recent": candidate.last == max(other.last for other in candidates),
         "left": left,
         "new": bool(_ends("new").search(before)),
         "aside": bool(_ends("aside").search(before)),
-        "opens": len(statement.between(clause.start, name.start).split()) < 2,
         "told": _told(statement, anaphor, candidate, candidates),
         "old": left and "old" in anaphor.says,
     }
@@ -143,7 +153,14 @@ def _told(statement: Statement, anaphor: Anaphor, candidate: Candidate, candidat
     name = candidate.names[0]
     ends = [other.names[0].start for other in candidates if other.names[0].start >= name.end]
     end = min([*ends, statement.sentence(name.start).end, anaphor.span.start])
-    return any(re.search(rf"\b{re.escape(word)}", statement.between(name.start, end)) for word in sought)
+    said, itself = statement.between(name.end, end), f"{statement.between(name.start, name.end)} {candidate.label}"
+    return any(re.search(rf"\b{re.escape(word)}", said) or _of_class(word, itself) for word in sought)
+
+
+def _of_class(word: str, name: str) -> bool:
+    """Whether a medicine's name ends as those of a class do: "simvastatin" is a "statin"."""
+    stems = classes().get(word.removesuffix("s"))
+    return stems is not None and stems.search(name) is not None
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from typing import Literal
 from shared.assertion.text import Statement
 from shared.events import Span
 
-_CUES = Path(__file__).with_name("cues.toml")
+_CUES = Path(__file__).with_name("anaphora.toml")
 _WORD = re.compile(r"[a-z']+")
 # Characters before "it" in which it is said to be taken.
 _REACH = 24
@@ -56,6 +56,13 @@ def _is_taken(statement: Statement, start: int) -> bool:
 def cue(name: str) -> str:
     """One list of the cues as alternatives of a regular expression."""
     return "|".join(tomllib.loads(_CUES.read_text(encoding="utf-8"))[name])
+
+
+@functools.cache
+def classes() -> dict[str, re.Pattern[str]]:
+    """What names of a class of medicines have in common, by what people call the class."""
+    listed: dict[str, list[str]] = tomllib.loads(_CUES.read_text(encoding="utf-8"))["classes"]
+    return {name: re.compile(rf"(?:{'|'.join(stems)})\b") for name, stems in listed.items()}
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.coreference.scores import CorefScores, Share, scores
+from shared.coreference_scores import CorefScores, Share, scores
 
 Values = tuple[float, float]
 
