@@ -16,6 +16,7 @@ class RelationFormat(StrEnum):
 
     TWIMED_PUBMED = "twimed_pubmed"
     ADE_CORPUS_V2 = "ade_corpus_v2"
+    PHEE = "phee"
     POSTS = "posts"
 
 
@@ -37,7 +38,7 @@ def evaluate_attribute(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="TwiMed's archive, the folder of the ADE corpus, or a file of posts [default: our own posts]"
+            help="TwiMed's archive, the folder of the ADE corpus, a split of PHEE, or a file of posts [default: our own posts]"
         ),
     ] = None,
     part: Annotated[Part, typer.Option(help="Which half to score.")] = Part.BOTH,

@@ -41,7 +41,16 @@ def annotated(reactions: Sequence[Place], found: Span) -> Place | None:
 
 def rules(text: RelatedText) -> list[tuple[Place, Place]]:
     """The attribution of the pipeline."""
-    found = pairs(text.text, mentions(text.text, text.drugs), reaction_spans(text.reactions))
+    return _ruled(text, follow=True)
+
+
+def rules_by_name(text: RelatedText) -> list[tuple[Place, Place]]:
+    """The same by names alone: words such as "it" and "the second one" are not followed to a medicine."""
+    return _ruled(text, follow=False)
+
+
+def _ruled(text: RelatedText, *, follow: bool) -> list[tuple[Place, Place]]:
+    found = pairs(text.text, mentions(text.text, text.drugs), reaction_spans(text.reactions), follow=follow)
     placed = [((pair.drug.span.start, pair.drug.span.end), annotated(text.reactions, pair.reaction)) for pair in found]
     return [(drug, reaction) for drug, reaction in placed if reaction is not None]
 
@@ -79,6 +88,7 @@ def everything(text: RelatedText) -> list[tuple[Place, Place]]:
 
 SYSTEMS: dict[str, System] = {
     "rules": rules,
+    "rules, by names alone": rules_by_name,
     "rules, assertion not asked": rules_without_assertion,
     "nearest medicine": nearest,
     "all pairs of a sentence": same_sentence,

@@ -68,7 +68,8 @@ def classes() -> dict[str, re.Pattern[str]]:
 @functools.cache
 def _anaphor() -> re.Pattern[str]:
     """One group a kind, the more telling kinds first."""
-    noun = rf"(?:ones?|{cue('nouns')})\b"
+    # "The shot site" and "the second pill of it" are something else.
+    noun = rf"(?:ones?|{cue('nouns')})\b(?!'s| (?:of|sites?|reactions?)\b)"
     # Nothing of its own follows: "the first week" is no medicine, "no issue with the other" is.
     alone = rf"(?={_does().pattern}|\s*(?:$|[^\w\s'])|\s+(?:is|was|isn't|wasn't|does|did|doesn't|didn't|because|bc|but|and)\b)"
     does = rf"(?={_does().pattern})"

@@ -1,4 +1,4 @@
-"""Texts that tell which medicine caused which reaction, as pairs to judge: TwiMed and the ADE corpus v2."""
+"""Texts that tell which medicine caused which reaction, as pairs to judge: TwiMed, the ADE corpus v2 and PHEE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from shared.corpora.ade_corpus import read_ade_corpus
 from shared.corpora.brat import Notes, twimed_documents
-from shared.corpora.readers import Place
+from shared.corpora.json_lines import read_phee
+from shared.corpora.readers import CAUSES, Place
 
 _DRUG, _REACTION_TYPES = "Drug", frozenset({"Symptom", "Disease", "Disease_Symptom"})
 _CAUSED = "Outcome-negative"
@@ -60,6 +61,22 @@ def read_ade(folder: Path) -> list[RelatedText]:
         RelatedText(sentence, tuple(sorted(drugs)), tuple(sorted(reactions)), frozenset(pairs))
         for sentence, (drugs, reactions, pairs) in found.items()
     ]
+
+
+def read_phee_pairs(file: Path) -> list[RelatedText]:
+    """A split of PHEE: the drugs of adverse events with their effects. What a drug is given for is a pair that the text does not
+    assert. Sentences without both a drug and an effect or disorder are left out.
+    """
+    texts = []
+    for post in read_phee(file):
+        places = [(mention.start, mention.end) for mention in post.mentions]
+        kinds = [mention.type for mention in post.mentions]
+        drugs = {place for place, kind in zip(places, kinds, strict=True) if kind == "drug"}
+        reactions = {place for place, kind in zip(places, kinds, strict=True) if kind in ("reaction", "indication")}
+        pairs = {(places[one.drug], places[one.other]) for one in post.relations or () if one.type == CAUSES}
+        if drugs and reactions:
+            texts.append(RelatedText(post.text, tuple(sorted(drugs)), tuple(sorted(reactions)), frozenset(pairs)))
+    return texts
 
 
 def _of_notes(text: str, notes: Notes) -> RelatedText:

@@ -40,12 +40,18 @@ def attribute(documents: Sequence[Document]) -> tuple[list[Document], list[Failu
     return each(documents, "attribute", one)
 
 
-def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[AssertedPair]:
-    """The pairs that one post asserts, by reaction and drug in the order of the text."""
+def pairs(
+    text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan], *, follow: bool = True
+) -> list[AssertedPair]:
+    """The pairs that one post asserts, by reaction and drug in the order of the text.
+
+    Without `follow` a medicine is spoken of by its names alone, and not by words such as "it": what following them gains.
+    """
     if not text:
         return []
     statement = Statement(text)
-    places = spoken_of(statement, _medicines(drugs, spans))
+    named = _medicines(drugs, spans)
+    places = spoken_of(statement, named) if follow else {drug: drug for drug in named}
     indications = [span for span in spans if span.type in INDICATIONS]
     found: dict[tuple[int, int, int], AssertedPair] = {}
     for span in spans:
