@@ -41,7 +41,9 @@ def anaphora(statement: Statement) -> list[Anaphor]:
     for match in _anaphor().finditer(statement.lowered):
         kind: Kind = match.lastgroup  # type: ignore[assignment]
         words = _WORD.findall(match[0])
-        if words[0] == "it" and not (_does().match(statement.lowered, match.end()) or _is_taken(statement, match.start())):
+        if words[0] == "it" and not (
+            _does().match(statement.lowered, match.end()) or _is_taken(statement, match.start())
+        ):
             continue
         found.append(Anaphor(Span(*match.span()), kind, frozenset(words) - _SAYS_NOTHING))
     return found

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from shared.assertion.text import Statement
 from shared.assertion.anaphora import PLACES, Anaphor, anaphora, classes, cue
+from shared.assertion.text import Statement
 from shared.events import Span
 
 # Characters before and after a name in which it is said what became of it.
 _BEFORE, _AFTER = 32, 48
 _IS = re.compile(r"(?:'s|\s+(?:is|was|are|were))\s+(?:my |the |now )?#?")
+# Words that tell by what became of a medicine, and not by what was said of it.
+_STAGES = frozenset({"old", "new"})
 # What speaks for a candidate and against it, in points: the highest sum wins, of equals the one that was spoken of last.
 POINTS = {"recent": 1.0, "left": -2.0, "new": 0.5, "aside": -1.2, "told": 3.0, "old": 4.0}
 
@@ -33,20 +35,19 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A word for a medicine, and the medicines that it means: more than one for "both"."""
+    """A word for a medicine, and the last names before it of the medicines that it means: more than one for "both"."""
 
     anaphor: Anaphor
-    entities: tuple[Hashable, ...]
+    antecedents: tuple[Name, ...]
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A medicine named so far: its names, and where it was last spoken of (by a name or a word for it)."""
+    """A medicine named so far: its first and its latest name, and where it was last spoken of, by a name or a word for it."""
 
-    entity: Hashable
-    label: str
-    names: list[Span] = field(default_factory=list)
-    last: int = 0
+    first: Name
+    name: Name
+    last: int
 
 
 def resolve(statement: Statement, names: Iterable[Name]) -> list[Link]:
@@ -56,30 +57,21 @@ def resolve(statement: Statement, names: Iterable[Name]) -> list[Link]:
         return []
     links: list[Link] = []
     candidates: dict[Hashable, Candidate] = {}
-    waiting = list(named)
+    at = 0
     for anaphor in anaphora(statement):
-        while waiting and waiting[0].span.end <= anaphor.span.start:
-            name = waiting.pop(0)
-            candidate = candidates.setdefault(name.entity, Candidate(name.entity, name.label.lower()))
-            candidate.names.append(name.span)
-            candidate.last = name.span.start
-        if _names_itself(statement, anaphor, named):
+        while at < len(named) and named[at].span.end <= anaphor.span.start:
+            name = named[at]
+            candidate = candidates.setdefault(name.entity, Candidate(name, name, 0))
+            candidate.name, candidate.last = name, name.span.start
+            at += 1
+        if at < len(named) and _names_itself(statement, anaphor, named[at]):
             continue
         meant = _meant(statement, anaphor, list(candidates.values()), named)
-        for entity in meant:
-            candidates[entity].last = anaphor.span.start
+        for candidate in meant:
+            candidate.last = anaphor.span.start
         if meant:
-            links.append(Link(anaphor, meant))
+            links.append(Link(anaphor, tuple(candidate.name for candidate in meant)))
     return links
-
-
-def _names_itself(statement: Statement, anaphor: Anaphor, named: Sequence[Name]) -> bool:
-    """Whether the words hold a name, or one is given right after them: "the zoloft pill", "the new one is zoloft"."""
-    return any(
-        anaphor.span.start < name.span.end
-        and (name.span.start < anaphor.span.end or _IS.fullmatch(statement.between(anaphor.span.end, name.span.start)))
-        for name in named
-    )
 
 
 def clusters(names: Sequence[Name], links: Sequence[Link]) -> list[list[Span]]:
@@ -88,57 +80,73 @@ def clusters(names: Sequence[Name], links: Sequence[Link]) -> list[list[Span]]:
     for name in names:
         found.setdefault(name.entity, set()).add(name.span)
     for link in links:
-        if len(link.entities) == 1:
-            found.setdefault(link.entities[0], set()).add(link.anaphor.span)
+        if len(link.antecedents) == 1:
+            found.setdefault(link.antecedents[0].entity, set()).add(link.anaphor.span)
     return [sorted(spans, key=lambda span: span.start) for spans in found.values() if len(spans) > 1]
+
+
+def _names_itself(statement: Statement, anaphor: Anaphor, following: Name) -> bool:
+    """Whether the words hold a name, or one is given right after them: "the zoloft pill", "the new one is zoloft"."""
+    between = statement.between(anaphor.span.end, following.span.start)
+    return following.span.start < anaphor.span.end or _IS.fullmatch(between) is not None
 
 
 def _meant(
     statement: Statement, anaphor: Anaphor, candidates: Sequence[Candidate], named: Sequence[Name]
-) -> tuple[Hashable, ...]:
+) -> Sequence[Candidate]:
     if not candidates:
         return ()
     if anaphor.kind == "all":
-        return tuple(candidate.entity for candidate in candidates) if len(candidates) > 1 else ()
+        return candidates if len(candidates) > 1 else ()
     if anaphor.kind == "place":
         place = next(PLACES[word] for word in anaphor.says if word in PLACES)
-        return (candidates[place].entity,) if place < len(candidates) > 1 else ()
+        return (candidates[place],) if place < len(candidates) > 1 else ()
     if anaphor.kind == "other":
         return _other(statement, anaphor, candidates, named)
-    best = max(candidates, key=lambda one: (score(features(statement, anaphor, one, candidates)), one.last))
-    return (best.entity,)
+    latest = max(candidate.last for candidate in candidates)
+    return (
+        max(
+            candidates,
+            key=lambda one: (
+                points(features(statement, anaphor, one, candidates, recent=one.last == latest)),
+                one.last,
+            ),
+        ),
+    )
 
 
 def _other(
     statement: Statement, anaphor: Anaphor, candidates: Sequence[Candidate], named: Sequence[Name]
-) -> tuple[Hashable, ...]:
+) -> Sequence[Candidate]:
     """The one of two that its sentence does not speak of, or that was not spoken of last."""
     sentence = statement.sentence(anaphor.span.start)
     here = {name.entity for name in named if sentence.start <= name.span.start < sentence.end}
-    rest = [one for one in candidates if one.entity not in here]
+    rest = [one for one in candidates if one.name.entity not in here]
     if len(rest) != 1:
-        rest = [one for one in candidates if one.last < max(other.last for other in candidates)]
-    return (rest[0].entity,) if len(rest) == 1 else ()
+        latest = max(one.last for one in candidates)
+        rest = [one for one in candidates if one.last < latest]
+    return rest if len(rest) == 1 else ()
 
 
-def score(found: dict[str, float]) -> float:
-    """The sum of points."""
-    return sum(POINTS[name] * value for name, value in found.items())
+def points(found: Mapping[str, bool]) -> float:
+    """The sum of what speaks for a candidate and against it."""
+    return sum(POINTS[name] for name, holds in found.items() if holds)
 
 
 def features(
-    statement: Statement, anaphor: Anaphor, candidate: Candidate, candidates: Sequence[Candidate]
-) -> dict[str, float]:
+    statement: Statement, anaphor: Anaphor, candidate: Candidate, candidates: Sequence[Candidate], *, recent: bool
+) -> dict[str, bool]:
     """What speaks for and against a candidate. `recent`: spoken of last. `left`: given up, or did not do. `new`: taken up.
-    `aside`: in a phrase beside what the clause is about. `told`: words of the anaphor stand
-    beside its name. `old`: left, and an old one is meant.
+    `aside`: in a phrase beside what the clause is about. `told`: words of the anaphor stand beside its name, or name its class.
+    `old`: left, and an old one is meant.
     """
-    name = candidate.names[-1]
-    before = statement.between(max(statement.sentence(name.start).start, name.start - _BEFORE), name.start).rstrip(" #")
-    after = statement.between(name.end, min(name.end + _AFTER, anaphor.span.start))
+    span = candidate.name.span
+    before = statement.between(max(statement.sentence(span.start).start, span.start - _BEFORE), span.start)
+    before = before.rstrip(" #")
+    after = statement.between(span.end, min(span.end + _AFTER, anaphor.span.start))
     left = bool(_ends("left_before").search(before) or _starts("left_after").match(after))
     return {
-        "recent": candidate.last == max(other.last for other in candidates),
+        "recent": recent,
         "left": left,
         "new": bool(_ends("new").search(before)),
         "aside": bool(_ends("aside").search(before)),
@@ -148,12 +156,14 @@ def features(
 
 
 def _told(statement: Statement, anaphor: Anaphor, candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
-    """Whether what was said of the medicine, up to the next one, has words of the anaphor."""
-    sought = anaphor.says - {"old", "new"}
-    name = candidate.names[0]
-    ends = [other.names[0].start for other in candidates if other.names[0].start >= name.end]
-    end = min([*ends, statement.sentence(name.start).end, anaphor.span.start])
-    said, itself = statement.between(name.end, end), f"{statement.between(name.start, name.end)} {candidate.label}"
+    """Whether what was said of the medicine, up to the next one, has words of the anaphor, or its name those of a class."""
+    sought = anaphor.says - _STAGES
+    if not sought:
+        return False
+    first = candidate.first.span
+    ends = [other.first.span.start for other in candidates if other.first.span.start >= first.end]
+    said = statement.between(first.end, min([*ends, statement.sentence(first.start).end, anaphor.span.start]))
+    itself = f"{statement.between(first.start, first.end)} {candidate.first.label.lower()}"
     return any(re.search(rf"\b{re.escape(word)}", said) or _of_class(word, itself) for word in sought)
 
 

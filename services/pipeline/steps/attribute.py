@@ -84,10 +84,11 @@ def _medicines(drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list
 def spoken_of(statement: Statement, named: Sequence[DrugMention]) -> dict[DrugMention, DrugMention]:
     """Every place where the post speaks of a medicine, by its name or by a word such as "it", and the name that is meant."""
     places = {drug: drug for drug in named}
+    by_span = {drug.span: drug for drug in named}
     for link in resolve(statement, [Name(drug.span, _entity(statement, drug), drug.concept.label) for drug in named]):
-        for drug in reversed(named):
-            if drug.span.end <= link.anaphor.span.start and _entity(statement, drug) in link.entities:
-                places.setdefault(DrugMention(link.anaphor.span, drug.concept), drug)
+        for name in link.antecedents:
+            drug = by_span[name.span]
+            places.setdefault(DrugMention(link.anaphor.span, drug.concept), drug)
     return places
 
 
