@@ -81,7 +81,9 @@ def _anaphor() -> re.Pattern[str]:
         "other": rf"the other\b(?: {noun}|{alone})",
         "all": rf"they both\b|both(?: of (?:them|these|those))?(?:{does}|{ends})|the two(?: of them)? (?:together|combined)\b"
         rf"|the (?:combo|combination|mix|mixture)\b|they{does}",
-        "ranked": rf"(?:the|this|that|these|those)(?: [a-z']+)? {noun}|it\b",
+        # "That statins do" and "that was one week ago" mean no medicine.
+        "ranked": rf"(?:the|this|these|those|that(?! (?:[a-z']+ )?(?:{noun}(?<=s)|one (?:week|day|month|year))))"
+        rf"(?: (?!is |was |were |are |has |had )[a-z']+)? {noun}|it\b",
     }
     return re.compile(rf"\b(?:{'|'.join(f'(?P<{kind}>{pattern})' for kind, pattern in kinds.items())})")
 

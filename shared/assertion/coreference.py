@@ -17,6 +17,7 @@ from shared.events import Span
 
 # Characters before and after a name in which it is said what became of it.
 _BEFORE, _AFTER = 32, 48
+_FOR = re.compile(r"\s+(?:out )?(?:for|with)\b")
 _IS = re.compile(r"(?:'s|\s+(?:is|was|are|were))\s+(?:my |the |now )?#?")
 # Words that tell by what became of a medicine, and not by what was said of it.
 _STAGES = frozenset({"old", "new"})
@@ -144,7 +145,8 @@ def features(
     before = statement.between(max(statement.sentence(span.start).start, span.start - _BEFORE), span.start)
     before = before.rstrip(" #")
     after = statement.between(span.end, min(span.end + _AFTER, anaphor.span.start))
-    left = bool(_ends("left_before").search(before) or _starts("left_after").match(after))
+    exchanged = _FOR.match(after) and _ends("exchanged").search(before)
+    left = bool(exchanged or _ends("left_before").search(before) or _starts("left_after").match(after))
     return {
         "recent": recent,
         "left": left,
