@@ -13,7 +13,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 Cluster = frozenset[Hashable]
-METRICS = ("muc", "b_cubed", "ceaf_e")
 
 
 @dataclass(frozen=True, slots=True)
