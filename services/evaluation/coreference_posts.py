@@ -1,6 +1,7 @@
 """Posts with clusters of spans that mean one medicine, as JSON Lines, and what the resolver makes of them.
 
-Our own stand in `data/coreference.jsonl`: each names several medicines, and words such as "it" or "the second one" tell which did it.
+Our own stand in `data/coreference.jsonl`: each names several medicines, and words such as "it" or "the second one" tell which did
+it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ Place = tuple[int, int]
 class ClusteredPost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One post: spans [start, end) of medicines' names, and clusters of names and words that mean one medicine.
 
-    `predicted`: clusters to score; without it our resolver gives them from `drugs`. `reactions` and `pairs` (indexes of a drug and a
-    reaction) tell what attribution should find. `part` is a half of the file, of which each gets its report.
+    `predicted`: clusters to score; without it our resolver gives them from `drugs`. `reactions` and `pairs` (indexes of a drug
+    and a reaction) tell what attribution should find. `part`: a part of the file that gets its own report.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Texts that tell which medicine caused which reaction, as pairs to judge: TwiMed, the ADE corpus v2 and PHEE."""
+"""Texts that tell which medicine caused which reaction, as pairs to judge: TwiMed, the ADE corpus v2, PHEE and CADEC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.corpora.ade_corpus import read_ade_corpus
-from shared.corpora.brat import Notes, twimed_documents
+from shared.corpora.brat import Notes, read_cadec, twimed_documents
 from shared.corpora.json_lines import read_phee
 from shared.corpora.readers import CAUSES, Place
 
@@ -76,6 +76,22 @@ def read_phee_pairs(file: Path) -> list[RelatedText]:
         pairs = {(places[one.drug], places[one.other]) for one in post.relations or () if one.type == CAUSES}
         if drugs and reactions:
             texts.append(RelatedText(post.text, tuple(sorted(drugs)), tuple(sorted(reactions)), frozenset(pairs)))
+    return texts
+
+
+def read_cadec_pairs(path: Path) -> list[RelatedText]:
+    """A split of CADEC: reviews of one medicine, to which every reaction is put down; others that a review names are not to blame.
+
+    So its writers say by reviewing this medicine; its annotators marked no relations. Reviews that do not name it are left out.
+    """
+    texts = []
+    for post in read_cadec(path):
+        drugs = tuple(sorted((m.start, m.end) for m in post.mentions if m.type == "drug"))
+        reviewed = [place for place in drugs if post.text[slice(*place)].lower() == post.drug]
+        reactions = tuple(sorted((m.start, m.end) for m in post.mentions if m.type == "reaction"))
+        if reviewed and reactions:
+            pairs = frozenset((reviewed[0], reaction) for reaction in reactions)
+            texts.append(RelatedText(post.text, drugs, reactions, pairs))
     return texts
 
 
