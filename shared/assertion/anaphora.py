@@ -13,7 +13,7 @@ from shared.assertion.text import Statement
 from shared.events import Span
 
 _CUES = Path(__file__).with_name("anaphora.toml")
-_WORD = re.compile(r"[a-z']+")
+_WORD = re.compile(r"[a-z0-9']+")
 # Characters before "it" in which it is said to be taken.
 _REACH = 24
 _SAYS_NOTHING = frozenset({"the", "this", "that", "these", "those", "it", "one", "ones", "damn", "same", "whole"})

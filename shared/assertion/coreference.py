@@ -21,6 +21,7 @@ _FOR = re.compile(r"\s+(?:out )?(?:for|with)\b")
 _IS = re.compile(r"(?:'s|\s+(?:is|was|are|were))\s+(?:my |the |now )?#?")
 # Words that tell by what became of a medicine, and not by what was said of it.
 _STAGES = frozenset({"old", "new"})
+_TWO = frozenset({"both", "two"})
 # What speaks for a candidate and against it, in points: the highest sum wins, of equals the one that was spoken of last.
 POINTS = {"recent": 1.0, "left": -2.0, "new": 0.5, "aside": -1.2, "told": 3.0, "old": 4.0}
 
@@ -98,22 +99,18 @@ def _meant(
     if not candidates:
         return ()
     if anaphor.kind == "all":
-        return candidates if len(candidates) > 1 else ()
+        latest = sorted(candidates, key=lambda one: one.last)[-2:] if anaphor.says & _TWO else candidates
+        return latest if len(latest) > 1 else ()
     if anaphor.kind == "place":
         place = next(PLACES[word] for word in anaphor.says if word in PLACES)
         return (candidates[place],) if place < len(candidates) > 1 else ()
     if anaphor.kind == "other":
         return _other(statement, anaphor, candidates, named)
-    latest = max(candidate.last for candidate in candidates)
-    return (
-        max(
-            candidates,
-            key=lambda one: (
-                points(features(statement, anaphor, one, candidates, recent=one.last == latest)),
-                one.last,
-            ),
-        ),
-    )
+
+    def rank(one: Candidate) -> tuple[float, int]:
+        return points(features(statement, anaphor, one, candidates)), one.last
+
+    return (max(candidates, key=rank),)
 
 
 def _other(
@@ -135,7 +132,7 @@ def points(found: Mapping[str, bool]) -> float:
 
 
 def features(
-    statement: Statement, anaphor: Anaphor, candidate: Candidate, candidates: Sequence[Candidate], *, recent: bool
+    statement: Statement, anaphor: Anaphor, candidate: Candidate, candidates: Sequence[Candidate]
 ) -> dict[str, bool]:
     """What speaks for and against a candidate. `recent`: spoken of last. `left`: given up, or did not do. `new`: taken up.
     `aside`: in a phrase beside what the clause is about. `told`: words of the anaphor stand beside its name, or name its class.
@@ -148,7 +145,7 @@ def features(
     exchanged = _FOR.match(after) and _ends("exchanged").search(before)
     left = bool(exchanged or _ends("left_before").search(before) or _starts("left_after").match(after))
     return {
-        "recent": recent,
+        "recent": all(other.last <= candidate.last for other in candidates),
         "left": left,
         "new": bool(_ends("new").search(before)),
         "aside": bool(_ends("aside").search(before)),

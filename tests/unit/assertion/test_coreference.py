@@ -41,6 +41,8 @@ def links(text: str, *drugs: str) -> list[tuple[str, list[str]]]:
         ("on aaa and bbb. the former makes me sick", "the former", ["aaa"]),
         ("aaa, then bbb, then ccc. the last one left me dizzy", "the last one", ["ccc"]),
         ("aaa and bbb? no issue with the other, the aaa hurts", "the other", ["bbb"]),
+        ("on aaa and bbb; the 2nd one gave me hives", "the 2nd one", ["bbb"]),
+        ("aaa helped. then bbb and ccc, both gave me hives", "both", ["bbb", "ccc"]),
         ("took aaa with bbb, both gave me hives", "both", ["aaa", "bbb"]),
         ("aaa with bbb. they make me stumble", "they", ["aaa", "bbb"]),
         ("aaa was fine, then they added bbb. It makes me sick", "It", ["bbb"]),
@@ -95,7 +97,21 @@ def test_clusters_hold_names_and_words_and_no_word_for_several() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["aaa", "bbb", "it makes me", "the other", "both", "the first one", "off it", ".", ",", "and"]),
+        st.sampled_from(
+            [
+                "aaa",
+                "bbb",
+                "it makes me",
+                "the other",
+                "both",
+                "the first one",
+                "the 2nd one",
+                "off it",
+                ".",
+                ",",
+                "and",
+            ]
+        ),
         max_size=20,
     ).map(" ".join)
 )
