@@ -16,6 +16,8 @@ class RelationFormat(StrEnum):
 
     TWIMED_PUBMED = "twimed_pubmed"
     ADE_CORPUS_V2 = "ade_corpus_v2"
+    PHEE = "phee"
+    CADEC = "cadec"
     POSTS = "posts"
 
 
@@ -37,7 +39,7 @@ def evaluate_attribute(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="TwiMed's archive, the folder of the ADE corpus, or a file of posts [default: our own posts]"
+            help="TwiMed's archive, the folder of the ADE corpus, a split of PHEE or CADEC, a file of posts [default: our own]"
         ),
     ] = None,
     part: Annotated[Part, typer.Option(help="Which half to score.")] = Part.BOTH,

@@ -16,13 +16,13 @@ from services.evaluation.reports import Row, table
 from services.evaluation.statements import FILE, LabelledStatement, read_statements
 from services.pipeline.steps.normalise import Vocabularies
 from shared import assertion
-from shared.corpora.relations import RelatedText, held_out, read_ade, read_twimed
+from shared.corpora.relations import RelatedText, held_out, read_ade, read_cadec_pairs, read_phee_pairs, read_twimed
 from shared.errors import AdrwatchError
 from shared.settings import current
 from shared.signals.rules import load_rules
 from shared.vocabulary.reactions import default_vocabulary
 
-_READERS = {"twimed_pubmed": read_twimed, "ade_corpus_v2": read_ade}
+_READERS = {"twimed_pubmed": read_twimed, "ade_corpus_v2": read_ade, "phee": read_phee_pairs, "cadec": read_cadec_pairs}
 
 
 class Section(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ TASKS = (
     "services.evaluation.extract",
     "services.evaluation.end_to_end",
     "services.evaluation.attribute",
+    "services.evaluation.coreference",
     "services.evaluation.normalise",
     "services.evaluation.signals",
     "services.evaluation.duplicates",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from shared.assertion.coreference import Name, resolve
 from shared.assertion.relation import caused, closeness, joined
 from shared.assertion.status import status, widened
 from shared.assertion.text import Statement, cues
@@ -64,18 +65,23 @@ def explain(text: str, drug: Span, reaction: Span, others: Sequence[Span] = ()) 
     if not text or max(drug.end, reaction.end) > len(text):
         return Explanation((), ("the places of the mention do not fit this text",))
     statement = Statement(text)
+    named = 1 + len(others)
+    marks = [Mark(drug.start, drug.end, "drug"), Mark(reaction.start, reaction.end, "reaction")]
+    reasons = []
+    drug, others = _spoken_of(statement, drug, reaction, others)
+    if drug.start != marks[0].start:
+        marks.append(Mark(drug.start, drug.end, "drug"))
+        reasons.append(f"“{text[drug.start : drug.end]}” is read as another word for the drug")
     sentence, clause = statement.sentence(reaction.start), statement.clause(reaction.start)
     found = cues(_CUES)
-    marks = [Mark(drug.start, drug.end, "drug"), Mark(reaction.start, reaction.end, "reaction")]
-    named: dict[Kind, list[str]] = {}
+    cued: dict[Kind, list[str]] = {}
     doubts: tuple[Kind, ...] = ("negation", "hypothetical")
     # Within the reaction's sentence: no cue reaches further.
     for kind in doubts:
         for match in found[kind].finditer(statement.lowered, sentence.start, sentence.end):
             if not any(match.start() < span.end and span.start < match.end() for span in (drug, reaction)):
                 marks.append(Mark(match.start(), match.end(), kind))
-                named.setdefault(kind, []).append(match[0])
-    reasons = []
+                cued.setdefault(kind, []).append(match[0])
     cause = _cause(statement, drug, reaction, others)
     if cause is not None:
         marks.append(Mark(cause.start(), cause.end(), "cause"))
@@ -88,7 +94,7 @@ def explain(text: str, drug: Span, reaction: Span, others: Sequence[Span] = ()) 
         reasons.append("the drug is named in a sentence before the reaction")
     else:
         reasons.append("the drug is named in a sentence after the reaction")
-    reasons += _among(statement, drug, reaction, others)
+    reasons += _among(statement, drug, reaction, others, named)
     if treated(statement, drug, reaction.start, reaction.end, others, caused=cause is not None):
         reasons.append("by the rules in force now the drug is taken for this, or helps against it")
     stands = status(statement, widened(statement, reaction.start, reaction.end), reaction.end)
@@ -96,14 +102,31 @@ def explain(text: str, drug: Span, reaction: Span, others: Sequence[Span] = ()) 
         reasons.append(f"by the rules in force now the reaction is {stands}, and not asserted")
     else:
         for kind, word in zip(doubts, ("negation", "possibility"), strict=True):
-            if words := dict.fromkeys(named.get(kind, ())):
+            if words := dict.fromkeys(cued.get(kind, ())):
                 reasons.append(f"{word} in the sentence, which does not reach the reaction: “{'”, “'.join(words)}”")
     return Explanation(_apart(marks), tuple(reasons))
 
 
-def _among(statement: Statement, drug: Span, reaction: Span, others: Sequence[Span]) -> list[str]:
+def _spoken_of(statement: Statement, drug: Span, reaction: Span, others: Sequence[Span]) -> tuple[Span, Sequence[Span]]:
+    """Where the text speaks of the medicine most closely to the reaction, by its name or a word for it; and of medicines else."""
+    names = [Name(span, statement.between(span.start, span.end)) for span in (drug, *others)]
+    links = resolve(statement, names)
+    places = [drug, *others, *(link.anaphor.span for link in links)]
+    own = [
+        drug,
+        *(link.anaphor.span for link in links if any(one.entity == names[0].entity for one in link.antecedents)),
+    ]
+
+    def tied(span: Span) -> float:
+        return closeness(statement, span, reaction.start, reaction.end, [one for one in places if one != span])
+
+    nearest = max(own, key=tied)
+    return nearest, [span for span in places if span != nearest]
+
+
+def _among(statement: Statement, drug: Span, reaction: Span, others: Sequence[Span], named: int) -> list[str]:
     """Why this medicine, of all that the text names."""
-    if not others:
+    if named == 1:
         return ["the text names no other drug that adrwatch knows"]
     everything = [drug, *others]
     scores = [
@@ -111,7 +134,7 @@ def _among(statement: Statement, drug: Span, reaction: Span, others: Sequence[Sp
         for one in everything
     ]
     if scores[0] == max(scores):
-        return [f"of {len(everything)} drugs that the text names, this one is tied most closely to the reaction"]
+        return [f"of {named} drugs that the text names, this one is tied most closely to the reaction"]
     if joined(statement, drug, everything[scores.index(max(scores))]):
         return ["it stands side by side with the drug that is tied most closely to the reaction"]
     return ["by the rules in force now another drug of the text is tied more closely to the reaction"]

@@ -1,4 +1,4 @@
-"""Texts that tell which medicine caused which reaction, as pairs to judge: TwiMed and the ADE corpus v2."""
+"""Texts that tell which medicine caused which reaction, as pairs to judge: TwiMed, the ADE corpus v2, PHEE and CADEC."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.corpora.ade_corpus import read_ade_corpus
-from shared.corpora.brat import Notes, twimed_documents
-from shared.corpora.readers import Place
+from shared.corpora.brat import Notes, read_cadec, twimed_documents
+from shared.corpora.json_lines import read_phee
+from shared.corpora.readers import CAUSES, Place
 
 _DRUG, _REACTION_TYPES = "Drug", frozenset({"Symptom", "Disease", "Disease_Symptom"})
 _CAUSED = "Outcome-negative"
@@ -60,6 +61,38 @@ def read_ade(folder: Path) -> list[RelatedText]:
         RelatedText(sentence, tuple(sorted(drugs)), tuple(sorted(reactions)), frozenset(pairs))
         for sentence, (drugs, reactions, pairs) in found.items()
     ]
+
+
+def read_phee_pairs(file: Path) -> list[RelatedText]:
+    """A split of PHEE: the drugs of adverse events with their effects. What a drug is given for is a pair that the text does not
+    assert. Sentences without both a drug and an effect or disorder are left out.
+    """
+    texts = []
+    for post in read_phee(file):
+        places = [(mention.start, mention.end) for mention in post.mentions]
+        kinds = [mention.type for mention in post.mentions]
+        drugs = {place for place, kind in zip(places, kinds, strict=True) if kind == "drug"}
+        reactions = {place for place, kind in zip(places, kinds, strict=True) if kind in ("reaction", "indication")}
+        pairs = {(places[one.drug], places[one.other]) for one in post.relations or () if one.type == CAUSES}
+        if drugs and reactions:
+            texts.append(RelatedText(post.text, tuple(sorted(drugs)), tuple(sorted(reactions)), frozenset(pairs)))
+    return texts
+
+
+def read_cadec_pairs(path: Path) -> list[RelatedText]:
+    """A split of CADEC: reviews of one medicine, to which every reaction is put down; others that a review names are not to blame.
+
+    So its writers say by reviewing this medicine; its annotators marked no relations. Reviews that do not name it are left out.
+    """
+    texts = []
+    for post in read_cadec(path):
+        drugs = tuple(sorted((m.start, m.end) for m in post.mentions if m.type == "drug"))
+        reviewed = [place for place in drugs if post.text[slice(*place)].lower() == post.drug]
+        reactions = tuple(sorted((m.start, m.end) for m in post.mentions if m.type == "reaction"))
+        if reviewed and reactions:
+            pairs = frozenset((reviewed[0], reaction) for reaction in reactions)
+            texts.append(RelatedText(post.text, drugs, reactions, pairs))
+    return texts
 
 
 def _of_notes(text: str, notes: Notes) -> RelatedText:

@@ -7,9 +7,10 @@ as that medicine's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.pipeline.steps.document import REACTIONS, UNKNOWN_DRUG, AssertedPair, Document, Failure, each
+from shared.assertion.coreference import Name, resolve
 from shared.assertion.relation import caused, closeness, joined
 from shared.assertion.status import status, widened
 from shared.assertion.text import Statement
@@ -39,12 +40,18 @@ def attribute(documents: Sequence[Document]) -> tuple[list[Document], list[Failu
     return each(documents, "attribute", one)
 
 
-def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list[AssertedPair]:
-    """The pairs that one post asserts, by reaction and drug in the order of the text."""
+def pairs(
+    text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan], *, follow: bool = True
+) -> list[AssertedPair]:
+    """The pairs that one post asserts, by reaction and drug in the order of the text.
+
+    Without `follow` a medicine is spoken of by its names alone, and not by words such as "it": what following them gains.
+    """
     if not text:
         return []
-    named = _medicines(drugs, spans)
     statement = Statement(text)
+    named = _medicines(drugs, spans)
+    places = spoken_of(statement, named) if follow else {drug: drug for drug in named}
     indications = [span for span in spans if span.type in INDICATIONS]
     found: dict[tuple[int, int, int], AssertedPair] = {}
     for span in spans:
@@ -57,7 +64,7 @@ def pairs(text: str, drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -
             continue
         # What was taken in before the reaction belongs to its first fragment.
         fragments = ((start, span.fragments[0][1]), *span.fragments[1:]) if span.fragments else ()
-        for drug in responsible(statement, named, start, span.end):
+        for drug in responsible(statement, places, start, span.end):
             # One span may be of both types: it is one reaction.
             pair = AssertedPair(drug, Span(start, span.end), span.score, fragments)
             found.setdefault((drug.span.start, start, span.end), pair)
@@ -74,9 +81,30 @@ def _medicines(drugs: Sequence[DrugMention], spans: Sequence[TypedSpan]) -> list
     return sorted([*drugs, *extra], key=lambda drug: (drug.span.start, drug.span.end))
 
 
-def responsible(statement: Statement, named: Sequence[DrugMention], start: int, end: int) -> list[DrugMention]:
-    """The medicines to which the post puts a reaction down; none where every one of them is taken for it."""
-    near = sorted(named, key=lambda drug: max(start - drug.span.end, drug.span.start - end))[:_NEAREST]
+def spoken_of(statement: Statement, named: Sequence[DrugMention]) -> dict[DrugMention, DrugMention]:
+    """Every place where the post speaks of a medicine, by its name or by a word such as "it", and the name that is meant."""
+    places = {drug: drug for drug in named}
+    by_span = {drug.span: drug for drug in named}
+    for link in resolve(statement, [Name(drug.span, _entity(statement, drug), drug.concept.label) for drug in named]):
+        for name in link.antecedents:
+            drug = by_span[name.span]
+            places.setdefault(DrugMention(link.anaphor.span, drug.concept), drug)
+    return places
+
+
+def _entity(statement: Statement, drug: DrugMention) -> str:
+    """Names of one medicine have one concept; those without any are told apart by their words."""
+    return statement.between(drug.span.start, drug.span.end) if drug.concept == UNKNOWN_DRUG else drug.concept.id
+
+
+def responsible(
+    statement: Statement, places: Mapping[DrugMention, DrugMention], start: int, end: int
+) -> list[DrugMention]:
+    """The medicines to which the post puts a reaction down, as it names them; none where every one of them is taken for it.
+
+    `places` is what `spoken_of` gives.
+    """
+    near = sorted(places, key=lambda drug: max(start - drug.span.end, drug.span.start - end))[:_NEAREST]
     near.sort(key=lambda drug: drug.span.start)
     blamed: list[tuple[float, DrugMention]] = []
     for drug in near:
@@ -93,10 +121,12 @@ def responsible(statement: Statement, named: Sequence[DrugMention], start: int, 
     while edge:
         here = edge.pop()
         for _, drug in blamed:
-            if drug.concept.id not in together and joined(statement, here.span, drug.span):
+            # "tamoxifen after arimidex, this pill" is no list: names stand side by side with names.
+            alike = (places[here] is here) is (places[drug] is drug)
+            if drug.concept.id not in together and alike and joined(statement, here.span, drug.span):
                 together[drug.concept.id] = drug
                 edge.append(drug)
-    return sorted(together.values(), key=lambda drug: drug.span.start)
+    return sorted((places[drug] for drug in together.values()), key=lambda drug: drug.span.start)
 
 
 def _is_indication(span: TypedSpan, indications: Sequence[TypedSpan]) -> bool:

@@ -31,6 +31,18 @@ def test_negation_near_by_is_marked_and_said_not_to_reach() -> None:
     assert any(reason.startswith("negation in the sentence") for reason in found.reasons)
 
 
+def test_a_word_that_stands_for_the_drug_is_marked_and_told() -> None:
+    text = "Metformin and losartan. The second one gave me vomiting."
+    metformin, losartan, reaction = place(text, "Metformin"), place(text, "losartan"), place(text, "vomiting")
+    found = explain(text, losartan, reaction, [metformin])
+    assert [piece.text for piece in found.pieces(text) if piece.kind == "drug"] == ["losartan", "The second one"]
+    assert "“The second one” is read as another word for the drug" in found.reasons
+    assert any(reason.startswith("of 2 drugs") for reason in found.reasons)
+    assert "by the rules in force now another drug of the text is tied more closely to the reaction" in (
+        explain(text, metformin, reaction, [losartan]).reasons
+    )
+
+
 def test_of_several_drugs_the_one_that_is_tied_most_closely_is_told() -> None:
     text = "I take losartan daily. Then metformin. Vomiting since."
     metformin, losartan, reaction = place(text, "metformin"), place(text, "losartan"), place(text, "Vomiting")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import lzma
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from shared.corpora.relations import held_out, read_ade, read_twimed
+from shared.corpora.relations import held_out, read_ade, read_cadec_pairs, read_phee_pairs, read_twimed
 from shared.errors import AdrwatchError
 
 TEXT = "Drugol for gout caused a red rash."
@@ -115,6 +117,42 @@ def test_a_drug_with_a_dose_alone_is_a_candidate_that_did_nothing(tmp_path: Path
 def test_a_broken_relation_names_file_and_line(tmp_path: Path, line: str, reason: str) -> None:
     with pytest.raises(AdrwatchError, match=f"line 1: .*{reason}"):
         read_ade(ade(tmp_path, line))
+
+
+def test_of_phee_effects_are_asserted_and_disorders_are_not(tmp_path: Path) -> None:
+    sentence = "Rash after drugol for gout."
+    event = {
+        "event_type": "Adverse_event",
+        "Effect": {"text": [["Rash"]], "start": [[0]]},
+        "Treatment": {
+            "Drug": {"text": [["drugol"]], "start": [[11]]},
+            "Disorder": {"text": [["gout"]], "start": [[22]]},
+        },
+    }
+    records = [{"context": sentence, "annotations": [{"events": [event]}]}, {"context": "None.", "annotations": []}]
+    file = tmp_path / "dev.json"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    (text,) = read_phee_pairs(file)
+    assert [sentence[a:b] for a, b in text.reactions] == ["Rash", "gout"]
+    assert text.pairs == {((11, 17), (0, 4))}
+
+
+def test_a_review_of_cadec_blames_the_medicine_that_it_is_of(tmp_path: Path) -> None:
+    review = "Advil was fine. Drugol: sore legs"
+    files = {
+        "cadec/text/DRUGOL.1.txt": review,
+        "cadec/original/DRUGOL.1.ann": "T1\tDrug 0 5\tAdvil\nT2\tDrug 16 22\tDrugol\nT3\tADR 24 33\tsore legs\n",
+        "cadec/meddra/DRUGOL.1.ann": "",
+        "cadec/text/DRUGOL.2.txt": "Sore legs",
+        "cadec/original/DRUGOL.2.ann": "T1\tADR 0 9\tSore legs\n",
+        "cadec/meddra/DRUGOL.2.ann": "",
+    }
+    with zipfile.ZipFile(tmp_path / "cadec.zip", "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    (text,) = read_cadec_pairs(tmp_path / "cadec.zip")
+    assert len(text.drugs) == 2
+    assert text.pairs == {((16, 22), (24, 33))}
 
 
 def test_copies_of_a_text_fall_into_one_half_and_both_halves_have_texts() -> None:

@@ -32,6 +32,34 @@ def test_a_reaction_goes_to_the_medicine_that_the_post_blames(text: str, word: s
     assert asserted(text, word) == [(drug, word)]
 
 
+@pytest.mark.parametrize(
+    ("text", "word", "drugs"),
+    [
+        ("on zoloft and seroquel. the second one makes me dizzy", "dizzy", ["quetiapine"]),
+        ("i take zoloft, used to take paxil. It gives me nightmares", "nightmares", ["sertraline"]),
+        ("advil and nyquil, the two together left me puking", "puking", ["ibuprofen", "acetaminophen"]),
+        ("on lipitor and zoloft, the statin gives me cramps", "cramps", ["atorvastatin"]),
+        ("zoloft after paxil, this pill gives me nightmares", "nightmares", ["sertraline"]),
+    ],
+)
+def test_a_word_for_a_medicine_is_followed_to_its_name(text: str, word: str, drugs: list[str]) -> None:
+    assert [drug for drug, _ in asserted(text, word)] == drugs
+
+
+def test_a_pair_by_a_word_has_the_place_of_the_name_that_the_word_means() -> None:
+    text = "zoloft and paxil. zoloft it is. The first one makes me sick"
+    (document,), _ = attribute([extracted(text, "sick")])
+    (pair,) = document.pairs
+    assert (pair.drug.span.start, pair.drug.span.end) == (18, 24)
+
+
+def test_medicines_without_a_concept_are_told_apart_by_their_words() -> None:
+    text = "on drugol and testamol. the second one makes me dizzy"
+    named = [TypedSpan(3, 9, "drug", 1.0), TypedSpan(14, 22, "drug", 1.0)]
+    (pair,) = pairs(text, [], [*named, *spans(text, "dizzy")])
+    assert text[pair.drug.span.start : pair.drug.span.end] == "testamol"
+
+
 def test_medicines_that_are_blamed_together_are_both_blamed() -> None:
     assert asserted("mixing advil and nyquil made me puke", "puke") == [
         ("ibuprofen", "puke"),
