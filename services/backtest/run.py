@@ -146,7 +146,7 @@ def _pipeline(settings: Settings, reading: Reading, tools: Tools, kept: Kept, co
     source = reading.source
     cores = len(os.sched_getaffinity(0))
     with (
-        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as models,
+        ModelPool(settings.model_repository, tools.numbers, cores) as models,
         Progress(console, "posts", lambda: source.progress, counts) as progress,
     ):
         named = RejectReport(progress.say, lambda reason: "the account counts them all")

@@ -76,7 +76,7 @@ def with_annotated_entities(posts: Sequence[LabelledStatement], vocabularies: Vo
 def with_models(posts: Sequence[LabelledStatement], settings: Settings, threads: int) -> list[Told]:
     """The whole pipeline in this process, with the models of the settings' repository."""
     tools = Tools.load(settings)
-    with ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), threads, tools.number) as models:
+    with ModelPool(settings.model_repository, tools.numbers, threads) as models:
         return asyncio.run(_through(posts, tools, models))
 
 

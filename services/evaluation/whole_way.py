@@ -99,7 +99,7 @@ async def _reported(
     ]
     found: dict[str, Reported] = {}
     names = (classifier.NAME, extractor.NAME)
-    with ModelPool(settings.model_repository, names, len(os.sched_getaffinity(0)), tools.number) as models:
+    with ModelPool(settings.model_repository, tools.numbers, len(os.sched_getaffinity(0))) as models:
         for batch in batches(messages, settings.batch_size, name):
             reported, _ = await process(batch, tools, models.infer)
             found.update((each.outcome.post_id, each) for each in reported)

@@ -37,6 +37,8 @@ _WORDS: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(
 # Reactions are phrases: in a longer text a part would be guessing.
 _LONGEST, _LONGEST_PART = 25, 8
 _CACHED = 65_536
+# The lexicon in force and the one that it takes the place of, in every language.
+_LEXICONS = 16
 _NOTHING = Match(NONE, "none")
 
 
@@ -50,6 +52,7 @@ def check(language: str) -> str:
     return language
 
 
+@functools.lru_cache(maxsize=_LEXICONS)
 def drugs_in(language: str, lexicon: DrugLexicon) -> DrugLexicon:
     """The lexicon for posts of a language: its own names over those of `lexicon`, without everyday words of the language.
 
@@ -71,6 +74,15 @@ def drugs_in(language: str, lexicon: DrugLexicon) -> DrugLexicon:
         if key != NO_NAME and name not in names
     }
     return lexicon.with_names({**own, **names}, f"{lexicon.release}+{language}-{release}", spaced=language != CHINESE)
+
+
+@functools.lru_cache(maxsize=_LEXICONS)
+def drugs_in_any(languages: tuple[str, ...], lexicon: DrugLexicon) -> DrugLexicon:
+    """The names of `lexicon` with those of all these languages, to find posts whose language is to be found yet."""
+    each = [drugs_in(language, lexicon) for language in languages]
+    names = {name: concept for one in each for name, concept in one.names.items()} | lexicon.names
+    release = f"{lexicon.release}+{'+'.join(languages)}"
+    return lexicon.with_names(names, release, spaced=CHINESE not in languages)
 
 
 class LanguageReactions:

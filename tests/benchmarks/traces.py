@@ -54,7 +54,7 @@ async def _measure(settings: Settings, ratio: float, rounds: int, times: int) ->
     posts = read(settings, str(POSTS), Columns(), None) * times
     cores = len(os.sched_getaffinity(0))
     with (
-        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as models,
+        ModelPool(settings.model_repository, tools.numbers, cores) as models,
         collector() as found,
     ):
         handler = PostHandler(tools, models.infer)
