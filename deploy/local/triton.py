@@ -21,6 +21,8 @@ from deploy.local.servers import Server
 from deploy.local.shared_memory import clean, own_prefix
 from deploy.local.triton_canary import CanaryError, ask, connected, revive, served_models
 from shared.errors import AccessRefused, AdrwatchError, DependencyAway
+from shared.models.languages import FILE as LANGUAGES_FILE
+from shared.models.languages import loaded_at_start
 from shared.triton_security import TritonAddress
 
 WHEEL = "nvidia-pytriton==0.7.0"
@@ -103,7 +105,7 @@ class TritonServer(Server):
             f"--id={self._region}",
             f"--model-repository={self._repository}",
             "--model-control-mode=explicit",
-            "--load-model=*",
+            *_loaded(self._repository),
             f"--backend-directory={self._backends}",
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             f"--cache-directory={self._wheel / 'caches'}",
@@ -183,6 +185,13 @@ class TritonServer(Server):
         """Stop it and remove the shared memory that a killed server leaves behind."""
         super().stop()
         clean(self._region)
+
+
+def _loaded(repository: Path) -> list[str]:
+    """Which models to load at the start: all, but those of other languages, for which a worker asks."""
+    if not (repository / LANGUAGES_FILE).is_file():
+        return ["--load-model=*"]
+    return [f"--load-model={name}" for name in loaded_at_start(repository)]
 
 
 def _left_behind(child: psutil.Process) -> bool:

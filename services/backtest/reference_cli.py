@@ -167,7 +167,6 @@ def _take(settings: Settings, tools: Tools, posts: Reading) -> None:
     from services.backtest.intake import Intake
     from services.backtest.pipeline import LocalPipeline
     from services.ingest.commands.report import RejectReport
-    from shared.models import classifier, extractor
     from shared.models.session import ModelPool
     from shared.progress import Progress
 

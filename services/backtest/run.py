@@ -24,7 +24,6 @@ from services.ingest.replay import Replay
 from services.ingest.source import Reject, SourceBroken
 from services.pipeline.process import Tools
 from shared.events import Post
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.progress import Progress
 from shared.settings import Settings

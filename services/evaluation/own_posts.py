@@ -25,7 +25,6 @@ from services.pipeline.steps.normalise import Vocabularies, normalise
 from shared.assertion.flags import SERIOUS, SITUATIONS
 from shared.errors import AdrwatchError
 from shared.events import Mention, Post
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.scores import Counts, bootstrap
 from shared.settings import Settings

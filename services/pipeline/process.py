@@ -38,7 +38,7 @@ from shared.text.parse import Parser, default_parser
 from shared.text.sketch import sketch_key
 from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
-from shared.vocabulary.languages import ENGLISH
+from shared.vocabulary.languages import ENGLISH, drugs_in_any
 from shared.vocabulary.normaliser import ReactionNormaliser
 from shared.vocabulary.terms import ReactionTerms, default_terms
 
@@ -139,8 +139,9 @@ class Tools:
     def warm(self) -> None:
         """Load what is loaded at the first post that needs it, which takes seconds, so that no post waits for it."""
         document = Document(_FIRST, positive=True, probability=1.0)
-        screen([document], self.lexicon, (), tuple(self.others))
-        document.screened = None
+        screen([document], self.lexicon)
+        if self.others:
+            drugs_in_any(tuple(self.others), self.lexicon)
         drug, reaction = (re.search(words, _FIRST.text) for words in ("Zoloft", "odd wobbliness"))
         document.spans = [
             TypedSpan(*found.span(), kind, 1.0) for found, kind in ((drug, DRUG), (reaction, REACTION)) if found
@@ -197,8 +198,8 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     """
     designated = tools.vocabularies.designated_names
     documents, failed = screen([Document(post) for post in posts], tools.lexicon, designated, tuple(tools.others))
-    for language in {document.language if document.language in tools.others else None for document in documents}:
-        of_language = [document for document in documents if tools.of(document.language) is tools.of(language)]
+    for language in (ENGLISH, *tools.others):
+        of_language = [document for document in documents if (document.language or ENGLISH) == language]
         await _ask_models(of_language, tools.of(language), infer, tools.gated, designated)
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)

@@ -99,7 +99,8 @@ Written by `adrwatch vocabulary build`; do not edit. What each file holds:
 - **wordfreq** 3.1.1 (Apache 2.0; data CC BY-SA 4.0, Robyn Speer) decides at build time which names are everyday words.
   `{everyday.FILE.name}` lists its words with a Zipf frequency of {drugs.EVERYDAY} and more, without the frequencies, under
   CC BY-SA 4.0; the other files hold none of its data.
-- Our own tables of lay phrases and names, English and in other languages (`services/vocabulary/tables`), under adrwatch's licence. Identifiers `ADRW:`.
+- Our own tables of lay phrases and names, English and in other languages (`services/vocabulary/tables`), under adrwatch's
+  licence. Identifiers `ADRW:`.
 
 No MedDRA, SIDER, ATC or SNOMED content is in these files.
 

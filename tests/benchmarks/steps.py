@@ -19,7 +19,7 @@ from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Arrays
 from shared import logs
 from shared.events import Outcome, Post, decode
-from shared.models import classifier, extractor
+from shared.models import extractor
 from shared.models.session import ModelPool
 from shared.settings import Settings, load
 from shared.stream import Output

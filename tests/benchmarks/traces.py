@@ -22,7 +22,6 @@ from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import logs, traces
 from shared.events import Post
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.settings import PACKAGE_ROOT, Settings, load
 from shared.stream import Output, Record
