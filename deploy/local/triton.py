@@ -21,8 +21,6 @@ from deploy.local.servers import Server
 from deploy.local.shared_memory import clean, own_prefix
 from deploy.local.triton_canary import CanaryError, ask, connected, revive, served_models
 from shared.errors import AccessRefused, AdrwatchError, DependencyAway
-from shared.models.languages import FILE as LANGUAGES_FILE
-from shared.models.languages import loaded_at_start
 from shared.triton_security import TritonAddress
 
 WHEEL = "nvidia-pytriton==0.7.0"
@@ -189,7 +187,10 @@ class TritonServer(Server):
 
 def _loaded(repository: Path) -> list[str]:
     """Which models to load at the start: all, but those of other languages, for which a worker asks."""
-    if not (repository / LANGUAGES_FILE).is_file():
+    # It brings numbers and tokenizers along, which nothing else here needs.
+    from shared.models.languages import FILE, loaded_at_start
+
+    if not (repository / FILE).is_file():
         return ["--load-model=*"]
     return [f"--load-model={name}" for name in loaded_at_start(repository)]
 
