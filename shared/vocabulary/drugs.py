@@ -115,18 +115,14 @@ class DrugLexicon:
         return found
 
     def _matches(self, lowered: str) -> list[tuple[int, int, Concept]]:
+        unspaced = not self._spaced
         return [
             (start, last + 1, concept)
             for last, (name, concept) in self._automaton.iter(lowered)
-            if (
-                (start := last + 1 - len(name)) == 0 or not lowered[start - 1].isalnum() or self._parted(lowered, start)
-            )
-            and (_ends(lowered, last + 1, len(name)) or self._parted(lowered, last + 1))
-        ]
-
-    def _parted(self, lowered: str, place: int) -> bool:
-        """Whether a name may begin or end at a place between two letters, as one of them is Chinese."""
-        return not self._spaced and (chinese(lowered[place - 1]) or chinese(lowered[place]))
+            if ((start := last + 1 - len(name)) == 0 or not lowered[start - 1].isalnum()
+                or (unspaced and _parted(lowered, start)))
+            and (_ends(lowered, last + 1, len(name)) or (unspaced and _parted(lowered, last + 1)))
+        ]  # fmt: skip
 
     def _in_context(self, matches: list[tuple[int, int, Concept]], lowered: str) -> Iterator[tuple[int, int, Concept]]:
         certain = [match[:2] for match in matches if lowered[match[0] : match[1]] not in self._needing]
@@ -144,6 +140,11 @@ def normal(text: str) -> str:
 def chinese(letter: str) -> bool:
     """Whether a letter is one of the Chinese script (Unicode's unified ideographs)."""
     return "\u4e00" <= letter <= "\u9fff" or "\u3400" <= letter <= "\u4dbf"
+
+
+def _parted(lowered: str, place: int) -> bool:
+    """Whether a name may begin or end at a place between two letters, as one of them is Chinese."""
+    return chinese(lowered[place - 1]) or chinese(lowered[place])
 
 
 def _ends(lowered: str, end: int, length: int) -> bool:

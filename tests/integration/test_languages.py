@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from deploy.local.stack import Stack
@@ -10,6 +11,7 @@ from services.models.server import connected
 from services.pipeline.follow import FollowingHandler
 from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler, _served
+from shared.errors import DependencyAway
 from shared.events import Outcome, Post, decode, encode
 from shared.models.configuration import MODELS
 from shared.models.languages import Pair
@@ -54,4 +56,13 @@ async def test_models_of_other_languages_are_loaded_when_a_worker_asks_for_them(
             ("en", tools.model_version),
             ("ru", "2027.5.0+2027.5.0"),
         ]
+        with connected(address) as server:
+            server._client.unload_model(PAIR.models[0])
+        while ready()[2]:
+            await asyncio.sleep(0.1)
+        with pytest.raises(DependencyAway):
+            await handler.handle([record(POSTS[1], 2)])
+        assert ready()[2] == {2}
+        again = await handler.handle([record(POSTS[1], 2)])
+        assert [one.value for one in again.outputs] == [one.value for one in result.outputs if one.key == POSTS[1].id]
         await handler._triton.close()
