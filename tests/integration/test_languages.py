@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from deploy.local.stack import Stack
 from services.models.languages import assign
@@ -26,6 +30,14 @@ POSTS = [
     post("zoloft gave me such bad insomnia, four nights without sleep", 1),
     post("третью неделю пью золофт и всё равно не могу уснуть, каждый вечер болит голова", 2),
 ]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that must happen, however slow the machine is."""
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
 
 
 def record(one: Post, offset: int) -> Record:
@@ -58,8 +70,7 @@ async def test_models_of_other_languages_are_loaded_when_a_worker_asks_for_them(
         ]
         with connected(address) as server:
             server._client.unload_model(PAIR.models[0])
-        while ready()[2]:
-            await asyncio.sleep(0.1)
+        await asyncio.to_thread(until, lambda: not ready()[2])
         with pytest.raises(DependencyAway):
             await handler.handle([record(POSTS[1], 2)])
         assert ready()[2] == {2}
