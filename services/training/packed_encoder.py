@@ -2,7 +2,7 @@
 
 The file, little-endian: "E5S1", a version, eight numbers of the network's shape; pieces of a SentencePiece unigram model with
 their scores; replacements of single characters; a directory of tensors. A matrix is rows of blocks of 32 weights: a scale of half
-precision, then 16 bytes whose low halves are the first 16 weights and whose high halves are the others, each less eight (GGML's Q4_0).
+precision, then 16 bytes whose low halves are the first 16 weights and whose high halves are the others, each less eight (Q4_0).
 """
 
 from __future__ import annotations
