@@ -21,6 +21,7 @@ from shared.models.configuration import MODELS
 from shared.models.languages import Pair
 from shared.settings import load
 from shared.stream import Record
+from shared.topics import OUTCOMES
 from shared.triton_security import TritonAddress
 from tests.unit.pipeline.posts import post
 from tests.versions import add_pair, new_repository
@@ -48,7 +49,7 @@ async def test_models_of_other_languages_are_loaded_when_a_worker_asks_for_them(
     repository = new_repository(tmp_path / "models")
     add_pair(repository, PAIR.name, PAIR.version, "2027.5.0")
     assign(repository, ["ru"], PAIR)
-    settings = load(model_repository=repository, data_dir=tmp_path / "data", languages="en,ru")
+    settings = load(model_repository=repository, data_dir=tmp_path / "data", languages="en,ru", triton_url=None)
     with Stack(settings, servers=["triton"]) as stack:
         address = TritonAddress(stack.addresses["triton_url"])
 
@@ -63,7 +64,7 @@ async def test_models_of_other_languages_are_loaded_when_a_worker_asks_for_them(
         handler = FollowingHandler(tools, repository, address, PostHandler, lambda: tools.lexicon)
         result = await handler.handle([record(one, offset) for offset, one in enumerate(POSTS)])
         assert result.bad == []
-        outcomes = [decode(one.value, Outcome) for one in result.outputs if one.topic.name.endswith("outcomes")]
+        outcomes = [decode(one.value, Outcome) for one in result.outputs if one.topic is OUTCOMES]
         assert [(one.language, one.model_version) for one in outcomes] == [
             ("en", tools.model_version),
             ("ru", "2027.5.0+2027.5.0"),
