@@ -112,7 +112,7 @@ def _unpack(data: bytes) -> PackedEncoder:
     if reader.take("4s") != _MAGIC:
         raise ValueError("it does not begin with E5S1")
     reader.take("I")
-    shape = Shape(*reader.take("7i"), reader.take("f"))
+    shape = Shape(*reader.take("7if"))
     if reader.take("i") != _BLOCK:
         raise ValueError("its blocks have another size")
     count, begin, end, pad, unknown = reader.take("5i")

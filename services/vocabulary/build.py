@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def build(data: Path, wheels: Path, target: Path) -> list[Built]:
     return built
 
 
-def _written(path: Path, release: str, rows: list[tuple[str, ...]]) -> Built:
+def _written(path: Path, release: str, rows: Sequence[tuple[str, ...]]) -> Built:
     write(path, release, rows)
     return Built(path.name, release, len(rows), len({row[1] for row in rows if len(row) > 1}), path.stat().st_size)
 

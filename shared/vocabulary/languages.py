@@ -80,7 +80,7 @@ def drugs_in(language: str, lexicon: DrugLexicon) -> DrugLexicon:
 def drugs_in_any(languages: tuple[str, ...], lexicon: DrugLexicon) -> DrugLexicon:
     """The names of `lexicon` with those of all these languages, to find posts whose language is to be found yet."""
     each = [drugs_in(language, lexicon) for language in languages]
-    names = {name: concept for one in each for name, concept in one.names.items()} | lexicon.names
+    names = {name: concept for one in (*each, lexicon) for name, concept in one.names.items()}
     release = f"{lexicon.release}+{'+'.join(languages)}"
     return lexicon.with_names(names, release, spaced=CHINESE not in languages)
 
