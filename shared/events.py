@@ -134,8 +134,8 @@ class Outcome(Sourced, frozen=True, kw_only=True):
     `status` is `screened:<reason>`, `negative`, `mentions:<n>` or `dead:<reason>`. `pairs` are the distinct pairs the post
     asserts. `fingerprint` links reposts, `sketch` near-duplicates: it is there with pairs only, and not for a short text.
     `probability` is the classifier's, where it was asked. Where only aggregates may be kept there is neither author nor sketch, the
-    fingerprint is made with a key, and the time is cut to the minute. `language` is the one that the source says, as a code such as
-    `en`; None where it says none.
+    fingerprint is made with a key, and the time is cut to the minute. `language` is the one in which the post was read, where
+    posts are read in several; else the one that the source says, as a code such as `en`; None where neither is known.
     """
 
     post_id: str

@@ -47,6 +47,8 @@ BATCHES = Gauge("adrwatch_batches_in_flight", "batches in hand", ["stage"])
 OUTCOMES = Counter("adrwatch_outcomes_total", "posts by outcome", ["outcome"])
 # Of the screened ones, why; redelivered ones count again. `adrwatch screen counts` tells the same of distinct posts.
 SCREENED = Counter("adrwatch_screened_total", "posts that the screen stopped", ["reason"])
+# Of the posts that name a medicine, where posts are read in several languages; `other`: surely none of these.
+LANGUAGES = Counter("adrwatch_languages_total", "posts that name a medicine by their language", ["language"])
 # One inference request, from sending the batch to its answer.
 INFERENCE_SECONDS = Histogram("adrwatch_inference_seconds", "time of one inference request", ["model"])
 # Number of the version of both models that a pipeline worker asks: differs between workers only while they go over.

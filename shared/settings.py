@@ -283,6 +283,11 @@ class Settings(BaseSettings):
         le=100_000,
         description="so many last posts of a pipeline worker are held against the reference of the model (docs/drift.md)",
     )
+    languages: str = Field(
+        "en",
+        pattern=r"^en(,(ru|zh|de|fr))*$",
+        description="languages in which posts are read, with commas between; others than en need models (docs/languages.md)",
+    )
     policy: str = Field(
         "balanced",
         pattern="^(recall|balanced|precision)$",

@@ -11,6 +11,7 @@ import onnx
 from onnx import helper
 
 from shared.models.configuration import FEATURES, MODELS, write_configuration
+from shared.models.languages import Pair
 from shared.models.metadata import METADATA, Metadata
 from shared.models.release import RELEASE, digests, read_release
 from shared.models.repository import GRAPH, Active, read_active, replace_file, write_active
@@ -37,6 +38,17 @@ def add_version(repository: Path, number: int, version: str) -> None:
         metadata = msgspec.json.decode((folder / METADATA).read_bytes(), type=Metadata)
         (folder / METADATA).write_bytes(msgspec.json.encode(msgspec.structs.replace(metadata, version=version)))
         record_files(folder)
+
+
+def add_pair(repository: Path, name: str, number: int, version: str) -> None:
+    """Version 1 as the models of other languages: same graphs, same answers, whatever they are worth there."""
+    for model, other in zip(MODELS, Pair(name, number).models, strict=True):
+        folder = repository / other / str(number)
+        folder.parent.mkdir()
+        copy_of(repository / model / "1", folder)
+        metadata = msgspec.json.decode((folder / METADATA).read_bytes(), type=Metadata)
+        changed = msgspec.structs.replace(metadata, name=other, version=version)
+        (folder / METADATA).write_bytes(msgspec.json.encode(changed))
 
 
 def copy_of(source: Path, target: Path) -> Path:

@@ -103,7 +103,7 @@ class TritonServer(Server):
             f"--id={self._region}",
             f"--model-repository={self._repository}",
             "--model-control-mode=explicit",
-            "--load-model=*",
+            *_loaded(self._repository),
             f"--backend-directory={self._backends}",
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             f"--cache-directory={self._wheel / 'caches'}",
@@ -183,6 +183,16 @@ class TritonServer(Server):
         """Stop it and remove the shared memory that a killed server leaves behind."""
         super().stop()
         clean(self._region)
+
+
+def _loaded(repository: Path) -> list[str]:
+    """Which models to load at the start: all, but those of other languages, for which a worker asks."""
+    # It brings numbers and tokenizers along, which nothing else here needs.
+    from shared.models.languages import FILE, loaded_at_start
+
+    if not (repository / FILE).is_file():
+        return ["--load-model=*"]
+    return [f"--load-model={name}" for name in loaded_at_start(repository)]
 
 
 def _left_behind(child: psutil.Process) -> bool:

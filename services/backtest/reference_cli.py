@@ -167,7 +167,6 @@ def _take(settings: Settings, tools: Tools, posts: Reading) -> None:
     from services.backtest.intake import Intake
     from services.backtest.pipeline import LocalPipeline
     from services.ingest.commands.report import RejectReport
-    from shared.models import classifier, extractor
     from shared.models.session import ModelPool
     from shared.progress import Progress
 
@@ -177,7 +176,7 @@ def _take(settings: Settings, tools: Tools, posts: Reading) -> None:
         return f"{intake.read} read, {intake.rejected.total()} rejected"
 
     with (
-        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as pool,
+        ModelPool(settings.model_repository, tools.numbers, cores) as pool,
         Progress(Console(stderr=True), "posts", lambda: posts.source.progress, counts) as progress,
     ):
         intake = Intake(posts.accept, RejectReport(progress.say, lambda reason: "they are left out"))

@@ -24,7 +24,6 @@ from services.ingest.replay import Replay
 from services.ingest.source import Reject, SourceBroken
 from services.pipeline.process import Tools
 from shared.events import Post
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.progress import Progress
 from shared.settings import Settings
@@ -146,7 +145,7 @@ def _pipeline(settings: Settings, reading: Reading, tools: Tools, kept: Kept, co
     source = reading.source
     cores = len(os.sched_getaffinity(0))
     with (
-        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as models,
+        ModelPool(settings.model_repository, tools.numbers, cores) as models,
         Progress(console, "posts", lambda: source.progress, counts) as progress,
     ):
         named = RejectReport(progress.say, lambda reason: "the account counts them all")

@@ -25,7 +25,6 @@ from services.pipeline.steps.normalise import Vocabularies, normalise
 from shared.assertion.flags import SERIOUS, SITUATIONS
 from shared.errors import AdrwatchError
 from shared.events import Mention, Post
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.scores import Counts, bootstrap
 from shared.settings import Settings
@@ -76,7 +75,7 @@ def with_annotated_entities(posts: Sequence[LabelledStatement], vocabularies: Vo
 def with_models(posts: Sequence[LabelledStatement], settings: Settings, threads: int) -> list[Told]:
     """The whole pipeline in this process, with the models of the settings' repository."""
     tools = Tools.load(settings)
-    with ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), threads, tools.number) as models:
+    with ModelPool(settings.model_repository, tools.numbers, threads) as models:
         return asyncio.run(_through(posts, tools, models))
 
 

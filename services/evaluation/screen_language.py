@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.evaluation.reports import Report, Row
 from services.evaluation.screen_scores import Screen, shares
-from services.pipeline.steps.screen import LETTERS, foreign, own_words
+from services.pipeline.steps.language import LETTERS, foreign, own_words
 from shared.corpora.formats import CLASSIFICATION
 from shared.corpora.readers import LabelledPost
 from shared.text.clean import mask

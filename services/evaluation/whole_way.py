@@ -26,7 +26,6 @@ from shared.corpora.mixing import mixed_tweets
 from shared.corpora.readers import AnnotatedPost
 from shared.events import Post
 from shared.mention_scores import shared
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.resampling import count_scores, estimates
 from shared.settings import Settings
@@ -98,8 +97,7 @@ async def _reported(
         for number, post in enumerate(posts)
     ]
     found: dict[str, Reported] = {}
-    names = (classifier.NAME, extractor.NAME)
-    with ModelPool(settings.model_repository, names, len(os.sched_getaffinity(0)), tools.number) as models:
+    with ModelPool(settings.model_repository, tools.numbers, len(os.sched_getaffinity(0))) as models:
         for batch in batches(messages, settings.batch_size, name):
             reported, _ = await process(batch, tools, models.infer)
             found.update((each.outcome.post_id, each) for each in reported)

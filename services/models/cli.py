@@ -1,4 +1,4 @@
-"""`adrwatch models`: list, verify, activate, rollback, record. `export` is added by training, which makes the versions."""
+"""`adrwatch models`: list, verify, activate, rollback, record, languages. Training, which makes versions, adds `export`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.groups import models
+from services.models.languages_cli import languages
 from shared.errors import AdrwatchError
 from shared.settings import load
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     models.command()(activate)
     models.command()(rollback)
     models.command()(record)
+    models.command()(languages)
     app.add_typer(models, name="models")
 
 

@@ -8,12 +8,14 @@ goes on with the one it has. When Triton no longer has that one, the batch waits
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from services.pipeline.inference import TRITON, Triton, check_models, check_ready
+from services.pipeline.inference import TRITON, Arrays, Triton, check_models, check_ready, summon
+from services.pipeline.languages import Route, numbers
 from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Infer
 from shared import logs, metrics
@@ -108,9 +110,16 @@ class FollowingHandler:
             await self._follow()
             self._take_up_drugs()
             if self._tools.number == used:
+                await self._summon()
                 raise
             log.info("the version went away, its batch is repeated", gone=used, version=self._tools.number)
             return await self._handler.handle(records)
+
+    async def _summon(self) -> None:
+        """A server that was started anew has the models of other languages no more; the batch comes again anyhow."""
+        if self._tools.others:
+            with contextlib.suppress(DependencyAway):
+                await summon(self._server, numbers(self._tools.others))
 
     def on_poison(self, record: Record, reason: BadMessage) -> BatchResult:
         """The outcome of a post that made the whole step raise."""
@@ -123,7 +132,8 @@ class FollowingHandler:
             extractor.NAME: tools.extractor.encode(*empty).batches[0],
         }
         self._tools = tools
-        self._triton = Triton(self._server, tools.number, self._canaries)
+        routed = numbers(tools.others)
+        self._triton = Triton(self._server, tools.number, self._canaries | _canaries(tools.others), routed)
         self._handler = self._make(tools, self._triton.infer)
         metrics.MODEL_VERSION.set(tools.number)
 
@@ -164,3 +174,12 @@ class FollowingHandler:
         self._use(tools)
         await connection.close()
         log.info("goes over to another version", version=tools.model_version, number=number, before=before.number)
+
+
+def _canaries(routes: Mapping[str, Route]) -> dict[str, Arrays]:
+    """The inputs of a post without words, by model."""
+    return {
+        features.metadata.name: features.encode([""], route.parser.parse([""])).batches[0]
+        for route in routes.values()
+        for features in (route.classifier, route.extractor)
+    }

@@ -25,6 +25,8 @@ TRITON = "triton"
 TRITON_FIX = "see that it runs and serves the active version: `adrwatch models list`; posts wait meanwhile"
 # Far beyond any batch, so that only a server that hangs is cut off.
 TIMEOUT = 30.0
+# Loading a large graph once for each instance.
+LOAD_TIMEOUT = 300.0
 # Of an instance among two that is broken, four requests in a row meet it while four canaries do not once in 256 times, and then the
 # batch is halved and asked again.
 _TRIES = 4
@@ -43,7 +45,6 @@ _CHANNEL = (
     ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
-_OUTPUTS = {classifier.NAME: classifier.OUTPUT, extractor.NAME: extractor.OUTPUT}
 # What a server says that is not there, is full, or is just loading the model: the batch is not at fault.
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
@@ -61,15 +62,24 @@ class WrongAnswer(InferenceServerException):  # type: ignore[misc]
 class Triton:
     """A connection to one version of the models that a Triton serves, for one event loop.
 
+    `numbers`: versions of models that have others, by name.
+
     A failed call leaves open whether the server or the batch is at fault (a backend process that was killed answers like a bad
     request), and so does an answer that is no number or has another shape. A canary decides: `canaries` holds per model the inputs
     of a harmless post; if they fail too, the server is away. As one of several instances of a model may be broken, the batch is
     blamed only where it fails again and again while its canary does not.
     """
 
-    def __init__(self, server: TritonAddress, number: int, canaries: Mapping[str, Arrays]) -> None:
+    def __init__(
+        self,
+        server: TritonAddress,
+        number: int,
+        canaries: Mapping[str, Arrays],
+        numbers: Mapping[str, int] | None = None,
+    ) -> None:
         self._server = server
         self._number = number
+        self._numbers = numbers or {}
         self._canaries = canaries
         self._client: InferenceServerClient | None = None
 
@@ -110,11 +120,10 @@ class Triton:
             tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
             tensor.set_data_from_numpy(np.ascontiguousarray(array))
             tensors.append(tensor)
-        called = traces.call(
-            f"infer {model}", rpc_system="grpc", adrwatch_model=model, adrwatch_model_version=self._number
-        )
+        number = self._numbers.get(model, self._number)
+        called = traces.call(f"infer {model}", rpc_system="grpc", adrwatch_model=model, adrwatch_model_version=number)
         with metrics.INFERENCE_SECONDS.labels(model).time(), called:
-            answer = await self._answer(self._client, model, tensors)
+            answer = await self._answer(self._client, model, number, tensors)
         try:
             outputs = {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
         except ValueError as error:
@@ -123,11 +132,11 @@ class Triton:
         HEALTH.answered(TRITON)
         return outputs
 
-    async def _answer(self, client: Any, model: str, tensors: list[Any]) -> Any:
+    async def _answer(self, client: Any, model: str, number: int, tensors: list[Any]) -> Any:
         """The answer over a connection that lives; one that does not is let go of."""
         # Triton goes on with the trace where it is started with --trace-config mode=opentelemetry.
         headers = {name: value.decode() for name, value in traces.current()} or None
-        call = client.infer(model, tensors, str(self._number), client_timeout=TIMEOUT, headers=headers)
+        call = client.infer(model, tensors, str(number), client_timeout=TIMEOUT, headers=headers)
         asked = asyncio.ensure_future(call)
         try:
             while not (await asyncio.wait({asked}, timeout=_SILENCE))[0]:
@@ -151,8 +160,10 @@ class Triton:
 def _check(model: str, inputs: Arrays, outputs: Arrays) -> None:
     """Raise WrongAnswer unless every output has the inputs' rows and positions, and finite numbers within bounds."""
     shape = inputs["input_ids"].shape
-    if _OUTPUTS[model] not in outputs:
-        raise WrongAnswer(f"{model} does not answer {_OUTPUTS[model]}")
+    # Models of other languages have these names with a suffix.
+    wanted = classifier.OUTPUT if model.startswith(classifier.NAME) else extractor.OUTPUT
+    if wanted not in outputs:
+        raise WrongAnswer(f"{model} does not answer {wanted}")
     for name, array in outputs.items():
         places = array.ndim - 1
         if array.shape[:places] != shape[:places]:
@@ -175,6 +186,17 @@ async def check_models(server: TritonAddress, number: int, expected: Sequence[Me
                 raise await away(server, metadata.name, error) from error
             parameters = answer["config"].get("parameters", {})
             check_served(metadata, number, {key: value.get("string_value", "") for key, value in parameters.items()})
+
+
+async def summon(server: TritonAddress, numbers: Mapping[str, int]) -> None:
+    """Have the server load those of the models that it does not serve in these versions. Raises DependencyAway."""
+    async with InferenceServerClient(server.url, **server.options) as client:
+        for model, number in numbers.items():
+            try:
+                if not await client.is_model_ready(model, str(number), client_timeout=TIMEOUT):
+                    await client.load_model(model, client_timeout=LOAD_TIMEOUT)
+            except InferenceServerException as error:
+                raise await away(server, model, error) from error
 
 
 async def check_ready(server: TritonAddress, number: int, models: Iterable[str]) -> None:

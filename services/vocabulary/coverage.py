@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from shared.errors import AdrwatchError
 from shared.text import header
 from shared.vocabulary.drugs import DrugLexicon
+from shared.vocabulary.languages import LanguageReactions
 from shared.vocabulary.normaliser import ReactionNormaliser
 
 
@@ -36,7 +37,7 @@ def medicines(texts: Iterator[str], lexicon: DrugLexicon) -> Counter[str]:
     return Counter("named" if lexicon.find(text) else "none" for text in texts)
 
 
-def reactions(texts: Iterator[str], normaliser: ReactionNormaliser) -> Counter[str]:
+def reactions(texts: Iterator[str], normaliser: ReactionNormaliser | LanguageReactions) -> Counter[str]:
     """Phrases by the step that found their concept: `phrase`, `trained`, `stems`, `spelling`, `part`, `ranked`, `none`."""
     return Counter(normaliser.match(text).how for text in texts)
 

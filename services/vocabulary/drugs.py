@@ -45,7 +45,7 @@ class DrugName:
 
 def build(redmed: list[DrugRow], brands: list[BrandRow], zipf: dict[str, float]) -> list[DrugName]:
     """All rows of the lexicon, sorted by name; a name has one ingredient."""
-    labels = _labels(redmed, brands)
+    labels = labels_of(redmed, brands)
     ingredients = _ingredients(redmed, brands, labels)
     own, own_labels = _own_names(labels)
     ingredients |= own_labels
@@ -63,7 +63,7 @@ def build(redmed: list[DrugRow], brands: list[BrandRow], zipf: dict[str, float])
     return [DrugName(name, key, ingredients[key]) for name, key in sorted(chosen.items())]
 
 
-def _labels(redmed: list[DrugRow], brands: list[BrandRow]) -> dict[str, str]:
+def labels_of(redmed: list[DrugRow], brands: list[BrandRow]) -> dict[str, str]:
     """Label of each DrugBank id; RedMed's ids are the right ones where both name a substance."""
     labels = {row.id: row.label for row in brands if row.id}
     return labels | {row.id: row.label for row in redmed if row.id.startswith("DB")}

@@ -9,6 +9,7 @@ from shared.events import UNMAPPED
 from shared.settings import Settings
 from shared.vocabulary.atc import lexicon
 from shared.vocabulary.icd10 import PREFIX, load_icd10
+from shared.vocabulary.languages import ENGLISH, drugs_in, reactions_in
 from shared.vocabulary.meddra import PREFIX as MEDDRA
 from shared.vocabulary.meddra import MedDra, way_up
 from shared.vocabulary.normaliser import ReactionNormaliser
@@ -28,21 +29,22 @@ class Found:
     note: str = ""
 
 
-def look_up(phrase: str, settings: Settings) -> list[Found]:
-    """What the settings' vocabularies say of a phrase; the reaction first."""
+def look_up(phrase: str, settings: Settings, language: str = ENGLISH) -> list[Found]:
+    """What the settings' vocabularies say of a phrase in a language; the reaction first. Candidates are English only."""
     normaliser = ReactionNormaliser.load(settings)
-    match = normaliser.match(phrase)
+    match = reactions_in(language, normaliser).match(phrase)
     note = _note(normaliser.meddra, match.concept.id, match.concept.version)
     rows = [Found("reaction", match.concept.id, match.concept.label, match.how, note=note)]
-    if normaliser.meddra:
-        rows += _lowest(normaliser.meddra, phrase)
-    rows += [
-        Found("candidate", one.concept.id, one.concept.label, one.source, round(one.score, 4), one.phrase)
-        for one in normaliser.candidates(phrase, _SHOWN)
-    ]
+    if language == ENGLISH:
+        if normaliser.meddra:
+            rows += _lowest(normaliser.meddra, phrase)
+        rows += [
+            Found("candidate", one.concept.id, one.concept.label, one.source, round(one.score, 4), one.phrase)
+            for one in normaliser.candidates(phrase, _SHOWN)
+        ]
     rows += [
         Found("medicine", drug.concept.id, drug.concept.label, "name", note=" ".join(drug.concept.codes))
-        for drug in lexicon(settings).find(phrase)
+        for drug in drugs_in(language, lexicon(settings)).find(phrase)
     ]
     if settings.icd10 is not None:
         names = (phrase,) if match.concept.id == UNMAPPED else (phrase, match.concept.label)

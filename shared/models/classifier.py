@@ -27,12 +27,12 @@ class ClassifierFeatures:
         self._builder = builder
 
     @classmethod
-    def load(cls, folder: Path, policy: str = BALANCED) -> ClassifierFeatures:
+    def load(cls, folder: Path, policy: str = BALANCED, name: str = NAME) -> ClassifierFeatures:
         """From the model's folder (metadata.json, tokenizer.json); raises AdrwatchError, ModelMismatch.
 
-        `policy`: which of the model's thresholds decides.
+        `policy`: which of the model's thresholds decides. `name`: that of the classifier of another language.
         """
-        metadata, tokenizer = load_metadata(folder, NAME)
+        metadata, tokenizer = load_metadata(folder, name)
         if policy not in metadata.policies:
             raise ModelMismatch(
                 f"{metadata.name} {metadata.version} has no threshold for the policy {policy}",

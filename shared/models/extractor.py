@@ -25,9 +25,12 @@ class ExtractorFeatures:
         self._builder = builder
 
     @classmethod
-    def load(cls, folder: Path) -> ExtractorFeatures:
-        """From the model's folder (metadata.json, tokenizer.json); raises AdrwatchError, ModelMismatch."""
-        metadata, tokenizer = load_metadata(folder, NAME)
+    def load(cls, folder: Path, name: str = NAME) -> ExtractorFeatures:
+        """From the model's folder (metadata.json, tokenizer.json); raises AdrwatchError, ModelMismatch.
+
+        `name`: that of the extractor of another language.
+        """
+        metadata, tokenizer = load_metadata(folder, name)
         return cls(metadata, FeatureBuilder(tokenizer, metadata.spec))
 
     @property

@@ -34,6 +34,9 @@ CLASS_INPUTS = ("tags", "shapes")
 # processor's cache (measured: 198 posts/s a core with 16 rows, 172 with 32).
 MAX_ROWS = 16
 
+# SentencePiece's (U+2581).
+_WORD_MARK = "▁"
+
 _CHARACTER_IDS = {character: index + 1 for index, character in enumerate(ALPHABET)}
 _CURLY = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
 _CHARACTER_IDS.update({curly: _CHARACTER_IDS[plain] for curly, plain in _CURLY.items()})
@@ -255,8 +258,10 @@ def pad(group: Sequence[Window], size: int) -> Inputs:
 def _word_starts(tokenizer: Tokenizer) -> NDArray[np.bool_]:
     """Of each number of the vocabulary whether its piece begins a word."""
     numbers = tokenizer.get_vocab(with_added_tokens=True)
-    begins = np.ones(max(numbers.values()) + 1, dtype=np.bool_)
-    begins[[number for piece, number in numbers.items() if piece.startswith("##")]] = False
+    # Where words begin with SentencePiece's mark, every other piece goes on; in BERT's vocabularies those with ## do.
+    marked = any(piece.startswith(_WORD_MARK) for piece in numbers)
+    begins = np.zeros(max(numbers.values()) + 1, dtype=np.bool_)
+    begins[[n for piece, n in numbers.items() if (piece[:1] == _WORD_MARK if marked else piece[:2] != "##")]] = True
     return begins
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -70,9 +70,9 @@ class ModelPool:
     Stands in for Triton, whose instances share out the requests of a batch in the same way.
     """
 
-    def __init__(self, repository: Path, names: Iterable[str], threads: int, version: int) -> None:
-        """Loads a version of the models. Raises AdrwatchError where one is missing."""
-        self._models = {name: OnnxModel(repository / name / str(version) / GRAPH) for name in names}
+    def __init__(self, repository: Path, numbers: Mapping[str, int], threads: int) -> None:
+        """Loads the version of each model by its name. Raises AdrwatchError where one is missing."""
+        self._models = {name: OnnxModel(repository / name / str(number) / GRAPH) for name, number in numbers.items()}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="model")
 
     def __enter__(self) -> Self:

@@ -51,6 +51,16 @@ class Parser(Protocol):
         """One parse a post, in order."""
 
 
+class Unparsed:
+    """The parser of models that read no parses."""
+
+    version = "none"
+
+    def parse(self, posts: Sequence[str]) -> list[Parse]:
+        """An empty parse a post."""
+        return [Parse(())] * len(posts)
+
+
 @lru_cache(maxsize=1)
 def default_parser() -> SpacyParser:
     """The shared parser of this process: loading takes about a second, so it happens once."""

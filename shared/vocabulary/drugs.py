@@ -35,14 +35,21 @@ class DrugLexicon:
     """Names of medicines. `release` tells which build of the lexicon it is.
 
     `needing`: names that count only in a medicine's context (`context.py`). `own`: the version of the team's own list in it; empty
-    without one.
+    without one. `spaced`: false for posts that are written without spaces, in which any Chinese letter ends a name.
     """
 
     def __init__(
-        self, names: Iterable[tuple[str, Concept]], release: str, needing: Collection[str] = (), own: str = ""
+        self,
+        names: Iterable[tuple[str, Concept]],
+        release: str,
+        needing: Collection[str] = (),
+        own: str = "",
+        *,
+        spaced: bool = True,
     ) -> None:
         self.release = release
         self.own = own
+        self._spaced = spaced
         self._names = dict(names)
         self._needing = frozenset(needing)
         self._automaton = ahocorasick.Automaton()
@@ -85,7 +92,11 @@ class DrugLexicon:
             if concept.id in codes
         }
         names = ((name, coded.get(concept, concept)) for name, concept in self._names.items())
-        return DrugLexicon(names, self.release, self._needing, self.own)
+        return DrugLexicon(names, self.release, self._needing, self.own, spaced=self._spaced)
+
+    def with_names(self, names: Mapping[str, Concept], release: str, *, spaced: bool = True) -> DrugLexicon:
+        """Other names by the same own list."""
+        return DrugLexicon(names.items(), release, self._needing, self.own, spaced=spaced)
 
     def find(self, text: str) -> list[DrugMention]:
         """Every medicine that the text names, in order, without overlaps."""
@@ -104,12 +115,14 @@ class DrugLexicon:
         return found
 
     def _matches(self, lowered: str) -> list[tuple[int, int, Concept]]:
+        unspaced = not self._spaced
         return [
             (start, last + 1, concept)
             for last, (name, concept) in self._automaton.iter(lowered)
-            if ((start := last + 1 - len(name)) == 0 or not lowered[start - 1].isalnum())
-            and _ends(lowered, last + 1, len(name))
-        ]
+            if ((start := last + 1 - len(name)) == 0 or not lowered[start - 1].isalnum()
+                or (unspaced and _parted(lowered, start)))
+            and (_ends(lowered, last + 1, len(name)) or (unspaced and _parted(lowered, last + 1)))
+        ]  # fmt: skip
 
     def _in_context(self, matches: list[tuple[int, int, Concept]], lowered: str) -> Iterator[tuple[int, int, Concept]]:
         certain = [match[:2] for match in matches if lowered[match[0] : match[1]] not in self._needing]
@@ -122,6 +135,16 @@ def normal(text: str) -> str:
     """The form in which names are compared, of the same length: lower case, straight quotes, plain hyphens and spaces."""
     lowered = model_text(text)
     return lowered if lowered.isascii() else lowered.translate(_STRAIGHT)
+
+
+def chinese(letter: str) -> bool:
+    """Whether a letter is one of the Chinese script (Unicode's unified ideographs)."""
+    return "\u4e00" <= letter <= "\u9fff" or "\u3400" <= letter <= "\u4dbf"
+
+
+def _parted(lowered: str, place: int) -> bool:
+    """Whether a name may begin or end at a place between two letters, as one of them is Chinese."""
+    return chinese(lowered[place - 1]) or chinese(lowered[place])
 
 
 def _ends(lowered: str, end: int, length: int) -> bool:

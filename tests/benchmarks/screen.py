@@ -18,7 +18,8 @@ import typer
 from services.ingest.columns import Columns
 from services.ingest.commands import reading
 from services.pipeline.steps.document import Document
-from services.pipeline.steps.screen import EMPTY, LANGUAGE, NO_DRUG, foreign, own_words, reason, screen
+from services.pipeline.steps.language import foreign, own_words
+from services.pipeline.steps.screen import EMPTY, LANGUAGE, NO_DRUG, reason, screen
 from shared.assertion.flags import grave
 from shared.events import Post
 from shared.screening.adverts import first_person, sells

@@ -19,7 +19,7 @@ from services.pipeline.process import Tools
 from services.pipeline.steps.ask import Arrays
 from shared import logs
 from shared.events import Outcome, Post, decode
-from shared.models import classifier, extractor
+from shared.models import extractor
 from shared.models.session import ModelPool
 from shared.settings import Settings, load
 from shared.stream import Output
@@ -37,7 +37,7 @@ def measure(settings: Settings, posts: Sequence[Post]) -> dict[str, Any]:
     """Seconds from posts to messages and what came of them. Loading and a first batch go before, unmeasured."""
     tools = Tools.load(settings)
     cores = len(os.sched_getaffinity(0))
-    with ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as models:
+    with ModelPool(settings.model_repository, tools.numbers, cores) as models:
         asked: Counter[str] = Counter()
 
         async def infer(model: str, inputs: Arrays) -> Arrays:

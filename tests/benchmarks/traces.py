@@ -22,7 +22,6 @@ from services.pipeline.process import Tools
 from services.pipeline.worker import PostHandler
 from shared import logs, traces
 from shared.events import Post
-from shared.models import classifier, extractor
 from shared.models.session import ModelPool
 from shared.settings import PACKAGE_ROOT, Settings, load
 from shared.stream import Output, Record
@@ -54,7 +53,7 @@ async def _measure(settings: Settings, ratio: float, rounds: int, times: int) ->
     posts = read(settings, str(POSTS), Columns(), None) * times
     cores = len(os.sched_getaffinity(0))
     with (
-        ModelPool(settings.model_repository, (classifier.NAME, extractor.NAME), cores, tools.number) as models,
+        ModelPool(settings.model_repository, tools.numbers, cores) as models,
         collector() as found,
     ):
         handler = PostHandler(tools, models.infer)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from services.pipeline.steps.ask import Infer, ask
 from services.pipeline.steps.document import Document
 from shared.assertion.flags import grave
-from shared.models.classifier import NAME, ClassifierFeatures
+from shared.models.classifier import ClassifierFeatures
 from shared.text.parse import Parser
 
 
@@ -36,7 +36,7 @@ async def classify(
     """
     asked = [document for document in documents if document.screened is None or not gated]
     if asked:
-        encoded, outputs = await ask(asked, NAME, features, parser, infer)
+        encoded, outputs = await ask(asked, features.metadata.name, features, parser, infer)
         for document, probability in zip(asked, features.probabilities(encoded, outputs).tolist(), strict=True):
             document.probability = probability
             document.positive = passes(probability, document.post.text, features, designated)

@@ -31,13 +31,15 @@ class AssertedPair:
 class Document:
     """One post and what the steps have found about it so far.
 
-    `screened`: reason of the screen, or None where the post goes on. `drugs`: medicines that the lexicon found.
+    `screened`: reason of the screen, or None where the post goes on. `language`: the one it is read in, where there are several.
+    `drugs`: medicines that the lexicon found.
     `readings`: what models read of it, by digest. `probability`, `positive`: the classifier's, once asked. `spans`: the
     extractor's, and reactions by name where a grave post had none. `pairs`: what the post asserts, before concepts are known.
     """
 
     post: Post
     screened: str | None = None
+    language: str | None = None
     drugs: list[DrugMention] = field(default_factory=list)
     parse: Parse | None = None
     readings: dict[str, Reading] = field(default_factory=dict)

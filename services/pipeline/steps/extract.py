@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.pipeline.steps.ask import Infer, ask
 from services.pipeline.steps.document import Document
-from shared.models.extractor import NAME, ExtractorFeatures
+from shared.models.extractor import ExtractorFeatures
 from shared.text.parse import Parser
 
 
@@ -19,7 +19,7 @@ async def extract(
     """
     asked = [document for document in documents if document.reports or not gated]
     if asked:
-        encoded, outputs = await ask(asked, NAME, features, parser, infer)
+        encoded, outputs = await ask(asked, features.metadata.name, features, parser, infer)
         texts = [document.post.text for document in asked]
         for document, spans in zip(asked, features.decode(encoded, outputs, texts), strict=True):
             document.spans = spans

@@ -80,7 +80,7 @@ def report(document: Document, vocabularies: Vocabularies, model_version: str, k
         sketch=near_sketch(post.text, key) if mentions and key else None,
         probability=document.probability,
         pairs=tuple(dict.fromkeys(Pair(mention.drug, mention.reaction) for mention in mentions)),
-        language=stated_language(post),
+        language=document.language or stated_language(post),
     )
     return Reported(*(aggregated(outcome, mentions, post, key) if post.aggregates_only else (outcome, mentions)))
 
@@ -112,7 +112,7 @@ def _mentions(document: Document, vocabularies: Vocabularies, model_version: str
                 serious=serious,
                 situations=situations,
                 person=person(statement, pair.reaction.start, pair.reaction.end),
-                language=stated_language(post),
+                language=document.language or stated_language(post),
             ),
         )
     return tuple(found.values())

@@ -42,7 +42,7 @@ def tools(settings: Settings) -> Tools:
 
 @pytest.fixture(scope="module")
 def models(settings: Settings) -> Iterator[ModelPool]:
-    with ModelPool(settings.model_repository, MODELS, 2, 1) as pool:
+    with ModelPool(settings.model_repository, dict.fromkeys(MODELS, 1), 2) as pool:
         yield pool
 
 
@@ -94,7 +94,7 @@ def test_batches_come_back_in_their_order_though_later_ones_are_done_before(tool
             return await self.pool.infer(name, inputs)
 
     wanted = [post for post in posts(12) if post.text.startswith("zoloft")]
-    with ModelPool(settings.model_repository, MODELS, 2, 1) as pool:
+    with ModelPool(settings.model_repository, dict.fromkeys(MODELS, 1), 2) as pool:
         slow = SlowFirst(pool)
         pipeline = LocalPipeline(tools, slow.infer, settings, ahead=2)
         order = [one.post_id for outputs in pipeline.run(batches(wanted, 1)) for one in outcomes(outputs)]

@@ -23,7 +23,7 @@ def test_requests_side_by_side_give_the_bits_of_requests_one_by_one() -> None:
     async def all_at_once(pool: ModelPool) -> list[object]:
         return list(await asyncio.gather(*(pool.infer(NAME, request) for request in requests)))
 
-    with ModelPool(CLASSIFIER.parent, [NAME], 4, 1) as pool:
+    with ModelPool(CLASSIFIER.parent, {NAME: 1}, 4) as pool:
         answers = asyncio.run(all_at_once(pool))
     for request, answer in zip(requests, answers, strict=True):
         expected = alone.infer(request)
@@ -32,7 +32,7 @@ def test_requests_side_by_side_give_the_bits_of_requests_one_by_one() -> None:
 
 
 def test_no_thread_is_left_behind() -> None:
-    with ModelPool(CLASSIFIER.parent, [NAME], 2, 1) as pool:
+    with ModelPool(CLASSIFIER.parent, {NAME: 1}, 2) as pool:
         features = ClassifierFeatures.load(CLASSIFIER)
         request = features.encode(["a"], default_parser().parse(["a"])).batches[0]
         asyncio.run(pool.infer(NAME, request))
@@ -42,7 +42,7 @@ def test_no_thread_is_left_behind() -> None:
 
 def test_a_missing_model_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(AdrwatchError, match=r"no model at .*/3/"):
-        ModelPool(tmp_path, [NAME], 1, 3)
+        ModelPool(tmp_path, {NAME: 3}, 1)
 
 
 def test_rubbish_is_no_graph(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.unit.pipeline.posts import post
 class Features:
     """Scores a post by its length; its one span is the first word."""
 
+    metadata = SimpleNamespace(name="made up")
     threshold = 10
     grave_threshold = 4
 

@@ -15,11 +15,13 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from services.vocabulary import build, cli, drugs, reactions, sources
+from services.vocabulary import build, cli, drugs, languages, reactions, sources
 from services.vocabulary.sources import BrandRow, DrugRow, TermRow
 from shared.errors import AdrwatchError
+from shared.vocabulary import languages as other_languages
 from shared.vocabulary.drugs import DrugLexicon
 from shared.vocabulary.reactions import ReactionVocabulary
+from shared.vocabulary.table import read
 
 REDMED_COLUMNS = (
     "dbid drug known misspellingPhon edOne edTwo pillMark google_ms google_title google_snippet ud_slang missed"
@@ -130,7 +132,8 @@ def test_our_lay_phrases_win_and_unknown_labels_are_errors(tables) -> None:
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A data folder and wheels in the form of the public sources, with every ingredient that our tables name."""
     data, wheels = tmp_path / "data", tmp_path / "wheels"
-    own = [row[0] for row in sources.table("drug_names.tsv") if "|" not in row[0]]
+    tables = ("drug_names.tsv", "drug_names_languages.tsv")
+    own = list(dict.fromkeys(row[0] for name in tables for row in sources.table(name) if "|" not in row[0]))
     redmed = "".join(
         f"DB{n:05}\t{label.replace(' ', '_')}\t-\t" + "\t".join("-" * 8) + "\t-\n" for n, label in enumerate(own)
     )
@@ -169,6 +172,9 @@ def test_a_build_writes_tables_that_the_pipeline_reads_and_the_same_bytes_again(
     assert [mention.concept.label for mention in lexicon.find("zoloft and brandoline")] == ["sertraline", "sertraline"]
     vocabulary = ReactionVocabulary.load(tmp_path / "first" / "reactions.tsv.xz")
     assert vocabulary.match("elbow ache").concept.label == "sore elbow"
+    for one in (other_languages.DRUGS, other_languages.REACTIONS):
+        _, rows = read(tmp_path / "first" / one.name, 4)
+        assert {row[3] for row in rows} == set(other_languages.LANGUAGES)
     assert "2020-01-02" in (tmp_path / "first" / "ATTRIBUTION.md").read_text()
 
 
@@ -209,3 +215,5 @@ def test_the_shipped_files_belong_to_the_tables_in_this_checkout() -> None:
     names_of_drugs = ("drug_names.tsv", "common_names.txt", "everyday_words.txt", "not_drugs.txt")
     assert DrugLexicon.load().release.endswith(build._own(*names_of_drugs))
     assert ReactionVocabulary.load().release.endswith(build._own("lay_phrases.tsv", "not_reactions.txt"))
+    assert read(other_languages.DRUGS, 4)[0].endswith(build._own(*languages.DRUG_TABLES))
+    assert read(other_languages.REACTIONS, 4)[0].endswith(build._own(languages.REACTION_TABLE))
