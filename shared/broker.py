@@ -38,6 +38,8 @@ from shared.topics import MOST_PARTITIONS, Topic
 
 # So long the broker holds the place of a worker that is gone.
 SESSION_SECONDS = 20.0
+# So long a worker waits for an answer of the broker; then it takes the connection for dead, and makes it anew.
+ANSWER_SECONDS = 10.0
 _CONNECT_MS = 10_000
 _POLL_MS = 500
 # A consumer waits for ever for a broker that went away.

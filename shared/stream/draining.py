@@ -1,23 +1,38 @@
-"""A consumer that commits what is handled before its partitions are shared out anew.
+"""A consumer that commits what is handled before its partitions are shared out anew, and that notices a dead connection soon.
 
 Faust 0.15.3 forgets which messages were acknowledged as soon as it hears of a rebalance, and commits only after that. What was
 handled since the last commit (half a second of work, in every worker of the group) would be handled again by whoever gets the
 partitions. Nothing is lost by that, and every effect is keyed; but it is work, and readers of the topics see it twice.
+
+Faust also has a request to the broker wait at least as long as the broker keeps the place of a worker that is gone. The first says
+how soon a connection that died without a word is made anew; the second is how long a worker may take to start.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
+from shared.broker import ANSWER_SECONDS
 from shared.stream.handover import Handover
+
+
+class _ImpatientThread(AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Connections, of which there is none yet, are made with it.
+        consumer._client._request_timeout_ms = int(ANSWER_SECONDS * 1000)
+        return consumer
 
 
 class DrainingConsumer(Consumer):
     """Faust's consumer over aiokafka, which finishes and commits first."""
 
     handover: Handover
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _ImpatientThread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Take nothing more up, wait for the batch in work, commit; then go on as Faust does."""

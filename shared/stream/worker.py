@@ -18,7 +18,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from shared import logs, rights, traces
-from shared.broker import SESSION_SECONDS, require_topics
+from shared.broker import ANSWER_SECONDS, SESSION_SECONDS, require_topics
 from shared.broker_security import faust_credentials, unacknowledged
 from shared.broker_watch import BrokerWatch, Place
 from shared.errors import DependencyAway
@@ -62,11 +62,13 @@ class Worker:
             broker_commit_interval=0.5,
             broker_session_timeout=SESSION_SECONDS,
             broker_heartbeat_interval=3.0,
-            # A connection that died without a word is given up after this; by default after one and a half and twenty minutes.
+            # What Faust demands; requests themselves wait for ANSWER_SECONDS (`draining.py`).
             broker_request_timeout=SESSION_SECONDS,
-            producer_request_timeout=15.0,
-            # Nor is one used again on which nothing was sent for as long as reading anew takes.
-            producer_connections_max_idle_ms=10_000,
+            producer_request_timeout=ANSWER_SECONDS,
+            # Nor is a connection used again on which nothing was sent for as long as reading anew takes.
+            producer_connections_max_idle_ms=int(ANSWER_SECONDS * 1000),
+            # Of one partition: what all of them have must come within ANSWER_SECONDS, also on a narrow line.
+            consumer_max_fetch_size=256 * 1024,
             # A batch that waits for a server that is away is not a dead consumer.
             broker_max_poll_interval=24 * 3600.0,
             producer_acks=-1,
