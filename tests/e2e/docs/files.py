@@ -35,6 +35,7 @@ def make(folder: Path, receiver: str) -> None:
     _reports(folder)
     _labelled(folder)
     (folder / "my-rules.toml").write_text('preset = "umc"\n[policy]\nauthors = 2\n')
+    shutil.copy(PACKAGE_ROOT / "services" / "evaluation" / "data" / "coreference.jsonl", folder / "clusters.jsonl")
     (folder / "names.csv").write_text("name,drug,kind\nzolly,sertraline,slang\n")
     (folder / "sources.toml").write_text('[sources.bluesky]\ntype = "bluesky"\nlanguages = ["en"]\n')
     (folder / "notifiers.toml").write_text(
