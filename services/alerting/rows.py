@@ -19,7 +19,7 @@ import msgspec
 from services.alerting.link import RedisLink
 from services.alerting.versions import is_older, is_taken
 from shared.errors import AdrwatchError
-from shared.redis_keys import UNTIL, Keys, join
+from shared.redis_keys import SEPARATOR, UNTIL, Keys, join
 from shared.signals.rules import Rules
 from shared.signals.windows import Row
 from shared.topics import MENTIONS, partition_of
@@ -27,8 +27,8 @@ from shared.topics import MENTIONS, partition_of
 # Sets rows of one bucket, or removes them: by an empty value, or by a number those of a version of their post up to that time.
 # No row takes the place of one that is known to be of a later version. The bucket's version rises when anything changed. Gives how
 # much did, and then each row that another took the place of, behind its post.
-WRITE = """
-local function version(row) return cmsgpack.unpack(row)[7] or 0 end
+WRITE = r"""
+local function version(row) return tonumber(string.match(row, '.*\31(-?%d+)\31') or '0') end
 local changed, replaced = 0, {0}
 for i = 2, #ARGV, 2 do
   local post, row = ARGV[i], ARGV[i + 1]
@@ -75,7 +75,10 @@ CHUNK = 200
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
-    """A row without its post id, which is the field's name. `version`: see `versions.py`; WRITE knows its place."""
+    """A row without its post id, which is the field's name.
+
+    `marked` is the version (see `versions.py`) between separators, by which WRITE finds it: Lua's MessagePack knows no bytes.
+    """
 
     at_ms: int
     author: str | None
@@ -83,7 +86,12 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
     pairs: tuple[tuple[str, str], ...]
     sketch: bytes | None = None
     unnamed: bool = False
-    version: int = 0
+    marked: str = f"{SEPARATOR}0{SEPARATOR}"
+
+    @property
+    def version(self) -> int:
+        """The version of the post that the row is of."""
+        return int(self.marked.strip(SEPARATOR))
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -151,7 +159,8 @@ class RowStore:
         by_bucket: dict[int, dict[str, bytes]] = {}
         for post, row in batch.rows.items():
             version = batch.versions.get(post, 0)
-            stored = Stored(row.at_ms, row.author, row.fingerprint, row.pairs, row.sketch, row.unnamed, version)
+            marked = f"{SEPARATOR}{version}{SEPARATOR}"
+            stored = Stored(row.at_ms, row.author, row.fingerprint, row.pairs, row.sketch, row.unnamed, marked)
             by_bucket.setdefault(placed[post], {})[post] = _encode(stored)
 
         def write_rows(pipe: Any) -> None:

@@ -165,7 +165,7 @@ def test_a_word_of_a_later_version_that_is_needed_is_refused_with_the_way_out(ex
 
 
 def test_what_redis_keeps_may_get_another_field_at_its_end() -> None:
-    row = Stored(1, "author", "words", (("d1", "r1"),), b"sketch", True, 17)
+    row = Stored(1, "author", "words", (("d1", "r1"),), b"sketch", True, "\x1f17\x1f")
     packed = msgspec.msgpack.decode(msgspec.msgpack.encode(row))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode([*packed, "later"]), type=Stored) == row
     before = msgspec.msgpack.decode(msgspec.msgpack.encode(packed[:4]), type=Stored)

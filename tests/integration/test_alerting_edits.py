@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import DependencyAway
 from shared.events import Deletion, derived_id
+from shared.text.sketch import SKETCH_BYTES
 from shared.topics import ALERTS, DELETIONS
 from tests.integration.test_alerting_deletions import reports
 from tests.unit.alerting.world import HOUR, START, Alerting, ListStream, deletion, from_ms, mention, outcome, records
@@ -20,6 +21,8 @@ SERIOUS = {"serious": ("hospitalisation",)}
 # When the two versions of a post were written, and the deletion of the edit, in ms.
 FIRST, EDIT, SECOND = 1000, 2000, 3000
 BEFORE, AFTER = ("d1", "r1"), ("d2", "r2")
+# Bytes that are no text.
+SKETCH = bytes(range(0x1F, 0x1F + 2 * SKETCH_BYTES, 2))
 
 
 @pytest.fixture
@@ -44,9 +47,9 @@ def orders(*steps: str) -> list[tuple[str, ...]]:
 
 async def counted(worker: Alerting, order: tuple[str, ...], *, moved: int = 0, second: tuple = (AFTER,)) -> dict:
     steps: dict[str, Callable[[], Awaitable[object]]] = {
-        "first": lambda: worker.count([outcome("p", HOUR, BEFORE)], version=FIRST),
+        "first": lambda: worker.count([outcome("p", HOUR, BEFORE, sketch=SKETCH)], version=FIRST),
         "edit": lambda: worker.edit("p", EDIT),
-        "second": lambda: worker.count([outcome("p", HOUR + moved, *second)], version=SECOND),
+        "second": lambda: worker.count([outcome("p", HOUR + moved, *second, sketch=SKETCH)], version=SECOND),
     }
     for step in order:
         await steps[step]()
