@@ -31,7 +31,7 @@ def webhook(name: str, url: str, more: str = "") -> str:
     """A channel that begins with the first alert there is."""
     return (
         f'[channels.{name}]\ntype = "webhook"\nurl = "{url}"\nsecret = {{ env = "DESK_SECRET" }}\n'
-        f'start = "beginning"\ntimeout_seconds = 3\n{more}\n'
+        f'start = "beginning"\n{more}\n'
     )
 
 
