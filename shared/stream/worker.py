@@ -25,7 +25,7 @@ from shared.errors import DependencyAway
 from shared.health import HEALTH, LOOP_SECONDS
 from shared.settings import Settings
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
-from shared.stream.draining import drain_first
+from shared.stream.consumer import drain_first
 from shared.stream.gate import Gate, Holds
 from shared.stream.handover import GivenUp, Handover
 from shared.stream.membership import Membership
@@ -62,13 +62,11 @@ class Worker:
             broker_commit_interval=0.5,
             broker_session_timeout=SESSION_SECONDS,
             broker_heartbeat_interval=3.0,
-            # What Faust demands; requests themselves wait for ANSWER_SECONDS (`draining.py`).
+            # What Faust demands; requests themselves wait for ANSWER_SECONDS (`consumer.py`).
             broker_request_timeout=SESSION_SECONDS,
             producer_request_timeout=ANSWER_SECONDS,
             # Nor is a connection used again on which nothing was sent for as long as reading anew takes.
             producer_connections_max_idle_ms=int(ANSWER_SECONDS * 1000),
-            # Of one partition: what all of them have must come within ANSWER_SECONDS, also on a narrow line.
-            consumer_max_fetch_size=256 * 1024,
             # A batch that waits for a server that is away is not a dead consumer.
             broker_max_poll_interval=24 * 3600.0,
             producer_acks=-1,
