@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
+
 from services.alerting.rows import RowStore
 from shared.signals.near import NearLinks
 from shared.signals.rules import Rules
 from shared.signals.windows import Block, Ledger, Row, Vocabulary
 
-# Codes of authors and words that left with their buckets are let go when they outnumber the rows in memory by this much. Each has
-# some 180 bytes; letting them go costs a reading of the rows.
-SPARE_CODES = 20_000
+# Marks of authors and words that left with their buckets are let go when they outnumber the rows in memory by half and this much.
+SPARE_MARKS = 10_000
 
 
 class History:
@@ -28,8 +29,6 @@ class History:
         """Bring the ledger to the buckets in [first, end); gives their versions as the ledger shows them."""
         # Versions before rows: a row that comes in between changes a version that was not noted yet.
         versions = await self._store.versions(first, end)
-        if len(self._vocabulary.authors) + len(self._vocabulary.fingerprints) > 4 * len(self.ledger.at) + SPARE_CODES:
-            self._vocabulary, self._blocks = Vocabulary(), {}
         changed = [b for b, version in versions.items() if b not in self._blocks or self._blocks[b][0] != version]
         gone = self._blocks.keys() - versions.keys()
         if changed or gone:
@@ -42,6 +41,10 @@ class History:
     def _take_in(self, rows: dict[int, list[Row]], versions: dict[int, int]) -> None:
         for bucket, found in rows.items():
             self._blocks[bucket] = (versions[bucket], Block.of(found, self._vocabulary))
-        self.ledger = Ledger(
-            [self._blocks[bucket][1] for bucket in sorted(self._blocks)], self._vocabulary, self._links
-        )
+        blocks = [self._blocks[bucket][1] for bucket in sorted(self._blocks)]
+        self.ledger = Ledger(blocks, self._vocabulary, self._links)
+        most = 1.5 * len(self.ledger.at) + SPARE_MARKS
+        if len(self._vocabulary.authors) > most:
+            self._vocabulary.authors.keep(self.ledger.authors)
+        if len(self._vocabulary.fingerprints) > most:
+            self._vocabulary.fingerprints.keep(np.concatenate([block.fingerprints for block in blocks]))
