@@ -6,11 +6,12 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from services.evaluation.post_files import Place, check_places, read_posts
 from shared.assertion.coreference import Name, clusters, resolve
 from shared.assertion.text import Statement
 from shared.coreference_scores import disjoint
@@ -19,7 +20,6 @@ from shared.errors import AdrwatchError
 from shared.events import Span
 
 FILE = Path(__file__).with_name("data") / "coreference.jsonl"
-Place = tuple[int, int]
 
 
 class ClusteredPost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,24 +56,7 @@ class ClusteredPost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_clusters(path: Path) -> list[ClusteredPost]:
     """All posts of a file. Raises AdrwatchError with file and line where one is not of the form."""
-    if not path.is_file():
-        raise AdrwatchError(
-            f"no file of posts at {path}", fix=f"give a JSON Lines file like {FILE.name}, or leave it out"
-        )
-    posts = []
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                post = msgspec.json.decode(line, type=ClusteredPost)
-                _check(post)
-            except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-                raise AdrwatchError(
-                    f"{path}, line {number}: {error}",
-                    fix="repair or remove the line; docs/attribution.md has the fields",
-                ) from error
-            posts.append(post)
-    if not posts:
-        raise AdrwatchError(f"{path} holds no post", fix=f"give one JSON object a line, like {FILE.name}")
+    posts = read_posts(path, ClusteredPost, _check, FILE)
     if len({post.predicted is None for post in posts}) > 1:
         raise AdrwatchError(
             f"{path}: some posts have predicted clusters and some have none",
@@ -89,11 +72,8 @@ def _check(post: ClusteredPost) -> None:
             disjoint(told)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-    places: Iterable[Place] = [*post.drugs, *post.reactions, *_flat(post.clusters), *_flat(post.predicted or [])]
-    if any(not 0 <= start < end <= len(post.text) for start, end in places):
-        raise ValueError("a span lies outside its text")
-    if any(not (0 <= drug < len(post.drugs) and 0 <= at < len(post.reactions)) for drug, at in post.pairs):
-        raise ValueError("a pair names a drug or reaction that the post lacks")
+    places = [*post.drugs, *post.reactions, *_flat(post.clusters), *_flat(post.predicted or [])]
+    check_places(post.text, places, post.pairs, len(post.drugs), len(post.reactions))
 
 
 def _flat(told: Sequence[Sequence[Place]]) -> list[Place]:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from services.evaluation.attribution import annotated, mentions, reaction_spans
+from services.evaluation.post_files import Place
 from services.evaluation.reports import Row
-from services.evaluation.statements import LabelledStatement, Place
+from services.evaluation.statements import LabelledStatement
 from services.pipeline.process import Tools, process
 from services.pipeline.steps.attribute import attribute
 from services.pipeline.steps.classify import passes

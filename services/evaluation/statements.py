@@ -5,18 +5,16 @@ The file is packaged (`data/statements.jsonl`, one JSON object a line). Another 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from shared.errors import AdrwatchError
+from services.evaluation.post_files import Place, check_places, read_posts
 
 FILE = Path(__file__).with_name("data") / "statements.jsonl"
 Part = Literal["development", "held-out"]
 Said = Literal["asserted", "denied", "hypothetical", "asked", "listed", "indication", "benefit"]
-Place = tuple[int, int]
 
 
 class Reaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,31 +51,9 @@ class LabelledStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 def read_statements(path: Path) -> list[LabelledStatement]:
     """All posts of a file. Raises AdrwatchError with file and line where one is not of the form."""
-    if not path.is_file():
-        raise AdrwatchError(
-            f"no file of posts at {path}", fix=f"give --data a JSONL file like {FILE.name}, or leave it out"
-        )
-    posts = []
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                post = msgspec.json.decode(line, type=LabelledStatement)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise AdrwatchError(
-                    f"{path}, line {number}: {error}",
-                    fix="repair or remove the line; docs/attribution.md has the fields",
-                ) from error
-            trouble = _trouble(post)
-            if trouble:
-                raise AdrwatchError(f"{path}, line {number}: {trouble}", fix="repair or remove the line")
-            posts.append(post)
-    return posts
+    return read_posts(path, LabelledStatement, _check, FILE)
 
 
-def _trouble(post: LabelledStatement) -> str | None:
-    places: Sequence[Place] = [*post.drugs, *((reaction.start, reaction.end) for reaction in post.reactions)]
-    if any(not 0 <= start < end <= len(post.text) for start, end in places):
-        return "a span lies outside its text"
-    if any(not (0 <= drug < len(post.drugs) and 0 <= at < len(post.reactions)) for drug, at in post.pairs):
-        return "a pair names a drug or reaction that the post lacks"
-    return None
+def _check(post: LabelledStatement) -> None:
+    places = [*post.drugs, *((reaction.start, reaction.end) for reaction in post.reactions)]
+    check_places(post.text, places, post.pairs, len(post.drugs), len(post.reactions))
