@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import numpy as np
-
 from services.alerting.rows import RowStore
 from shared.signals.near import NearLinks
 from shared.signals.rules import Rules
@@ -47,4 +45,4 @@ class History:
         if len(self._vocabulary.authors) > most:
             self._vocabulary.authors.keep(self.ledger.authors)
         if len(self._vocabulary.fingerprints) > most:
-            self._vocabulary.fingerprints.keep(np.concatenate([block.fingerprints for block in blocks]))
+            self._vocabulary.fingerprints.keep(self.ledger.fingerprints)

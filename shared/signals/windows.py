@@ -212,7 +212,8 @@ class Ledger:
         self.posts = [post for block in blocks for post in block.posts]
         self._unnamed: Flags = np.concatenate([block.unnamed for block in blocks] or [np.empty(0, dtype=bool)])
         self.authors: Counts = _join([block.authors for block in blocks])
-        self._previous_copy = _previous(_join([block.fingerprints for block in blocks]))
+        self.fingerprints: Counts = _join([block.fingerprints for block in blocks])
+        self._previous_copy = _previous(self.fingerprints)
         self.pair_row: Counts = _join([block.pair_row + start for block, start in zip(blocks, starts, strict=False)])
         self.pairs: Counts = _join([block.pairs for block in blocks])
         self.pair_drug: Counts = np.array(vocabulary.pair_drug, dtype=np.int64)

@@ -55,3 +55,5 @@ async def test_marks_that_left_with_their_buckets_are_let_go_and_windows_count_a
         assert kept.ledger.linked() == fresh.ledger.linked(), end
     assert kept.ledger.linked()[0] == KEPT - 1
     assert most <= 1.5 * KEPT * EACH + 10 + EACH
+    await kept.refresh(100, 110)
+    assert (len(kept.ledger.vocabulary.authors), len(kept.ledger.vocabulary.fingerprints)) == (0, 0)
