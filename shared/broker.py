@@ -176,11 +176,13 @@ def admin(settings: Settings) -> Iterator[Any]:
     client = connect(settings, KafkaAdminClient)
     try:
         yield client
-    except _SILENT as error:
+    except (*_SILENT, *_COORDINATOR_TO_COME) as error:
         raise DependencyAway(
             f"Kafka at {settings.kafka_bootstrap} does not answer: {type(error).__name__}",
             fix="see that it runs and is not stopped",
         ) from error
+    except AuthorizationError as error:
+        raise AdrwatchError(f"the broker refused: {type(error).__name__}: {error}", fix=_ALLOW) from error
     except KafkaError as error:
         raise AdrwatchError(
             f"the broker refused: {type(error).__name__}: {error}", fix="see the broker's log"

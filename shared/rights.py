@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kafka.admin import ACLOperation
 from kafka.errors import AuthorizationError
 
-from shared.broker import admin, describe
+from shared.broker import admin, describe, patiently
 from shared.broker_security import OPEN
 from shared.errors import AccessRefused
 from shared.redis_keys import Keys
@@ -131,7 +132,7 @@ def check(settings: Settings, worker: str) -> None:
         ]
         for group in (name for name in (*rights.groups, *rights.asks) if not name.endswith(ALL)):
             try:
-                client.describe_groups([f"{prefix}.{group}"])
+                patiently(partial(client.describe_groups, [f"{prefix}.{group}"]))
             except AuthorizationError:
                 lacking.append(f"use the consumer group {prefix}.{group}")
     if lacking:

@@ -9,7 +9,7 @@ import msgspec
 from services.notify.configuration import Notifiers
 from services.notify.courier import group_of
 from services.notify.ledger import Ledger
-from shared.broker import TopicReader, admin, committed
+from shared.broker import TopicReader, admin, committed, patiently
 from shared.settings import Settings
 from shared.topics import ALERTS
 
@@ -36,7 +36,7 @@ def reports(settings: Settings, notifiers: Notifiers) -> list[ChannelReport]:
     """Every channel of the file, in its order. Raises AdrwatchError, DependencyAway."""
     groups = {name: group_of(settings, name) for name in notifiers.channels}
     with admin(settings) as client:
-        described = client.describe_groups(list(groups.values()))
+        described = patiently(lambda: client.describe_groups(list(groups.values())))
     with TopicReader(settings, ALERTS) as alerts, Ledger(settings) as ledger:
         end = alerts.ends()[0]
         found = []

@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 from shared import logs
-from shared.broker import admin
+from shared.broker import admin, patiently
 from shared.errors import AdrwatchError
 from shared.settings import Settings
 
@@ -66,7 +66,7 @@ class Membership:
         """The host of the process that has the place now; None where nobody has. Raises AdrwatchError, DependencyAway."""
         group, instance = self._app.conf.id, self._app.conf.consumer_group_instance_id
         with admin(self._settings) as client:
-            found = client.describe_groups([group])[group]["members"]
+            found = patiently(lambda: client.describe_groups([group]))[group]["members"]
         for one in found:
             if one["group_instance_id"] == instance and one["member_id"] != self._member:
                 return str(one["client_host"]).removeprefix("/")
