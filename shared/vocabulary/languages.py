@@ -36,7 +36,7 @@ _WORDS: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(
 )
 # Reactions are phrases: in a longer text a part would be guessing.
 _LONGEST, _LONGEST_PART = 25, 8
-_CACHED = 65_536
+_CACHED = 16_384
 # The lexicon in force and the one that it takes the place of, in every language.
 _LEXICONS = 16
 _NOTHING = Match(NONE, "none")

@@ -27,7 +27,7 @@ def character_ngrams(normal: str, shortest: int, longest: int) -> list[str]:
     return found
 
 
-@functools.lru_cache(maxsize=1 << 17)
+@functools.lru_cache(maxsize=32_768)
 def feature_key(feature: str) -> int:
     """A feature as a number of 64 bits, so that files of weights hold no words of a corpus."""
     return int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "big")

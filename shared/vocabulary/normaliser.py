@@ -22,7 +22,7 @@ from shared.vocabulary.trained import TrainedNormaliser
 
 # Of the open vocabulary's ranks: labels, lay and exact synonyms, SYMP. Not our own lay phrases, nor loose synonyms.
 _SYNONYMS = range(1, 5)
-_CACHED = 65_536
+_CACHED = 16_384
 
 
 class ReactionNormaliser:

@@ -27,7 +27,7 @@ NO = "no"
 KNOWN = frozenset({*_WEIGHT, *_EMPTY, *_CLASSES, *_BRIDGE, *_LISTS["functions"]})
 _SHORT = 3
 # Stems that are kept: the words of the vocabularies are fewer, and come again and again.
-_CACHED = 65_536
+_CACHED = 16_384
 _SUFFIXES = ("iness", "ness", "ings", "ing", "edly", "ies", "ied", "ed", "es", "ly", "s", "y", "in")
 
 

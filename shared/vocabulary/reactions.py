@@ -34,7 +34,7 @@ EXACT_ONLY = frozenset({"ADRW:0009"})
 VAGUE = frozenset({"HP:0033834", "HP:0000709"})
 # Reactions are phrases. A longer span is a sentence, in which a part would be guessing.
 _LONGEST = 25
-_CACHED = 65_536
+_CACHED = 16_384
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,20 @@ POST = "since i started lipitor my legs ache all night."
 
 
 def test_the_parser_forgets_the_words_of_earlier_posts_and_parses_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spacy_parser, "_RELOAD_AFTER", 40)
+    monkeypatch.setattr(spacy_parser, "_KEPT_WORDS", 40)
+    monkeypatch.setattr(spacy_parser, "_ZONE_WORDS", 40)
     parser = spacy_parser.SpacyParser()
+    strings = parser._nlp.vocab.strings
     first = parser.parse([POST])
-    loaded = parser._nlp
-    for start in range(0, 40, 10):
+    loaded, most = len(strings), 0
+    for start in range(0, 200, 10):
         parser.parse([f"zzword{number} qqword{number}" for number in range(start, start + 10)])
-    assert "zzword5" in loaded.vocab.strings
-    assert parser._nlp is not loaded
-    assert "zzword5" not in parser._nlp.vocab.strings
-    assert parser.parse([POST]) == first
+        most = max(most, len(strings))
+        assert parser.parse([POST]) == first
+    # The first are kept, whoever comes later goes with its zone.
+    assert "zzword5" in strings
+    assert "zzword150" not in strings
+    assert most < loaded + 140
 
 
 def test_a_post_has_a_token_for_each_word_and_every_head_lies_in_the_post() -> None:
