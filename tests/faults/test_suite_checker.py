@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.faults.suite import checker
+from tests.faults.suite.__main__ import of_round
 from tests.faults.suite.checker import Findings
 from tests.faults.suite.expected import Expected
 from tests.faults.suite.topics import Message
@@ -126,3 +127,11 @@ def test_notices_that_are_told_twice_or_never() -> None:
     world: Any = SimpleNamespace(receiver=SimpleNamespace(requests=requests))
     checker._told(found, world, {"x": {}, "y": {}, "z": {}})
     assert found.wrong == ["alerts told: 1 missing: z", "notices: 1 were told twice: y"]
+
+
+def test_clocks_that_jump_have_rounds_of_their_own_unless_nothing_else_is_chosen() -> None:
+    kinds = ["pipeline-killed", "push-clock", "redis-full"]
+    rounds = [of_round(kinds, number) for number in range(16)]
+    assert [number for number, of in enumerate(rounds) if of == ["push-clock"]] == [7, 15]
+    assert all(of == ["pipeline-killed", "redis-full"] for number, of in enumerate(rounds) if number % 8 != 7)
+    assert of_round(["push-clock"], 0) == ["push-clock"]
