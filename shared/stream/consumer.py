@@ -25,6 +25,9 @@ _ANSWER_BYTES = 2 << 20
 
 
 class _ImpatientThread(AIOKafkaConsumerThread):
+    # One that crashed is never heard of again; Faust would wait a minute for it before the worker ends and is started anew.
+    shutdown_timeout = ANSWER_SECONDS
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Connections and the fetcher, which are not there yet, are made with these.

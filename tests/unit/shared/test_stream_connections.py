@@ -26,7 +26,9 @@ async def test_requests_wait_for_less_than_the_place_of_a_worker_is_kept(
     monkeypatch.setattr(aiokafka.client, "create_conn", refuse)
     app = Worker("alerting", Settings(kafka_bootstrap="localhost:1", data_dir=tmp_path)).app
     faust_consumer = app._new_consumer()
-    consumer = faust_consumer._new_consumer_thread()._create_worker_consumer(app.transport)
+    thread = faust_consumer._new_consumer_thread()
+    assert thread.shutdown_timeout == ANSWER_SECONDS
+    consumer = thread._create_worker_consumer(app.transport)
     with pytest.raises(KafkaConnectionError):
         await consumer._client.bootstrap()
     assert [one["request_timeout_ms"] for one in opened] == [ANSWER_SECONDS * 1000]
