@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from shared.broker import TopicReader
+from shared.broker import ANSWER_SECONDS, TopicReader
 from shared.errors import BadMessage
 from shared.events import ChannelState, Notified, decode, encode
 from shared.logs import logger
@@ -20,7 +20,6 @@ from shared.topics import CHANNELS, NOTIFIED
 from shared.writer import Writer
 
 log = logger("notify")
-_PATIENCE_SECONDS = 15.0
 
 
 class Ledger:
@@ -30,7 +29,7 @@ class Ledger:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._writer = Writer(settings, _PATIENCE_SECONDS)
+        self._writer = Writer(settings, ANSWER_SECONDS)
         self._lock = threading.RLock()
         self._told: dict[tuple[str, str], Notified] = {}
         self._states: dict[str, ChannelState] = {}

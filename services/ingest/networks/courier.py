@@ -17,6 +17,7 @@ from services.ingest.networks.parcel import Parcel
 from services.ingest.networks.taken_back import TakenBack
 from services.ingest.publish import STAGE
 from shared import metrics
+from shared.broker import ANSWER_SECONDS
 from shared.errors import AdrwatchError
 from shared.events import Published, TextsForgotten, encode, now
 from shared.health import HEALTH
@@ -28,7 +29,6 @@ from shared.writer import Writer
 
 log = logger("sources")
 
-_PATIENCE_SECONDS = 15.0
 # How often texts that are too old are looked for, and dead letters of posts that were taken back before.
 _TIDY_SECONDS = 600.0
 
@@ -50,7 +50,7 @@ class Courier:
         self._known = known
         self._stop = stop
         self._stage = f"source-{name}"
-        self._writer = Writer(settings, _PATIENCE_SECONDS)
+        self._writer = Writer(settings, ANSWER_SECONDS)
         self._letters = Letters(settings, name)
         self._taken_back = TakenBack(settings, name)
         self._text_days = text_days
