@@ -54,6 +54,20 @@ def test_outcomes(topic: list[Message], lost: set[str], doubled: set[str], wrong
     assert bool(found.wrong) == bool(wrong)
 
 
+def test_a_post_that_was_taken_back_before_it_was_written_is_none_that_is_missing() -> None:
+    def post(name: str, text: str | None) -> Message:
+        return Message(name, None if text is None else json.dumps({"text": text}).encode(), 0, 0)
+
+    sent = {name: {"text": "t"} for name in ("a", "waiting", "lost", "unsaid")}
+    topic = [post("a", "t"), post("a", None), post("waiting", None)]
+    found = Findings()
+    assert checker._posts(found, topic, sent, {"a", "waiting", "unsaid"}) == {"waiting"}
+    assert found.wrong == [
+        "posts: 2 missing: lost, unsaid",
+        "posts: 1 were taken back and have no tombstone",
+    ]
+
+
 class Redis:
     """Rows by bucket, and how far the four partitions are evaluated."""
 
