@@ -50,7 +50,7 @@ class Settings:
     rate: float = 0.004
     tuned_rate: float = 0.0001
     characters: int = 1200
-    epochs: int = 16
+    epochs: int = 12
     seed: int = 13
 
     @property
