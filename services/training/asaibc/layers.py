@@ -50,22 +50,20 @@ def difference(one: Tensor, other: Tensor, live: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Heads of scaled dot products over a sentence's places; what they bring is added to what came in."""
+    """Heads of scaled dot products over a sentence's places; what they bring is added to what came in.
+
+    The heads divide the width.
+    """
 
     def __init__(self, width: int, heads: int = 4) -> None:
         super().__init__()
-        # PyTorch wants a width that the heads divide.
-        inner = -(-width // heads) * heads
-        self.enter = nn.Linear(width, inner) if inner != width else nn.Identity()
-        self.heads = nn.MultiheadAttention(inner, heads, dropout=0.1, batch_first=True)
-        self.leave = nn.Linear(inner, width)
+        self.heads = nn.MultiheadAttention(width, heads, dropout=0.1, batch_first=True)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, vectors: Tensor, live: Tensor) -> Tensor:
         """[rows, places, width] → the same shape."""
-        entered = self.enter(vectors)
-        seen, _ = self.heads(entered, entered, entered, key_padding_mask=~live, need_weights=False)
-        summed: Tensor = self.norm(vectors + self.leave(seen))
+        seen, _ = self.heads(vectors, vectors, vectors, key_padding_mask=~live, need_weights=False)
+        summed: Tensor = self.norm(vectors + seen)
         return summed
 
 

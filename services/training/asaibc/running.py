@@ -43,7 +43,9 @@ def rows(
     posts = [(post.text, [asdict(mention) for mention in post.mentions]) for post in (*corpus.train, *corpus.scored)]
     data = content_hash([posts, corpus.source])
     over = {"variant": BASE, "score": "F1"}
-    return table(study(variants, seeds, make, data, folder, say, over=over, packages=_PACKAGES))
+    # All rows with one seed first: a study that is broken off can then be read already.
+    by_seed = [study(variants, [seed], make, data, folder, say, over=over, packages=_PACKAGES) for seed in seeds]
+    return table([result for results in by_seed for result in results])
 
 
 def _made(

@@ -38,7 +38,7 @@ class Settings:
     tuned: int = 0
     words: bool = True
     vectors: int = 100
-    hidden: int = 100
+    hidden: int = 64
     dropout: float = 0.4
     alpha: float = 0.5
     threshold: float = 0.55
