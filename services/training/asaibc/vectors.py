@@ -33,5 +33,6 @@ def vectors(texts: list[str], alphabet: str, width: int, seed: int) -> NDArray[n
     )
     table = np.zeros((len(alphabet) + 2, width), dtype=np.float32)
     for number, character in enumerate(alphabet, start=2):
-        table[number] = model.wv.get(character, 0)
+        if character in model.wv.key_to_index:
+            table[number] = model.wv[character]
     return table / max(float(table.std()), 1e-6)
