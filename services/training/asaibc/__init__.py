@@ -1,1 +1,1 @@
-"""ASAIBC for Chinese: entities learned with word segmentation beside them (Journal of Intelligent & Fuzzy Systems, paper 003)."""
+"""ASAIBC for Chinese: entities learned with word segmentation beside them (Kang, Tian and Yu, Journal of Intelligent & Fuzzy Systems 40(5), 2021)."""

@@ -56,7 +56,7 @@ def train_chinese(
     choose: Choose = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Train one network of paper 003 (ASAIBC), write it, and print how well it finds the entities of the dev part.
+    """Train one ASAIBC network of Chinese entities, write it, and print how well it finds the entities of the dev part.
 
     Example: adrwatch train chinese --data DATA --encoder multilingual --out chinese.pt
 
@@ -87,7 +87,7 @@ def train_chinese_study(
     cache: Cache = None,
     choose: Choose = False,
 ) -> None:
-    """Train the networks of paper 003 from a chain of tags to the whole (ASAIBC) and print what each part is worth.
+    """Train the networks of Chinese entities from a chain of tags to the whole ASAIBC and print what each part is worth.
 
     Example: adrwatch train chinese-study --data DATA --folder docs/models/asaibc
 

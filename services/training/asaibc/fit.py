@@ -1,5 +1,5 @@
 # mypy: disable-error-code="misc"
-"""Trains one network of paper 003: a fixed number of epochs, averaged weights; nothing is chosen on the posts that are scored."""
+"""Trains one ASAIBC network: a fixed number of epochs, averaged weights; nothing is chosen on the posts that are scored."""
 
 from __future__ import annotations
 

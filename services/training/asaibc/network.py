@@ -1,5 +1,5 @@
 # mypy: disable-error-code="misc"
-"""The network of paper 003, from a chain of tags alone to the whole.
+"""The ASAIBC network, from a chain of tags alone to the whole.
 
 Characters' vectors → a private encoder of each task and one that both share (BiLSTMs) → self-attention and IndRNN beside a BiLSTM
 → a dense layer → chains of tags. The paper puts its dense layer behind the chain, whose output is tags already; here it stands

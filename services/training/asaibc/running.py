@@ -1,4 +1,4 @@
-"""One network of paper 003 from corpus to scores, and the study of its rows."""
+"""One ASAIBC network from corpus to scores, and the study of its rows."""
 
 from __future__ import annotations
 

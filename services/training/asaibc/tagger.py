@@ -1,5 +1,5 @@
 # mypy: disable-error-code="misc"
-"""A trained network of paper 003 that finds entities in texts, and its scores."""
+"""A trained ASAIBC network that finds entities in texts, and its scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What paper 003 needs beside its network: tags of characters, weights of source sentences, rows, gains. No torch."""
+"""What ASAIBC needs beside its network: tags of characters, weights of source sentences, rows, gains. No torch."""
 
 from __future__ import annotations
 
