@@ -61,14 +61,16 @@ def test_what_the_discriminator_learns_its_features_unlearn() -> None:
     before = torch.nn.functional.cross_entropy(judge(shared, everything(6, 3)), tasks)
     before.backward()
     assert shared.grad is not None
+    before = before.detach()
     # A step down the features' gradient makes the tasks harder to tell, one of the head's easier.
     after = torch.nn.functional.cross_entropy(judge(shared - 0.1 * shared.grad, everything(6, 3)), tasks)
-    assert float(after) > float(before)
+    assert float(after.detach()) > float(before)
     with torch.no_grad():
         for weight in judge.parameters():
             assert weight.grad is not None
             weight -= 0.1 * weight.grad
-    assert float(torch.nn.functional.cross_entropy(judge(shared, everything(6, 3)), tasks)) < float(before)
+    again = torch.nn.functional.cross_entropy(judge(shared, everything(6, 3)), tasks)
+    assert float(again.detach()) < float(before)
 
 
 def test_orthogonal_encoders_do_not_differ_too_little() -> None:
@@ -90,8 +92,9 @@ def chain(steps: np.ndarray | None = None, first: np.ndarray | None = None) -> C
 
 
 def score(made: Chain, scores: torch.Tensor, path: tuple[int, ...]) -> float:
-    steps = sum(float(made.moves[a, b]) for a, b in itertools.pairwise(path))
-    return float(made.begins[path[0]]) + steps + sum(float(scores[at, tag]) for at, tag in enumerate(path))
+    moves, begins = made.moves.detach(), made.begins.detach()
+    steps = sum(float(moves[a, b]) for a, b in itertools.pairwise(path))
+    return float(begins[path[0]]) + steps + sum(float(scores[at, tag]) for at, tag in enumerate(path))
 
 
 def test_a_chain_agrees_with_the_sum_over_all_paths_whatever_stands_behind_them() -> None:
@@ -102,7 +105,7 @@ def test_a_chain_agrees_with_the_sum_over_all_paths_whatever_stands_behind_them(
         paths = list(itertools.product(range(3), repeat=length))
         whole = torch.logsumexp(torch.tensor([score(made, scores[row], path) for path in paths]), dim=0)
         own = score(made, scores[row], tuple(tags[row, :length].tolist()))
-        assert float(losses[row]) == pytest.approx(float(whole) - own, abs=1e-4)
+        assert float(losses[row].detach()) == pytest.approx(float(whole) - own, abs=1e-4)
         best = max(paths, key=lambda path: score(made, scores[row], path))
         assert made.best(scores, lengths)[row] == list(best)
 
@@ -226,7 +229,7 @@ def test_the_whole_is_trained_written_and_scored_by_evaluate(data: Path, tmp_pat
     assert set(found) == {"precision", "recall", "F1", "F1 of names", "F1 of nominals"}
     scored = run("evaluate", "extract", "--data", data, "--format", "weibo_zh", "--model", out, "--json")
     assert scored.exit_code == 0, scored.output
-    report = json.loads(scored.stdout)
+    (report,) = json.loads(scored.stdout)
     values = {(row["of"], row["metric"]): row["value"] for row in report["rows"]}
     assert values["all types", "strict f1"] == pytest.approx(found["F1"], abs=1e-4)
     assert report["model"] == "asaibc"

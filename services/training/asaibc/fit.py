@@ -18,7 +18,7 @@ from services.training.asaibc import encoder as pretrained
 from services.training.asaibc.instances import weights
 from services.training.asaibc.network import Asaibc
 from services.training.asaibc.posts import Corpus, cuts_of, tags_of
-from services.training.asaibc.reading import Example, Reader, batch, frozen, tags
+from services.training.asaibc.reading import Example, Reader, batch, frozen, layers_read, tags
 from services.training.asaibc.settings import Settings
 from services.training.asaibc.vectors import characters, vectors
 from services.training.asaibc.words import tagged
@@ -83,18 +83,16 @@ class Material:
 
 def reader(settings: Settings, alphabet: str, encoder: str | None, cache: Path | None, say: Say) -> Reader:
     """What reads texts for a network with these settings; `encoder` is the folder of the encoder that they name."""
-    if encoder is None:
-        return Reader(settings, alphabet, None)
-    _, layers = pretrained.shape(encoder)
-    return Reader(settings, alphabet, frozen(settings, encoder, layers, cache, say))
+    return Reader(settings, alphabet, frozen(settings, encoder, cache, say) if encoder else None)
 
 
 def network(settings: Settings, table: torch.Tensor, names: tuple[str, ...], encoder: str | None) -> Asaibc:
     """A network that knows nothing yet but the vectors of characters and the encoder."""
     torch.manual_seed(settings.seed)
-    width = pretrained.shape(encoder)[0] if encoder else 0
+    width, layers = pretrained.shape(encoder) if encoder else (0, 0)
     upper = pretrained.Upper(encoder, settings.tuned) if encoder and settings.tuned else None
-    made: Asaibc = Asaibc(settings, table, names, width, upper).to(device())
+    mixed = len(layers_read(settings, layers)) if encoder else 0
+    made: Asaibc = Asaibc(settings, table, names, width, mixed, upper).to(device())
     return made
 
 

@@ -42,13 +42,13 @@ class Parts:
 class Inputs(nn.Module):
     """What stands at each character: its vector; its place in its word and the word's part of speech; an encoder's vector."""
 
-    def __init__(self, settings: Settings, table: Tensor, encoder_width: int, upper: Upper | None) -> None:
+    def __init__(self, settings: Settings, table: Tensor, encoder_width: int, mixed: int, upper: Upper | None) -> None:
         super().__init__()
         self.characters = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
         self.places = nn.Embedding(len(CUTS), _PLACES) if settings.words else None
         self.parts = nn.Embedding(len(PARTS), _PARTS) if settings.words else None
         self.upper = upper
-        self.mix = nn.Parameter(torch.zeros(settings.mixed)) if encoder_width and upper is None else None
+        self.mix = nn.Parameter(torch.zeros(mixed)) if encoder_width and upper is None else None
         self.project = nn.Linear(encoder_width, _PROJECTED) if encoder_width else None
         self.dropout = nn.Dropout(settings.dropout)
         self.width = table.shape[1] + (_PLACES + _PARTS) * settings.words + _PROJECTED * bool(encoder_width)
@@ -89,11 +89,13 @@ class Asaibc(nn.Module):
         table: Tensor,
         names: tuple[str, ...],
         encoder_width: int = 0,
+        mixed: int = 0,
         upper: Upper | None = None,
     ) -> None:
-        """`table`: vectors of characters [characters + 2, width]. `names`: of the entities' tags. `encoder_width`: 0 for none."""
+        """`table`: vectors of characters [characters + 2, width]. `names`: of the tags. `encoder_width`: 0 for none; `mixed`: of
+        how many of its layers a sum is learned, where no `upper` ones are trained."""
         super().__init__()
-        self.inputs = Inputs(settings, table, encoder_width, upper)
+        self.inputs = Inputs(settings, table, encoder_width, mixed, upper)
         hidden, width = settings.hidden, self.inputs.width
         self.private = BiLSTM(width, hidden) if LSTM in settings.parts else None
         both = 2 * hidden * (1 + settings.transfers) if self.private else width * (2 * _WINDOW + 1)

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from services.training.asaibc.encoder import Encoded, FrozenEncoder
+from services.training.asaibc.encoder import Encoded, FrozenEncoder, shape
 from services.training.asaibc.posts import Numbers
 from services.training.asaibc.settings import Settings
 from services.training.asaibc.vectors import UNSEEN
 from services.training.asaibc.words import features
 from services.training.fitting import device
 from services.training.loop import Say
+from shared.errors import AdrwatchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,16 @@ class Reader:
         ]
 
 
-def frozen(settings: Settings, folder: str, layers: int, cache: Path | None, say: Say) -> FrozenEncoder:
-    """What computes the states that these settings want of an encoder with so many layers."""
-    last = [layers - settings.tuned] if settings.tuned else list(range(layers - settings.mixed + 1, layers + 1))
-    return FrozenEncoder(folder, last, cache, say)
+def layers_read(settings: Settings, layers: int) -> list[int]:
+    """Which states of an encoder with so many layers are read, 0 the embeddings'. Raises AdrwatchError where it has too few."""
+    if settings.tuned > layers:
+        raise AdrwatchError(f"the encoder has {layers} layers", fix=f"give --tuned {layers} at most")
+    return [layers - settings.tuned] if settings.tuned else list(range(max(0, layers - settings.mixed + 1), layers + 1))
+
+
+def frozen(settings: Settings, folder: str, cache: Path | None, say: Say) -> FrozenEncoder:
+    """What computes the states that these settings want of an encoder."""
+    return FrozenEncoder(folder, layers_read(settings, shape(folder)[1]), cache, say)
 
 
 def batch(examples: Sequence[Example]) -> Batch:
