@@ -18,7 +18,9 @@ def register(group: typer.Typer) -> None:
 def evaluate_extract(
     data: Data,
     layout: Format = None,
-    model: Annotated[Path | None, typer.Option(help="Model folder; else the served model.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder, or a file of `adrwatch train russian`; else the served model.")
+    ] = None,
     seed: Seed = 13,
     as_json: AsJson = False,
     save: Save = None,
@@ -29,8 +31,11 @@ def evaluate_extract(
     With the folder of all corpora as --data: on the dev splits of the English ones. Formats: docs/evaluation.md.
 
     Example: adrwatch evaluate extract --data test_documents/ --format cadec --save reports/cadec
+
+    Example: adrwatch evaluate extract --data DATA --format rudrec_ru --model russian.pt
     """
     check_outputs(plots)
+    from services.evaluation.recogniser import evaluate_recogniser
     from services.evaluation.served import evaluate_extractor
     from shared.corpora.formats import annotated
     from shared.models.extractor import NAME
@@ -38,6 +43,7 @@ def evaluate_extract(
 
     sets = annotated(data, layout)
     folder = model or current().model_repository / NAME
-    reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]
+    evaluate = evaluate_recogniser if folder.is_file() else evaluate_extractor
+    reports = [evaluate(posts, name, folder, seed) for name, posts in sets.items()]
     show(reports, as_json, save)
     draw(reports, plots)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,25 +18,33 @@ from shared.errors import AdrwatchError
 from shared.provenance import git_revision, versions
 
 Say = Callable[[str], None]
-# Trains with the options, writing its checkpoint at the path, and gives the scores.
-Make = Callable[[Options, Path], Mapping[str, float]]
+Chosen = TypeVar("Chosen", bound=Options)
+SEED, FOLD = "seed", "fold"
 _PACKAGES = ("adrwatch", "torch", "transformers", "numpy", "spacy")
 
 
 def study(
-    variants: Mapping[str, Options], seeds: Sequence[int], make: Make, data: str, folder: Path, say: Say
+    variants: Mapping[str, Chosen],
+    numbers: Sequence[int],
+    make: Callable[[Chosen, Path], Mapping[str, float]],
+    data: str,
+    folder: Path,
+    say: Say,
+    *,
+    vary: str = SEED,
 ) -> list[dict[str, Any]]:
     """The results of all variants with all seeds, in order; those that `folder` holds are not made again.
 
-    `data`: the hash of what is learned from and scored on. Raises AdrwatchError where a result in `folder` is of other data
-    or options.
+    `make` trains with the options, writing its checkpoint at the path, and gives the scores. `data`: the hash of what is learned
+    from and scored on. `vary`: the option that the numbers are given to, where it is not the seed. Raises AdrwatchError where a
+    result in `folder` is of other data or options.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for name, options in variants.items():
-        for seed in seeds:
-            chosen = replace(options, seed=seed)
-            file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{seed}.json"
+        for number in numbers:
+            chosen = replace(options, **{vary: number})
+            file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{number}.json"
             made_of = {"variant": name, "data": data, "options": json.loads(json.dumps(asdict(chosen)))}
             if not file.is_file():
                 file.write_text(json.dumps(made_of | _run(chosen, make, file.with_suffix(".pt"), say), indent=1) + "\n")
@@ -55,12 +63,14 @@ def stored(folder: Path) -> list[dict[str, Any]]:
     """All results that a folder holds, in the order in which they were made. Raises AdrwatchError for other files."""
     try:
         found = [json.loads(file.read_text()) for file in folder.glob("*.json")]
-        return sorted(found, key=lambda one: (one["time"], one["variant"], one["options"]["seed"]))
+        return sorted(found, key=lambda one: (one["time"], one["variant"], _number(one)))
     except (ValueError, KeyError, TypeError):
         raise AdrwatchError(f"{folder} holds files that are no results", fix="give the --folder of a study") from None
 
 
-def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, Any]:
+def _run(
+    options: Chosen, make: Callable[[Chosen, Path], Mapping[str, float]], checkpoint: Path, say: Say
+) -> dict[str, Any]:
     began = time.monotonic()
     say(f"{checkpoint.stem} begins")
     scores = make(options, checkpoint)
@@ -75,29 +85,40 @@ def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, 
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """Mean and standard deviation over the seeds of each variant, and what the runs were made of, as Markdown.
+    """Mean and standard deviation over the seeds (or folds) of each variant, and what the runs were made of, as Markdown.
 
     Raises AdrwatchError where there is no result.
     """
     if not results:
-        raise AdrwatchError("there is no result", fix="run a study: adrwatch train ablate|balance|recognisers")
+        raise AdrwatchError(
+            "there is no result", fix="run a study: adrwatch train ablate|balance|recognisers|russian-study"
+        )
     by_variant: dict[str, list[Mapping[str, Any]]] = {}
     for result in results:
         by_variant.setdefault(result["variant"], []).append(result)
-    names = list(results[0]["scores"])
-    lines = [f"| variant | seeds | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
+    names = list(dict.fromkeys(name for result in results for name in result["scores"]))
+    counted = f"{FOLD}s" if FOLD in results[0]["options"] else f"{SEED}s"
+    lines = [f"| variant | {counted} | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
     for variant, found in by_variant.items():
         cells = []
         for name in names:
-            values = [one["scores"][name] for one in found]
+            values = [one["scores"][name] for one in found if name in one["scores"]]
+            if not values:
+                cells.append("")
+                continue
             spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
             # Scores are at most 1; what is more is a count.
             cells.append(f"{np.mean(values):.3f}{spread}" if max(values) <= 1 else f"{np.mean(values):,.0f}")
-        seeds = ", ".join(str(one["options"]["seed"]) for one in found)
-        lines.append(f"| {variant} | {seeds} | {' | '.join(cells)} |")
+        numbers = ", ".join(str(_number(one)) for one in found)
+        lines.append(f"| {variant} | {numbers} | {' | '.join(cells)} |")
     made = {(one["data"], one["revision"], one["time"][:10], one["versions"].get("torch")) for one in results}
     lines += [
         "",
         *(f"Data {data}, revision {revision}, {day}, PyTorch {torch}." for data, revision, day, torch in sorted(made)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _number(result: Mapping[str, Any]) -> int:
+    """The fold of a result, or its seed."""
+    return int(result["options"].get(FOLD, result["options"][SEED]))
