@@ -43,7 +43,8 @@ def study(
     found = []
     for name, options in variants.items():
         for number in numbers:
-            chosen = replace(options, **{vary: number})
+            varied: dict[str, Any] = {vary: number}
+            chosen = replace(options, **varied)
             file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{number}.json"
             made_of = {"variant": name, "data": data, "options": json.loads(json.dumps(asdict(chosen)))}
             if not file.is_file():

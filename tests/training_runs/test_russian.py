@@ -73,7 +73,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(encoder: str, **given: Any) -> RussianOptions:
-    return replace(RussianOptions(encoder=encoder, epochs=12, patience=12, rate=5.0, hidden=24), **given)
+    return replace(RussianOptions(encoder=encoder, epochs=30, patience=30, rate=5.0, hidden=24), **given)
 
 
 def silent(text: str) -> None:
@@ -194,7 +194,9 @@ def test_fragments_of_a_reaction_are_found_together(tmp_path: Path, encoder: str
     assert made.types == ("reaction", "reaction part")
     found = made.find(made.train(part, chosen, tmp_path / "r.pt", silent), part.scored)
     told = [post for review in part.scored for post in review.sentences]
-    assert {mention.places for post, of_post in zip(told, found, strict=True) if post.mentions for mention in of_post} == {
+    assert {
+        mention.places for post, of_post in zip(told, found, strict=True) if post.mentions for mention in of_post
+    } == {
         ((0, 10),),
         ((0, 5), (13, 17)),
     }

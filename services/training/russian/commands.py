@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from services.training.russian.options import FOLDS, ROWS, RussianOptions
 from services.training.study_commands import Folder, Variants, known, numbers, say
 from shared.corpora.json_lines import RUDREC_ALL, read_rudrec
 from shared.corpora.readers import AnnotatedPost
+from shared.errors import AdrwatchError
 
 _FILE = Path("ner/rudrec_ru/rudrec_annotated.json.xz")
 
@@ -43,8 +44,12 @@ def train_russian_study(
     Example: adrwatch train russian-study --data DATA --encoder multilingual --folder docs/models/russian --variants "Model B"
     """
     rows = {name: replace(ROWS[name], encoder=encoder) for name in known(variants, list(ROWS))}
-    made = _module()
-    typer.echo(made.russian_study(_posts(data), rows, numbers(folds, "--folds"), folder, say), nl=False)
+    chosen = numbers(folds, "--folds")
+    if not set(chosen) <= set(range(FOLDS)):
+        raise AdrwatchError(f"--folds {folds} names a fold that is none", fix=f"folds are 0 to {FOLDS - 1}")
+    posts = _posts(data)
+    made = with_extra("services.training.russian.study")
+    typer.echo(made.russian_study(posts, rows, chosen, folder, say), nl=False)
 
 
 def train_russian(
@@ -62,13 +67,10 @@ def train_russian(
     """
     [name] = known([row], list(ROWS))
     options: RussianOptions = replace(ROWS[name], encoder=encoder, fold=fold)
+    posts = _posts(data)
     made = with_extra("services.training.russian.saved")
-    made.train(_posts(data), options, out, say)
+    made.train(posts, options, out, say)
     typer.echo(f"{out}: {name}, learned from all folds but {fold}")
-
-
-def _module() -> Any:
-    return with_extra("services.training.russian.study")
 
 
 def _posts(data: Path) -> list[AnnotatedPost]:

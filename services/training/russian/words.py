@@ -19,7 +19,7 @@ import pymorphy3
 from numpy.typing import NDArray
 
 from shared.vocabulary.drugs import DrugLexicon, default_lexicon
-from shared.vocabulary.languages import LanguageReactions, drugs_in, reactions_in
+from shared.vocabulary.languages import drugs_in, reactions_in
 from shared.vocabulary.normaliser import ReactionNormaliser
 
 Floats = NDArray[np.float32]
@@ -89,17 +89,19 @@ class WordReader:
     def read(self, text: str) -> Words:
         """The words of a text. Nothing but this text decides what they are."""
         places = [match.span() for match in _WORD.finditer(text)]
+        if not places:
+            none = np.zeros(0, dtype=np.int64)
+            return Words(none, none, [], np.zeros((0, sum(WIDTHS.values())), dtype=np.float32))
         forms = [text[start:end] for start, end in places]
         analysed = [self._of_word(form) for form in forms]
         spans = np.asarray(places, dtype=np.int64).reshape(-1, 2)
         columns = [
-            np.asarray([row for _, row in analysed], dtype=np.float32).reshape(len(forms), -1),
+            np.asarray([row for _, row in analysed], dtype=np.float32),
             self._dictionary(text, spans, forms),
-            np.asarray([self._feelings(lemma) for (lemma, _) in analysed], dtype=np.float32).reshape(len(forms), -1),
+            np.asarray([self._feelings(lemma) for (lemma, _) in analysed], dtype=np.float32),
             np.tile(np.asarray(_markers([row for _, row in analysed], forms), dtype=np.float32), (len(forms), 1)),
         ]
-        features = np.concatenate(columns, axis=1) if forms else np.zeros((0, sum(WIDTHS.values())), np.float32)
-        return Words(spans[:, 0], spans[:, 1], forms, features)
+        return Words(spans[:, 0], spans[:, 1], forms, np.concatenate(columns, axis=1))
 
     def _analysed(self, form: str) -> tuple[str, Row]:
         """Dictionary form and the numbers of speech, morphology and orthography."""
@@ -117,20 +119,27 @@ class WordReader:
             _mark(found[:, :2], inside)
         at = 0
         while at < len(forms):
-            size = next((size for size in range(_LONGEST, 0, -1) if self._names(text, spans, at, size)), 0)
+            size = next((size for size in range(_LONGEST, 0, -1) if self._is_name(text, spans, at, size)), 0)
             _mark(found[:, 2:], range(at, at + size))
             at += max(1, size)
         return found
 
-    def _names(self, text: str, spans: NDArray[np.int64], at: int, size: int) -> bool:
-        """Whether so many words from one on are the name of a reaction, and not more than that."""
+    def _is_name(self, text: str, spans: NDArray[np.int64], at: int, size: int) -> bool:
+        """Whether so many words from one on are the name of a reaction, and each word at its ends is needed for that."""
+        name = self._named(text, spans, at, size)
+        inner = ((at + 1, size - 1), (at, size - 1)) if size > 1 else ()
+        return name is not None and all(self._named(text, spans, *part) != name for part in inner)
+
+    def _named(self, text: str, spans: NDArray[np.int64], at: int, size: int) -> str | None:
+        """The reaction that so many words from one on name, and nothing beside it."""
         if at + size > len(spans):
-            return False
+            return None
         phrase = text[spans[at, 0] : spans[at + size - 1, 1]]
         # A sign parts phrases; a number is none.
         if not all(letter.isalpha() or letter in " -" for letter in phrase):
-            return False
-        return isinstance(self._reactions, LanguageReactions) and self._reactions.match(phrase).how in _SURE
+            return None
+        match = self._reactions.match(phrase)
+        return match.concept.id if match.how in _SURE else None
 
     @staticmethod
     def _feelings(lemma: str) -> list[float]:
@@ -148,8 +157,6 @@ def _markers(rows: Sequence[Row], forms: Sequence[str]) -> list[float]:
     Share of verbs among verbs and adjectives, and among verbs and nouns; share of verb forms among words; question marks and
     exclamation marks a word or sign; words of a sentence, of fifty.
     """
-    if not rows:
-        return [0.0] * _MARKERS
     count = dict(zip(PARTS, np.sum([row[: len(PARTS)] for row in rows], axis=0).tolist(), strict=True))
     verbs = count["VERB"] + count["INFN"]
     adjectives = count["ADJF"] + count["ADJS"]
