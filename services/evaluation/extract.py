@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
+from services.evaluation.options import (
+    AsJson,
+    Data,
+    Format,
+    Language,
+    Plots,
+    Save,
+    Seed,
+    check_outputs,
+    draw,
+    pair_of,
+    show,
+)
 
 
 def register(group: typer.Typer) -> None:
@@ -19,6 +31,7 @@ def evaluate_extract(
     data: Data,
     layout: Format = None,
     model: Annotated[Path | None, typer.Option(help="Model folder; else the served model.")] = None,
+    language: Language = None,
     seed: Seed = 13,
     as_json: AsJson = False,
     save: Save = None,
@@ -29,6 +42,8 @@ def evaluate_extract(
     With the folder of all corpora as --data: on the dev splits of the English ones. Formats: docs/evaluation.md.
 
     Example: adrwatch evaluate extract --data test_documents/ --format cadec --save reports/cadec
+
+    Example: adrwatch evaluate extract --data DATA --format rudrec_ru --language ru
     """
     check_outputs(plots)
     from services.evaluation.served import evaluate_extractor
@@ -37,7 +52,11 @@ def evaluate_extract(
     from shared.settings import current
 
     sets = annotated(data, layout)
-    folder = model or current().model_repository / NAME
+    repository = current().model_repository
+    folder = model or repository / NAME
+    if language and model is None:
+        pair = pair_of(repository, language)
+        folder = repository / pair.models[1] / str(pair.version)
     reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]
     show(reports, as_json, save)
     draw(reports, plots)

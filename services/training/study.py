@@ -33,6 +33,7 @@ def study(
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = []
+    defaults = json.loads(json.dumps(asdict(Options())))
     for name, options in variants.items():
         for seed in seeds:
             chosen = replace(options, seed=seed)
@@ -41,6 +42,8 @@ def study(
             if not file.is_file():
                 file.write_text(json.dumps(made_of | _run(chosen, make, file.with_suffix(".pt"), say), indent=1) + "\n")
             result = json.loads(file.read_text())
+            # Options that came after a result had their default then.
+            result["options"] = defaults | result.get("options", {})
             differing = [key for key, value in made_of.items() if result.get(key) != value]
             if differing:
                 raise AdrwatchError(
