@@ -192,6 +192,32 @@ def train_calibrate(
     typer.echo(json.dumps(found) if as_json else "\n".join(f"{name}: {value}" for name, value in found.items()))
 
 
+@train_app.command("baseline")
+def train_baseline(
+    data: Data,
+    language: Languages = None,
+    seed: Annotated[int, typer.Option(help="Seed of the solver.")] = 13,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a language.")] = False,
+) -> None:
+    """Score TF-IDF with logistic regression on the dev splits of other languages: what a multilingual classifier has to beat.
+
+    Example: adrwatch train baseline --data DATA --language ru --language de --language fr
+    """
+    from shared.corpora import languages
+
+    comparing = with_extra("services.training.baseline")
+    for found in comparing.compare(languages.classification(data, language or ["ru", "de", "fr"]), seed):
+        values = asdict(found)
+        typer.echo(
+            json.dumps(values)
+            if as_json
+            else ", ".join(
+                f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in values.items()
+            )
+        )
+
+
 @train_app.command("pack")
 def train_pack(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoints that were trained with `adapters`.")],

@@ -35,8 +35,6 @@ _ENCODER = "trunk.encoder."
 _ALIGNED = 64
 # A larger constant that is left in the graph would be the encoder's.
 _MOST = 64 * 1024
-# What has more rows is a table and no product.
-_ROWS = 10_000
 
 
 def pack(checkpoint: Path, out: Path, version: str, *, posts: Path = SAMPLE_POSTS) -> Path:
@@ -86,11 +84,12 @@ def _taken_out(
     ends = {WEIGHTS: 0, TABLE: 0}
     parts: list[Part] = []
     learned: dict[str, NDArray[Any]] = {}
-    for name, tensor in _origins(plain, state):
-        names = [name] if name in constants else [f"{name}_int8", f"{name}_scale"]
-        kind: Kind = "plain"
-        if name not in constants:
-            kind = "table" if state[_ENCODER + tensor].shape[0] >= _ROWS else "product"
+    for name, tensor, turned in _origins(plain, state):
+        kind: Kind
+        if name in constants:
+            names, kind = [name], "turned" if turned else "plain"
+        else:
+            names, kind = [f"{name}_int8", f"{name}_scale"], "product" if turned else "table"
         file = TABLE if kind == "table" else WEIGHTS
         places = []
         for each in names:
@@ -104,16 +103,17 @@ def _taken_out(
     return parts, learned
 
 
-def _origins(plain: ModelProto, state: Mapping[str, NDArray[np.float32]]) -> Iterator[tuple[str, str]]:
-    """Name of each constant of the traced graph that is a tensor of the encoder, and that tensor's. Products are turned."""
-    known: dict[bytes, str] = {}
+def _origins(plain: ModelProto, state: Mapping[str, NDArray[np.float32]]) -> Iterator[tuple[str, str, bool]]:
+    """Of each constant of the traced graph that is a tensor of the encoder its name, the tensor's, and whether rows are columns."""
+    known: dict[bytes, tuple[str, bool]] = {}
     for name, values in state.items():
         if name.startswith(_ENCODER):
-            known[_key(values)] = known[_key(values.T)] = name.removeprefix(_ENCODER)
+            for turned, seen in ((True, values.T), (False, values)):
+                known[_key(seen)] = name.removeprefix(_ENCODER), turned
     for constant in plain.graph.initializer:
-        tensor = known.get(_key(numpy_helper.to_array(constant)))
-        if tensor is not None:
-            yield constant.name, tensor
+        found = known.get(_key(numpy_helper.to_array(constant)))
+        if found is not None:
+            yield constant.name, *found
 
 
 def _key(values: NDArray[np.float32]) -> bytes:

@@ -30,7 +30,7 @@ from shared.models.repository import GRAPH, replace_file
 
 RECIPE, LEARNED = "recipe.json", "learned.npz"
 WEIGHTS, TABLE = "weights.bin", "table.bin"
-Kind = Literal["plain", "product", "table"]
+Kind = Literal["plain", "turned", "product", "table"]
 UP, DOWN, LOUD = ".up", ".down", ".loud"
 
 
@@ -42,7 +42,7 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tensor of the encoder. `places`: of the tensor as it is, or of its 8-bit values and their scales."""
+    """One tensor of the encoder. `places`: of the tensor as it is or turned, or of its 8-bit values and their scales."""
 
     tensor: str
     kind: Kind
@@ -60,8 +60,8 @@ def made_of(part: Part, tensors: Mapping[str, Floats], learned: Mapping[str, NDA
     if part.tensor + UP in learned:
         values = values + learned[part.tensor + UP].astype(np.float32) @ learned[part.tensor + DOWN].astype(np.float32)
     loud = learned.get(part.tensor + LOUD)
-    turned = values.T if loud is None else values.T * loud[:, None]
-    return list(by_column(np.ascontiguousarray(turned)))
+    turned = np.ascontiguousarray(values.T if loud is None else values.T * loud[:, None])
+    return [turned] if part.kind == "turned" else list(by_column(turned))
 
 
 def compose(
@@ -78,13 +78,14 @@ def compose(
         with np.load(shipped / LEARNED, allow_pickle=False) as opened:
             learned = dict(opened)
         graph = (shipped / GRAPH).read_bytes()
-        content = {file: _content(file, parts, tensors, learned) for file in (WEIGHTS, TABLE) if _needed(file, twin)}
+        own = {part.file for part in parts} - ({TABLE} if twin is not None else set())
+        content = {file: _content(file, parts, tensors, learned) for file in sorted(own)}
     except (OSError, msgspec.DecodeError, KeyError, ValueError) as error:
         raise AdrwatchError(f"{shipped} is no model to be composed: {error}", fix="reinstall adrwatch") from error
     folder.mkdir(parents=True, exist_ok=True)
     for file, data in content.items():
         replace_file(folder / file, data)
-    if twin is not None:
+    if twin is not None and (twin / TABLE).is_file():
         _shared(twin / TABLE, folder / TABLE)
     replace_file(folder / TOKENIZER, tokenizer_json.encode())
     metadata = msgspec.structs.replace(
@@ -94,10 +95,6 @@ def compose(
     # Last: a folder with a graph is whole.
     replace_file(folder / GRAPH, graph)
     return metadata
-
-
-def _needed(file: str, twin: Path | None) -> bool:
-    return file == WEIGHTS or twin is None
 
 
 def _content(
