@@ -15,6 +15,10 @@ FOLDER = Path(__file__).parent
 POSTS = FOLDER / "posts.jsonl"
 BROKEN = FOLDER / "broken.jsonl"
 EXPECTED = FOLDER / "expected.json"
+# Posts in other languages, which are replayed where models read these, and what is planted in them.
+SPOKEN_POSTS = FOLDER / "posts_languages.jsonl"
+SPOKEN_EXPECTED = FOLDER / "expected_languages.json"
+SPOKEN = ("ru", "zh", "de", "fr")
 SOURCE = "sample"
 
 PairId = tuple[str, str]
@@ -73,6 +77,12 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, Label]
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    """What is known of the posts in other languages: one signal, of which each language holds a part."""
+
+    signal: Planted
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Alerts against the truth: pairs by id; `single_reports` holds (drug, reaction, post) of the urgent lane."""
@@ -90,10 +100,20 @@ class Verdict:
         return not self.missing and not self.unexpected and self.single_report_found and len(self.single_reports) == 1
 
 
-def load(path: Path = EXPECTED) -> Truth:
-    """Read the ground truth. Raises AdrwatchError if the file is missing or not of this form."""
+def load(path: Path = EXPECTED, *, spoken: bool = False) -> Truth:
+    """Read the ground truth; with `spoken` that of the posts in other languages as well.
+
+    Raises AdrwatchError if a file is missing or not of this form.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Truth)
+        truth = msgspec.json.decode(path.read_bytes(), type=Truth)
+        if not spoken:
+            return truth
+        signal = msgspec.json.decode(SPOKEN_EXPECTED.read_bytes(), type=Spoken).signal
+        more = len(SPOKEN_POSTS.read_bytes().splitlines())
+        return msgspec.structs.replace(
+            truth, rows=truth.rows + more, posts=truth.posts + more, signals=(*truth.signals, signal)
+        )
     except (OSError, msgspec.DecodeError) as error:
         raise AdrwatchError(
             f"the ground truth of the sample cannot be read: {error}", fix="reinstall adrwatch"

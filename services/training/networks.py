@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from services.training.lower import LowerLayers
 from shared.models.features import ALPHABET
 
 
@@ -133,10 +134,14 @@ class ClassLevel(nn.Module):
 
 
 class Trunk(nn.Module):
-    """The levels, brought together, and the BiLSTM that reads them. `width`: of the vectors that it gives."""
+    """The levels, brought together, and the BiLSTM that reads them. `width`: of the vectors that it gives.
 
-    def __init__(self, encoder: Any, sizes: Sizes) -> None:
+    `lower`: what remembers the encoder's frozen layers during a training run.
+    """
+
+    def __init__(self, encoder: Any, sizes: Sizes, lower: LowerLayers | None = None) -> None:
         super().__init__()
+        self.lower = lower
         self.encoder = encoder if sizes.context else WordVectors(encoder)
         word_width = encoder.config.hidden_size
         self.has_words = sizes.words
@@ -163,7 +168,7 @@ class Trunk(nn.Module):
         lengths = lengths.long()
         place = torch.arange(input_ids.shape[1], device=input_ids.device).unsqueeze(0)
         seen = place < lengths
-        words = self.encoder(input_ids=input_ids.long(), attention_mask=self._attended(seen)).last_hidden_state
+        words = self._words(input_ids.long(), self._attended(seen))
         levels = [words] if self.has_words else []
         if self.characters is not None:
             levels.append(self.characters(char_ids.long()))
@@ -177,6 +182,12 @@ class Trunk(nn.Module):
         with torch.autocast(fused.device.type, enabled=False):
             vectors = self.lstm(fused, lengths)
         return vectors, seen.unsqueeze(2)
+
+    def _words(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        if self.lower is not None:
+            return self.lower.words(self.encoder, input_ids, attention_mask)
+        words: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return words
 
     def _attended(self, seen: Tensor) -> Tensor:
         """The mask of padding as the encoder takes it."""

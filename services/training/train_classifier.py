@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from services.training.calibration import calibration
-from services.training.fitting import begun, device, feature_builder, readings, shuffled_batches, tensors
+from services.training.fitting import begun, device, feature_builder, parser_of, readings, shuffled_batches, tensors
 from services.training.loop import Judged, Say, run
 from services.training.networks import Classifier
 from services.training.options import Options
@@ -24,7 +25,6 @@ from shared.corpora.splits import Split
 from shared.models.classifier import BALANCED, calibrated
 from shared.models.features import FeatureBuilder
 from shared.scores import auroc, average_precision, brier, decisions
-from shared.text.parse import default_parser
 
 _PIECES_A_BATCH = 1024
 _SMOOTHING = 0.03
@@ -59,7 +59,7 @@ class ClassifierTask:
             (np.arange(len(texts)) >= len(tweets.train)) & (np.arange(len(texts)) < len(labelled)), options.forum, 1.0
         )
         # Training reads the first window of a long post; serving reads all and keeps the highest.
-        self._windows = [one.windows[0] for one in readings(builder, default_parser(), texts)]
+        self._windows = [one.windows[0] for one in readings(builder, parser_of(options), texts)]
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
         """All positives, a share of the negatives, all posts of the teacher.
@@ -88,7 +88,7 @@ class ClassifierTask:
     def judge(self, model: nn.Module) -> Judged:
         """Average precision on the held-out months, which uses the whole ranking; calibration and thresholds of each policy."""
         gold = np.asarray([post.label for post in self._held_out])
-        said = logits(model, self._builder, [post.text for post in self._held_out])
+        said = self.said(model)
         found = calibration(said, gold)
         probabilities = calibrated(said, found.temperature, found.bias)
         threshold = found.policies[BALANCED]
@@ -100,6 +100,10 @@ class ClassifierTask:
             f"F1 {counts.f1:.4f} P {counts.precision:.3f} R {counts.recall:.3f} AUROC {auroc(gold, probabilities):.4f} "
             f"AP {precision:.4f} Brier {brier(gold, probabilities):.4f} thresholds {found.policies}",
         )
+
+    def said(self, model: nn.Module) -> NDArray[np.float64]:
+        """The logits of the held-out posts."""
+        return logits(model, self._builder, [post.text for post in self._held_out], parser_of(self._options))
 
 
 def prepare(

@@ -17,8 +17,9 @@ from transformers import AutoModel
 from typer.testing import CliRunner
 
 from services.cli import build
-from services.training.package_encoder import PACKAGE, write
+from services.training.package_encoder import write
 from shared.errors import AdrwatchError
+from shared.models.encoder_wheel import PACKAGE
 
 SENTENCES = (
     "after zoloft i cannot sleep",
