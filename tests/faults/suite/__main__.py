@@ -139,7 +139,7 @@ def _before(out: Path, add: bool) -> list[Round]:
     kept = out / ROUNDS
     if not add:
         kept.unlink(missing_ok=True)
-    return msgspec.json.decode_lines(kept.read_bytes(), type=Round) if kept.exists() else []
+    return msgspec.json.Decoder(Round).decode_lines(kept.read_bytes()) if kept.exists() else []
 
 
 def _write(rounds: Sequence[Round], out: Path, pages: Sequence[Path]) -> None:
