@@ -3,7 +3,8 @@
 python -m tests.faults.suite --minutes 90 --seed 7 --kinds network,kafka-killed --out .adrwatch/faults
 
 Writes report.md and report.json after each round, so that Ctrl-C leaves what was found until then. With --add a long run may be
-several: the rounds of those before, in rounds.jsonl beside the report, are counted with.
+several: the rounds of those before, in rounds.jsonl beside the report, are counted with. So are those of --beside; and with
+--minutes 0 nothing is played, and what was is reported.
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ def main() -> int:
         "--out", type=Path, default=Path(".adrwatch/faults"), help="folder of the report and of failed rounds"
     )
     parser.add_argument("--add", action="store_true", help="count with the rounds that were played into --out before")
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        help="--out of a run that went on beside this one: count with it",
+    )
     parser.add_argument("--page", type=Path, help="also write the report there, as docs/benchmarks/faults.md is")
     parser.add_argument("--list", action="store_true", help="print the kinds, and end")
     chosen = parser.parse_args()
@@ -55,7 +63,8 @@ def main() -> int:
     minutes = chosen.minutes if chosen.minutes is not None or chosen.faults is not None else 10.0
     print(f"SEED={seed}: {len(kinds)} kinds of faults, {chosen.rate:g} posts/s, report in {chosen.out}", flush=True)
     pages = [chosen.out / "report.md", *([chosen.page] if chosen.page else [])]
-    return _rounds(seed, kinds, chosen.rate, minutes, chosen.faults, chosen.out, pages, _before(chosen.out, chosen.add))
+    before = [*_before(chosen.out, chosen.add), *(one for folder in chosen.beside for one in _played(folder))]
+    return _rounds(seed, kinds, chosen.rate, minutes, chosen.faults, chosen.out, pages, before)
 
 
 def chosen_kinds(parser: argparse.ArgumentParser, wanted: str) -> list[str]:
@@ -129,6 +138,8 @@ def _rounds(
             _keep(folder, out / f"failed-{number}", say)
         else:
             shutil.rmtree(folder, ignore_errors=True)
+    if not rounds:
+        _write(before, out, pages)
     found = report.summary(rounds)
     print(report.markdown(report.summary([*before, *rounds])))
     return 1 if found["wrong"] or any(kind["most"] is None for kind in found["kinds"].values()) else 0
@@ -136,10 +147,14 @@ def _rounds(
 
 def _before(out: Path, add: bool) -> list[Round]:
     """The rounds of earlier runs, which are forgotten where they are not to be counted with."""
-    kept = out / ROUNDS
     if not add:
-        kept.unlink(missing_ok=True)
-    return msgspec.json.decode_lines(kept.read_bytes(), type=Round) if kept.exists() else []
+        (out / ROUNDS).unlink(missing_ok=True)
+    return _played(out) if add else []
+
+
+def _played(folder: Path) -> list[Round]:
+    kept = folder / ROUNDS
+    return msgspec.json.Decoder(Round).decode_lines(kept.read_bytes()) if kept.exists() else []
 
 
 def _write(rounds: Sequence[Round], out: Path, pages: Sequence[Path]) -> None:
