@@ -49,7 +49,7 @@ class Recognisers:
 
     def train(self, part: Fold, options: RussianOptions, out: Path, say: Say) -> Trained:
         """A network for all types, or one for each. Checkpoints stand beside `out` until the last network has learned."""
-        kinds = options.kinds or self.types
+        kinds = tuple(kind for kind in options.kinds or self.types if kind != PART)
         groups = [(kind,) for kind in kinds] if options.each else [kinds]
         groups = [(*group, PART) if REACTION in group and PART in self.types else group for group in groups]
         parts = []
