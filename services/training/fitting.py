@@ -29,7 +29,9 @@ N = TypeVar("N", bound=nn.Module)
 # Learning rates: the encoder knows English already, the levels above it start from nothing.
 _ENCODER_RATE, _HEAD_RATE, _LAYER_DECAY, _WEIGHT_DECAY = 6e-5, 1e-3, 0.9, 0.01
 # Adapters start from nothing as well, inside an encoder that a hasty step would spoil.
-_ADAPTER_RATE = 6e-4
+_ADAPTER_RATE = 1e-3
+# So many posts tell how the encoder's channels lie.
+_MEASURED = 96
 _WARM_UP = 0.1
 _AVERAGE_FROM, _AVERAGE_EVERY = 0.5, 10
 
@@ -108,7 +110,7 @@ def begun(options: Options, make: Callable[[Trunk], N]) -> tuple[N, dict[str, An
     With that, a checkpoint is exported without the encoder's folder.
     """
     spec = feature_spec(options)
-    sizes = sizes_of(spec, options.without)
+    sizes = replace(sizes_of(spec, options.without), evened=options.adapters > 0)
     torch.manual_seed(options.seed)
     trunk = build_trunk(options.encoder, sizes, freeze=options.freeze)
     if options.adapters:
@@ -153,6 +155,22 @@ def tensors(group: Sequence[Window]) -> list[Tensor]:
     """A batch as tensors in the order of the network's arguments."""
     batch = pad(group, padded(max(len(window.arrays["input_ids"]) for window in group)))
     return [torch.from_numpy(batch[name]).to(device()) for name in (*LEVEL_INPUTS, *CLASS_INPUTS) if name in batch]
+
+
+def even(trunk: Trunk, windows: Sequence[Window]) -> None:
+    """Measure how the channels of a trunk's encoder lie, on some of the windows."""
+    if trunk.even is None:
+        return
+    step = max(1, len(windows) // _MEASURED)
+    chosen = sorted(windows[::step][:_MEASURED], key=lambda window: window.pieces)
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(chosen), 16):
+            input_ids, lengths, *_ = tensors(chosen[start : start + 16])
+            words = trunk.to(device()).eval().words(input_ids, lengths)
+            place = torch.arange(words.shape[1], device=words.device).unsqueeze(0)
+            found.append(words[place < lengths].float())
+    trunk.even.measure(torch.cat(found))
 
 
 def device() -> torch.device:

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.training.calibration import calibration
-from services.training.fitting import begun, device, feature_builder, parser_of, readings, shuffled_batches, tensors
+from services.training.fitting import (
+    begun,
+    device,
+    even,
+    feature_builder,
+    parser_of,
+    readings,
+    shuffled_batches,
+    tensors,
+)
 from services.training.loop import Judged, Say, run
 from services.training.networks import Classifier
 from services.training.options import Options
@@ -59,7 +68,7 @@ class ClassifierTask:
             (np.arange(len(texts)) >= len(tweets.train)) & (np.arange(len(texts)) < len(labelled)), options.forum, 1.0
         )
         # Training reads the first window of a long post; serving reads all and keeps the highest.
-        self._windows = [one.windows[0] for one in readings(builder, parser_of(options), texts)]
+        self.windows = [one.windows[0] for one in readings(builder, parser_of(options), texts)]
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
         """All positives, a share of the negatives, all posts of the teacher.
@@ -72,13 +81,13 @@ class ClassifierTask:
             if not self._tweets <= index < (self._labelled if epoch == epochs - 1 else self._tweets)
             and (positive or index >= self._labelled or generator.random() < self._options.negatives)
         ]
-        sizes = [self._windows[index].pieces + 2 for index in chosen]
+        sizes = [self.windows[index].pieces + 2 for index in chosen]
         return [[chosen[place] for place in batch] for batch in shuffled_batches(sizes, _PIECES_A_BATCH, generator)]
 
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
         """Cross entropy with the labels, smoothed a little, or what the teacher made of them; forum sentences count less."""
         with torch.autocast(device().type, torch.bfloat16):
-            said = model(*tensors([self._windows[index] for index in batch]))[:, 0].float()
+            said = model(*tensors([self.windows[index] for index in batch]))[:, 0].float()
         target, weights = (
             torch.tensor(values[list(batch)], dtype=torch.float32, device=said.device)
             for values in (self._targets, self._weights)
@@ -116,4 +125,6 @@ def prepare(
 def train(task: ClassifierTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
     """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
     model, content = begun(options, Classifier)
+    if not options.start:
+        even(model.trunk, task.windows)
     return run(task, model, options, out, content, say)

@@ -15,7 +15,16 @@ from torch.nn import functional
 
 from services.training.biases import best_biases
 from services.training.crf import CrfExtractor
-from services.training.fitting import begun, device, feature_builder, parser_of, readings, shuffled_batches, tensors
+from services.training.fitting import (
+    begun,
+    device,
+    even,
+    feature_builder,
+    parser_of,
+    readings,
+    shuffled_batches,
+    tensors,
+)
 from services.training.loop import Judged, Say, run
 from services.training.networks import Extractor
 from services.training.options import Options
@@ -92,7 +101,7 @@ class ExtractorTask:
                 blended(known, says * annotated, options.teacher_share)
                 for known, says in zip(targets, told, strict=True)
             ]
-        self._examples = [
+        self.examples = [
             (window, torch.from_numpy(target[window.first : window.first + window.pieces]))
             for reading, target in zip(read, targets, strict=True)
             for window in reading.windows
@@ -100,14 +109,14 @@ class ExtractorTask:
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
         """All examples."""
-        return list(shuffled_batches([w.pieces + 2 for w, _ in self._examples], _PIECES_A_BATCH, generator))
+        return list(shuffled_batches([w.pieces + 2 for w, _ in self.examples], _PIECES_A_BATCH, generator))
 
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
         """Cross entropy over the known tags, or over the chains of tags."""
-        inputs = tensors([self._examples[index][0] for index in batch])
+        inputs = tensors([self.examples[index][0] for index in batch])
         with torch.autocast(device().type, torch.bfloat16):
             said = model(*inputs).float()
-        targets = _padded([self._examples[index][1] for index in batch], said)
+        targets = _padded([self.examples[index][1] for index in batch], said)
         return (
             model.chain_loss(said, inputs[1], targets) if isinstance(model, CrfExtractor) else tag_loss(said, targets)
         )
@@ -127,6 +136,8 @@ def train(task: ExtractorTask, options: Options, out: Path, say: Say) -> dict[st
     """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
     kind = CrfExtractor if options.crf else Extractor
     model, content = begun(options, lambda trunk: kind(trunk, len(TYPES)))
+    if not options.start:
+        even(model.trunk, [window for window, _ in task.examples])
     return run(task, model, options, out, {**content, "types": TYPES}, say)
 
 
