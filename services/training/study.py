@@ -149,8 +149,7 @@ def _gains(by_variant: Mapping[str, Sequence[Mapping[str, Any]]], over: Mapping[
     if over is None or over["variant"] not in by_variant:
         return
     base = {_number(one): one["scores"][over["score"]] for one in by_variant[over["variant"]]}
-    yield from ("", f"| gain in {over['score']} over {over['variant']} | pairs of one seed | mean | 95 % interval |")
-    yield "|---|---:|---:|---:|"
+    lines = []
     for variant, found in by_variant.items():
         gains = [
             one["scores"][over["score"]] - base[_number(one)]
@@ -161,7 +160,13 @@ def _gains(by_variant: Mapping[str, Sequence[Mapping[str, Any]]], over: Mapping[
             mean, deviation = float(np.mean(gains)), float(np.std(gains, ddof=1))
             half = float(student.ppf(0.975, len(gains) - 1)) * deviation / len(gains) ** 0.5
             cells = f"{mean:+.3f} ± {deviation:.3f} | {mean - half:+.3f} to {mean + half:+.3f}"
-            yield f"| {variant} | {len(gains)} | {cells} |"
+            lines.append(f"| {variant} | {len(gains)} | {cells} |")
+    if lines:
+        yield from (
+            "",
+            f"| gain in {over['score']} over {over['variant']} | pairs of one seed | mean | 95 % interval |",
+        )
+        yield from ("|---|---:|---:|---:|", *lines)
 
 
 def _number(result: Mapping[str, Any]) -> int:
