@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
+from shared.errors import AdrwatchError
 
 
 def register(group: typer.Typer) -> None:
@@ -18,7 +19,13 @@ def register(group: typer.Typer) -> None:
 def evaluate_extract(
     data: Data,
     layout: Format = None,
-    model: Annotated[Path | None, typer.Option(help="Model folder; else the served model.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Model folder, or a file of `adrwatch train chinese`; else the served model."),
+    ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Folder of the encoder that a model of `adrwatch train chinese` reads.")
+    ] = None,
     seed: Seed = 13,
     as_json: AsJson = False,
     save: Save = None,
@@ -29,15 +36,27 @@ def evaluate_extract(
     With the folder of all corpora as --data: on the dev splits of the English ones. Formats: docs/evaluation.md.
 
     Example: adrwatch evaluate extract --data test_documents/ --format cadec --save reports/cadec
+
+    Example: adrwatch evaluate extract --data DATA --format weibo_zh --model chinese.pt
     """
     check_outputs(plots)
+    if encoder and not (model and model.is_file()):
+        raise AdrwatchError(
+            "--encoder goes with a model that `adrwatch train chinese` wrote",
+            fix="give it as --model, or leave out --encoder",
+        )
     from services.evaluation.served import evaluate_extractor
     from shared.corpora.formats import annotated
     from shared.models.extractor import NAME
     from shared.settings import current
 
     sets = annotated(data, layout)
-    folder = model or current().model_repository / NAME
-    reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]
+    if model and model.is_file():
+        from services.evaluation.chinese import evaluate_checkpoint
+
+        reports = [evaluate_checkpoint(posts, name, model, encoder, seed) for name, posts in sets.items()]
+    else:
+        folder = model or current().model_repository / NAME
+        reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]
     show(reports, as_json, save)
     draw(reports, plots)

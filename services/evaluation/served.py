@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.evaluation.following import batches
-from services.evaluation.reports import Confusion, Report, Row, sampled
+from services.evaluation.reports import Confusion, Report, Row, Versioned, sampled
 from shared.corpora.readers import AnnotatedPost, LabelledPost, Mention
 from shared.errors import AdrwatchError
 from shared.mention_scores import (
@@ -121,7 +121,7 @@ def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, 
             [Mention(span.start, span.end, span.type, span.fragments) for span in of_post] for of_post in spans
         )
     seconds = time.monotonic() - began
-    return extraction_report(posts, found, types, name, features, seed, seconds)
+    return extraction_report(posts, found, types, name, features.metadata, seed, seconds)
 
 
 def extraction_report(
@@ -129,11 +129,11 @@ def extraction_report(
     found: Sequence[Sequence[Mention]],
     types: Sequence[str],
     name: str,
-    features: ExtractorFeatures,
+    model: Versioned,
     seed: int,
     seconds: float,
 ) -> Report:
-    """The report on mentions `found` in each of the posts."""
+    """The report on mentions `found` in each of the posts by `model`."""
     sizes: dict[str, float] = {"posts": len(posts)}
     lines: list[Row] = []
     for (of, match), counts in _tables(posts, found, types).items():
@@ -156,7 +156,7 @@ def extraction_report(
         "extract",
         name,
         content,
-        features.metadata,
+        model,
         seed,
         seconds,
         sizes,

@@ -11,6 +11,7 @@ import typer
 
 from services.groups import models
 from services.training import normalise_command, options, screen_command, study_commands
+from services.training.asaibc import commands as chinese_commands
 from services.training.extra import with_extra
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     normalise_command.register(train_app)
     screen_command.register(train_app)
     study_commands.register(train_app)
+    chinese_commands.register(train_app)
     app.add_typer(train_app, name="train")
 
 

@@ -5,31 +5,53 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import Field, asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
+from scipy.stats import t as student
 
-from services.training.options import Options
 from shared.errors import AdrwatchError
 from shared.provenance import git_revision, versions
 
 Say = Callable[[str], None]
-# Trains with the options, writing its checkpoint at the path, and gives the scores.
-Make = Callable[[Options, Path], Mapping[str, float]]
 _PACKAGES = ("adrwatch", "torch", "transformers", "numpy", "spacy")
 
 
+class Seeded(Protocol):
+    """A dataclass of options with a seed among them."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def seed(self) -> int:
+        """Of weights and order."""
+
+
+Chosen = TypeVar("Chosen", bound=Seeded)
+# Trains with the options, writing its checkpoint at the path, and gives the scores.
+Make = Callable[[Chosen, Path], Mapping[str, float]]
+
+
 def study(
-    variants: Mapping[str, Options], seeds: Sequence[int], make: Make, data: str, folder: Path, say: Say
+    variants: Mapping[str, Chosen],
+    seeds: Sequence[int],
+    make: Make[Chosen],
+    data: str,
+    folder: Path,
+    say: Say,
+    *,
+    over: Mapping[str, str] | None = None,
+    packages: Sequence[str] = _PACKAGES,
 ) -> list[dict[str, Any]]:
     """The results of all variants with all seeds, in order; those that `folder` holds are not made again.
 
-    `data`: the hash of what is learned from and scored on. Raises AdrwatchError where a result in `folder` is of other data
-    or options.
+    `data`: the hash of what is learned from and scored on. `over`: the score in which variants are compared, and the variant
+    over which `table` tells gains. `packages`: those that decide the figures. Raises AdrwatchError where a result in `folder`
+    is of other data or options.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = []
@@ -38,8 +60,10 @@ def study(
             chosen = replace(options, seed=seed)
             file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{seed}.json"
             made_of = {"variant": name, "data": data, "options": json.loads(json.dumps(asdict(chosen)))}
+            made_of |= {"over": dict(over)} if over else {}
             if not file.is_file():
-                file.write_text(json.dumps(made_of | _run(chosen, make, file.with_suffix(".pt"), say), indent=1) + "\n")
+                made = _run(chosen, make, file.with_suffix(".pt"), say, packages)
+                file.write_text(json.dumps(made_of | made, indent=1) + "\n")
             result = json.loads(file.read_text())
             differing = [key for key, value in made_of.items() if result.get(key) != value]
             if differing:
@@ -60,7 +84,7 @@ def stored(folder: Path) -> list[dict[str, Any]]:
         raise AdrwatchError(f"{folder} holds files that are no results", fix="give the --folder of a study") from None
 
 
-def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, Any]:
+def _run(options: Chosen, make: Make[Chosen], checkpoint: Path, say: Say, packages: Sequence[str]) -> dict[str, Any]:
     began = time.monotonic()
     say(f"{checkpoint.stem} begins")
     scores = make(options, checkpoint)
@@ -70,12 +94,12 @@ def _run(options: Options, make: Make, checkpoint: Path, say: Say) -> dict[str, 
         "seconds": round(time.monotonic() - began),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "revision": git_revision(),
-        "versions": versions(_PACKAGES),
+        "versions": versions(packages),
     }
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """Mean and standard deviation over the seeds of each variant, and what the runs were made of, as Markdown.
+    """Mean and standard deviation over the seeds of each variant, gains, and what the runs were made of, as Markdown.
 
     Raises AdrwatchError where there is no result.
     """
@@ -95,9 +119,35 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
             cells.append(f"{np.mean(values):.3f}{spread}" if max(values) <= 1 else f"{np.mean(values):,.0f}")
         seeds = ", ".join(str(one["options"]["seed"]) for one in found)
         lines.append(f"| {variant} | {seeds} | {' | '.join(cells)} |")
+    lines += _gains(by_variant, results[0].get("over"))
     made = {(one["data"], one["revision"], one["time"][:10], one["versions"].get("torch")) for one in results}
     lines += [
         "",
         *(f"Data {data}, revision {revision}, {day}, PyTorch {torch}." for data, revision, day, torch in sorted(made)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _gains(by_variant: Mapping[str, Sequence[Mapping[str, Any]]], over: Mapping[str, str] | None) -> Iterator[str]:
+    """What each variant gains over one of them with the same seeds: mean, spread, and Student's interval of the mean."""
+    if over is None or over["variant"] not in by_variant:
+        return
+    base = {one["options"]["seed"]: one["scores"][over["score"]] for one in by_variant[over["variant"]]}
+    lines = []
+    for variant, found in by_variant.items():
+        gains = [
+            one["scores"][over["score"]] - base[one["options"]["seed"]]
+            for one in found
+            if one["options"]["seed"] in base and variant != over["variant"]
+        ]
+        if len(gains) > 1:
+            mean, deviation = float(np.mean(gains)), float(np.std(gains, ddof=1))
+            half = float(student.ppf(0.975, len(gains) - 1)) * deviation / len(gains) ** 0.5
+            cells = f"{mean:+.3f} ± {deviation:.3f} | {mean - half:+.3f} to {mean + half:+.3f}"
+            lines.append(f"| {variant} | {len(gains)} | {cells} |")
+    if lines:
+        yield from (
+            "",
+            f"| gain in {over['score']} over {over['variant']} | pairs of one seed | mean | 95 % interval |",
+        )
+        yield from ("|---|---:|---:|---:|", *lines)

@@ -47,7 +47,7 @@ def train_ablate(
     training = with_extra("services.training.ablation")
     wanted = _known(variants, list(training.LEVELS))
     tweets, forum = splits.learnable(data)
-    typer.echo(training.ablate(tweets, forum, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+    typer.echo(training.ablate(tweets, forum, chosen, numbers(seeds), wanted, folder, say), nl=False)
 
 
 def train_balance(
@@ -69,7 +69,7 @@ def train_balance(
     training = with_extra("services.training.ablation")
     wanted = _known(variants, list(training.SHARES))
     tweets = splits.extraction(data)["tweets"]
-    typer.echo(training.balance(tweets, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+    typer.echo(training.balance(tweets, chosen, numbers(seeds), wanted, folder, say), nl=False)
 
 
 def train_recognisers(
@@ -91,7 +91,7 @@ def train_recognisers(
     training = with_extra("services.training.ablation")
     wanted = _known(variants, list(training.RECOGNISERS))
     tweets = splits.extraction(data)["tweets"]
-    typer.echo(training.recognisers(tweets, chosen, _numbers(seeds), wanted, folder, _say), nl=False)
+    typer.echo(training.recognisers(tweets, chosen, numbers(seeds), wanted, folder, say), nl=False)
 
 
 def train_table(folder: Annotated[Path, typer.Argument(help="Folder with the results of a study.")]) -> None:
@@ -111,12 +111,14 @@ def _known(chosen: list[str] | None, names: list[str]) -> list[str]:
     return chosen or names
 
 
-def _numbers(seeds: str) -> list[int]:
+def numbers(seeds: str) -> list[int]:
+    """The seeds that a list with commas between names. Raises AdrwatchError for anything else."""
     try:
         return [int(seed) for seed in seeds.split(",")]
     except ValueError:
         raise AdrwatchError(f"--seeds {seeds} is no list of numbers", fix="give them as in 13,14,15") from None
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell how far a run is, beside what the command prints."""
     typer.echo(text, err=True)

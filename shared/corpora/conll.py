@@ -18,7 +18,7 @@ _LABEL = re.compile(r"O|[BI]-[\w.]+")
 
 def read_conll(path: Path, names: Mapping[str, str], types: Sequence[str]) -> list[AnnotatedPost]:
     """Token and BIO label in the first and last column; spaces are restored by rule."""
-    return [_post(words, _spaced(words), tags, names, types) for words, tags in _sentences(path)]
+    return [tagged_post(words, _spaced(words), tags, names, types) for words, tags in _sentences(path)]
 
 
 def read_psytar(path: Path) -> list[AnnotatedPost]:
@@ -39,7 +39,7 @@ def read_weibo(path: Path) -> list[AnnotatedPost]:
     """
     sentences = [([word[:1] for word in words], tags) for words, tags in _sentences(path)]
     names = {tag[2:]: tag[2:] for _, tags in sentences for tag in tags if tag != "O"}
-    return [_post(words, [False] * len(words), tags, names, sorted(names)) for words, tags in sentences]
+    return [tagged_post(words, [False] * len(words), tags, names, sorted(names)) for words, tags in sentences]
 
 
 def _sentences(path: Path) -> Iterator[tuple[list[str], list[str]]]:
@@ -68,9 +68,10 @@ def _spaced(words: Sequence[str]) -> list[bool]:
     ]
 
 
-def _post(
+def tagged_post(
     words: Sequence[str], spaced: Sequence[bool], tags: Sequence[str], names: Mapping[str, str], types: Sequence[str]
 ) -> AnnotatedPost:
+    """The post that words with BIO tags make. `spaced`: whether a space stands before each. `names`: of tags, our types."""
     text = ""
     mentions: list[Mention] = []
     for word, space, tag in zip(words, spaced, tags, strict=True):

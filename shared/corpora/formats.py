@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from shared.corpora import splits
 from shared.corpora.ade_corpus import read_ade_corpus
 from shared.corpora.brat import read_cadec, read_twimed
+from shared.corpora.chinese import read_msra
 from shared.corpora.conll import read_psytar, read_reddit, read_weibo
 from shared.corpora.documents import read_annotated, read_labelled
 from shared.corpora.json_lines import read_annotated_tweets, read_phee, read_rudrec
@@ -230,6 +231,14 @@ EXTRACTION: dict[str, Format[AnnotatedPost]] = _table(
         "CoNLL: character and its place in its word, tab, BIO label of persons, places, organisations",
         read_weibo,
         _file(read_weibo, "weiboNER_2nd_conll.dev"),
+    ),
+    Format(
+        "msra_zh_partial",
+        "zh",
+        "characters with spaces between them a line, and beside it (tags for sentences in the name) their BIO labels",
+        read_msra,
+        _file(read_msra, "val_sentences.txt.xz"),
+        part="validation",
     ),
     Format(
         "adrwatch",

@@ -111,7 +111,7 @@ def test_extraction_scores_agree_with_hand_work() -> None:
         [Mention(9, 15, "drug"), Mention(9, 15, "reaction")],
     ]
     features = ExtractorFeatures.load(REPOSITORY / "adr_ner")
-    report = extraction_report(posts, found, ["reaction", "drug"], "own", features, seed=1, seconds=1.0)
+    report = extraction_report(posts, found, ["reaction", "drug"], "own", features.metadata, seed=1, seconds=1.0)
     values = {(row.of, row.metric): row.value for row in report.rows}
     assert values["reaction", "strict precision"] == pytest.approx(1 / 3, abs=1e-4)
     assert values["reaction", "strict recall"] == pytest.approx(1 / 3, abs=1e-4)
