@@ -21,7 +21,9 @@ def evaluate_extract(
     layout: Format = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="Model folder, or a file of `adrwatch train chinese`; else the served model."),
+        typer.Option(
+            help="Model folder, or a file of `adrwatch train chinese` or `adrwatch train russian`; else the served model."
+        ),
     ] = None,
     encoder: Annotated[
         Path | None, typer.Option(help="Folder of the encoder that a model of `adrwatch train chinese` reads.")
@@ -38,6 +40,8 @@ def evaluate_extract(
     Example: adrwatch evaluate extract --data test_documents/ --format cadec --save reports/cadec
 
     Example: adrwatch evaluate extract --data DATA --format weibo_zh --model chinese.pt
+
+    Example: adrwatch evaluate extract --data DATA --format rudrec_ru --model russian.pt
     """
     check_outputs(plots)
     if encoder and not (model and model.is_file()):
@@ -52,9 +56,9 @@ def evaluate_extract(
 
     sets = annotated(data, layout)
     if model and model.is_file():
-        from services.evaluation.chinese import evaluate_checkpoint
+        from services.evaluation.trained_file import evaluate_file
 
-        reports = [evaluate_checkpoint(posts, name, model, encoder, seed) for name, posts in sets.items()]
+        reports = [evaluate_file(posts, name, model, encoder, seed) for name, posts in sets.items()]
     else:
         folder = model or current().model_repository / NAME
         reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]

@@ -129,11 +129,11 @@ def extraction_report(
     found: Sequence[Sequence[Mention]],
     types: Sequence[str],
     name: str,
-    model: Versioned,
+    scored: Versioned,
     seed: int,
     seconds: float,
 ) -> Report:
-    """The report on mentions `found` in each of the posts by `model`."""
+    """The report on mentions that `scored` found in each of the posts."""
     sizes: dict[str, float] = {"posts": len(posts)}
     lines: list[Row] = []
     for (of, match), counts in _tables(posts, found, types).items():
@@ -141,9 +141,9 @@ def extraction_report(
         sizes[f"{of} mentions"] = int(table[:, 3].sum())
         if of == DISCONTINUOUS and not sizes[f"{of} mentions"]:
             continue
-        scored = rows(of, estimates(len(posts), count_scores(table, f"{match} "), seed))
+        made = rows(of, estimates(len(posts), count_scores(table, f"{match} "), seed))
         # Most spans that do not overlap a discontinuous mention are right about something else.
-        lines += [row for row in scored if (of, match) != (DISCONTINUOUS, OVERLAPPING) or row.metric.endswith("recall")]
+        lines += [row for row in made if (of, match) != (DISCONTINUOUS, OVERLAPPING) or row.metric.endswith("recall")]
     pairs: list[list[Pairing]] = []
     for post, mentions in zip(posts, found, strict=True):
         counted = frozenset(types) & post.types
@@ -156,7 +156,7 @@ def extraction_report(
         "extract",
         name,
         content,
-        model,
+        scored,
         seed,
         seconds,
         sizes,

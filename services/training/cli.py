@@ -13,6 +13,7 @@ from services.groups import models
 from services.training import normalise_command, options, screen_command, study_commands
 from services.training.asaibc import commands as chinese_commands
 from services.training.extra import with_extra
+from services.training.russian import commands as russian_commands
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
 
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
     screen_command.register(train_app)
     study_commands.register(train_app)
     chinese_commands.register(train_app)
+    russian_commands.register(train_app)
     app.add_typer(train_app, name="train")
 
 

@@ -18,6 +18,7 @@ from shared.errors import AdrwatchError
 from shared.provenance import git_revision, versions
 
 Say = Callable[[str], None]
+SEED, FOLD = "seed", "fold"
 _PACKAGES = ("adrwatch", "torch", "transformers", "numpy", "spacy")
 
 
@@ -38,27 +39,29 @@ Make = Callable[[Chosen, Path], Mapping[str, float]]
 
 def study(
     variants: Mapping[str, Chosen],
-    seeds: Sequence[int],
+    numbers: Sequence[int],
     make: Make[Chosen],
     data: str,
     folder: Path,
     say: Say,
     *,
+    vary: str = SEED,
     over: Mapping[str, str] | None = None,
     packages: Sequence[str] = _PACKAGES,
 ) -> list[dict[str, Any]]:
-    """The results of all variants with all seeds, in order; those that `folder` holds are not made again.
+    """The results of all variants with all numbers, in order; those that `folder` holds are not made again.
 
-    `data`: the hash of what is learned from and scored on. `over`: the score in which variants are compared, and the variant
-    over which `table` tells gains. `packages`: those that decide the figures. Raises AdrwatchError where a result in `folder`
-    is of other data or options.
+    `data`: the hash of what is learned from and scored on. `vary`: the option that the numbers are given to, where it is not the
+    seed. `over`: the score in which variants are compared, and the variant over which `table` tells gains. `packages`: those that
+    decide the figures. Raises AdrwatchError where a result in `folder` is of other data or options.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for name, options in variants.items():
-        for seed in seeds:
-            chosen = replace(options, seed=seed)
-            file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{seed}.json"
+        for number in numbers:
+            varied: dict[str, Any] = {vary: number}
+            chosen = replace(options, **varied)
+            file = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}-{number}.json"
             made_of = {"variant": name, "data": data, "options": json.loads(json.dumps(asdict(chosen)))}
             made_of |= {"over": dict(over)} if over else {}
             if not file.is_file():
@@ -79,7 +82,7 @@ def stored(folder: Path) -> list[dict[str, Any]]:
     """All results that a folder holds, in the order in which they were made. Raises AdrwatchError for other files."""
     try:
         found = [json.loads(file.read_text()) for file in folder.glob("*.json")]
-        return sorted(found, key=lambda one: (one["time"], one["variant"], one["options"]["seed"]))
+        return sorted(found, key=lambda one: (one["time"], one["variant"], _number(one)))
     except (ValueError, KeyError, TypeError):
         raise AdrwatchError(f"{folder} holds files that are no results", fix="give the --folder of a study") from None
 
@@ -99,26 +102,32 @@ def _run(options: Chosen, make: Make[Chosen], checkpoint: Path, say: Say, packag
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """Mean and standard deviation over the seeds of each variant, gains, and what the runs were made of, as Markdown.
+    """Mean and standard deviation over the seeds (or folds) of each variant, gains, and what the runs were made of, as Markdown.
 
     Raises AdrwatchError where there is no result.
     """
     if not results:
-        raise AdrwatchError("there is no result", fix="run a study: adrwatch train ablate|balance|recognisers")
+        raise AdrwatchError(
+            "there is no result", fix="run a study: adrwatch train ablate|balance|recognisers|russian-study"
+        )
     by_variant: dict[str, list[Mapping[str, Any]]] = {}
     for result in results:
         by_variant.setdefault(result["variant"], []).append(result)
-    names = list(results[0]["scores"])
-    lines = [f"| variant | seeds | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
+    names = list(dict.fromkeys(name for result in results for name in result["scores"]))
+    counted = f"{FOLD}s" if FOLD in results[0]["options"] else f"{SEED}s"
+    lines = [f"| variant | {counted} | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
     for variant, found in by_variant.items():
         cells = []
         for name in names:
-            values = [one["scores"][name] for one in found]
+            values = [one["scores"][name] for one in found if name in one["scores"]]
+            if not values:
+                cells.append("")
+                continue
             spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
             # Scores are at most 1; what is more is a count.
             cells.append(f"{np.mean(values):.3f}{spread}" if max(values) <= 1 else f"{np.mean(values):,.0f}")
-        seeds = ", ".join(str(one["options"]["seed"]) for one in found)
-        lines.append(f"| {variant} | {seeds} | {' | '.join(cells)} |")
+        numbers = ", ".join(str(_number(one)) for one in found)
+        lines.append(f"| {variant} | {numbers} | {' | '.join(cells)} |")
     lines += _gains(by_variant, results[0].get("over"))
     made = {(one["data"], one["revision"], one["time"][:10], one["versions"].get("torch")) for one in results}
     lines += [
@@ -132,13 +141,13 @@ def _gains(by_variant: Mapping[str, Sequence[Mapping[str, Any]]], over: Mapping[
     """What each variant gains over one of them with the same seeds: mean, spread, and Student's interval of the mean."""
     if over is None or over["variant"] not in by_variant:
         return
-    base = {one["options"]["seed"]: one["scores"][over["score"]] for one in by_variant[over["variant"]]}
+    base = {_number(one): one["scores"][over["score"]] for one in by_variant[over["variant"]]}
     lines = []
     for variant, found in by_variant.items():
         gains = [
-            one["scores"][over["score"]] - base[one["options"]["seed"]]
+            one["scores"][over["score"]] - base[_number(one)]
             for one in found
-            if one["options"]["seed"] in base and variant != over["variant"]
+            if _number(one) in base and variant != over["variant"]
         ]
         if len(gains) > 1:
             mean, deviation = float(np.mean(gains)), float(np.std(gains, ddof=1))
@@ -151,3 +160,8 @@ def _gains(by_variant: Mapping[str, Sequence[Mapping[str, Any]]], over: Mapping[
             f"| gain in {over['score']} over {over['variant']} | pairs of one seed | mean | 95 % interval |",
         )
         yield from ("|---|---:|---:|---:|", *lines)
+
+
+def _number(result: Mapping[str, Any]) -> int:
+    """The fold of a result, or its seed."""
+    return int(result["options"].get(FOLD, result["options"][SEED]))

@@ -45,7 +45,7 @@ def train_ablate(
 
     chosen = options.load(config, encoder=encoder, epochs=epochs)
     training = with_extra("services.training.ablation")
-    wanted = _known(variants, list(training.LEVELS))
+    wanted = known(variants, list(training.LEVELS))
     tweets, forum = splits.learnable(data)
     typer.echo(training.ablate(tweets, forum, chosen, numbers(seeds), wanted, folder, say), nl=False)
 
@@ -67,7 +67,7 @@ def train_balance(
 
     chosen = options.load(config, encoder=encoder, epochs=epochs)
     training = with_extra("services.training.ablation")
-    wanted = _known(variants, list(training.SHARES))
+    wanted = known(variants, list(training.SHARES))
     tweets = splits.extraction(data)["tweets"]
     typer.echo(training.balance(tweets, chosen, numbers(seeds), wanted, folder, say), nl=False)
 
@@ -89,7 +89,7 @@ def train_recognisers(
 
     chosen = options.load(config, encoder=encoder, epochs=epochs)
     training = with_extra("services.training.ablation")
-    wanted = _known(variants, list(training.RECOGNISERS))
+    wanted = known(variants, list(training.RECOGNISERS))
     tweets = splits.extraction(data)["tweets"]
     typer.echo(training.recognisers(tweets, chosen, numbers(seeds), wanted, folder, say), nl=False)
 
@@ -104,19 +104,20 @@ def train_table(folder: Annotated[Path, typer.Argument(help="Folder with the res
     typer.echo(table(stored(folder)), nl=False)
 
 
-def _known(chosen: list[str] | None, names: list[str]) -> list[str]:
+def known(chosen: list[str] | None, names: list[str]) -> list[str]:
+    """The names chosen, all where none is. Raises AdrwatchError for one that is not among them."""
     unknown = set(chosen or ()) - set(names)
     if unknown:
         raise AdrwatchError(f"no variant {sorted(unknown)[0]}", fix=f"variants: {', '.join(names)}")
     return chosen or names
 
 
-def numbers(seeds: str) -> list[int]:
-    """The seeds that a list with commas between names. Raises AdrwatchError for anything else."""
+def numbers(given: str, option: str = "--seeds") -> list[int]:
+    """Numbers with commas between. Raises AdrwatchError that names the option where they are none."""
     try:
-        return [int(seed) for seed in seeds.split(",")]
+        return [int(number) for number in given.split(",")]
     except ValueError:
-        raise AdrwatchError(f"--seeds {seeds} is no list of numbers", fix="give them as in 13,14,15") from None
+        raise AdrwatchError(f"{option} {given} is no list of numbers", fix="give them as in 0,1,2") from None
 
 
 def say(text: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.training.biases import best_biases
 from services.training.crf import CrfExtractor
 from services.training.fitting import begun, device, feature_builder, readings, shuffled_batches, tensors
 from services.training.loop import Judged, Say, run
@@ -21,15 +22,13 @@ from services.training.options import Options
 from services.training.scoring import emissions, taught_tags
 from shared.corpora.readers import AnnotatedPost
 from shared.corpora.splits import TYPES, Split
-from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, REACTION, TAGS, spans_of_posts
+from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, REACTION, TAGS
 from shared.models.features import FeatureBuilder, Pieces
-from shared.scores import Counts, strict, total
 from shared.text.parse import default_parser
 
 # Label of a piece whose tag is unknown: it begins no word, or its corpus does not annotate the type.
 IGNORED = -100
 _PIECES_A_BATCH = 1024
-_BIASES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 def tags_of(post: AnnotatedPost, pieces: Pieces, types: Sequence[str]) -> NDArray[np.int64]:
@@ -165,14 +164,14 @@ def _has_reaction(post: AnnotatedPost) -> bool:
     return any(mention.type == REACTION for mention in post.mentions)
 
 
-def tag_loss(emissions: Tensor, targets: Tensor) -> Tensor:
+def tag_loss(emissions: Tensor, targets: Tensor, types: Sequence[str] = TYPES) -> Tensor:
     """Weighted mean cross entropy over the known tags; emissions [rows, pieces, 3 * types], targets [rows, pieces, types, 3].
 
     At each piece the reaction weighs as much as all other known types together: a sentence of a case report is annotated with
     nine types, a tweet with two or three, and unweighted the reports would decide.
     """
     known = targets.any(dim=3).float()
-    others = known * torch.tensor([name != REACTION for name in TYPES], device=targets.device)
+    others = known * torch.tensor([name != REACTION for name in types], device=targets.device)
     weights = known - others + others / others.sum(dim=2, keepdim=True).clamp(min=1)
     losses = -(targets * functional.log_softmax(emissions.reshape(targets.shape), dim=3)).sum(dim=3)
     return (losses * weights).sum() / weights.sum().clamp(min=1)
@@ -190,33 +189,13 @@ def _padded(targets: Sequence[Tensor], emissions: Tensor) -> Tensor:
 def choose_biases(
     model: nn.Module, builder: FeatureBuilder, corpora: dict[str, Split[AnnotatedPost]]
 ) -> tuple[list[float], float, dict[str, float]]:
-    """Per type the outside bias of best strict F1 on the held-out posts, and that F1 of reactions.
-
-    F1 is a mean over the corpora that annotate the type: the larger ones would decide for all where counts were added up.
-    """
+    """Per type the outside bias of best strict F1 on the held-out posts, and that F1 of reactions, a mean over the corpora."""
     posts = [post for split in corpora.values() for post in split.held_out]
     names = [name for name, split in corpora.items() for _ in split.held_out]
-    texts = [post.text for post in posts]
-    encoded, said = emissions(model, builder, texts)
-    found = {bias: spans_of_posts(encoded.pieces, said, texts, TYPES, [bias] * len(TYPES)) for bias in _BIASES}
-
-    def scores(kind: str, bias: float) -> dict[str, float]:
-        counts: dict[str, list[Counts]] = {}
-        for post, spans, name in zip(posts, found[bias], names, strict=True):
-            if kind in post.types:
-                ours = [s.places for s in spans if s.type == kind]
-                counts.setdefault(name, []).append(strict(ours, [m.places for m in post.mentions if m.type == kind]))
-        return {name: float(np.nan_to_num(total(each).f1)) for name, each in counts.items()}
-
-    def score(kind: str, bias: float) -> float:
-        return float(np.mean(list(scores(kind, bias).values()) or [0.0]))
-
-    # Parts have no score of their own; they make reactions.
-    kinds = [REACTION if kind == PART else kind for kind in TYPES]
-    biases = {kind: max(_BIASES, key=lambda bias: (score(kind, bias), -abs(bias))) for kind in set(kinds)}
-    report = {f"{kind}{biases[kind]:+.1f}": round(score(kind, biases[kind]), 3) for kind in dict.fromkeys(kinds)}
-    report |= {name: round(value, 3) for name, value in scores(REACTION, biases[REACTION]).items()}
-    return [biases[kind] for kind in kinds], score(REACTION, biases[REACTION]), report
+    encoded, said = emissions(model, builder, [post.text for post in posts])
+    chosen = best_biases(posts, names, encoded.pieces, said, TYPES)
+    report = chosen.report | {name: round(value, 3) for name, value in chosen.by_corpus[REACTION].items()}
+    return chosen.biases, chosen.scores[REACTION], report
 
 
 def _last_pieces(words: NDArray[np.int64], pieces: Pieces) -> NDArray[np.int64]:

@@ -26,6 +26,8 @@ TWEET_TYPES = {"ADR": "reaction", "Indication": "indication"}
 # What PHEE's treatments tell beside the drug and the disorder.
 PHEE_DETAILS = {"Dosage": "dose", "Route": "route", "Freq": "frequency", "Duration": "duration"}
 RUDREC_TYPES = {"ADR": "reaction", "DI": "indication", "Drugname": "drug"}
+# With those that no other corpus at hand annotates alike.
+RUDREC_ALL = RUDREC_TYPES | {"Drugclass": "drug class", "Drugform": "drug form", "Finding": "finding"}
 # Handles as releases mask them (@xxxxxxxx, @____) and addresses, in the form of shared.text.clean.mask.
 _MASKED = re.compile(
     r"(?P<url>(?:https?://|www\.)\S+)|(?P<handle>(?<![\w@])@(?:x{2,}|_+|user)(?![a-z0-9]))", re.IGNORECASE
@@ -62,25 +64,25 @@ def read_annotated_tweets(path: Path) -> list[AnnotatedPost]:
     return [AnnotatedPost(post.text, post.mentions, types, post.drug, post.id) for post in posts]
 
 
-def read_rudrec(path: Path) -> list[AnnotatedPost]:
+def read_rudrec(path: Path, names: Mapping[str, str] = RUDREC_TYPES) -> list[AnnotatedPost]:
     """RuDReC (Tutubalina et al. 2020): sentences of Russian reviews with entities [{start, end, entity_type}].
 
-    Names of medicines are drugs; classes and forms of medicines and findings are left out.
+    Names of medicines are drugs; classes and forms of medicines and findings are left out unless `names` has them.
     """
     posts = []
     for number, record in _records(path):
         try:
             text = record["text"]
             mentions = [
-                Mention(entity["start"], entity["end"], RUDREC_TYPES[entity["entity_type"]], (), _umls(entity))
+                Mention(entity["start"], entity["end"], names[entity["entity_type"]], (), _umls(entity))
                 for entity in record["entities"]
-                if entity["entity_type"] in RUDREC_TYPES
+                if entity["entity_type"] in names
             ]
         except (KeyError, TypeError) as error:
             raise broken(path, number, f"not an object with text and entities ({type(error).__name__})") from None
         _check(path, number, text, [mention.places for mention in mentions])
         identity = f"{record.get('file_name', '')}:{record.get('sentence_id', '')}"
-        posts.append(AnnotatedPost(text, tuple(mentions), frozenset(RUDREC_TYPES.values()), id=identity))
+        posts.append(AnnotatedPost(text, tuple(mentions), frozenset(names.values()), id=identity))
     return posts
 
 

@@ -129,6 +129,9 @@ class LanguageReactions:
         if concept := self._by_phrase.get(" ".join(listed)):
             return Match(concept, "phrase")
         kept = self._reduce.telling(listed)
+        if not self._reduce.tells(kept):
+            # "потом" is "then", and by its stem a case of "sweat".
+            return _NOTHING
         if concept := self._by_stems.get(self._reduce.stems(kept)):
             return Match(concept, "stems")
         parts = (self._by_stems.get(self._reduce.stems(part)) for part in self._reduce.parts(kept))
@@ -181,6 +184,10 @@ class _Reduction:
     def telling(self, listed: list[str]) -> list[str]:
         """The words that say something; all where none does."""
         return [word for word in listed if word not in self._empty] or listed
+
+    def tells(self, listed: list[str]) -> bool:
+        """Whether any word says something."""
+        return not self._empty.issuperset(listed)
 
     def stems(self, listed: list[str]) -> frozenset[str]:
         """The stems of the words that say something; all negations are one."""

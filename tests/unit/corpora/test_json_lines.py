@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.corpora.json_lines import read_annotated_tweets, read_phee, read_rudrec, read_span_jsonl, remask
+from shared.corpora.json_lines import RUDREC_ALL, read_annotated_tweets, read_phee, read_rudrec, read_span_jsonl, remask
 from shared.corpora.readers import AnnotatedPost, Mention
 from shared.errors import AdrwatchError
 from shared.events import Concept
@@ -61,6 +61,9 @@ def test_rudrec_keeps_reactions_indications_and_names_of_medicines(tmp_path: Pat
     assert post.mentions[1].concept == Concept("UMLS:C0015230", "")
     assert post.id == "7.tsv:2"
     assert post.types == {"reaction", "indication", "drug"}
+    [whole] = read_rudrec(lines(tmp_path, record), RUDREC_ALL)
+    assert named(whole)[2] == ("drug form", "и м")
+    assert whole.types == {"reaction", "indication", "drug", "drug class", "drug form", "finding"}
 
 
 def argument(text: str, *mentions: list[str]) -> dict[str, Any]:

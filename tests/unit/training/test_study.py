@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from services.cli import build
 from services.training.options import Options
-from services.training.study import study, table
+from services.training.study import stored, study, table
 from shared.errors import AdrwatchError
 
 VARIANTS = {"CNN": Options(without=("words",)), "all three": Options()}
@@ -79,3 +80,18 @@ def _foreign(folder: Path) -> Path:
     (folder / "other").mkdir()
     (folder / "other" / "a.json").write_text("[1]")
     return folder / "other"
+
+
+def test_a_study_over_folds_counts_folds_and_leaves_out_scores_that_a_row_has_not(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Folded(Options):
+        fold: int = 0
+
+    def make(options: Folded, checkpoint: Path) -> dict[str, float]:
+        return {"F1": 0.5 + options.fold / 10} | ({"drug": 0.9} if options.crf else {})
+
+    study({"all": Folded(crf=True), "one": Folded()}, [0, 2], make, "hash", tmp_path, say, vary="fold")
+    lines = table(stored(tmp_path)).splitlines()
+    assert lines[0] == "| variant | folds | F1 | drug |"
+    assert "| all | 0, 2 | 0.600 ± 0.141 | 0.900 ± 0.000 |" in lines
+    assert "| one | 0, 2 | 0.600 ± 0.141 |  |" in lines

@@ -226,3 +226,9 @@ def test_lookup_and_coverage_go_by_the_language(tmp_path) -> None:
     for language, named in (("en", 0), ("ru", 1)):
         counted = CliRunner().invoke(app, ["vocabulary", "coverage", str(file), "--language", language, "--json"])
         assert ('"named": 1' in counted.stdout) == bool(named)
+
+
+def test_words_that_say_nothing_name_no_reaction_by_their_stems() -> None:
+    # As words they are "then" and "sweat", with one stem.
+    assert REACTIONS["ru"].match("потом").how == "none"
+    assert REACTIONS["ru"].match("пот").concept.label == "Hyperhidrosis"
