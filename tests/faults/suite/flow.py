@@ -90,6 +90,9 @@ class Flow:
                 written = sum(consumer.get_watermark_offsets(place, timeout=1.0)[1] for place in places)
                 counted = sum(max(place.offset, 0) for place in consumer.committed(places, timeout=1.0))
             except KafkaException:
+                # librdkafka may go on to ask a coordinator that is gone long after the broker is back; a new client does not.
+                consumer.close()
+                consumer = Consumer(self._options)
                 continue
             self._looks.append(Look(time.monotonic(), written, counted))
         consumer.close()

@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from deploy.site import hooks
 from shared.settings import PACKAGE_ROOT
+from tests.browser.chromium import FLAGS, chromium
 
 README = (PACKAGE_ROOT / "README.md").read_text(encoding="utf-8")
 # What a browser fetches by itself; a link that a person follows is no such thing.
@@ -87,7 +88,7 @@ def test_no_page_and_no_style_fetches_from_another_host(site: Path) -> None:
 
 def test_in_a_browser_without_a_network_a_page_is_whole_and_its_search_finds(site: Path) -> None:
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
