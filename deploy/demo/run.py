@@ -117,6 +117,11 @@ class _Demo:
             for words in (["alerts", "list"], ["alerts", "list", "--measures"]):
                 print(self._output("alerts", words, {"COLUMNS": str(out.width)}).rstrip(), end="\n\n")
             out.print(view.comparison(truth, verdict, state.account.rejects))
+            for signal in truth.shared:
+                found = "found" if signal.pair in verdict.shared else "not found"
+                out.print(
+                    f"{signal.drug.label}, {signal.reaction.label}, of posts in {len(sample.SPOKEN)} languages: {found}"
+                )
             for surprise in view.surprises(truth, verdict, state.alerts):
                 out.print(surprise)
             arguments = ["reconcile", *self._files, "--source-name", sample.SOURCE, "--wait", "20"]

@@ -61,10 +61,14 @@ def _joined(text: str, at: int) -> bool:
     return at > 0 and _letter(text[at]) and _letter(text[at - 1])
 
 
+def unspaced(character: str) -> bool:
+    """Whether a character belongs to a script that is written without spaces between words."""
+    return any(first <= ord(character) <= last for first, last in _UNSPACED)
+
+
 def _letter(character: str) -> bool:
     if character.isascii():
         return character.isalnum()
-    point = ord(character)
-    if any(first <= point <= last for first, last in _UNSPACED):
+    if unspaced(character):
         return False
     return character.isalnum() or unicodedata.category(character).startswith("M")

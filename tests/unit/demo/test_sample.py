@@ -245,7 +245,8 @@ def test_a_ground_truth_of_another_form_is_a_clear_error(tmp_path: Any) -> None:
 def test_posts_of_other_languages_share_one_signal_of_one_drug_and_are_counted_with_the_others() -> None:
     rows = [json.loads(line) for line in sample.SPOKEN_POSTS.read_text(encoding="utf-8").splitlines()]
     whole = sample.load(spoken=True)
-    (planted,) = whole.signals[len(TRUTH.signals) :]
+    (planted,) = whole.shared
+    assert whole.signals == TRUTH.signals
     assert (whole.rows, whole.posts) == (TRUTH.rows + len(rows), TRUTH.posts + len(rows))
     assert not {row["id"] for row in rows} & set(BY_ID)
     assert len({row["author"] for row in rows}) == len(rows)
