@@ -49,7 +49,7 @@ def test_runs_beside_each_other_are_one_report(tmp_path: Path, monkeypatch: pyte
         tmp_path / "page",
     ]
     monkeypatch.setattr("sys.argv", ["suite", *map(str, words)])
-    assert main() == 0
+    assert main() == 1
     page = (tmp_path / "page").read_text()
     assert "8 faults" in page
     assert "**Lost: 4. Doubled: 0. Other differences: 4.**" in page

@@ -140,7 +140,7 @@ def _rounds(
             shutil.rmtree(folder, ignore_errors=True)
     if not rounds:
         _write(before, out, pages)
-    found = report.summary(rounds)
+    found = report.summary(rounds or before)
     print(report.markdown(report.summary([*before, *rounds])))
     return 1 if found["wrong"] or any(kind["most"] is None for kind in found["kinds"].values()) else 0
 
