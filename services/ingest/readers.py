@@ -217,13 +217,19 @@ def parse_object(data: bytes) -> tuple[Any, str, str]:
     """The object of a line, or None with flaw and detail."""
     try:
         record = msgspec.json.decode(data)
-    except UnicodeDecodeError:
-        return None, "not-utf8", ""
     except RecursionError:
         return None, "bad-json", "nested too deeply"
-    except msgspec.DecodeError as error:
-        return None, "bad-json", str(error)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # which of them bad UTF-8 raises is up to the version
+        return (None, "bad-json", str(error)) if _is_utf8(data) else (None, "not-utf8", "")
     return (record, "", "") if isinstance(record, dict) else (None, "not-an-object", "")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _look_up(record: Mapping[str, Any], name: str) -> Any:
