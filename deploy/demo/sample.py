@@ -15,6 +15,10 @@ FOLDER = Path(__file__).parent
 POSTS = FOLDER / "posts.jsonl"
 BROKEN = FOLDER / "broken.jsonl"
 EXPECTED = FOLDER / "expected.json"
+# Posts in other languages, which are replayed where models read these, and what is planted in them.
+SPOKEN_POSTS = FOLDER / "posts_languages.jsonl"
+SPOKEN_EXPECTED = FOLDER / "expected_languages.json"
+SPOKEN = ("ru", "zh", "de", "fr")
 SOURCE = "sample"
 
 PairId = tuple[str, str]
@@ -57,7 +61,8 @@ class Label(msgspec.Struct, frozen=True):
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of the sample: `rows` are lines of posts.jsonl, `posts` distinct ids, `labels` go by native id.
 
-    `broken` counts the lines of broken.jsonl by the reason for which ingest refuses them.
+    `broken` counts the lines of broken.jsonl by the reason for which ingest refuses them. `shared` is what several languages hold
+    a part of: models that are no better than they are may find it or not.
     """
 
     rows: int
@@ -71,6 +76,13 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     decoys: tuple[Decoy, ...]
     broken: dict[str, int]
     labels: dict[str, Label]
+    shared: tuple[Planted, ...] = ()
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """What is known of the posts in other languages: one signal, of which each language holds a part."""
+
+    signal: Planted
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class Verdict:
     decoys_alerted: frozenset[PairId]
     single_reports: frozenset[tuple[str, str, str]]
     single_report_found: bool
+    shared: frozenset[PairId] = frozenset()
 
     @property
     def as_expected(self) -> bool:
@@ -90,10 +103,18 @@ class Verdict:
         return not self.missing and not self.unexpected and self.single_report_found and len(self.single_reports) == 1
 
 
-def load(path: Path = EXPECTED) -> Truth:
-    """Read the ground truth. Raises AdrwatchError if the file is missing or not of this form."""
+def load(path: Path = EXPECTED, *, spoken: bool = False) -> Truth:
+    """Read the ground truth; with `spoken` that of the posts in other languages as well.
+
+    Raises AdrwatchError if a file is missing or not of this form.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Truth)
+        truth = msgspec.json.decode(path.read_bytes(), type=Truth)
+        if not spoken:
+            return truth
+        signal = msgspec.json.decode(SPOKEN_EXPECTED.read_bytes(), type=Spoken).signal
+        more = len(SPOKEN_POSTS.read_bytes().splitlines())
+        return msgspec.structs.replace(truth, rows=truth.rows + more, posts=truth.posts + more, shared=(signal,))
     except (OSError, msgspec.DecodeError) as error:
         raise AdrwatchError(
             f"the ground truth of the sample cannot be read: {error}", fix="reinstall adrwatch"
@@ -105,6 +126,7 @@ def compare(truth: Truth, alerts: Iterable[Alert]) -> Verdict:
     alerts = tuple(alerts)
     signals = frozenset((alert.drug.id, alert.reaction.id) for alert in alerts if alert.kind == "disproportionality")
     planted = frozenset(signal.pair for signal in truth.signals)
+    shared = frozenset(signal.pair for signal in truth.shared)
     reports = frozenset(
         (alert.drug.id, alert.reaction.id, post)
         for alert in alerts
@@ -115,7 +137,8 @@ def compare(truth: Truth, alerts: Iterable[Alert]) -> Verdict:
     return Verdict(
         found=signals & planted,
         missing=planted - signals,
-        unexpected=signals - planted,
+        unexpected=signals - planted - shared,
+        shared=signals & shared,
         decoys_alerted=signals & frozenset(decoy.pair for decoy in truth.decoys),
         single_reports=reports,
         single_report_found=(wanted.drug.id, wanted.reaction.id, f"{SOURCE}:{wanted.post}") in reports,

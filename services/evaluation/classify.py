@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
+from services.evaluation.options import (
+    AsJson,
+    Data,
+    Format,
+    Language,
+    Plots,
+    Save,
+    Seed,
+    check_outputs,
+    draw,
+    pair_of,
+    show,
+)
 
 
 def register(group: typer.Typer) -> None:
@@ -19,6 +31,7 @@ def evaluate_classify(
     data: Data,
     layout: Format = None,
     model: Annotated[Path | None, typer.Option(help="Model folder; else the served model.")] = None,
+    language: Language = None,
     seed: Seed = 13,
     as_json: AsJson = False,
     save: Save = None,
@@ -30,6 +43,8 @@ def evaluate_classify(
     is that of ADRWATCH_POLICY.
 
     Example: adrwatch evaluate classify --data unseen.tsv --format en_tweets --json
+
+    Example: adrwatch evaluate classify --data DATA --format ru_tweets --language ru
     """
     check_outputs(plots)
     from services.evaluation.served import evaluate_classifier
@@ -40,6 +55,11 @@ def evaluate_classify(
     sets = labelled(data, layout)
     settings = current()
     folder = model or settings.model_repository / NAME
-    reports = [evaluate_classifier(posts, name, folder, seed, settings.policy) for name, posts in sets.items()]
+    if language and model is None:
+        pair = pair_of(settings.model_repository, language)
+        folder = settings.model_repository / pair.models[0] / str(pair.version)
+    reports = [
+        evaluate_classifier(posts, name, folder, seed, settings.policy, language or "") for name, posts in sets.items()
+    ]
     show(reports, as_json, save)
     draw(reports, plots)

@@ -34,7 +34,8 @@ def evaluate_end_to_end(
     """
     check_outputs(plots)
     from services.evaluation.whole_way import evaluate_mixed, evaluate_posts
-    from shared.corpora.formats import EXTRACTION_FOLDER, annotated
+    from shared.corpora.formats import annotated
+    from shared.corpora.splits import EXTRACTION_FOLDER
     from shared.settings import current
 
     settings = current()

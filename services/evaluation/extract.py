@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from services.evaluation.options import AsJson, Data, Format, Plots, Save, Seed, check_outputs, draw, show
+from services.evaluation.options import (
+    AsJson,
+    Data,
+    Format,
+    Language,
+    Plots,
+    Save,
+    Seed,
+    check_outputs,
+    draw,
+    pair_of,
+    show,
+)
 from shared.errors import AdrwatchError
 
 
@@ -28,6 +40,7 @@ def evaluate_extract(
     encoder: Annotated[
         Path | None, typer.Option(help="Folder of the encoder that a model of `adrwatch train chinese` reads.")
     ] = None,
+    language: Language = None,
     seed: Seed = 13,
     as_json: AsJson = False,
     save: Save = None,
@@ -42,6 +55,8 @@ def evaluate_extract(
     Example: adrwatch evaluate extract --data DATA --format weibo_zh --model chinese.pt
 
     Example: adrwatch evaluate extract --data DATA --format rudrec_ru --model russian.pt
+
+    Example: adrwatch evaluate extract --data DATA --format rudrec_ru --language ru
     """
     check_outputs(plots)
     if encoder and not (model and model.is_file()):
@@ -55,12 +70,16 @@ def evaluate_extract(
     from shared.settings import current
 
     sets = annotated(data, layout)
-    if model and model.is_file():
+    repository = current().model_repository
+    folder = model or repository / NAME
+    if language and model is None:
+        pair = pair_of(repository, language)
+        folder = repository / pair.models[1] / str(pair.version)
+    if folder.is_file():
         from services.evaluation.trained_file import evaluate_file
 
-        reports = [evaluate_file(posts, name, model, encoder, seed) for name, posts in sets.items()]
+        reports = [evaluate_file(posts, name, folder, encoder, seed) for name, posts in sets.items()]
     else:
-        folder = model or current().model_repository / NAME
         reports = [evaluate_extractor(posts, name, folder, seed) for name, posts in sets.items()]
     show(reports, as_json, save)
     draw(reports, plots)

@@ -12,6 +12,7 @@ from shared.errors import AdrwatchError
 
 if TYPE_CHECKING:
     from services.evaluation.reports import Report
+    from shared.models.languages import Pair
 
 Data = Annotated[Path, typer.Option(help="Folder with classification/ and ner/, a corpus's own folder, or one file.")]
 Format = Annotated[
@@ -21,10 +22,27 @@ Format = Annotated[
         help="Format of the file, or the corpus of the folder: the name of a corpus's folder, such as en_tweets, psytar, cadec.",
     ),
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(help="Score the models that read this language, calibrated for it (adrwatch models languages)."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the bootstrap and of every drawing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON rather than Markdown.")]
 Save = Annotated[Path | None, typer.Option(help="Also write NAME.json and NAME.md at this path without suffix.")]
 Plots = Annotated[Path | None, typer.Option(help="Also draw curves and confusions as SVG into this folder.")]
+
+
+def pair_of(repository: Path, language: str) -> Pair:
+    """The models that read a language. Raises AdrwatchError where none do."""
+    from shared.models.languages import read_pairs
+
+    pairs = read_pairs(repository)
+    if language not in pairs:
+        raise AdrwatchError(
+            f"no models in {repository} read {language}",
+            fix="adrwatch models build-multilingual --help; `adrwatch models languages` shows what reads what",
+        )
+    return pairs[language]
 
 
 def check_outputs(plots: Path | None) -> None:

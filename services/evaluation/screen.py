@@ -37,7 +37,8 @@ def evaluate_screen(
 def reports(data: Path, layout: str | None, seed: int, settings: Settings) -> list[Report]:
     """The reports of the command."""
     from services.evaluation import screen_language, screen_scores
-    from shared.corpora.formats import CLASSIFICATION, CLASSIFICATION_FOLDER, labelled
+    from shared.corpora.formats import CLASSIFICATION, labelled
+    from shared.corpora.splits import CLASSIFICATION_FOLDER
     from shared.vocabulary.atc import lexicon
 
     names = lexicon(settings)

@@ -26,6 +26,7 @@ from shared.mention_scores import (
     pairings,
     places,
 )
+from shared.models import classifier, extractor
 from shared.models.classifier import BALANCED, ClassifierFeatures
 from shared.models.extractor import ExtractorFeatures
 from shared.models.features import Encoded
@@ -35,7 +36,7 @@ from shared.models.session import OnnxModel
 from shared.ranking_scores import calibration, calibration_curve, precision_recall_curve, ranking
 from shared.resampling import Estimate, count_scores, estimates, together
 from shared.scores import Counts, strict, total
-from shared.text.parse import default_parser
+from shared.text.parse import parser_named
 
 # Posts parsed and scored at a time: bounds memory, large enough for full batches.
 _CHUNK = 512
@@ -44,18 +45,39 @@ STRICT, OVERLAPPING = "strict", "overlapping"
 MICRO, DISCONTINUOUS = "all types", "discontinuous"
 
 
+def served_classifier(folder: Path, policy: str = BALANCED, language: str = "") -> tuple[ClassifierFeatures, OnnxModel]:
+    """The classifier of a version's or a model's folder, in a language that it may have a calibration of its own for."""
+    # The active version is looked up once: features and graph are of one.
+    folder = version_folder(folder)
+    features = ClassifierFeatures.load(folder, policy, _name(folder, classifier.NAME)).in_language(language)
+    check_parser(features.metadata, parser_named(features.metadata.parser).version)
+    return features, OnnxModel.of_folder(folder)
+
+
+def served_extractor(folder: Path) -> tuple[ExtractorFeatures, OnnxModel]:
+    """The extractor of a version's or a model's folder."""
+    folder = version_folder(folder)
+    features = ExtractorFeatures.load(folder, _name(folder, extractor.NAME))
+    check_parser(features.metadata, parser_named(features.metadata.parser).version)
+    return features, OnnxModel.of_folder(folder)
+
+
+def _name(folder: Path, english: str) -> str:
+    """What the model in a folder is called: one of other languages ends with the name of its pair."""
+    whole = folder.resolve()
+    name = whole.parent.name if whole.name.isdecimal() else whole.name
+    return name if name.startswith(f"{english}_") else english
+
+
 def evaluate_classifier(
-    posts: Sequence[LabelledPost], name: str, folder: Path, seed: int, policy: str = BALANCED
+    posts: Sequence[LabelledPost], name: str, folder: Path, seed: int, policy: str = BALANCED, language: str = ""
 ) -> Report:
     """Precision, recall, F1 of the positive class, AUROC, average precision, Brier score, calibration error; with intervals.
 
     At the threshold of `policy` alone: the pipeline lets grave posts pass from a lower one (services.pipeline.steps.classify).
     """
-    # The active version is looked up once: features and graph are of one.
-    folder = version_folder(folder)
-    features, model = ClassifierFeatures.load(folder, policy), OnnxModel.of_folder(folder)
-    parser = default_parser()
-    check_parser(features.metadata, parser.version)
+    features, model = served_classifier(folder, policy, language)
+    parser = parser_named(features.metadata.parser)
     began = time.monotonic()
     parts = []
     for texts in batches([post.text for post in posts], _CHUNK, name):
@@ -101,8 +123,7 @@ def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, 
 
     Mentions are whole. A post counts for the types that its corpus annotates; what is predicted of other types is left out.
     """
-    folder = version_folder(folder)
-    features, model = ExtractorFeatures.load(folder), OnnxModel.of_folder(folder)
+    features, model = served_extractor(folder)
     types = [kind for kind in features.metadata.types if any(kind in post.types for post in posts)]
     if not types:
         annotated = sorted({kind for post in posts for kind in post.types})
@@ -110,8 +131,7 @@ def evaluate_extractor(posts: Sequence[AnnotatedPost], name: str, folder: Path, 
             f"{name} annotates {', '.join(annotated)}; {features.metadata.name} finds none of these",
             fix=f"give a corpus that annotates {', '.join(features.metadata.types)}",
         )
-    parser = default_parser()
-    check_parser(features.metadata, parser.version)
+    parser = parser_named(features.metadata.parser)
     began = time.monotonic()
     found: list[list[Mention]] = []
     for texts in batches([post.text for post in posts], _CHUNK, name):

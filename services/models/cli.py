@@ -1,4 +1,4 @@
-"""`adrwatch models`: list, verify, activate, rollback, record, languages. Training, which makes versions, adds `export`."""
+"""`adrwatch models`: list, verify, activate, rollback, record, languages, build-multilingual. Training adds `export`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from services.groups import models
 from services.models.languages_cli import languages
+from services.models.multilingual_cli import build_multilingual
 from shared.errors import AdrwatchError
 from shared.settings import load
 
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     models.command()(rollback)
     models.command()(record)
     models.command()(languages)
+    models.command("build-multilingual")(build_multilingual)
     app.add_typer(models, name="models")
 
 

@@ -14,7 +14,7 @@ from shared.models.extractor import ExtractorFeatures
 from shared.models.languages import Pair, read_pairs
 from shared.models.metadata import Metadata, check_parser
 from shared.settings import Settings
-from shared.text.parse import Parser, Unparsed, default_parser
+from shared.text.parse import Parser, parser_named
 from shared.vocabulary.languages import ENGLISH, reactions_in
 from shared.vocabulary.normaliser import ReactionNormaliser
 
@@ -50,14 +50,12 @@ def routes(settings: Settings, vocabularies: Vocabularies, normaliser: ReactionN
             fix="take it out, or say which models read it: `adrwatch models languages --help`",
         )
     load = functools.cache(lambda pair: _loaded(settings.model_repository, pair, settings.policy))
-    return {
-        language: Route(
-            *load(pairs[language]),
-            replace(vocabularies, reactions=reactions_in(language, normaliser)),
-            pairs[language].version,
-        )
-        for language in wanted
-    }
+    found = {}
+    for language in wanted:
+        classifying, extracting, parser = load(pairs[language])
+        spoken = replace(vocabularies, reactions=reactions_in(language, normaliser))
+        found[language] = Route(classifying.in_language(language), extracting, parser, spoken, pairs[language].version)
+    return found
 
 
 def numbers(found: Mapping[str, Route]) -> dict[str, int]:
@@ -67,8 +65,7 @@ def numbers(found: Mapping[str, Route]) -> dict[str, int]:
 
 def _loaded(repository: Path, pair: Pair, policy: str) -> tuple[ClassifierFeatures, ExtractorFeatures, Parser]:
     classifying, extracting = pair.load(repository, policy)
-    unparsed = Unparsed()
-    parser = unparsed if classifying.metadata.parser == unparsed.version else default_parser()
+    parser = parser_named(classifying.metadata.parser)
     for metadata in (classifying.metadata, extracting.metadata):
         check_parser(metadata, parser.version)
     return classifying, extracting, parser

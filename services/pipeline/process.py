@@ -38,7 +38,7 @@ from shared.text.parse import Parser, default_parser
 from shared.text.sketch import sketch_key
 from shared.vocabulary.atc import lexicon
 from shared.vocabulary.drugs import DrugLexicon
-from shared.vocabulary.languages import ENGLISH, drugs_in_any
+from shared.vocabulary.languages import ENGLISH, LanguageReactions, drugs_in_any
 from shared.vocabulary.normaliser import ReactionNormaliser
 from shared.vocabulary.terms import ReactionTerms, default_terms
 
@@ -234,4 +234,6 @@ async def _ask_models(
     parts = (asked[start : start + _TOGETHER] for start in range(0, len(asked), _TOGETHER))
     await at_once((ask(part) for part in parts), turns=_TURNS)
     # Those that report are few: in one go, for decoding spans costs as much for one post as for a batch.
-    await extract(asked, models.extractor, models.parser, infer, gated=gated)
+    reactions = models.vocabularies.reactions
+    widened = reactions.widened if isinstance(reactions, LanguageReactions) else None
+    await extract(asked, models.extractor, models.parser, infer, gated=gated, widened=widened)

@@ -18,6 +18,7 @@ from shared.corpora.splits import Split
 from shared.models.classifier import calibrated
 from shared.provenance import content_hash
 from shared.scores import auroc, average_precision, decisions
+from shared.text.parse import parser_named
 
 # The systems of Frontiers in Economics and Management 2(3), 2021, by the levels that they lack.
 LEVELS: dict[str, tuple[str, ...]] = {
@@ -66,7 +67,7 @@ def ablate(
         if classes not in tasks:
             tasks[classes] = train_classifier.prepare(choosing, forum, [], chosen)
         best = train_classifier.train(tasks[classes], chosen, checkpoint, say)
-        said = logits(*network(best), [post.text for post in scoring])
+        said = logits(*network(best), [post.text for post in scoring], parser_named(best["parser"]))
         probabilities = calibrated(said, best["temperature"], best["bias"])
         return {
             "F1": decisions(gold, probabilities >= best["policies"]["balanced"]).f1,

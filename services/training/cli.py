@@ -14,6 +14,7 @@ from services.training import normalise_command, options, screen_command, study_
 from services.training.asaibc import commands as chinese_commands
 from services.training.extra import with_extra
 from services.training.russian import commands as russian_commands
+from shared.errors import AdrwatchError
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the served models and write them for Triton (extra `train`).")
 
@@ -31,6 +32,12 @@ Start = Annotated[str | None, typer.Option(help="Checkpoint to begin with (the e
 Freeze = Annotated[int | None, typer.Option(min=0, help="Lowest layers of the encoder that are not trained.")]
 Without = Annotated[list[str] | None, typer.Option(help=f"Leave out a level: {', '.join(options.LEVELS)}.")]
 Teacher = Annotated[str | None, typer.Option(help="Checkpoint of a larger model of the same task to learn from.")]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--language", help="Learn from the corpora of these languages, with English ones beside them: ru, de, fr."
+    ),
+]
 Unlabelled = Annotated[
     int | None, typer.Option(min=0, help="Posts without labels that are learned from the teacher alone.")
 ]
@@ -97,20 +104,24 @@ def train_extract(
     adr_share: Share = None,
     teacher: Teacher = None,
     unlabelled: Unlabelled = None,
+    language: Languages = None,
 ) -> None:
-    """Train the extractor on the annotated corpora.
+    """Train the extractor on English tweets, CADEC, PsyTAR, PHEE and Reddit; with --language ru on Russian reviews too.
 
     Example: adrwatch train extract --data DATA --config services/training/configs/extract.toml --out e.pt
+
+    Example: adrwatch train extract --data DATA --config CONFIGS/multilingual_extract.toml --encoder multilingual
     """
-    from shared.corpora import splits
+    from shared.corpora import languages, splits
     from shared.corpora.unlabelled import drawn_unlabelled
 
     given: dict[str, Any] = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
-    given |= {"without": without, "teacher": teacher, "unlabelled": unlabelled}
+    given |= {"without": without, "teacher": teacher, "unlabelled": unlabelled, "languages": language}
     chosen = options.load(config, **given, adr_share=adr_share)
     training = with_extra("services.training.train_extractor")
     drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
-    training.train(training.prepare(splits.extraction(data), drawn, chosen), chosen, out, typer.echo)
+    corpora = languages.extraction(data, chosen.languages) if chosen.languages else splits.extraction(data)
+    training.train(training.prepare(corpora, drawn, chosen), chosen, out, typer.echo)
 
 
 @train_app.command("classify")
@@ -126,21 +137,30 @@ def train_classify(
     without: Without = None,
     teacher: Teacher = None,
     unlabelled: Unlabelled = None,
+    language: Languages = None,
 ) -> None:
-    """Train the classifier on tweets (split by time) and PsyTAR sentences.
+    """Train the classifier on English tweets (split by time) and PsyTAR sentences, or on posts of other languages.
 
     Example: adrwatch train classify --data DATA --start extractor.pt --teacher t.pt
+
+    Example: adrwatch train classify --data DATA --config CONFIGS/multilingual_classify.toml --encoder multilingual
     """
-    from shared.corpora import splits
+    from shared.corpora import languages, splits
     from shared.corpora.unlabelled import drawn_unlabelled
 
     given: dict[str, Any] = {"start": start, "freeze": freeze, "epochs": epochs, "seed": seed, "encoder": encoder}
-    given |= {"without": without, "teacher": teacher, "unlabelled": unlabelled}
+    given |= {"without": without, "teacher": teacher, "unlabelled": unlabelled, "languages": language}
     chosen = options.load(config, **given)
     training = with_extra("services.training.train_classifier")
-    tweets, forum = splits.learnable(data)
-    drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
-    training.train(training.prepare(tweets, forum, drawn, chosen), chosen, out, typer.echo)
+    if chosen.languages:
+        posts = languages.classification(data, chosen.languages)
+        beside = languages.transfer(data, chosen.languages)
+        task = with_extra("services.training.train_languages").prepare(posts, beside, chosen)
+    else:
+        tweets, forum = splits.learnable(data)
+        drawn = drawn_unlabelled(data, chosen.unlabelled, chosen.seed)
+        task = training.prepare(tweets, forum, drawn, chosen)
+    training.train(task, chosen, out, typer.echo)
 
 
 @train_app.command("calibrate")
@@ -149,18 +169,80 @@ def train_calibrate(
     version: Annotated[str, typer.Option(help="What the version is called from then on, e.g. 2026.12.1.")],
     number: Annotated[int, typer.Option(min=1, help="Number of the version; no server may be serving it.")],
     repository: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("triton_models"),
+    pair: Annotated[
+        str, typer.Option(help="The classifier of this pair, for each --language and for all together.")
+    ] = "",
+    language: Languages = None,
+    parts: Annotated[Path | None, typer.Option(help="Folder of `train pack`: write the same there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fit calibration and the thresholds of all policies to the served 8-bit classifier, on the held-out months.
+    """Fit calibration and the thresholds of all policies to the served 8-bit classifier, on the held-out posts.
 
     Example: adrwatch train calibrate --data DATA --number 2 --version 2026.12.1
-    """
-    from services.training.served_calibration import calibrate
-    from shared.corpora import splits
 
-    tweets, _ = splits.classification(data)
-    found = asdict(calibrate(repository, number, version, tweets.held_out))
+    Example: adrwatch train calibrate --data DATA --number 1 --version 2026.12.0 --pair multilingual --language ru --language de
+    """
+    from services.training.served_calibration import calibrate, calibrate_pair
+    from shared.corpora import languages, splits
+
+    if bool(pair) != bool(language):
+        raise AdrwatchError("--pair and --language go together", fix="give both, or none for the English classifier")
+    if pair:
+        posts = {name: split.held_out for name, split in languages.classification(data, language or []).items()}
+        found = calibrate_pair(repository, pair, number, version, posts, parts)
+    else:
+        tweets, _ = splits.classification(data)
+        found = asdict(calibrate(repository, number, version, tweets.held_out))
     typer.echo(json.dumps(found) if as_json else "\n".join(f"{name}: {value}" for name, value in found.items()))
+
+
+@train_app.command("baseline")
+def train_baseline(
+    data: Data,
+    language: Languages = None,
+    seed: Annotated[int, typer.Option(help="Seed of the solver.")] = 13,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a language.")] = False,
+) -> None:
+    """Score TF-IDF with logistic regression on the dev splits of other languages: what a multilingual classifier has to beat.
+
+    Example: adrwatch train baseline --data DATA --language ru --language de --language fr
+    """
+    from shared.corpora import languages
+
+    comparing = with_extra("services.training.baseline")
+    for found in comparing.compare(languages.classification(data, language or ["ru", "de", "fr"]), seed):
+        values = asdict(found)
+        typer.echo(
+            json.dumps(values)
+            if as_json
+            else ", ".join(
+                f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in values.items()
+            )
+        )
+
+
+@train_app.command("pack")
+def train_pack(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoints that were trained with `adapters`.")],
+    version: Annotated[str, typer.Option(help="Version that outcomes and mentions will carry, e.g. 2026.12.0.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to, a folder a model.")] = Path("multilingual_parts"),
+    posts: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines with a `text`, on which fixed scales are measured [default: the demo's]."),
+    ] = None,
+) -> None:
+    """Write what is shipped of models with adapters: graphs and adapters, without a number of the encoder.
+
+    `adrwatch models build-multilingual` puts them together where the encoder is.
+
+    Example: adrwatch train pack classifier.pt extractor.pt --version 2026.12.0 --out services/models/multilingual_parts
+    """
+    packing = with_extra("services.training.pack")
+    for checkpoint in checkpoints:
+        folder = packing.pack(checkpoint, out, version, posts=posts or packing.SAMPLE_POSTS)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        typer.echo(f"{folder}: {size / 1e6:.1f} MB")
 
 
 @train_app.command("export", help="The same as `adrwatch models export`.")
@@ -174,14 +256,28 @@ def train_export(
     ] = None,
     eight_bit: Annotated[bool, typer.Option(help="8 bits for CPU; without it fp32, for comparisons.")] = True,
     half: Annotated[bool, typer.Option("--half", "--gpu", help="Add a graph of half precision for GPUs.")] = False,
+    pair: Annotated[
+        str, typer.Option(help="Write the pair of other languages of this name, of both checkpoints.")
+    ] = "",
 ) -> None:
     """Write checkpoints as a new version in the Triton model repository: graphs, metadata, tokenizer, canaries.
 
-    A model without a checkpoint is that of the active version. Nothing is activated.
+    A model without a checkpoint is that of the active version. Nothing is activated; of a pair, `adrwatch models languages` says
+    what it reads.
 
     Example: adrwatch models export classifier.pt extractor.pt --version 2026.12.0
+
+    Example: adrwatch models export classifier.pt extractor.pt --version 2026.12.0 --pair multilingual
     """
     making = with_extra("services.training.version")
+    if pair:
+        made = making.make_pair(
+            checkpoints, repository, version, pair, number=number or 1, eight_bit=eight_bit, half=half, say=typer.echo
+        )
+        typer.echo(
+            f"{pair} {made} is in {repository}; next: adrwatch models languages LANGUAGE --pair {pair} --version {made}"
+        )
+        return
     made = making.make_version(
         checkpoints, repository, version, number=number, eight_bit=eight_bit, half=half, say=typer.echo
     )

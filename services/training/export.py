@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 import onnx
 import torch
+from onnx import ModelProto
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from services.training.adapters import merge
 from services.training.fitting import BUCKETS, trunk_of
 from services.training.graphs import quantised
 from services.training.half import halved
@@ -23,10 +25,10 @@ from services.training.ranges import measured
 from shared.errors import AdrwatchError
 from shared.models import classifier, extractor
 from shared.models.features import FeatureBuilder, FeatureSpec, Inputs
-from shared.models.metadata import METADATA, TOKENIZER, Metadata
+from shared.models.metadata import METADATA, TOKENIZER, Calibration, Metadata
 from shared.models.repository import GRAPH, HALF_GRAPH
 from shared.settings import PACKAGE_ROOT
-from shared.text.parse import default_parser
+from shared.text.parse import Parser, parser_named
 
 # Opset 17 has LayerNormalization and loads in every onnxruntime since 1.13.
 _OPSET = 17
@@ -43,8 +45,11 @@ def export(
     eight_bit: bool = True,
     half: bool = False,
     posts: Path = SAMPLE_POSTS,
+    pair: str = "",
 ) -> Path:
     """Write the model of a checkpoint (of either training run) as version `number` into `repository`; returns its folder.
+
+    `pair`: what the name of the model ends with, of models of other languages.
 
     `eight_bit`: as served on CPU; else fp32, for comparisons. `half`: a graph of half precision beside it, for GPUs. `posts`:
     JSON lines with a `text`; the fixed scales of the 8-bit graph are measured on them.
@@ -52,36 +57,36 @@ def export(
     trained = torch.load(checkpoint, weights_only=False)
     # To which lengths rows are padded is a matter of serving: training has no part in it.
     trained["spec"] = replace(trained["spec"], buckets=BUCKETS)
-    network, name, output = _network(trained)
+    network, name, output, _ = network_of(trained)
+    name = f"{name}_{pair}" if pair else name
     tokenizer = Tokenizer.from_str(trained["tokenizer"])
     folder = repository / name / str(number)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        plain = Path(scratch) / "model.onnx"
-        _trace(network, trained["spec"], output, plain)
-        graph = onnx.load(plain)
-        (folder / HALF_GRAPH).unlink(missing_ok=True)
-        if half:
-            onnx.save(halved(graph), folder / HALF_GRAPH)
-        if eight_bit:
-            batches = _batches(posts, FeatureBuilder(tokenizer, trained["spec"]))
-            graph = quantised(graph, measured(graph, Products(graph).steady(), batches))
-        onnx.save(graph, folder / GRAPH)
+    graph = trace(network, trained["spec"], output)
+    (folder / HALF_GRAPH).unlink(missing_ok=True)
+    if half:
+        onnx.save(halved(graph), folder / HALF_GRAPH)
+    if eight_bit:
+        batches = batches_of(posts, FeatureBuilder(tokenizer, trained["spec"]), parser_named(trained["parser"]))
+        graph = quantised(graph, measured(graph, Products(graph).steady(), batches))
+    onnx.save(graph, folder / GRAPH)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer_text = tokenizer.to_str()
     (folder / TOKENIZER).write_text(tokenizer_text, encoding="utf-8")
-    metadata = _metadata(trained, name, version, tokenizer_text)
+    metadata = metadata_of(trained, name, version, tokenizer_text)
     (folder / METADATA).write_bytes(msgspec.json.format(msgspec.json.encode(metadata), indent=1) + b"\n")
     return folder
 
 
-def _batches(posts: Path, builder: FeatureBuilder) -> list[Inputs]:
+def batches_of(posts: Path, builder: FeatureBuilder, parser: Parser) -> list[Inputs]:
+    """The posts of a file of JSON lines, ready for a model."""
     texts = [msgspec.json.decode(line)["text"] for line in posts.read_bytes().splitlines()]
-    return builder.encode(texts, default_parser().parse(texts)).batches
+    return builder.encode(texts, parser.parse(texts)).batches
 
 
-def _network(trained: dict[str, Any]) -> tuple[nn.Module, str, str]:
+def network_of(trained: dict[str, Any]) -> tuple[nn.Module, str, str, dict[str, tuple[Tensor, Tensor]]]:
+    """The network of a checkpoint, adapters merged; the model's name, its output's, and the factors of `merge`."""
     trunk = trunk_of(trained, attention="eager")
     network: nn.Module
     if trained["options"].get("crf"):
@@ -92,10 +97,12 @@ def _network(trained: dict[str, Any]) -> tuple[nn.Module, str, str]:
     else:
         network, name, output = Classifier(trunk), classifier.NAME, classifier.OUTPUT
     network.load_state_dict(trained["state"])
-    return network.eval(), name, output
+    factors = merge(network)
+    return network.eval(), name, output, factors
 
 
-def _trace(network: nn.Module, spec: FeatureSpec, output: str, file: Path) -> None:
+def trace(network: nn.Module, spec: FeatureSpec, output: str) -> ModelProto:
+    """The graph of a network in fp32, with all inputs of the features, also those that it does not read."""
     rows, size = 2, spec.buckets[0]
     names = spec.inputs
     example: list[Tensor] = [torch.ones(rows, size, dtype=torch.int32) for _ in names]
@@ -104,22 +111,32 @@ def _trace(network: nn.Module, spec: FeatureSpec, output: str, file: Path) -> No
     axes = {name: {0: "rows", 1: "pieces"} for name in names}
     axes["lengths"] = {0: "rows"}
     axes[output] = {0: "rows"} if output == classifier.OUTPUT else {0: "rows", 1: "pieces"}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as scratch:
         # The tracing exporter is deprecated, but its graphs run faster than those of the dynamo exporter.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
             tuple(example),
-            str(file),
+            f"{scratch}/model.onnx",
             input_names=list(names),
             output_names=[output],
             dynamic_axes=axes,
             opset_version=_OPSET,
             dynamo=False,
         )
+        traced = onnx.load(f"{scratch}/model.onnx")
+    # The exporter drops what is not read, and servers refuse what they were not told of.
+    kept = {value.name: value for value in traced.graph.input}
+    del traced.graph.input[:]
+    for name, tensor in zip(names, example, strict=True):
+        dims = [axes[name].get(axis, length) for axis, length in enumerate(tensor.shape)]
+        unread = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT32, dims)
+        traced.graph.input.append(kept.get(name, unread))
+    return traced
 
 
-def _metadata(trained: dict[str, Any], name: str, version: str, tokenizer_text: str) -> Metadata:
+def metadata_of(trained: dict[str, Any], name: str, version: str, tokenizer_text: str) -> Metadata:
+    """What is served beside the graph of a checkpoint."""
     spec: FeatureSpec = trained["spec"]
     return Metadata(
         name=name,
@@ -136,4 +153,5 @@ def _metadata(trained: dict[str, Any], name: str, version: str, tokenizer_text: 
         types=tuple(trained.get("types", ())),
         outside_bias=tuple(trained.get("outside_bias", ())),
         policies=trained.get("policies", {}),
+        by_language={name: Calibration(**own) for name, own in trained.get("by_language", {}).items()},
     )

@@ -15,18 +15,23 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
+from services.training.adapters import adapt
+from services.training.lower import LowerLayers
 from services.training.networks import Sizes, Trunk
 from services.training.options import DEFAULT_ENCODER, Options
 from shared.errors import AdrwatchError
 from shared.models.features import CLASS_INPUTS, LEVEL_INPUTS, FeatureBuilder, FeatureSpec, Reading, Window, pad
 from shared.models.orthography import KINDS
-from shared.text.parse import default_parser
-from shared.text.spacy_parser import SpacyParser
+from shared.text.parse import Parser, Unparsed, default_parser
 
 N = TypeVar("N", bound=nn.Module)
 
 # Learning rates: the encoder knows English already, the levels above it start from nothing.
 _ENCODER_RATE, _HEAD_RATE, _LAYER_DECAY, _WEIGHT_DECAY = 6e-5, 1e-3, 0.9, 0.01
+# Adapters start from nothing as well, inside an encoder that a hasty step would spoil.
+_ADAPTER_RATE = 1e-3
+# So many posts tell how the encoder's channels lie.
+_MEASURED = 96
 _WARM_UP = 0.1
 _AVERAGE_FROM, _AVERAGE_EVERY = 0.5, 10
 
@@ -46,10 +51,17 @@ def encoder_folder(encoder: str) -> str:
 BUCKETS = (16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192)
 
 
-def feature_spec(parser: SpacyParser, without: Sequence[str] = ()) -> FeatureSpec:
+def parser_of(options: Options) -> Parser:
+    """What parses posts for networks of these options."""
+    return default_parser() if options.parses else Unparsed()
+
+
+def feature_spec(options: Options) -> FeatureSpec:
     """The feature settings of newly trained models; levels left out cost nothing when they are served."""
-    tags = () if "classes" in without else parser.tags
-    return FeatureSpec(buckets=BUCKETS, overlap=64, word_characters=16, labels=parser.labels, tags=tags)
+    labels, tags = (default_parser().labels, default_parser().tags) if options.parses else ((), ())
+    if "classes" in options.without:
+        tags = ()
+    return FeatureSpec(buckets=BUCKETS, overlap=64, word_characters=16, labels=labels, tags=tags)
 
 
 def load_tokenizer(encoder: str) -> Tokenizer:
@@ -89,7 +101,7 @@ def sizes_of(spec: FeatureSpec, without: Sequence[str]) -> Sizes:
 
 def feature_builder(options: Options) -> FeatureBuilder:
     """What reads posts for a network that these options begin."""
-    return FeatureBuilder(load_tokenizer(options.encoder), feature_spec(default_parser(), options.without))
+    return FeatureBuilder(load_tokenizer(options.encoder), feature_spec(options))
 
 
 def begun(options: Options, make: Callable[[Trunk], N]) -> tuple[N, dict[str, Any]]:
@@ -97,18 +109,20 @@ def begun(options: Options, make: Callable[[Trunk], N]) -> tuple[N, dict[str, An
 
     With that, a checkpoint is exported without the encoder's folder.
     """
-    parser = default_parser()
-    spec = feature_spec(parser, options.without)
-    sizes = sizes_of(spec, options.without)
+    spec = feature_spec(options)
+    sizes = replace(sizes_of(spec, options.without), evened=options.adapters > 0)
     torch.manual_seed(options.seed)
     trunk = build_trunk(options.encoder, sizes, freeze=options.freeze)
+    if options.adapters:
+        adapt(trunk.encoder, options.adapters, options.freeze)
+        trunk.lower = LowerLayers(options.freeze)
     model = make(trunk)
     if options.start:
         continue_from(model, Path(options.start))
     return model, {
         "sizes": asdict(sizes),
         "spec": spec,
-        "parser": parser.version,
+        "parser": parser_of(options).version,
         "encoder_config": trunk.encoder.config.to_dict(),
         "tokenizer": load_tokenizer(options.encoder).to_str(),
     }
@@ -118,6 +132,9 @@ def trunk_of(trained: dict[str, Any], *, attention: str | None = None) -> Trunk:
     """The trunk of a checkpoint without its weights; eager attention traces into a plain graph."""
     config = AutoConfig.for_model(**trained["encoder_config"])
     encoder = AutoModel.from_config(config, add_pooling_layer=False, attn_implementation=attention)
+    options = trained["options"]
+    if options.get("adapters"):
+        adapt(encoder, options["adapters"], options["freeze"])
     return Trunk(encoder, Sizes(**trained["sizes"]))
 
 
@@ -138,6 +155,22 @@ def tensors(group: Sequence[Window]) -> list[Tensor]:
     """A batch as tensors in the order of the network's arguments."""
     batch = pad(group, padded(max(len(window.arrays["input_ids"]) for window in group)))
     return [torch.from_numpy(batch[name]).to(device()) for name in (*LEVEL_INPUTS, *CLASS_INPUTS) if name in batch]
+
+
+def even(trunk: Trunk, windows: Sequence[Window]) -> None:
+    """Measure how the channels of a trunk's encoder lie, on some of the windows."""
+    if trunk.even is None:
+        return
+    step = max(1, len(windows) // _MEASURED)
+    chosen = sorted(windows[::step][:_MEASURED], key=lambda window: window.pieces)
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(chosen), 16):
+            input_ids, lengths, *_ = tensors(chosen[start : start + 16])
+            words = trunk.to(device()).eval().words(input_ids, lengths)
+            place = torch.arange(words.shape[1], device=words.device).unsqueeze(0)
+            found.append(words[place < lengths].float())
+    trunk.even.measure(torch.cat(found))
 
 
 def device() -> torch.device:
@@ -253,7 +286,7 @@ class Optimiser:
                 self._average[name] = self._exact[name].detach().clone()
 
 
-def readings(builder: FeatureBuilder, parser: SpacyParser, texts: Sequence[str]) -> list[Reading]:
+def readings(builder: FeatureBuilder, parser: Parser, texts: Sequence[str]) -> list[Reading]:
     """Pieces and windows of each text."""
     return [builder.read(text, parse) for text, parse in zip(texts, parser.parse(texts), strict=True)]
 
@@ -268,7 +301,9 @@ def _rates(model: Any) -> Iterator[tuple[str, float]]:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if "encoder.encoder.layer." in name:
+        if ".up." in name or ".down." in name:
+            yield name, _ADAPTER_RATE
+        elif "encoder.encoder.layer." in name:
             depth = int(name.split("encoder.layer.")[1].split(".")[0])
             yield name, _ENCODER_RATE * _LAYER_DECAY ** (layers - 1 - depth)
         elif "encoder.embeddings" in name:

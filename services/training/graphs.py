@@ -23,6 +23,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from services.training.products import Products
 from services.training.ranges import Floats, Range
+from shared.models.eight_bits import by_column, by_row
 
 # Smaller tables gain nothing from 8 bits.
 _SMALLEST_TABLE = 1_000_000
@@ -157,17 +158,17 @@ class _Rewriter:
 
     def _weight(self, name: str, weight: Floats, step: str) -> tuple[str, str, str]:
         """Names of the 8-bit weights, of the activation's step, and of the scales of the weights' columns."""
-        scale = np.maximum(np.abs(weight).max(axis=0), 1e-8) / 127.0
-        self._add(f"{name}_int8", np.round(weight / scale).astype(np.int8))
-        self._add(f"{name}_scale", scale.astype(np.float32))
+        values, scale = by_column(weight)
+        self._add(f"{name}_int8", values)
+        self._add(f"{name}_scale", scale)
         return f"{name}_int8", step, f"{name}_scale"
 
     def _table(self, node: NodeProto, table: Floats) -> Iterator[NodeProto]:
         """An embedding table with one scale a row."""
         name, out = node.input[0], node.output[0]
-        scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-8) / 127.0
-        self._add(f"{name}_int8", np.round(table / scale).astype(np.int8))
-        self._add(f"{name}_scale", scale.astype(np.float32))
+        values, scale = by_row(table)
+        self._add(f"{name}_int8", values)
+        self._add(f"{name}_scale", scale)
         yield helper.make_node("Gather", [f"{name}_int8", node.input[1]], [f"{out}_int8"])
         yield helper.make_node("Gather", [f"{name}_scale", node.input[1]], [f"{out}_scale"])
         yield helper.make_node("Cast", [f"{out}_int8"], [f"{out}_float"], to=onnx.TensorProto.FLOAT)

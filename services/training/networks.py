@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from services.training.lower import LowerLayers
 from shared.models.features import ALPHABET
 
 
@@ -25,6 +26,7 @@ class Sizes:
     `labels`, `tags`, `shapes`: how many dependency labels, parts of speech and ways of writing there are. `fused`: what the
     levels are brought to before the BiLSTM, whose cost grows with it, 0 for nothing; `hidden`: the BiLSTM's width each way, 0
     for none. `words`: whether there is a word level at all; `context`: whether it is the encoder, or only its table of vectors.
+    `evened`: whether the encoder's channels are brought to mean 0 and deviation 1 first.
     """
 
     labels: int
@@ -37,6 +39,29 @@ class Sizes:
     hidden: int = 128
     words: bool = True
     context: bool = True
+    evened: bool = False
+
+
+class Evened(nn.Module):
+    """Channels less their mean, over their deviation, as measured before training.
+
+    The vectors of an encoder that was trained to compare texts all lie close together; a head would learn for long where.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def measure(self, vectors: Tensor) -> None:
+        """Of vectors [pieces, width]."""
+        self.mean.copy_(vectors.mean(dim=0))
+        self.scale.copy_(1.0 / vectors.std(dim=0).clamp(min=1e-4))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """[..., width] alike."""
+        evened: Tensor = (vectors.float() - self.mean) * self.scale
+        return evened
 
 
 class WordVectors(nn.Module):
@@ -133,13 +158,18 @@ class ClassLevel(nn.Module):
 
 
 class Trunk(nn.Module):
-    """The levels, brought together, and the BiLSTM that reads them. `width`: of the vectors that it gives."""
+    """The levels, brought together, and the BiLSTM that reads them. `width`: of the vectors that it gives.
 
-    def __init__(self, encoder: Any, sizes: Sizes) -> None:
+    `lower`: what remembers the encoder's frozen layers during a training run.
+    """
+
+    def __init__(self, encoder: Any, sizes: Sizes, lower: LowerLayers | None = None) -> None:
         super().__init__()
+        self.lower = lower
         self.encoder = encoder if sizes.context else WordVectors(encoder)
         word_width = encoder.config.hidden_size
         self.has_words = sizes.words
+        self.even = Evened(word_width) if sizes.evened else None
         self.characters = CharacterLevel(sizes.characters) if sizes.characters else None
         self.pairs = PairLevel(sizes, word_width) if sizes.pairs else None
         self.classes = ClassLevel(sizes) if sizes.classes else None
@@ -163,7 +193,9 @@ class Trunk(nn.Module):
         lengths = lengths.long()
         place = torch.arange(input_ids.shape[1], device=input_ids.device).unsqueeze(0)
         seen = place < lengths
-        words = self.encoder(input_ids=input_ids.long(), attention_mask=self._attended(seen)).last_hidden_state
+        words = self.words(input_ids, lengths)
+        if self.even is not None:
+            words = self.even(words)
         levels = [words] if self.has_words else []
         if self.characters is not None:
             levels.append(self.characters(char_ids.long()))
@@ -177,6 +209,15 @@ class Trunk(nn.Module):
         with torch.autocast(fused.device.type, enabled=False):
             vectors = self.lstm(fused, lengths)
         return vectors, seen.unsqueeze(2)
+
+    def words(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
+        """The encoder's vectors [rows, pieces, width] of word pieces [rows, pieces] and their lengths [rows, 1]."""
+        place = torch.arange(input_ids.shape[1], device=input_ids.device).unsqueeze(0)
+        input_ids, attention_mask = input_ids.long(), self._attended(place < lengths)
+        if self.lower is not None:
+            return self.lower.words(self.encoder, input_ids, attention_mask)
+        said: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return said
 
     def _attended(self, seen: Tensor) -> Tensor:
         """The mask of padding as the encoder takes it."""

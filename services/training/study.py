@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import Field, asdict, replace
+from dataclasses import MISSING, Field, asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -68,6 +68,8 @@ def study(
                 made = _run(chosen, make, file.with_suffix(".pt"), say, packages)
                 file.write_text(json.dumps(made_of | made, indent=1) + "\n")
             result = json.loads(file.read_text())
+            # Options that came after a result had their default then.
+            result["options"] = _defaults(options) | result.get("options", {})
             differing = [key for key, value in made_of.items() if result.get(key) != value]
             if differing:
                 raise AdrwatchError(
@@ -76,6 +78,11 @@ def study(
                 )
             found.append(result)
     return found
+
+
+def _defaults(options: Seeded) -> dict[str, Any]:
+    found = {one.name: one.default for one in fields(options) if one.default is not MISSING}
+    return dict(json.loads(json.dumps(found)))
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:

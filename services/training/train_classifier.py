@@ -10,11 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from services.training.calibration import calibration
-from services.training.fitting import begun, device, feature_builder, readings, shuffled_batches, tensors
+from services.training.fitting import (
+    begun,
+    device,
+    even,
+    feature_builder,
+    parser_of,
+    readings,
+    shuffled_batches,
+    tensors,
+)
 from services.training.loop import Judged, Say, run
 from services.training.networks import Classifier
 from services.training.options import Options
@@ -24,7 +34,6 @@ from shared.corpora.splits import Split
 from shared.models.classifier import BALANCED, calibrated
 from shared.models.features import FeatureBuilder
 from shared.scores import auroc, average_precision, brier, decisions
-from shared.text.parse import default_parser
 
 _PIECES_A_BATCH = 1024
 _SMOOTHING = 0.03
@@ -59,7 +68,7 @@ class ClassifierTask:
             (np.arange(len(texts)) >= len(tweets.train)) & (np.arange(len(texts)) < len(labelled)), options.forum, 1.0
         )
         # Training reads the first window of a long post; serving reads all and keeps the highest.
-        self._windows = [one.windows[0] for one in readings(builder, default_parser(), texts)]
+        self.windows = [one.windows[0] for one in readings(builder, parser_of(options), texts)]
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
         """All positives, a share of the negatives, all posts of the teacher.
@@ -72,13 +81,13 @@ class ClassifierTask:
             if not self._tweets <= index < (self._labelled if epoch == epochs - 1 else self._tweets)
             and (positive or index >= self._labelled or generator.random() < self._options.negatives)
         ]
-        sizes = [self._windows[index].pieces + 2 for index in chosen]
+        sizes = [self.windows[index].pieces + 2 for index in chosen]
         return [[chosen[place] for place in batch] for batch in shuffled_batches(sizes, _PIECES_A_BATCH, generator)]
 
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
         """Cross entropy with the labels, smoothed a little, or what the teacher made of them; forum sentences count less."""
         with torch.autocast(device().type, torch.bfloat16):
-            said = model(*tensors([self._windows[index] for index in batch]))[:, 0].float()
+            said = model(*tensors([self.windows[index] for index in batch]))[:, 0].float()
         target, weights = (
             torch.tensor(values[list(batch)], dtype=torch.float32, device=said.device)
             for values in (self._targets, self._weights)
@@ -88,7 +97,7 @@ class ClassifierTask:
     def judge(self, model: nn.Module) -> Judged:
         """Average precision on the held-out months, which uses the whole ranking; calibration and thresholds of each policy."""
         gold = np.asarray([post.label for post in self._held_out])
-        said = logits(model, self._builder, [post.text for post in self._held_out])
+        said = self.said(model)
         found = calibration(said, gold)
         probabilities = calibrated(said, found.temperature, found.bias)
         threshold = found.policies[BALANCED]
@@ -101,6 +110,10 @@ class ClassifierTask:
             f"AP {precision:.4f} Brier {brier(gold, probabilities):.4f} thresholds {found.policies}",
         )
 
+    def said(self, model: nn.Module) -> NDArray[np.float64]:
+        """The logits of the held-out posts."""
+        return logits(model, self._builder, [post.text for post in self._held_out], parser_of(self._options))
+
 
 def prepare(
     tweets: Split[LabelledPost], forum: Split[LabelledPost], unlabelled: Sequence[str], options: Options
@@ -112,4 +125,6 @@ def prepare(
 def train(task: ClassifierTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
     """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
     model, content = begun(options, Classifier)
+    if not options.start:
+        even(model.trunk, task.windows)
     return run(task, model, options, out, content, say)

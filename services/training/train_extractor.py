@@ -15,7 +15,16 @@ from torch.nn import functional
 
 from services.training.biases import best_biases
 from services.training.crf import CrfExtractor
-from services.training.fitting import begun, device, feature_builder, readings, shuffled_batches, tensors
+from services.training.fitting import (
+    begun,
+    device,
+    even,
+    feature_builder,
+    parser_of,
+    readings,
+    shuffled_batches,
+    tensors,
+)
 from services.training.loop import Judged, Say, run
 from services.training.networks import Extractor
 from services.training.options import Options
@@ -24,7 +33,7 @@ from shared.corpora.readers import AnnotatedPost
 from shared.corpora.splits import TYPES, Split
 from shared.models.decode import BEGIN, INSIDE, OUTSIDE, PART, REACTION, TAGS
 from shared.models.features import FeatureBuilder, Pieces
-from shared.text.parse import default_parser
+from shared.text.parse import Parser
 
 # Label of a piece whose tag is unknown: it begins no word, or its corpus does not annotate the type.
 IGNORED = -100
@@ -75,13 +84,14 @@ class ExtractorTask:
     ) -> None:
         self._corpora = corpora
         self._builder = builder
+        self._parser = parser_of(options)
         posts = [post for split in corpora.values() for post in split.train]
         if options.adr_share:
             posts = balanced(posts, options.adr_share, random.Random(options.seed))
         self.posts, self.with_reaction = len(posts), sum(map(_has_reaction, posts))
         posts += [AnnotatedPost(text, (), frozenset()) for text in unlabelled]
         texts = [post.text for post in posts]
-        read = readings(builder, default_parser(), texts)
+        read = readings(builder, self._parser, texts)
         targets = [targets_of(post, reading.pieces, TYPES) for post, reading in zip(posts, read, strict=True)]
         if options.teacher:
             told = taught_tags(Path(options.teacher), texts, TYPES, [reading.pieces.starts for reading in read])
@@ -91,7 +101,7 @@ class ExtractorTask:
                 blended(known, says * annotated, options.teacher_share)
                 for known, says in zip(targets, told, strict=True)
             ]
-        self._examples = [
+        self.examples = [
             (window, torch.from_numpy(target[window.first : window.first + window.pieces]))
             for reading, target in zip(read, targets, strict=True)
             for window in reading.windows
@@ -99,21 +109,21 @@ class ExtractorTask:
 
     def batches(self, epoch: int, epochs: int, generator: random.Random) -> list[list[int]]:
         """All examples."""
-        return list(shuffled_batches([w.pieces + 2 for w, _ in self._examples], _PIECES_A_BATCH, generator))
+        return list(shuffled_batches([w.pieces + 2 for w, _ in self.examples], _PIECES_A_BATCH, generator))
 
     def loss(self, model: nn.Module, batch: Sequence[int]) -> Tensor:
         """Cross entropy over the known tags, or over the chains of tags."""
-        inputs = tensors([self._examples[index][0] for index in batch])
+        inputs = tensors([self.examples[index][0] for index in batch])
         with torch.autocast(device().type, torch.bfloat16):
             said = model(*inputs).float()
-        targets = _padded([self._examples[index][1] for index in batch], said)
+        targets = _padded([self.examples[index][1] for index in batch], said)
         return (
             model.chain_loss(said, inputs[1], targets) if isinstance(model, CrfExtractor) else tag_loss(said, targets)
         )
 
     def judge(self, model: nn.Module) -> Judged:
         """Mean over the corpora of the strict F1 of reactions on held-out posts; the outside bias of each type."""
-        biases, score, report = choose_biases(model, self._builder, self._corpora)
+        biases, score, report = choose_biases(model, self._builder, self._corpora, self._parser)
         return Judged(score, {"outside_bias": biases}, str(report))
 
 
@@ -126,6 +136,8 @@ def train(task: ExtractorTask, options: Options, out: Path, say: Say) -> dict[st
     """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
     kind = CrfExtractor if options.crf else Extractor
     model, content = begun(options, lambda trunk: kind(trunk, len(TYPES)))
+    if not options.start:
+        even(model.trunk, [window for window, _ in task.examples])
     return run(task, model, options, out, {**content, "types": TYPES}, say)
 
 
@@ -187,12 +199,12 @@ def _padded(targets: Sequence[Tensor], emissions: Tensor) -> Tensor:
 
 
 def choose_biases(
-    model: nn.Module, builder: FeatureBuilder, corpora: dict[str, Split[AnnotatedPost]]
+    model: nn.Module, builder: FeatureBuilder, corpora: dict[str, Split[AnnotatedPost]], parser: Parser
 ) -> tuple[list[float], float, dict[str, float]]:
     """Per type the outside bias of best strict F1 on the held-out posts, and that F1 of reactions, a mean over the corpora."""
     posts = [post for split in corpora.values() for post in split.held_out]
     names = [name for name, split in corpora.items() for _ in split.held_out]
-    encoded, said = emissions(model, builder, [post.text for post in posts])
+    encoded, said = emissions(model, builder, [post.text for post in posts], parser)
     chosen = best_biases(posts, names, encoded.pieces, said, TYPES)
     report = chosen.report | {name: round(value, 3) for name, value in chosen.by_corpus[REACTION].items()}
     return chosen.biases, chosen.scores[REACTION], report

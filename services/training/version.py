@@ -9,9 +9,34 @@ from pathlib import Path
 from services.training.export import export
 from shared.errors import AdrwatchError
 from shared.models.configuration import FEATURES, MODELS, write_configuration
+from shared.models.languages import Pair
 from shared.models.release import record
 from shared.models.repository import ACTIVE, Active, locked, numbers, read_active, write_active
 from shared.text.parse import default_parser
+
+
+def make_pair(
+    checkpoints: Sequence[Path],
+    repository: Path,
+    version: str,
+    pair: str,
+    *,
+    number: int,
+    eight_bit: bool,
+    half: bool,
+    say: Callable[[str], None],
+) -> int:
+    """Write a version of the pair of other languages; returns its number. Raises AdrwatchError where a model is lacking."""
+    repository.mkdir(parents=True, exist_ok=True)
+    with locked(repository):
+        made = set()
+        for checkpoint in checkpoints:
+            say(f"exporting {checkpoint}")
+            folder = export(checkpoint, repository, version, number, eight_bit=eight_bit, half=half, pair=pair)
+            made.add(folder.parent.name)
+        if lacking := [name for name in Pair(pair, number).models if name not in made]:
+            raise AdrwatchError(f"a pair needs {lacking[0]}", fix="give the checkpoints of both models")
+    return number
 
 
 def make_version(

@@ -17,7 +17,10 @@ from shared.corpora.chinese import read_msra
 from shared.corpora.conll import read_psytar, read_reddit, read_weibo
 from shared.corpora.documents import read_annotated, read_labelled
 from shared.corpora.json_lines import read_annotated_tweets, read_phee, read_rudrec
+from shared.corpora.languages import reviews
+from shared.corpora.own_posts import read_own_annotated, read_own_labelled
 from shared.corpora.readers import AnnotatedPost, LabelledPost
+from shared.corpora.splits import CLASSIFICATION_FOLDER, EXTRACTION_FOLDER
 from shared.corpora.tables import (
     read_druglib_reviews,
     read_french_tweets,
@@ -30,7 +33,6 @@ from shared.corpora.tables import (
 from shared.errors import AdrwatchError
 
 P = TypeVar("P", LabelledPost, AnnotatedPost)
-CLASSIFICATION_FOLDER, EXTRACTION_FOLDER = "classification", "ner"
 _DEFAULT = "en_tweets"
 
 
@@ -164,6 +166,14 @@ CLASSIFICATION: dict[str, Format[LabelledPost]] = _table(
         read_labelled,
         _file(read_labelled, "dev.jsonl"),
     ),
+    Format(
+        "own",
+        "any",
+        "JSON lines: id, text, drugs, reactions {start, end, status}, pairs; posts of services/evaluation/data",
+        read_own_labelled,
+        _file(read_own_labelled, "posts.jsonl"),
+        part="whole",
+    ),
 )
 
 EXTRACTION: dict[str, Format[AnnotatedPost]] = _table(
@@ -222,8 +232,8 @@ EXTRACTION: dict[str, Format[AnnotatedPost]] = _table(
         "ru",
         "JSON lines: text, entities [{start, end, entity_type: ADR, DI, Drugname, ...}]",
         read_rudrec,
-        _file(read_rudrec, "rudrec_annotated.json.xz"),
-        part="whole",
+        lambda folder: reviews(folder.parents[1]).dev,
+        part="fifth of the reviews",
     ),
     Format(
         "weibo_zh",
@@ -246,5 +256,13 @@ EXTRACTION: dict[str, Format[AnnotatedPost]] = _table(
         "JSON lines: id, text, entities [{start, end, type, fragments, ...}], relations; what `adrwatch annotate import` writes",
         read_annotated,
         _file(read_annotated, "dev.jsonl"),
+    ),
+    Format(
+        "own",
+        "any",
+        "JSON lines: id, text, drugs, reactions {start, end, status}, pairs; posts of services/evaluation/data",
+        read_own_annotated,
+        _file(read_own_annotated, "posts.jsonl"),
+        part="whole",
     ),
 )

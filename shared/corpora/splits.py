@@ -35,6 +35,7 @@ TYPES = (
 )
 # The two newest months of the training tweets choose epoch, calibration and threshold; dev is the month after them.
 HELD_OUT_FROM = "2014-08"
+CLASSIFICATION_FOLDER, EXTRACTION_FOLDER = "classification", "ner"
 # The folder of posts that the user's own team has labelled.
 OWN = "adrwatch"
 

@@ -33,12 +33,14 @@ class ClassifierFeatures:
         `policy`: which of the model's thresholds decides. `name`: that of the classifier of another language.
         """
         metadata, tokenizer = load_metadata(folder, name)
-        if policy not in metadata.policies:
-            raise ModelMismatch(
-                f"{metadata.name} {metadata.version} has no threshold for the policy {policy}",
-                fix=f"set ADRWATCH_POLICY to one that it has: {', '.join(sorted(metadata.policies))}",
-            )
+        _check_policy(metadata, policy)
         return cls(metadata, FeatureBuilder(tokenizer, metadata.spec), policy)
+
+    def in_language(self, language: str) -> ClassifierFeatures:
+        """The same for posts of one language, whose calibration and thresholds may be its own. Raises ModelMismatch."""
+        metadata = self.metadata.of_language(language)
+        _check_policy(metadata, self.policy)
+        return ClassifierFeatures(metadata, self._builder, self.policy)
 
     @property
     def threshold(self) -> float:
@@ -74,6 +76,14 @@ class ClassifierFeatures:
         """
         logits = post_logits(encoded, [output[OUTPUT] for output in outputs])
         return calibrated(logits, self.metadata.temperature, self.metadata.bias)
+
+
+def _check_policy(metadata: Metadata, policy: str) -> None:
+    if policy not in metadata.policies:
+        raise ModelMismatch(
+            f"{metadata.name} {metadata.version} has no threshold for the policy {policy}",
+            fix=f"set ADRWATCH_POLICY to one that it has: {', '.join(sorted(metadata.policies))}",
+        )
 
 
 def post_logits(encoded: Encoded, outputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

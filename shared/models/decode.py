@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.models.features import Encoded, Pieces
+from shared.models.sentence_pieces import unspaced
 
 OUTSIDE, BEGIN, INSIDE = 0, 1, 2
 TAGS = 3
@@ -81,15 +82,29 @@ def spans_of_posts(
     tags = viterbi(scores, lengths)
     found = []
     for post, index in enumerate(words):
-        spans = []
+        spans: list[Span] = []
         for kind, name in enumerate(types):
             row = post * len(types) + kind
             for first, last in runs(tags[row, : len(index)]):
                 path = scores[row, np.arange(first, last), tags[row, first:last]]
                 span = _span(texts[post], pieces[post], index, first, last)
-                spans.append(Span(*span, name, round(float(np.exp(path).mean()), 4)))
+                _append(spans, Span(*span, name, round(float(np.exp(path).mean()), 4)), texts[post])
         found.append(sorted(whole(spans, texts[post]), key=lambda span: (span.start, span.end, span.type)))
     return found
+
+
+def _append(spans: list[Span], span: Span, text: str) -> None:
+    """Add a span, or lengthen the last one by it.
+
+    In scripts without spaces every piece is a word of its own. A model that has learned from other languages, where names are
+    single words, then says of each piece of a name that a name begins there.
+    """
+    before = spans[-1] if spans else span
+    touching = (before.end, before.type) == (span.start, span.type)
+    if touching and unspaced(text[before.end - 1]) and unspaced(text[span.start]):
+        spans[-1] = Span(before.start, span.end, span.type, round((before.score + span.score) / 2, 4))
+    else:
+        spans.append(span)
 
 
 def whole(spans: Sequence[Span], text: str) -> list[Span]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from shared.models import sentence_pieces
 from shared.models.orthography import KINDS, kind
 from shared.text.clean import model_text
 from shared.text.parse import MAX_CHARACTERS, Parse
@@ -33,9 +34,6 @@ CLASS_INPUTS = ("tags", "shapes")
 # Rows of one batch: bounds the memory of one inference call whatever a post's length, and its tensors fit the
 # processor's cache (measured: 198 posts/s a core with 16 rows, 172 with 32).
 MAX_ROWS = 16
-
-# SentencePiece's (U+2581).
-_WORD_MARK = "▁"
 
 _CHARACTER_IDS = {character: index + 1 for index, character in enumerate(ALPHABET)}
 _CURLY = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
@@ -70,7 +68,17 @@ class FeatureSpec:
     def digest(self, tokenizer_json: str, parser_version: str) -> str:
         """Sixteen hexadecimal digits over all that decides what a model reads. Equal digests: equal inputs."""
         kinds = [(name, pattern.pattern) for name, pattern in KINDS]
-        parts = (FEATURE_VERSION, ALPHABET, kinds, MAX_CHARACTERS, self, tokenizer_json, parser_version)
+        parts: tuple[object, ...] = (
+            FEATURE_VERSION,
+            ALPHABET,
+            kinds,
+            MAX_CHARACTERS,
+            self,
+            tokenizer_json,
+            parser_version,
+        )
+        if "Metaspace" in tokenizer_json:
+            parts += (sentence_pieces.VERSION,)
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
@@ -141,6 +149,7 @@ class FeatureBuilder:
         self._tags = {tag: index + 1 for index, tag in enumerate(spec.tags)}
         # BERT's names of the two; MPNet and RoBERTa have others.
         self._cls, self._sep = (_number(tokenizer, names) for names in (("[CLS]", "<s>"), ("[SEP]", "</s>")))
+        self._marked = sentence_pieces.marked(tokenizer)
         self._begins = _word_starts(tokenizer)
         self._view = np.arange(spec.word_characters)
 
@@ -177,6 +186,8 @@ class FeatureBuilder:
         """Numbers and places of the word pieces of a model text, without [CLS] and [SEP]."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         ids = np.asarray(encoding.ids, dtype=np.int32)
+        if self._marked:
+            return ids, Pieces(*sentence_pieces.boundaries(text, encoding.tokens, encoding.offsets))
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
         return ids, Pieces(offsets[:, 0], offsets[:, 1], self._begins[ids])
 
@@ -256,12 +267,10 @@ def pad(group: Sequence[Window], size: int) -> Inputs:
 
 
 def _word_starts(tokenizer: Tokenizer) -> NDArray[np.bool_]:
-    """Of each number of the vocabulary whether its piece begins a word."""
+    """Of each number of a BERT vocabulary whether its piece begins a word."""
     numbers = tokenizer.get_vocab(with_added_tokens=True)
-    # Where words begin with SentencePiece's mark, every other piece goes on; in BERT's vocabularies those with ## do.
-    marked = any(piece.startswith(_WORD_MARK) for piece in numbers)
     begins = np.zeros(max(numbers.values()) + 1, dtype=np.bool_)
-    begins[[n for piece, n in numbers.items() if (piece[:1] == _WORD_MARK if marked else piece[:2] != "##")]] = True
+    begins[[number for piece, number in numbers.items() if piece[:2] != "##"]] = True
     return begins
 
 

