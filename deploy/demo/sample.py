@@ -61,8 +61,7 @@ class Label(msgspec.Struct, frozen=True):
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of the sample: `rows` are lines of posts.jsonl, `posts` distinct ids, `labels` go by native id.
 
-    `broken` counts the lines of broken.jsonl by the reason for which ingest refuses them. `shared` is what several languages hold
-    a part of: models that are no better than they are may find it or not.
+    `broken` counts the lines of broken.jsonl by the reason for which ingest refuses them.
     """
 
     rows: int
@@ -76,7 +75,6 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     decoys: tuple[Decoy, ...]
     broken: dict[str, int]
     labels: dict[str, Label]
-    shared: tuple[Planted, ...] = ()
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -95,7 +93,6 @@ class Verdict:
     decoys_alerted: frozenset[PairId]
     single_reports: frozenset[tuple[str, str, str]]
     single_report_found: bool
-    shared: frozenset[PairId] = frozenset()
 
     @property
     def as_expected(self) -> bool:
@@ -114,7 +111,9 @@ def load(path: Path = EXPECTED, *, spoken: bool = False) -> Truth:
             return truth
         signal = msgspec.json.decode(SPOKEN_EXPECTED.read_bytes(), type=Spoken).signal
         more = len(SPOKEN_POSTS.read_bytes().splitlines())
-        return msgspec.structs.replace(truth, rows=truth.rows + more, posts=truth.posts + more, shared=(signal,))
+        return msgspec.structs.replace(
+            truth, rows=truth.rows + more, posts=truth.posts + more, signals=(*truth.signals, signal)
+        )
     except (OSError, msgspec.DecodeError) as error:
         raise AdrwatchError(
             f"the ground truth of the sample cannot be read: {error}", fix="reinstall adrwatch"
@@ -126,7 +125,6 @@ def compare(truth: Truth, alerts: Iterable[Alert]) -> Verdict:
     alerts = tuple(alerts)
     signals = frozenset((alert.drug.id, alert.reaction.id) for alert in alerts if alert.kind == "disproportionality")
     planted = frozenset(signal.pair for signal in truth.signals)
-    shared = frozenset(signal.pair for signal in truth.shared)
     reports = frozenset(
         (alert.drug.id, alert.reaction.id, post)
         for alert in alerts
@@ -137,8 +135,7 @@ def compare(truth: Truth, alerts: Iterable[Alert]) -> Verdict:
     return Verdict(
         found=signals & planted,
         missing=planted - signals,
-        unexpected=signals - planted - shared,
-        shared=signals & shared,
+        unexpected=signals - planted,
         decoys_alerted=signals & frozenset(decoy.pair for decoy in truth.decoys),
         single_reports=reports,
         single_report_found=(wanted.drug.id, wanted.reaction.id, f"{SOURCE}:{wanted.post}") in reports,

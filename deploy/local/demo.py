@@ -22,11 +22,11 @@ def demo(
 ) -> None:
     """Start everything, replay sample posts of two weeks in seconds, and show what is found.
 
-    The posts were written for this demo: three signals and one grave report are planted among others, and things that
-    look like signals and are none. Where models read them (`adrwatch models build-multilingual`), posts in Russian,
-    Chinese, German and French are among them, which share a pair more; whether it was found is said. The last line on
-    standard output is the account of `adrwatch reconcile`. Servers given by address (ADRWATCH_KAFKA_BOOTSTRAP ...) are
-    used under names of the demo's own.
+    The posts were written for this demo: four signals and one grave report are planted among others, and things that
+    look like signals and are none. Of one signal, posts in Russian, Chinese, German and French hold a part each; the
+    encoder of the models that read them is downloaded once (90 MB), and where it cannot be had, English is read alone. The
+    last line on standard output is the account of `adrwatch reconcile`. Servers given by address
+    (ADRWATCH_KAFKA_BOOTSTRAP ...) are used under names of the demo's own.
 
     Example: adrwatch demo --once
     """

