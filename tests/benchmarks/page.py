@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.backtest.figures import Line, lengths
 from tests.benchmarks.baseline import BATCH, ENCODER
-from tests.benchmarks.parts import BARE, FAUST, FEATURES, FIXED, LOOP
+from tests.benchmarks.parts import BARE, FAUST, FEATURES, FIXED, LANGUAGES, LOOP
 from tests.benchmarks.results import (
     FEW,
     SERIES,
@@ -35,6 +35,7 @@ _PARTS = {
     FEATURES: "Features: posts made ready for the models, one core",
     LOOP: "The loop over topics",
     FIXED: "All but the models: one worker, ready features, answers after 5 ms",
+    LANGUAGES: "Models of other languages: requests to Triton",
 }
 _WHOLE, _OF_PARTS = "throughput.svg", "throughput-parts.svg"
 _NOTHING = "–"

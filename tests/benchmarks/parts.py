@@ -1,9 +1,10 @@
-"""Parts of the pipeline, each in a process of its own: its features, its loop over topics, and all of it but the models."""
+"""Parts of the pipeline by themselves: its features, its loop over topics, all of it but the models, models of other languages."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.local.multilingual import with_other_languages
 from deploy.local.processes import Context, run_to_end
 from deploy.local.stack import Stack
 from deploy.local.workers import environment
@@ -23,15 +25,25 @@ from shared.errors import AdrwatchError
 from shared.events import Post
 from shared.settings import PACKAGE_ROOT, Settings
 from shared.topics import TOPICS
+from shared.vocabulary.languages import ENGLISH
 from tests.benchmarks import posts as files
+from tests.benchmarks.alone import model_rate
 from tests.benchmarks.fixed_triton import fixed_triton
 
-FEATURES, LOOP, FIXED = "features", "loop", "fixed"
-PARTS = (FEATURES, LOOP, FIXED)
+FEATURES, LOOP, FIXED, LANGUAGES = "features", "loop", "fixed", "languages"
+PARTS = (FEATURES, LOOP, FIXED, LANGUAGES)
 FAUST, BARE = "the worker's loop over Faust", "a bare loop over aiokafka"
 _LOOPS = "tests.benchmarks.loops"
 _GIVE_UP = 60.0
 _PATIENCE = 300.0
+
+# What a post of which language is asked about: the rows of `languages`, and whether the extractor reads every post as well.
+ASKED = (
+    ("English: the classifier", ENGLISH, False),
+    ("English: both models", ENGLISH, True),
+    ("the multilingual pair: the classifier", "ru", False),
+    ("the multilingual pair: both models", "ru", True),
+)
 
 Rates = dict[str, float]
 
@@ -48,6 +60,7 @@ class Amounts:
     features: int = 1_000
     loop: int = 20_000
     fixed: int = 12_000
+    languages: int = 1_000
     sizes: tuple[int, ...] = (128, 512)
 
 
@@ -63,7 +76,9 @@ class Parts:
 
     def measure(self, part: str) -> Rates:
         """Posts a second by row of one part, once."""
-        measures: dict[str, Callable[[], Rates]] = {FEATURES: self._features, LOOP: self._loop, FIXED: self._fixed}
+        measures: dict[str, Callable[[], Rates]] = {
+            FEATURES: self._features, LOOP: self._loop, FIXED: self._fixed, LANGUAGES: self._languages
+        }  # fmt: skip
         rates = measures[part]()
         for name, rate in rates.items():
             self.say(f"{part}: {name}: {rate:,.0f} posts/s")
@@ -92,6 +107,19 @@ class Parts:
                 found = self._child(chosen, "ready", _LOOPS, "ready", str(self.amounts.fixed), texts)
             rates[ready_row(size)] = found["rate"]
         return rates
+
+    def _languages(self) -> Rates:
+        folder = self.folder / f"languages-{uuid.uuid4().hex[:8]}"
+        with_other_languages(self._context, self.settings.model_repository, folder / "models")
+        changed = {"model_repository": folder / "models", "languages": "en,ru", "data_dir": folder, "triton_url": None}
+        settings = self.settings.model_copy(update=changed)
+        posts, workers = self.stream[: self.amounts.languages], len(os.sched_getaffinity(0))
+        with Stack(settings, servers=("triton",)) as stack:
+            settings = settings.model_copy(update=stack.addresses)
+            return {
+                row: model_rate(settings, posts, workers, language=language, extract=extract)
+                for row, language, extract in ASKED
+            }
 
     @contextmanager
     def _topics(self) -> Iterator[Settings]:

@@ -33,9 +33,9 @@ def bench(
         str,
         typer.Option(
             help="Which of a (plain pipeline), b (our steps), c (full path), features (made ready on one core), "
-            "loop (Faust beside aiokafka), fixed (all but the models)."
+            "loop (Faust beside aiokafka), fixed (all but the models), languages (models beside the English ones)."
         ),
-    ] = "a,b,c,features,loop,fixed",
+    ] = "a,b,c,features,loop,fixed,languages",
     workers: Annotated[int | None, typer.Option(min=1, help="Pipeline workers of (c); else one a core.")] = None,
     latency: Annotated[float, typer.Option(min=0, help="Seconds of half load to measure latency; 0 for none.")] = 90.0,
     baseline_python: Annotated[Path, typer.Option(help="Python with PyTorch for (a).")] = Path(sys.executable),

@@ -13,11 +13,11 @@ from tests.benchmarks import posts
 from tests.benchmarks.features import ALL, BATCHES, CHARACTERS, PARSE, READING, TOKENS
 from tests.benchmarks.harness import Plan, measure
 from tests.benchmarks.page import render
-from tests.benchmarks.parts import BARE, FAUST, FEATURES, FIXED, LOOP, Amounts, ready_row
+from tests.benchmarks.parts import ASKED, BARE, FAUST, FEATURES, FIXED, LANGUAGES, LOOP, Amounts, ready_row
 from tests.benchmarks.results import Part, discord
 from tests.benchmarks.run import SAMPLE
 
-AMOUNTS = Amounts(features=20, loop=200, fixed=100, sizes=(32,))
+AMOUNTS = Amounts(features=20, loop=200, fixed=100, languages=20, sizes=(32,))
 
 
 def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_nothing_is_left_behind(
@@ -52,6 +52,7 @@ def test_every_post_of_a_small_run_is_decided_alike_in_process_and_live_and_noth
         FEATURES: {PARSE, TOKENS, CHARACTERS, READING, BATCHES, ALL},
         LOOP: {FAUST, BARE},
         FIXED: {ready_row(32)},
+        LANGUAGES: {row for row, *_ in ASKED},
     }
     assert all(rate > 0 for rows in result.parts.values() for rates in rows.values() for rate in rates)
 
