@@ -20,7 +20,7 @@ def demo(
     pipeline: Annotated[int, typer.Option(min=1, help="number of pipeline workers")] = 1,
     alerting: Annotated[int, typer.Option(min=1, help="number of alerting workers")] = 1,
 ) -> None:
-    """Start everything, replay sample posts of two weeks in seconds, and show what is found.
+    """Start everything, replay sample posts of nine weeks in seconds, and show what is found.
 
     The posts were written for this demo: four signals and one grave report are planted among others, and things that
     look like signals and are none. Of one signal, posts in Russian, Chinese, German and French hold a part each; the
