@@ -54,7 +54,7 @@ def evaluate_extract(
 
     Example: adrwatch evaluate extract --data DATA --format weibo_zh --model chinese.pt
 
-    Example: adrwatch evaluate extract --data DATA --format rudrec_ru --model russian.pt
+    Example: adrwatch evaluate extract --data DATA/ner/rudrec_ru/rudrec_annotated.json.xz --format rudrec_ru --model russian.pt
 
     Example: adrwatch evaluate extract --data DATA --format rudrec_ru --language ru
     """

@@ -63,7 +63,7 @@ def train_russian(
 
     Example: adrwatch train russian --data DATA --encoder multilingual --out russian.pt
 
-    Example: adrwatch evaluate extract --data DATA --format rudrec_ru --model russian.pt
+    Example: adrwatch evaluate extract --data DATA/ner/rudrec_ru/rudrec_annotated.json.xz --format rudrec_ru --model russian.pt
     """
     [name] = known([row], list(ROWS))
     options: RussianOptions = replace(ROWS[name], encoder=encoder, fold=fold)
