@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,9 @@ def test_a_classifier_that_hears_its_teacher_alone_says_what_the_teacher_says(
         words = ("--data", data, "--encoder", small, "--out", out, "--epochs", 4, "--config", config)
         result = run("train", "classify", *words, "--teacher", tmp_path / "wrong.pt")
         assert result.exit_code == 0, result.output
-        assert least <= checkpoint(out)["score"] <= most, share
+        # The last epoch: the best is kept, and of a pupil that is misled that is the one in which it has heard least.
+        *_, heard = re.findall(r"held-out ([\d.]+)", result.output)
+        assert least <= float(heard) <= most, share
 
 
 def test_a_teacher_tells_of_the_words_that_begin_where_its_own_do(teacher: tuple[Path, Path]) -> None:
@@ -233,11 +236,12 @@ def _weight(path: tuple[int, ...], scores: torch.Tensor, transitions: torch.Tens
 
 
 def test_an_extractor_with_chains_is_not_served(data: Path, small: Path, tmp_path: Path) -> None:
-    config = tmp_path / "crf.toml"
-    config.write_text("crf = true\nrate = 20\n")
+    config = eager(tmp_path)
+    config.write_text(f"{config.read_text()}crf = true\n")
     out = tmp_path / "out.pt"
-    assert run("train", "extract", "--data", data, "--encoder", small, "--out", out, "--config", config).exit_code == 0
-    assert checkpoint(out)["score"] > 0.2
+    words = ("--data", data, "--encoder", small, "--out", out, "--epochs", 12, "--config", config)
+    assert run("train", "extract", *words).exit_code == 0
+    assert checkpoint(out)["score"] > 0.5
     with pytest.raises(AdrwatchError, match="is not served"):
         run("models", "export", out, "--version", "1", "--repository", tmp_path / "models")
 
