@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from services.training.networks import BiLSTM
+from services.training.networks import BiLSTM, Evened
 from services.training.russian.vectors import Upper
 
 # Characters of a word, width of their vectors, filters and kernel of the convolution: section 4.3.1 of the paper.
@@ -58,8 +58,8 @@ class WordTrunk(nn.Module):
         self.characters = Characters(sizes.alphabet) if sizes.alphabet else None
         self.features = nn.Linear(sizes.features, sizes.projected) if sizes.features else None
         width = upper.config.hidden_size
-        # Vectors of the encoder's table are small numbers, those of its layers large ones.
-        self.even = nn.LayerNorm(width, elementwise_affine=False)
+        # Vectors of the encoder's table are small numbers, those of its layers large ones that lie close together.
+        self.even = Evened(width)
         width += Characters.width if sizes.alphabet else 0
         width += sizes.projected if sizes.features else 0
         self.dropout = nn.Dropout(_DROPOUT)
@@ -78,11 +78,8 @@ class WordTrunk(nn.Module):
         of_word: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """A batch of `RussianTask` → vectors [rows, words, width], mask [rows, words, 1]."""
-        rows, words = of_word.shape
-        pieces = self.encoder(values, seen).float().flatten(0, 1)
-        vectors = pieces.new_zeros(rows * words, pieces.shape[1]).index_add(0, pairs[1], pieces[pairs[0]])
-        count = pieces.new_zeros(rows * words).index_add(0, pairs[1], pieces.new_ones(pairs.shape[1]))
-        levels = [self.even(vectors / count.clamp(min=1)[:, None]).unflatten(0, (rows, words))]
+        words = of_word.shape[1]
+        levels = [self.even(self.words(values, seen, pairs, of_word))]
         if self.characters is not None:
             levels.append(self.characters(forms, of_word))
         if self.features is not None:
@@ -92,3 +89,11 @@ class WordTrunk(nn.Module):
             fused = self.dropout(layer(fused, lengths))
         mask = torch.arange(words, device=lengths.device).unsqueeze(0) < lengths
         return fused, mask.unsqueeze(2)
+
+    def words(self, values: Tensor, seen: Tensor, pairs: Tensor, of_word: Tensor) -> Tensor:
+        """The encoder's vectors of a batch's words, as they come [rows, words, width]: each the mean of its pieces."""
+        rows, words = of_word.shape
+        pieces = self.encoder(values, seen).float().flatten(0, 1)
+        vectors = pieces.new_zeros(rows * words, pieces.shape[1]).index_add(0, pairs[1], pieces[pairs[0]])
+        count = pieces.new_zeros(rows * words).index_add(0, pairs[1], pieces.new_ones(pairs.shape[1]))
+        return (vectors / count.clamp(min=1)[:, None]).unflatten(0, (rows, words))

@@ -37,7 +37,7 @@ class RussianOptions(Options):
 
 _A = RussianOptions(without=("bert", *FEATURES), kinds=(REACTION,), rate=3.0)
 _CONTEXT = RussianOptions(kinds=(REACTION,), rate=2.0)
-_B = RussianOptions(trained=6, epochs=4, patience=4)
+_B = RussianOptions(trained=6, rate=3.0)
 
 
 def _with(*levels: str) -> tuple[str, ...]:

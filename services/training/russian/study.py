@@ -16,7 +16,7 @@ from services.training.fitting import device
 from services.training.loop import Say, run
 from services.training.russian.folds import Fold, Review, balanced, fold, has_reaction, reviews, units
 from services.training.russian.options import RussianOptions
-from services.training.russian.task import Batches, ReadUnit, RussianTask, mentions, network
+from services.training.russian.task import Batches, ReadUnit, RussianTask, even, mentions, network
 from services.training.russian.vectors import Vectors
 from services.training.russian.words import WordReader
 from services.training.study import study, table
@@ -63,9 +63,11 @@ class Recognisers:
         done = out.is_file() and not out.with_name(out.name + ".resume").is_file()
         if done and (kept := torch.load(out, weights_only=False))["options"] == asdict(options):
             return dict(kept)
-        task = RussianTask(self._units(part.train, options), self._units(part.held_out, options), types, options)
+        train = self._units(part.train, options)
+        task = RussianTask(train, self._units(part.held_out, options), types, options)
         torch.manual_seed(options.seed)
         model = network(self._vectors(options.encoder).upper(options.trained), task.made, types, options)
+        even(model, task.made, train)
         return run(task, model, options, out, {"types": types, "alphabet": task.made.alphabet}, say)
 
     def find(self, trained: Trained, wanted: Sequence[Review]) -> list[list[Mention]]:

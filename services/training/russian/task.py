@@ -29,6 +29,8 @@ from shared.models.features import Pieces
 
 _PIECES_A_BATCH = 512
 _ASKED = 32
+# So many units tell how the encoder's channels lie.
+_MEASURED = 96
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,21 @@ def network(upper: Upper, made: Batches, types: tuple[str, ...], options: Russia
     alphabet, features = made.sizes
     trunk: Any = WordTrunk(upper, WordSizes(alphabet, features, options.layers, options.hidden))
     return (CrfExtractor if options.crf else Extractor)(trunk, len(types))
+
+
+def even(model: Any, made: Batches, units: Sequence[ReadUnit]) -> None:
+    """Measure how the channels of a new network's encoder lie, on some of the units that it will learn from."""
+    step = max(1, len(units) // _MEASURED)
+    chosen = sorted(units[::step][:_MEASURED], key=lambda unit: len(unit.words.forms))
+    found = []
+    trunk = model.to(device()).trunk.eval()
+    with torch.no_grad():
+        for start in range(0, len(chosen), _ASKED):
+            values, lengths, seen, pairs, _, _, of_word = made.tensors(chosen[start : start + _ASKED])
+            place = torch.arange(of_word.shape[1], device=lengths.device).unsqueeze(0)
+            inside = (place > 0) & (place < lengths - 1)
+            found.append(trunk.words(values, seen, pairs, of_word)[inside])
+    trunk.even.measure(torch.cat(found))
 
 
 def emissions(model: nn.Module, made: Batches, units: Sequence[ReadUnit]) -> list[Any]:
