@@ -124,7 +124,7 @@ models-report: $(BASELINE)/.dev ## rebuild all tables of docs/models from the se
 	  $(BASELINE)/bin/adrwatch train normalise --data $(DATA)/normalisation/smm4h2017/train.tsv --hold-out $$part --out .adrwatch/normaliser-$$part && \
 	  $(BASELINE)/bin/adrwatch evaluate normalise --data $(DATA)/normalisation/smm4h2017/train.tsv --model .adrwatch/normaliser-$$part \
 	    --save $(REPORT)/normalise-$$part > /dev/null || exit 1; done
-	@for study in ablation recognisers balance asaibc-multilingual; do $(BASELINE)/bin/adrwatch train table docs/models/$$study > $(REPORT)/$$study.md || exit 1; done
+	@for study in ablation recognisers balance asaibc asaibc-multilingual russian; do $(BASELINE)/bin/adrwatch train table docs/models/$$study > $(REPORT)/$$study.md || exit 1; done
 
 $(AUDIT)/.made: $(VENV)/.made
 	@$(PYTHON) -m venv $(AUDIT)
