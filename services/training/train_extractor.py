@@ -136,8 +136,7 @@ def train(task: ExtractorTask, options: Options, out: Path, say: Say) -> dict[st
     """Train, choose the epoch and the outside biases on the held-out posts, write `out` (a torch file); its content."""
     kind = CrfExtractor if options.crf else Extractor
     model, content = begun(options, lambda trunk: kind(trunk, len(TYPES)))
-    if not options.start:
-        even(model.trunk, [window for window, _ in task.examples])
+    even(model.trunk, [window for window, _ in task.examples])
     return run(task, model, options, out, {**content, "types": TYPES}, say)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from services.training.export import export
 from shared.errors import AdrwatchError
 from shared.models.configuration import FEATURES, MODELS, write_configuration
-from shared.models.languages import Pair
+from shared.models.languages import Pair, next_number, read_pairs
 from shared.models.release import record
 from shared.models.repository import ACTIVE, Active, locked, numbers, read_active, write_active
 from shared.text.parse import default_parser
@@ -21,14 +21,22 @@ def make_pair(
     version: str,
     pair: str,
     *,
-    number: int,
+    number: int | None = None,
     eight_bit: bool,
     half: bool,
     say: Callable[[str], None],
 ) -> int:
-    """Write a version of the pair of other languages; returns its number. Raises AdrwatchError where a model is lacking."""
+    """Write a version of the pair of other languages; returns its number.
+
+    `number`: one to write over, else the next. Raises AdrwatchError where it reads a language, or a model is lacking.
+    """
     repository.mkdir(parents=True, exist_ok=True)
     with locked(repository):
+        number = number or next_number(repository, pair)
+        if reading := [code for code, one in read_pairs(repository).items() if one == Pair(pair, number)]:
+            raise AdrwatchError(
+                f"version {number} of {pair} reads {', '.join(reading)}", fix="leave --number out: the next is written"
+            )
         made = set()
         for checkpoint in checkpoints:
             say(f"exporting {checkpoint}")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from shared.errors import AdrwatchError
 from shared.models.eight_bits import Floats, by_column, by_row
 from shared.models.metadata import METADATA, TOKENIZER, Metadata
-from shared.models.repository import GRAPH, replace_file
+from shared.models.repository import GRAPH, not_written, replace_file
 
 RECIPE, LEARNED = "recipe.json", "learned.npz"
 WEIGHTS, TABLE = "weights.bin", "table.bin"
@@ -82,7 +82,12 @@ def compose(
         content = {file: _content(file, parts, tensors, learned) for file in sorted(own)}
     except (OSError, msgspec.DecodeError, KeyError, ValueError) as error:
         raise AdrwatchError(f"{shipped} is no model to be composed: {error}", fix="reinstall adrwatch") from error
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # First and last: a folder with a graph is whole, also one that had another version before.
+        (folder / GRAPH).unlink(missing_ok=True)
+    except OSError as error:
+        raise not_written(folder, error) from error
     for file, data in content.items():
         replace_file(folder / file, data)
     if twin is not None and (twin / TABLE).is_file():
@@ -92,7 +97,6 @@ def compose(
         metadata, name=name, digest=metadata.spec.digest(tokenizer_json, metadata.parser)
     )
     replace_file(folder / METADATA, msgspec.json.format(msgspec.json.encode(metadata), indent=1) + b"\n")
-    # Last: a folder with a graph is whole.
     replace_file(folder / GRAPH, graph)
     return metadata
 
@@ -112,9 +116,12 @@ def _content(
 
 
 def _shared(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
     try:
-        os.link(source, target)
-    except OSError:
-        # File systems without hard links.
-        shutil.copy(source, target)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            # File systems without hard links.
+            shutil.copy(source, target)
+    except OSError as error:
+        raise not_written(target, error) from error

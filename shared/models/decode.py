@@ -102,7 +102,9 @@ def _append(spans: list[Span], span: Span, text: str) -> None:
     before = spans[-1] if spans else span
     touching = (before.end, before.type) == (span.start, span.type)
     if touching and unspaced(text[before.end - 1]) and unspaced(text[span.start]):
-        spans[-1] = Span(before.start, span.end, span.type, round((before.score + span.score) / 2, 4))
+        sizes = before.end - before.start, span.end - span.start
+        score = (before.score * sizes[0] + span.score * sizes[1]) / sum(sizes)
+        spans[-1] = Span(before.start, span.end, span.type, round(score, 4))
     else:
         spans.append(span)
 

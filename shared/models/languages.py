@@ -19,7 +19,7 @@ from shared.models import classifier, extractor
 from shared.models.classifier import BALANCED, ClassifierFeatures
 from shared.models.configuration import CONFIG
 from shared.models.extractor import ExtractorFeatures
-from shared.models.repository import replace_file
+from shared.models.repository import numbers, replace_file
 
 FILE = "languages.json"
 PAIR_NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
@@ -61,6 +61,11 @@ def read_pairs(repository: Path) -> dict[str, Pair]:
     if wrong := [pair.name for pair in pairs.values() if not PAIR_NAME.fullmatch(pair.name)]:
         raise AdrwatchError(f"{file} names the pair {wrong[0]!r}", fix="a pair has small letters and digits")
     return pairs
+
+
+def next_number(repository: Path, name: str) -> int:
+    """The number of a pair's next version: one more than the last that either model has."""
+    return max((number for model in Pair(name, 1).models for number in numbers(repository / model)), default=0) + 1
 
 
 def write_pairs(repository: Path, pairs: Mapping[str, Pair]) -> None:

@@ -11,10 +11,11 @@ A version is a number for which every model has a folder: the models of one numb
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -89,9 +90,16 @@ def replace_file(file: Path, content: bytes) -> None:
             os.fsync(out.fileno())
         scratch.replace(file)
     except OSError as error:
-        raise AdrwatchError(
-            f"{file} cannot be written: {error.strerror}", fix="run this as the owner of the model repository"
-        ) from error
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise not_written(file, error) from error
+
+
+def not_written(file: Path, error: OSError) -> AdrwatchError:
+    """What is said where a file of a model repository cannot be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fix = "make room on its disk" if full else "run this as the owner of the model repository"
+    return AdrwatchError(f"{file} cannot be written: {error.strerror}", fix=fix)
 
 
 def version_folder(folder: Path) -> Path:

