@@ -30,7 +30,8 @@ def make(folder: Path, receiver: str) -> None:
     (folder / "deploy").symlink_to(PACKAGE_ROOT / "deploy")
     (folder / "docs").mkdir()
     shutil.copytree(PACKAGE_ROOT / "docs" / "schemas", folder / "docs" / "schemas")
-    shutil.copytree(PACKAGE_ROOT / "docs" / "models" / "ablation", folder / "docs" / "models" / "ablation")
+    for study in ("ablation", "asaibc", "russian"):
+        shutil.copytree(PACKAGE_ROOT / "docs" / "models" / study, folder / "docs" / "models" / study)
     _posts(folder)
     _reports(folder)
     _labelled(folder)
