@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from services.models.languages import assign
 from services.pipeline.process import Tools
-from shared.models.classifier import ClassifierFeatures, calibrated
+from shared.models.classifier import OUTPUT, ClassifierFeatures
 from shared.models.languages import Pair
 from shared.models.metadata import METADATA, Calibration, Metadata, ModelMismatch
 from shared.settings import load
@@ -38,7 +39,14 @@ def test_posts_of_a_language_are_judged_by_its_own_calibration_and_others_by_tha
     assert german.threshold == common.policies["balanced"] != 0.31
     assert (russian.metadata.temperature, russian.metadata.bias) == (2.0, -1.0)
     assert russian.digest == german.digest == common.digest
-    assert calibrated(3.0, 2.0, -1.0) != calibrated(3.0, common.temperature, common.bias)  # type: ignore[arg-type]
+    texts = ["третью неделю пью золофт и не могу уснуть"]
+    encoded = russian.encode(texts, tools.others["ru"].parser.parse(texts))
+    said = [{OUTPUT: np.asarray([[3.0]], dtype=np.float32)}]
+    assert russian.probabilities(encoded, said) == pytest.approx(1 / (1 + np.exp(-(3.0 / 2.0 - 1.0))), abs=1e-4)
+    assert german.probabilities(encoded, said) == pytest.approx(
+        1 / (1 + np.exp(-(3.0 / common.temperature + common.bias))), abs=1e-4
+    )
+    assert russian.probabilities(encoded, said) != german.probabilities(encoded, said)
 
 
 def test_a_policy_that_a_language_lacks_is_refused_by_name(repository: Path) -> None:

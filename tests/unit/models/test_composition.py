@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from shared.errors import AdrwatchError
 from shared.models.composition import DOWN, LEARNED, LOUD, RECIPE, TABLE, UP, WEIGHTS, Part, Place, compose, made_of
 from shared.models.metadata import METADATA, TOKENIZER, Metadata
-from shared.models.repository import GRAPH
+from shared.models.repository import GRAPH, not_written, replace_file
 
 DRAWN = np.random.default_rng(7)
 TENSORS = {
@@ -82,3 +83,31 @@ def test_a_folder_that_lacks_a_file_is_named_and_nothing_is_left_behind(
 def test_an_encoder_of_another_shape_is_refused(shipped: Path, tmp_path: Path) -> None:
     with pytest.raises(AdrwatchError, match="bytes"):
         compose(shipped, tmp_path / "out", "adr_ner_x", TENSORS | {"dense.bias": np.zeros(5, np.float32)}, "{}")
+
+
+def test_a_version_that_is_written_anew_has_no_graph_until_it_is_whole(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    compose(shipped, folder, "adr_ner_x", TENSORS, "{}")
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def replaced(file: Path, content: bytes) -> None:
+        if file.name == TOKENIZER:
+            raise not_written(file, full)
+        replace_file(file, content)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("shared.models.composition.replace_file", replaced)
+        with pytest.raises(AdrwatchError, match="No space left") as refusal:
+            compose(shipped, folder, "adr_ner_x", TENSORS, "{}")
+    assert "make room" in refusal.value.fix
+    assert not (folder / GRAPH).exists()
+    compose(shipped, folder, "adr_ner_x", TENSORS, "{}")
+    assert (folder / GRAPH).read_bytes() == b"graph"
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(shipped: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(AdrwatchError, match="cannot be written"):
+        compose(shipped, tmp_path / "taken" / "1", "adr_ner_x", TENSORS, "{}")
