@@ -23,7 +23,7 @@ POST = "Post"
 CONCATENATION = "concatenation"
 _OWN = ("kind", "note", "concept", "concept_label")
 # Which feature of another layer says what type an annotation is of, the first that is there.
-_SAYS_TYPE = ("value", "kind", "label", "type", "DependencyType")
+SAYS_TYPE = ("value", "kind", "label", "type", "DependencyType")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LAYER = re.compile(rf"{_NAME.pattern}(\.{_NAME.pattern})*")
 _FIRST_WORD = re.compile(r"\S+")
@@ -175,7 +175,7 @@ def gathered(
 
 def type_of(layer: str, features: Mapping[str, Value]) -> str:
     """The type of an annotation of a layer that is not ours: what a feature says, else the layer's own name."""
-    said = (value for name in _SAYS_TYPE for value in [features.get(name)] if isinstance(value, str) and value.strip())
+    said = (value for name in SAYS_TYPE for value in [features.get(name)] if isinstance(value, str) and value.strip())
     return next(said, layer.rpartition(".")[2])
 
 

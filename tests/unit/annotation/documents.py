@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from services.annotation.layout import type_of
+from services.annotation.layout import SAYS_TYPE, type_of
 from shared.corpora.documents import Document, Link, Span, Value
 
 TEXT = "\U0001f635 Sertraline gave me a stabbing headache\r\nand later, in the neck, pain. Not the zolpidem! 頭痛"
@@ -68,6 +68,8 @@ def _spans(draw: st.DrawFn, key: str, places: list[tuple[int, int]], values: st.
     first = draw(st.sampled_from(places))
     if layer:
         features |= {"value": draw(_WORDS)} if draw(st.booleans()) else {}
+        # What says the type is one word, as every tool's types are.
+        features |= {name: draw(_WORDS) for name in SAYS_TYPE if isinstance(features.get(name), str)}
         return Span(key, type_of(layer, features), (first,), layer=layer, features=features)
     fragments = [first]
     while (
